@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+bin := .venv/bin
+
+.PHONY: help setup run test lint types unit property integration e2e lock
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## install everything that is needed, once
+	@deploy/setup.sh
+
+run: setup ## show a call turning into callbacks, everything on this machine
+	@$(bin)/switchhook dev
+
+test: setup lint types ## everything CI runs
+	@$(bin)/pytest
+
+lint: setup ## style, and the one way through the house
+	@$(bin)/ruff check -q . && $(bin)/ruff format -q --check . && $(bin)/lint-imports
+
+types: setup ## mypy, strict
+	@$(bin)/mypy
+
+unit property integration e2e: setup ## one kind of tests
+	@$(bin)/pytest tests/$@
+
+lock: setup ## pin the newest allowed dependencies, with hashes
+	@uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements.lock
+	@uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements-dev.lock

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Prepares this machine for `make run` and `make test`: RabbitMQ and what mongod links against from
+# Debian, the Python dependencies from the lock file. Does nothing that is done already.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=.venv
+lock=deploy/requirements-dev.lock
+stamp=$venv/.installed
+
+needed=()
+[ -d /usr/lib/rabbitmq/lib ] || [ -n "${SWITCHHOOK_AMQP__URL:-}" ] || needed+=(rabbitmq-server)
+[ -e /usr/lib/x86_64-linux-gnu/libcurl.so.4 ] || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
+python3 -c 'import ensurepip' 2>/dev/null || needed+=(python3-venv)
+if [ ${#needed[@]} -gt 0 ]; then
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Missing: ${needed[*]}. As root: apt-get install ${needed[*]}" >&2
+        echo "Or point SWITCHHOOK_AMQP__URL and SWITCHHOOK_MONGO__URL at running servers." >&2
+        exit 1
+    fi
+    echo "installing ${needed[*]} ..."
+    apt-get update -qq
+    # The package would start a broker of its own; ours are started and stopped as needed.
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.switchhook
+    chmod +x /usr/sbin/policy-rc.d.switchhook
+    [ -e /usr/sbin/policy-rc.d ] || { mv /usr/sbin/policy-rc.d.switchhook /usr/sbin/policy-rc.d; made=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${needed[@]}" >/dev/null
+    rm -f /usr/sbin/policy-rc.d.switchhook
+    [ -z "${made:-}" ] || rm -f /usr/sbin/policy-rc.d
+fi
+
+if [ ! -e "$stamp" ] || [ "$lock" -nt "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or later is needed; this is $(python3 --version)." >&2
+        exit 1
+    }
+    echo "installing the Python dependencies into $venv ..."
+    [ -x $venv/bin/python ] || python3 -m venv $venv
+    $venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $lock
+    $venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    touch "$stamp"
+fi

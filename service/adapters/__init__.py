@@ -1,0 +1,1 @@
+"""The outside world: RabbitMQ, MongoDB and HTTP. Drivers are imported here and nowhere else."""

@@ -1,0 +1,146 @@
+"""The webhook store, remembered: what every event asks for costs no query.
+
+Accounts without a webhook are remembered as well; most are. A remembered account is dropped when
+the store tells of a change, and asked for again when it is older than `max_age_s`. While the store
+is away, what is remembered goes on serving.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.domain.errors import StoreUnavailable
+from service.domain.policy import CachePolicy
+from service.domain.webhook import Account, Webhook
+from service.observability.metrics import Metrics
+from service.ports import WebhookStore
+
+RETRY_STALE_S = 1.0
+"""How long a stale account serves on after the store failed to refresh it."""
+MOST_NUMBERS = 50_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """An account, and the monotonic time until which it is good."""
+
+    account: Account
+    good_until: float
+
+
+class RememberedDirectory:
+    """See `ports.Directory`."""
+
+    def __init__(
+        self,
+        store: WebhookStore,
+        policy: CachePolicy,
+        metrics: Metrics,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._now = now
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._owners: dict[str, str] = {}
+        self._numbers: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
+        self._loading: dict[str, asyncio.Future[Account]] = {}
+        self._changed: set[str] = set()
+        metrics.accounts_remembered.set_function(lambda: len(self._entries))
+
+    def remembered(self, account_id: str) -> Account | None:
+        """See `ports.Directory`."""
+        entry = self._entries.get(account_id)
+        if entry is None or entry.good_until < self._now():
+            return None
+        self._entries.move_to_end(account_id)
+        return entry.account
+
+    async def account(self, account_id: str) -> Account:
+        """See `ports.Directory`."""
+        account = self.remembered(account_id)
+        if account is not None:
+            return account
+        try:
+            return await self._load_once(account_id)
+        except StoreUnavailable:
+            entry = self._entries.get(account_id)
+            if entry is None:
+                raise
+            entry.good_until = self._now() + RETRY_STALE_S
+            return entry.account
+
+    async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
+        """See `ports.Directory`."""
+        try:
+            return await self._store.webhook(webhook_id)
+        except StoreUnavailable:
+            entry = self._entries.get(account_id)
+            known = entry.account.webhooks if entry else ()
+            for webhook in known:
+                if webhook.webhook_id == webhook_id:
+                    return webhook
+            raise
+
+    async def account_of_number(self, number: str) -> str | None:
+        """See `ports.Directory`."""
+        owner, good_until = self._numbers.get(number, (None, 0.0))
+        if good_until > self._now():
+            return owner
+        owner = await self._store.account_of_number(number)
+        self._numbers[number] = (owner, self._now() + self._policy.max_age_s)
+        if len(self._numbers) > MOST_NUMBERS:
+            self._numbers.popitem(last=False)
+        return owner
+
+    def forget(self, account_id: str) -> None:
+        """Drop an account: it has changed. One that is being loaded is loaded again."""
+        if account_id in self._loading:
+            self._changed.add(account_id)
+        entry = self._entries.get(account_id)
+        if entry is not None:
+            entry.good_until = 0.0
+
+    def forget_webhook(self, webhook_id: str) -> None:
+        """Drop the account that a webhook was seen in last: it may have left it."""
+        owner = self._owners.get(webhook_id)
+        if owner is not None:
+            self.forget(owner)
+
+    def forget_all(self) -> None:
+        """Drop everything: changes may have been missed."""
+        for account_id in (*self._entries, *self._loading):
+            self.forget(account_id)
+        self._numbers.clear()
+
+    async def _load_once(self, account_id: str) -> Account:
+        """Load an account once, however many events ask for it meanwhile."""
+        loading = self._loading.get(account_id)
+        if loading is None:
+            loading = asyncio.ensure_future(self._load(account_id))
+            self._loading[account_id] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(account_id, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, account_id: str) -> Account:
+        account = await self._store.account(account_id)
+        while account_id in self._changed:
+            self._changed.discard(account_id)
+            account = await self._store.account(account_id)
+        self._keep(account)
+        return account
+
+    def _keep(self, account: Account) -> None:
+        self._drop(account.account_id)
+        self._entries[account.account_id] = Entry(account, self._now() + self._policy.max_age_s)
+        for webhook in account.webhooks:
+            self._owners[webhook.webhook_id] = account.account_id
+        while len(self._entries) > self._policy.max_accounts:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, account_id: str) -> None:
+        entry = self._entries.pop(account_id, None)
+        for webhook in entry.account.webhooks if entry else ():
+            self._owners.pop(webhook.webhook_id, None)

@@ -1,0 +1,195 @@
+"""Between MongoDB's documents and our values.
+
+Webhook documents may have been written by any tool, so they are read liberally, as Kazoo reads its
+own; one that cannot be used is named in a warning and skipped.
+"""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from service.domain.delivery import Attempt, DeadLetter
+from service.domain.endpoint import endpoint_of
+from service.domain.retry import MAX_RETRIES
+from service.domain.webhook import FILTER_KEYS, NOTHING, Format, Verb, Webhook
+
+Document = Mapping[str, Any]
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 (a public prefix, not a secret)
+MOST_BODY_BYTES = 16_384
+
+
+class BadDocument(ValueError):
+    """The document is not a webhook; the text says why."""
+
+
+def webhook_of(document: Document) -> Webhook:
+    """Return the webhook of a document. Raises BadDocument."""
+    custom_data = _object(document, "custom_data")
+    return Webhook(
+        webhook_id=str(document["_id"]),
+        account_id=_text(document, "account_id"),
+        hook=_text(document, "hook").lower(),
+        uri=_text(document, "uri"),
+        name=str(document.get("name") or ""),
+        verb=_verb(document),
+        format=Format.JSON if document.get("format") == "json" else Format.FORM_DATA,
+        retries=_retries(document),
+        enabled=_flag(document, "enabled", default=True),
+        include_subaccounts=_flag(document, "include_subaccounts", default=False),
+        include_internal_legs=_flag(document, "include_internal_legs", default=True),
+        custom_data=_sendable(custom_data),
+        modifiers=_object(document, "modifiers"),
+        secret=_secret(document),
+    )
+
+
+def _text(document: Document, key: str) -> str:
+    value = document.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadDocument(f"{key} must be a non-empty string, not {value!r}")
+    return value
+
+
+def _object(document: Document, key: str) -> Document:
+    value = document.get(key)
+    if value is None or value == {}:
+        return NOTHING
+    if not isinstance(value, dict):
+        raise BadDocument(f"{key} must be an object, not {type(value).__name__}")
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise BadDocument(f"{key} must be JSON: {error}") from None
+    return value
+
+
+def _sendable(custom_data: Document) -> Document:
+    """Without the filters, and in the order Kazoo appends new members: the last one first."""
+    kept = {key: custom_data[key] for key in reversed(list(custom_data)) if key not in FILTER_KEYS}
+    return kept or NOTHING
+
+
+def _verb(document: Document) -> Verb:
+    value = document.get("http_verb") or "post"
+    try:
+        return Verb(str(value).upper())
+    except ValueError:
+        raise BadDocument(f"http_verb must be get, post or put, not {value!r}") from None
+
+
+def _flag(document: Document, key: str, *, default: bool) -> bool:
+    value = document.get(key)
+    return default if value is None else value in (True, "true")
+
+
+def _retries(document: Document) -> int:
+    value = document.get("retries")
+    if value is None:
+        return 2
+    try:
+        return max(0, min(MAX_RETRIES, int(value)))
+    except (TypeError, ValueError):
+        raise BadDocument(f"retries must be a number from 0 to 5, not {value!r}") from None
+
+
+def _secret(document: Document) -> bytes | None:
+    value = document.get("secret")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        raise BadDocument(f"secret must be a string that begins with {SECRET_PREFIX}")
+    try:
+        key = b64decode(value.removeprefix(SECRET_PREFIX), validate=True)
+    except Base64Error:
+        raise BadDocument(f"secret must be base64 after {SECRET_PREFIX}") from None
+    if not 24 <= len(key) <= 64:
+        raise BadDocument(f"secret must have 24 to 64 bytes, not {len(key)}")
+    return key
+
+
+def attempt_document(attempt: Attempt) -> dict[str, Any]:
+    """Return the row of the attempt log; bodies are kept of failures only."""
+    delivery, response = attempt.delivery, attempt.response
+    row = {
+        "delivery_id": delivery.delivery_id,
+        "event_id": delivery.event_id,
+        "webhook_id": delivery.webhook_id,
+        "account_id": delivery.account_id,
+        "hook": delivery.hook,
+        "event_name": delivery.event_name,
+        "call_id": delivery.call_id,
+        "attempt": attempt.attempt,
+        "outcome": response.outcome.value,
+        "status": response.status,
+        "detail": response.detail,
+        "duration_ms": round(attempt.duration_s * 1000, 3),
+        "uri": attempt.uri.partition("?")[0],
+        "started_at": _date(attempt.started_at),
+    }
+    if not response.outcome.succeeded:
+        row |= _exchange(attempt)
+    return row
+
+
+def _exchange(attempt: Attempt) -> dict[str, Any]:
+    request, response = attempt.request, attempt.response
+    said: dict[str, Any] = {
+        "response_headers": dict(response.headers),
+        "response_body": response.body.decode("utf-8", "replace"),
+    }
+    if request is not None:
+        sent = {key: value for key, value in request.headers.items() if key != "webhook-signature"}
+        body = request.body if request.body is not None else request.query.encode()
+        said |= {
+            "method": request.verb,
+            "request_headers": sent,
+            "request_body": body[:MOST_BODY_BYTES].decode("utf-8", "replace"),
+        }
+    return said
+
+
+def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
+    """Return the document of a dead letter. The payload is JSON text, ready to be sent again."""
+    delivery = letter.delivery
+    return {
+        "_id": delivery.delivery_id,
+        "event_id": delivery.event_id,
+        "webhook_id": delivery.webhook_id,
+        "account_id": delivery.account_id,
+        "hook": delivery.hook,
+        "event_name": delivery.event_name,
+        "call_id": delivery.call_id,
+        "reason": letter.reason.value,
+        "uri": letter.uri.partition("?")[0] if letter.uri else None,
+        "endpoint": _endpoint(letter.uri),
+        "payload": delivery.payload.decode(),
+        "attempts": [
+            {
+                "attempt": past.attempt,
+                "started_at": _date(past.started_at),
+                "duration_ms": round(past.duration_s * 1000, 3),
+                "outcome": past.outcome.value,
+                "status": past.status,
+                "detail": past.detail,
+            }
+            for past in delivery.past
+        ],
+        "received_at": _date(delivery.received_at),
+        "died_at": _date(letter.died_at),
+    }
+
+
+def _endpoint(uri: str | None) -> str | None:
+    try:
+        return str(endpoint_of(uri)) if uri else None
+    except ValueError:
+        return None
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

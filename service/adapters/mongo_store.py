@@ -1,0 +1,150 @@
+"""MongoDB: the connection, the collections, and the `WebhookStore` port."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from bson import ObjectId
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo.errors import OperationFailure, PyMongoError
+
+from service.adapters.mongo_documents import BadDocument, webhook_of
+from service.domain.errors import StoreUnavailable
+from service.domain.webhook import Account, Webhook, account_of
+from service.observability.metrics import Metrics
+
+Database = AsyncIOMotorDatabase[Mapping[str, Any]]
+T = TypeVar("T")
+
+OBJECT_ID_DIGITS = 24
+TTL_INDEX = "expire"
+INDEX_OPTIONS_CONFLICT = 85
+
+log = structlog.get_logger(__name__)
+
+
+def open_database(url: str, name: str, timeout_s: float) -> Database:
+    """Return the database; connects when first used. Nothing waits longer than `timeout_s`."""
+    client: AsyncIOMotorClient[Mapping[str, Any]] = AsyncIOMotorClient(
+        url,
+        serverSelectionTimeoutMS=round(timeout_s * 1000),
+        timeoutMS=round(timeout_s * 1000),
+        tz_aware=True,
+        appname="switchhook",
+        uuidRepresentation="standard",
+    )
+    return client[name]
+
+
+class Store:
+    """The store as a whole: asks of it go through `ask`, which notes whether it answers."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self.database = database
+        self.up = False
+        self._gauge = metrics.store_up
+
+    async def ask(self, question: Awaitable[T]) -> T:
+        """Return the answer. Raises StoreUnavailable for every error of the driver."""
+        try:
+            answer = await question
+        except PyMongoError as error:
+            self._note(up=False)
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        self._note(up=True)
+        return answer
+
+    async def ping(self) -> None:
+        """Return where the store answers. Raises StoreUnavailable."""
+        await self.ask(self.database.command("ping"))
+
+    async def prepare(self, retention_days: float) -> None:
+        """Create the indexes and set the retention of attempts. Idempotent."""
+        database = self.database
+        await self.ask(database["webhooks"].create_index("account_id"))
+        await self.ask(database["webhooks"].create_index("modified_at"))
+        await self.ask(database["dead_letters"].create_index([("account_id", 1), ("died_at", -1)]))
+        await self.ask(database["dead_letters"].create_index("webhook_id"))
+        attempts = database["attempts"]
+        await self.ask(attempts.create_index([("account_id", 1), ("started_at", -1)]))
+        await self.ask(attempts.create_index([("webhook_id", 1), ("started_at", -1)]))
+        await self.ask(attempts.create_index("delivery_id"))
+        await self._expire_attempts(round(retention_days * 86_400))
+
+    async def _expire_attempts(self, seconds: int) -> None:
+        database = self.database
+        try:
+            await database["attempts"].create_index(
+                "started_at", name=TTL_INDEX, expireAfterSeconds=seconds
+            )
+        except OperationFailure as error:
+            if error.code != INDEX_OPTIONS_CONFLICT:
+                raise StoreUnavailable(str(error)) from error
+            index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
+            await self.ask(database.command("collMod", "attempts", index=index))
+        except PyMongoError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _note(self, *, up: bool) -> None:
+        if up != self.up:
+            log.info("store.up") if up else log.warning("store.down")
+        self.up = up
+        self._gauge.set(up)
+
+
+class MongoWebhooks:
+    """Reads accounts, webhooks and numbers; see `ports.WebhookStore`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._accounts = store.database["accounts"]
+        self._webhooks = store.database["webhooks"]
+        self._numbers = store.database["numbers"]
+
+    async def account(self, account_id: str) -> Account:
+        """See `ports.WebhookStore`."""
+        document = await self._store.ask(self._accounts.find_one({"_id": account_id})) or {}
+        wanted = {"account_id": account_id, "enabled": {"$nin": [False, "false"]}}
+        documents = await self._store.ask(self._webhooks.find(wanted).to_list(None))
+        webhooks = [webhook for webhook in map(_webhook_or_warning, documents) if webhook]
+        tree = document.get("tree")
+        return account_of(
+            account_id,
+            [str(ancestor) for ancestor in tree] if isinstance(tree, list) else [],
+            document.get("reseller_id"),
+            webhooks,
+        )
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """See `ports.WebhookStore`."""
+        document = await self._store.ask(
+            self._webhooks.find_one({"_id": {"$in": _ids(webhook_id)}})
+        )
+        return None if document is None else _webhook_or_warning(document)
+
+    async def account_of_number(self, number: str) -> str | None:
+        """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""
+        spellings = [number] if number.startswith("+") else [number, f"+{number}"]
+        document = await self._store.ask(self._numbers.find_one({"_id": {"$in": spellings}}))
+        owner = None if document is None else document.get("account_id")
+        return owner if isinstance(owner, str) else None
+
+
+def _ids(webhook_id: str) -> list[Any]:
+    """A document written by hand may have an ObjectId for its id."""
+    if len(webhook_id) == OBJECT_ID_DIGITS and ObjectId.is_valid(webhook_id):
+        return [webhook_id, ObjectId(webhook_id)]
+    return [webhook_id]
+
+
+def _webhook_or_warning(document: Mapping[str, Any]) -> Webhook | None:
+    try:
+        return webhook_of(document)
+    except BadDocument as error:
+        log.warning(
+            "webhook.skipped",
+            webhook_id=str(document["_id"]),
+            account_id=document.get("account_id"),
+            problem=str(error),
+        )
+        return None

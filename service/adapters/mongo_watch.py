@@ -1,0 +1,94 @@
+"""Noticing that somebody changed an account, a webhook or a number.
+
+With a replica set the change stream tells within milliseconds. A standalone mongod has none: there,
+`modified_at` is polled, which misses deletions and documents without it; those are noticed when the
+remembered account gets too old.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pymongo.errors import OperationFailure, PyMongoError
+
+from service.adapters.mongo_store import Store
+
+NO_REPLICA_SET = 40_573
+BACK_OFF_S = 1.0
+OVERLAP = timedelta(seconds=5)
+"""How far clocks may be apart, and how late a write may become visible."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Tells `on_account` whose account changed, and `on_gap` that changes may have been missed."""
+
+    def __init__(
+        self,
+        store: Store,
+        poll_interval_s: float,
+        on_account: Callable[[str], None],
+        on_webhook: Callable[[str], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        self._database = store.database
+        self._poll_interval_s = poll_interval_s
+        self._on_account = on_account
+        self._on_webhook = on_webhook
+        self._on_gap = on_gap
+
+    async def run(self) -> None:
+        """Watch until cancelled, whatever becomes of the store."""
+        while True:
+            try:
+                await self._stream()
+            except OperationFailure as error:
+                if error.code == NO_REPLICA_SET:
+                    log.info("watch.polling", interval_s=self._poll_interval_s)
+                    await self._poll()
+                log.warning("watch.lost", error=str(error))
+            except PyMongoError as error:
+                log.warning("watch.lost", error=str(error))
+            await asyncio.sleep(BACK_OFF_S)
+
+    async def _stream(self) -> None:
+        relevant = [{"$match": {"ns.coll": {"$in": ["webhooks", "accounts", "numbers"]}}}]
+        async with self._database.watch(
+            relevant, full_document="updateLookup", max_await_time_ms=1000
+        ) as stream:
+            # The server opens the stream with the first question; only then is nothing missed.
+            await stream.try_next()
+            self._on_gap()
+            log.info("watch.streaming")
+            async for change in stream:
+                self._tell(change)
+
+    def _tell(self, change: Mapping[str, Any]) -> None:
+        collection = change.get("ns", {}).get("coll")
+        key = change.get("documentKey", {}).get("_id")
+        if key is None or collection == "numbers":
+            self._on_gap()
+        elif collection == "accounts":
+            self._on_account(str(key))
+        else:
+            self._on_webhook(str(key))
+            owner = (change.get("fullDocument") or {}).get("account_id")
+            if isinstance(owner, str):
+                self._on_account(owner)
+
+    async def _poll(self) -> None:
+        since = datetime.now(UTC)
+        while True:
+            await asyncio.sleep(self._poll_interval_s)
+            now = datetime.now(UTC)
+            changed = {"modified_at": {"$gte": since - OVERLAP}}
+            try:
+                async for document in self._database["webhooks"].find(changed, {"account_id": 1}):
+                    self._on_webhook(str(document["_id"]))
+                    self._on_account(str(document.get("account_id")))
+                since = now
+            except PyMongoError as error:
+                log.warning("watch.poll_failed", error=str(error))

@@ -1,0 +1,136 @@
+"""Consuming: one connection, a channel per lane, manual acknowledgements."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.abc import AbstractChannel as WireChannel
+from aiormq.abc import DeliveredMessage
+
+from service.adapters.rabbitmq_bindings import Bindings
+from service.adapters.rabbitmq_link import BROKER_ERRORS
+from service.adapters.rabbitmq_topology import Names, declare
+from service.observability.metrics import Metrics
+from service.ports import Incoming
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A queue, how many unacknowledged messages of it we hold at most, and who takes them."""
+
+    queue: str
+    prefetch: int
+    accept: Callable[[Incoming], None]
+
+
+class Consumer:
+    """The session of the consuming connection: declares, binds, consumes."""
+
+    def __init__(
+        self,
+        names: Names,
+        tiers_ms: Sequence[int],
+        subscriptions: Sequence[Subscription],
+        bindings: Bindings,
+        metrics: Metrics,
+    ) -> None:
+        self._names = names
+        self._tiers_ms = tiers_ms
+        self._subscriptions = subscriptions
+        self._bindings = bindings
+        self._metrics = metrics
+        self._consuming: list[tuple[AbstractChannel, str]] = []
+        self._stopped = False
+
+    @property
+    def consuming(self) -> bool:
+        """Whether every queue is consumed."""
+        return len(self._consuming) == len(self._subscriptions)
+
+    async def session(self, connection: AbstractConnection) -> None:
+        """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
+        await declare(connection, self._names, self._tiers_ms)
+        lost = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: lost.set())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                binding = tasks.create_task(self._bindings.keep(connection))
+                if not self._stopped:
+                    for subscription in self._subscriptions:
+                        await self._consume(connection, subscription, lost)
+                    log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
+                await lost.wait()
+                binding.cancel()
+        except BaseExceptionGroup as group:
+            # The first error says it; the others follow from it.
+            raise group.exceptions[0] from None
+        finally:
+            self._consuming.clear()
+
+    async def stop(self) -> None:
+        """Take no more messages in; those taken in can still be acknowledged."""
+        self._stopped = True
+        for channel, tag in self._consuming:
+            try:
+                wire = await channel.get_underlay_channel()
+                await wire.basic_cancel(tag, timeout=2)
+            except BROKER_ERRORS:
+                log.info("consumer.cancel_failed", note="the connection is gone, and so is it")
+        self._consuming.clear()
+
+    async def _consume(
+        self, connection: AbstractConnection, subscription: Subscription, lost: asyncio.Event
+    ) -> None:
+        channel = await connection.channel(publisher_confirms=False)
+        channel.close_callbacks.add(lambda *_: lost.set())
+        await channel.set_qos(subscription.prefetch)
+        wire = await channel.get_underlay_channel()
+        # The broker cancels a consumer whose queue was deleted; nothing else would show it.
+        wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
+
+        async def hand_over(message: DeliveredMessage) -> None:
+            # Nothing else may happen here: aiormq cancels this when the connection is lost.
+            subscription.accept(Received(message, wire, self._metrics))
+
+        ok = await wire.basic_consume(subscription.queue, hand_over)
+        self._consuming.append((channel, str(ok.consumer_tag)))
+
+
+class Received:
+    """A message in our hands; see `ports.Incoming`."""
+
+    __slots__ = (
+        "_channel",
+        "_metrics",
+        "_tag",
+        "body",
+        "content_encoding",
+        "exchange",
+        "redelivered",
+        "routing_key",
+    )
+
+    def __init__(self, message: DeliveredMessage, channel: WireChannel, metrics: Metrics) -> None:
+        self.exchange = message.exchange or ""
+        self.routing_key = message.routing_key or ""
+        self.body = message.body
+        self.content_encoding = message.header.properties.content_encoding
+        self.redelivered = bool(message.redelivered)
+        self._channel = channel
+        self._tag = message.delivery_tag or 0
+        self._metrics = metrics
+
+    async def ack(self) -> None:
+        """Acknowledge on the channel that brought the message, and on no other.
+
+        Delivery tags start anew with every channel: a tag of the old one would acknowledge, or
+        break, something else on the new one.
+        """
+        try:
+            await self._channel.basic_ack(self._tag, wait=False)
+        except BROKER_ERRORS:
+            self._metrics.acks_lost.inc()

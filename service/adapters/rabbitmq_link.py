@@ -1,0 +1,114 @@
+"""A connection to the broker that comes back, by a loop of our own.
+
+aio-pika's robust connection restores channels, consumers and bindings one by one behind our back; a
+single binding that cannot be restored (the switch's exchanges vanish with every broker restart)
+makes all of it flap. Here a lost connection ends the whole session, and a new one is built from the
+start by the same few lines.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import AMQPError
+from yarl import URL
+
+from service.domain.errors import BrokerUnavailable, TopologyConflict
+from service.observability.metrics import Metrics
+
+CONNECT_TIMEOUT_S = 10
+HEARTBEAT_S = 10
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+BROKER_ERRORS = (AMQPError, OSError, TimeoutError, RuntimeError)
+"""What connecting and talking to a broker that fails, or is failing, raises."""
+
+Session = Callable[[AbstractConnection], Awaitable[None]]
+
+
+class Link:
+    """Keeps one connection up; `session` builds on each new one and returns when it has ended."""
+
+    def __init__(self, name: str, urls: Sequence[str], session: Session, metrics: Metrics) -> None:
+        self.name = name
+        self.up = False
+        self._urls = urls
+        self._session = session
+        self._gauge = metrics.connected.labels(name)
+        self._gauge.set(0)
+
+    async def run(self) -> None:
+        """Connect, run the session, and again, until cancelled. Raises TopologyConflict."""
+        pause_s, turn = FIRST_PAUSE_S, 0
+        while True:
+            url = self._urls[turn % len(self._urls)]
+            turn += 1
+            try:
+                await self._once(url)
+                pause_s = FIRST_PAUSE_S
+            except TopologyConflict:
+                raise
+            except asyncio.CancelledError:
+                if _asked_to_stop():
+                    raise
+                # aiormq cancels what waits on a connection that it finds dead.
+                log.warning("broker.lost", link=self.name, error="the connection was lost")
+            except BROKER_ERRORS as error:
+                log.warning("broker.lost", link=self.name, error=describe(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _once(self, url: str) -> None:
+        connection = await connect(url, self.name)
+        log.info("broker.connected", link=self.name)
+        try:
+            self._set(up=True)
+            await self._session(connection)
+        finally:
+            self._set(up=False)
+            await _close(connection)
+
+    def _set(self, *, up: bool) -> None:
+        self.up = up
+        self._gauge.set(up)
+
+
+async def connect(url: str, name: str) -> AbstractConnection:
+    """Return a new connection. Raises one of BROKER_ERRORS."""
+    address = URL(url)
+    if "heartbeat" not in address.query:
+        address = address.update_query(heartbeat=HEARTBEAT_S)
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        return await aio_pika.connect(
+            address,
+            client_properties={"connection_name": f"switchhook {name}"},
+        )
+
+
+async def _close(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await connection.close()
+    except (*BROKER_ERRORS, asyncio.CancelledError):
+        if _asked_to_stop():
+            raise
+
+
+def _asked_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's text, or its kind where it has none; never a URL with its password."""
+    return str(error) or type(error).__name__
+
+
+def unavailable(error: BaseException) -> BrokerUnavailable:
+    """Return our own error for one of the driver's."""
+    return BrokerUnavailable(describe(error))

@@ -1,0 +1,117 @@
+"""Publishing into our own queues: always confirmed, always mandatory, never waiting for ever.
+
+A connection of its own: under a memory or disk alarm the broker stops reading connections that
+publish, and acknowledgements must get through all the same.
+"""
+
+import asyncio
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import PublishError
+
+from service.adapters.rabbitmq_link import BROKER_ERRORS, unavailable
+from service.adapters.rabbitmq_topology import Names
+from service.domain.delivery import DeadLetter, Delivery
+from service.domain.errors import BrokerUnavailable, RejectReason
+from service.pipeline.envelope import seal, seal_letter
+from service.ports import Incoming
+
+LONGEST_HEADER = 500
+
+
+class Publisher:
+    """The session of the publishing connection, and the `Queues` port on top of it."""
+
+    def __init__(self, names: Names, timeout_s: float) -> None:
+        self._names = names
+        self._timeout_s = timeout_s
+        self._channel: AbstractChannel | None = None
+        self._foreign: AbstractChannel | None = None
+        self._ready = asyncio.Event()
+
+    async def session(self, connection: AbstractConnection) -> None:
+        """Offer publishing until the connection or a channel is lost."""
+        lost = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: lost.set())
+        try:
+            self._channel = await self._open(connection, lost)
+            # What came from outside may break the channel it is published on, and everything under
+            # way on that channel with it: hence two.
+            self._foreign = await self._open(connection, lost)
+            self._ready.set()
+            await lost.wait()
+        finally:
+            self._ready.clear()
+            self._channel = self._foreign = None
+
+    async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        channel.close_callbacks.add(lambda *_: lost.set())
+        return channel
+
+    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
+        """See `ports.Queues`."""
+        message = Message(
+            seal(delivery),
+            content_type="application/json",
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers={
+                "x-switchhook-delivery": delivery.delivery_id,
+                "x-switchhook-attempts": len(delivery.past),
+            },
+        )
+        await self._publish(message, self._names.tier(delay_ms))
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """See `ports.Queues`."""
+        message = Message(
+            seal_letter(letter),
+            content_type="application/json",
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers={
+                "x-switchhook-delivery": letter.delivery.delivery_id,
+                "x-switchhook-reason": letter.reason.value,
+            },
+        )
+        await self._publish(message, self._names.dead)
+
+    async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        """See `ports.Queues`."""
+        message = Message(
+            incoming.body,
+            content_encoding=incoming.content_encoding,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers={
+                "x-switchhook-reason": reason.value,
+                "x-switchhook-detail": detail[:LONGEST_HEADER],
+                "x-switchhook-exchange": incoming.exchange,
+                "x-switchhook-routing-key": incoming.routing_key,
+            },
+        )
+        await self._publish(message, self._names.rejected, foreign=True)
+
+    async def _publish(self, message: Message, queue: str, *, foreign: bool = False) -> None:
+        """Return once the broker has stored the message.
+
+        Raises BrokerUnavailable where it did not, or where that is unknown. The AMQP message id is
+        left to the driver, which needs a new one for each publish to tell returns apart.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._ready.wait()
+                channel = self._foreign if foreign else self._channel
+                if channel is None:
+                    raise BrokerUnavailable("the connection was just lost")
+                exchange = await channel.get_exchange(self._names.exchange, ensure=False)
+                await exchange.publish(message, queue, mandatory=True)
+        except PublishError as error:
+            raise BrokerUnavailable(f"queue {queue} does not exist, or is not bound") from error
+        except BROKER_ERRORS as error:
+            raise unavailable(error) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() > 0:
+                raise
+            # aiormq cancels publishes that wait on a connection it finds dead.
+            raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error

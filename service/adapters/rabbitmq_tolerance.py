@@ -1,0 +1,63 @@
+"""Reading AMQP properties that break the rules, instead of dying of them.
+
+Kazoo 4.2 and later puts gregorian microseconds into the `timestamp` property of every message. The
+AMQP codec turns that into a date beyond the year 9999, raises, and takes the connection down; the
+message was never acknowledged, so the next connection dies of it too, for ever. The same happens
+with short strings that are not UTF-8, and with header tables that are broken or nested too deep.
+"""
+
+import struct
+from datetime import UTC, datetime
+from typing import Any
+
+from pamqp import decode
+
+from service.domain.errors import SwitchhookError
+
+KAZOO_TIMESTAMP = struct.pack(">Q", 63_877_497_874_651_078)
+
+
+def install_tolerant_decoders() -> None:
+    """Replace three decoders; must run before the first connection.
+
+    Raises SwitchhookError where the codec has changed so that this has no effect.
+    """
+    decode.METHODS["timestamp"] = _timestamp
+    decode.TABLE_MAPPING[b"T"] = _timestamp
+    decode.METHODS["shortstr"] = _short_string
+    decode.METHODS["table"] = _table
+    _self_test()
+
+
+def _timestamp(value: bytes) -> tuple[int, datetime | None]:
+    seconds = int.from_bytes(value[:8], "big")
+    try:
+        return 8, datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return 8, None
+
+
+def _short_string(value: bytes) -> tuple[int, str]:
+    end = value[0] + 1
+    return end, value[1:end].decode("utf-8", "backslashreplace")
+
+
+def _table(value: bytes) -> tuple[int, dict[str, Any]]:
+    """Headers that cannot be read are no headers: nothing we do depends on a switch's."""
+    try:
+        return decode.field_table(value)
+    except (ValueError, OverflowError, RecursionError, IndexError):
+        return 4 + int.from_bytes(value[:4], "big"), {}
+
+
+def _self_test() -> None:
+    try:
+        decode.by_type(KAZOO_TIMESTAMP, "timestamp")
+        decode.by_type(b"\x02\xff\xfe", "shortstr")
+        table = b"\x02\xff\xfeT" + KAZOO_TIMESTAMP
+        decode.by_type(struct.pack(">I", len(table)) + table, "table")
+    except (ValueError, OverflowError) as error:
+        raise SwitchhookError(
+            "the AMQP codec (pamqp) no longer takes our tolerant decoders, and the first message "
+            f"of a real Kazoo would kill the consumer: {error}. Install the pinned version.",
+        ) from error

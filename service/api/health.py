@@ -1,0 +1,40 @@
+"""Is it alive, is it ready, and the metrics."""
+
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+Checks = Mapping[str, str]
+"""What is checked, and its state: `ok`, or what is wrong."""
+
+OK = "ok"
+
+
+def health_routes(live: Callable[[], Checks], ready: Callable[[], Checks]) -> list[web.RouteDef]:
+    """Return `/healthz` and `/readyz`: 200 where every check is ok, else 503, with all of them."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return _answer(live())
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _answer(ready())
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+
+
+def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
+    """Return `/metrics` in Prometheus' text format."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        body = generate_latest(registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/metrics", metrics)]
+
+
+def _answer(checks: Checks) -> web.Response:
+    good = all(state == OK for state in checks.values())
+    body = {"status": OK if good else "failing", "checks": dict(checks)}
+    return web.json_response(body, status=200 if good else 503)

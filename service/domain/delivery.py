@@ -1,0 +1,168 @@
+"""One event owed to one webhook: its identity, its attempts, and how each of them ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+
+class Outcome(StrEnum):
+    """How an attempt ended. A value is a metric label and stands in the attempt log."""
+
+    SUCCEEDED = "succeeded"
+    BAD_STATUS = "bad_status"
+    THROTTLED = "throttled"
+    GONE = "gone"
+    REDIRECTED = "redirected"
+    TIMED_OUT = "timed_out"
+    CONNECT_TIMED_OUT = "connect_timed_out"
+    REFUSED = "refused"
+    RESET = "reset"
+    DNS_FAILED = "dns_failed"
+    TLS_FAILED = "tls_failed"
+    BAD_RESPONSE = "bad_response"
+    UNREACHABLE = "unreachable"
+    EGRESS_REFUSED = "egress_refused"
+    INVALID_REQUEST = "invalid_request"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the receiver took the delivery."""
+        return self is Outcome.SUCCEEDED
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a later attempt could end otherwise."""
+        return self not in _FINAL
+
+
+_FINAL = frozenset(
+    {Outcome.SUCCEEDED, Outcome.GONE, Outcome.EGRESS_REFUSED, Outcome.INVALID_REQUEST},
+)
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """Return what an HTTP status means: any 2xx is success, everything else a failure."""
+    if 200 <= status < 300:
+        return Outcome.SUCCEEDED
+    if 300 <= status < 400:
+        return Outcome.REDIRECTED
+    if status == 410:
+        return Outcome.GONE
+    if status in (429, 503):
+        return Outcome.THROTTLED
+    return Outcome.BAD_STATUS
+
+
+class DeadLetterReason(StrEnum):
+    """Why a delivery was given up. A value is a metric label and stands in the dead letter."""
+
+    EXHAUSTED = "exhausted"
+    GONE = "gone"
+    EGRESS_REFUSED = "egress_refused"
+    INVALID_REQUEST = "invalid_request"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """What a delivery carries along of an attempt already made; times are unix seconds."""
+
+    attempt: int
+    started_at: float
+    duration_s: float
+    outcome: Outcome
+    status: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event owed to one webhook.
+
+    `payload` is the event as JSON, taken when it happened and before the webhook's `custom_data`.
+    `account_id` is the webhook's owner; the event may be a descendant's. Times are unix seconds.
+    """
+
+    delivery_id: str
+    event_id: str
+    webhook_id: str
+    account_id: str
+    hook: str
+    event_name: str
+    call_id: str | None
+    received_at: float
+    payload: bytes
+    past: tuple[PastAttempt, ...] = ()
+    deferrals: int = 0
+
+    @property
+    def step(self) -> tuple[str, int, int]:
+        """What must not be done twice: this delivery, this attempt, this deferral."""
+        return (self.delivery_id, len(self.past), self.deferrals)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, signed and complete. `query` is appended to the URI byte for byte."""
+
+    verb: str
+    uri: str
+    query: str
+    headers: dict[str, str]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a request led to. `status` is None where no status line arrived."""
+
+    outcome: Outcome
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    detail: str | None = None
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps."""
+
+    delivery: Delivery
+    attempt: int
+    uri: str
+    request: Request | None
+    response: Response
+    started_at: float
+    duration_s: float
+
+    def as_past(self) -> PastAttempt:
+        """Return the short form that travels with the delivery."""
+        response = self.response
+        return PastAttempt(
+            self.attempt,
+            self.started_at,
+            self.duration_s,
+            response.outcome,
+            response.status,
+            response.detail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery given up, with the reason."""
+
+    delivery: Delivery
+    reason: DeadLetterReason
+    uri: str | None
+    died_at: float
+
+
+def delivery_id_of(event_id: str, webhook_id: str) -> str:
+    """Return the id that is the same in every attempt, redelivery and replay; it has no dot in it.
+
+    Standard Webhooks 1.0 joins the signed parts with dots, so the id must not have one.
+    """
+    return blake2b(f"{event_id}{webhook_id}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,45 @@
+"""What the bus says: the message as it arrived, and the event it tells of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One AMQP message of a switch, as far as decoding needs it."""
+
+    source: str
+    exchange: str
+    routing_key: str
+    body: bytes
+    content_encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One normalised occurrence.
+
+    `fields` is the payload in the order it is sent; a member whose value is None is left out of it.
+    `account_id` and `reseller_id` are filled in once the account is known.
+    """
+
+    event_id: str
+    source: str
+    hook: str
+    name: str
+    account_id: str | None
+    fields: Mapping[str, Any]
+    call_id: str | None = None
+    dialled_number: str | None = None
+    """Whose account the event belongs to, where the message itself does not say."""
+    internal_leg: bool = False
+
+
+def event_id_of(source: str, body: bytes) -> str:
+    """Return the event's identity, 32 hex digits: the same for every redelivery of one message.
+
+    Kazoo puts a random `Msg-ID` into every body, so different events have different bodies.
+    """
+    return blake2b(body, digest_size=16, key=source.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""What an examination found: how bad it is, what it is about, and what helps."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line for the operator."""
+
+    severity: Severity
+    about: str
+    text: str
+    remedy: str = ""
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the service cannot work like this."""
+        return self.severity is Severity.PROBLEM
+
+    def __str__(self) -> str:
+        line = f"{self.severity.value:8} {self.about:9} {self.text}"
+        return f"{line}; {self.remedy}" if self.remedy else line
+
+
+def fine(about: str, text: str) -> Finding:
+    """Return a finding that says all is well."""
+    return Finding(Severity.OK, about, text)
+
+
+def warning(about: str, text: str, remedy: str) -> Finding:
+    """Return a finding that the service can work with."""
+    return Finding(Severity.WARNING, about, text, remedy)
+
+
+def trouble(about: str, text: str, remedy: str) -> Finding:
+    """Return a finding that the service cannot work with."""
+    return Finding(Severity.PROBLEM, about, text, remedy)

@@ -1,0 +1,111 @@
+"""When to try again, and when to give up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le, Len
+
+from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Response
+
+MAX_RETRIES = 5
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The platform's schedule; a webhook only chooses how many retries it wants."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    schedule: Annotated[tuple[Annotated[float, Ge(0.05), Le(DAY_S)], ...], Len(1, 20)] = (
+        1.0, 5.0, 30.0, 120.0, 600.0, 3600.0,
+    )  # fmt: skip
+    """Seconds before the first retry, the second, ...; the last one repeats. Must grow."""
+    jitter: Annotated[float, Ge(0.0), Le(0.5)] = 0.2
+    """How far a delay may be spread either way, as a share of it."""
+
+    def __post_init__(self) -> None:
+        if any(later <= earlier for earlier, later in pairwise(self.schedule)):
+            raise ValueError("each delay must be longer than the one before it")
+
+    @property
+    def tiers_ms(self) -> tuple[int, ...]:
+        """All delays that have a queue, ascending: each step early, on time and late.
+
+        A queue has one fixed delay (a longer one ahead would hold up a shorter one behind), so the
+        jitter is a choice between queues.
+        """
+        return tuple(sorted({delay for step in self.schedule for delay in self._spread(step)}))
+
+    def _spread(self, step_s: float) -> tuple[int, int, int]:
+        on_time = round(step_s * 1000)
+        return (round(on_time * (1 - self.jitter)), on_time, round(on_time * (1 + self.jitter)))
+
+    def tier_ms(self, step: int, choose: Callable[[tuple[int, int, int]], int]) -> int:
+        """Return the delay of the schedule's `step`, counted from 0, with the jitter chosen."""
+        return choose(self._spread(self.schedule[min(step, len(self.schedule) - 1)]))
+
+    def tier_at_least_ms(self, delay_s: float) -> int:
+        """Return the shortest tier of at least `delay_s`, or the longest there is."""
+        tiers = self.tiers_ms
+        return next((tier for tier in tiers if tier >= delay_s * 1000), tiers[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver took it: nothing is owed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Make another attempt after `delay_ms`, which is one of the policy's tiers."""
+
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Keep it as a dead letter."""
+
+    reason: DeadLetterReason
+
+
+NextStep = Delivered | Retry | GiveUp
+
+_REASONS = {
+    Outcome.GONE: DeadLetterReason.GONE,
+    Outcome.EGRESS_REFUSED: DeadLetterReason.EGRESS_REFUSED,
+    Outcome.INVALID_REQUEST: DeadLetterReason.INVALID_REQUEST,
+}
+DELIVERED = Delivered()
+
+
+def next_step(
+    policy: RetryPolicy,
+    attempts: int,
+    retries: int,
+    response: Response,
+    choose: Callable[[tuple[int, int, int]], int],
+) -> NextStep:
+    """Decide what follows attempt number `attempts` of a webhook that allows `retries` more."""
+    if response.outcome.succeeded:
+        return DELIVERED
+    if not response.outcome.may_pass:
+        return GiveUp(_REASONS[response.outcome])
+    if attempts > retries:
+        return GiveUp(DeadLetterReason.EXHAUSTED)
+    delay_ms = policy.tier_ms(attempts - 1, choose)
+    if response.outcome is Outcome.THROTTLED and response.retry_after_s is not None:
+        delay_ms = max(delay_ms, policy.tier_at_least_ms(response.retry_after_s))
+    return Retry(delay_ms)
+
+
+def deferral_ms(
+    policy: RetryPolicy,
+    delivery: Delivery,
+    choose: Callable[[tuple[int, int, int]], int],
+) -> int:
+    """Return how long to put a delivery off without an attempt: longer each time."""
+    return policy.tier_ms(delivery.deferrals, choose)

@@ -1,0 +1,109 @@
+"""Who wants to hear: accounts, and the webhooks they stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+ALL_HOOKS = "all"
+"""The hook name that receives the events of every hook."""
+
+FILTER_KEYS = ("type", "action")
+"""Members of `custom_data` that filter instead of being sent (Kazoo strips them for every hook)."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Verb(StrEnum):
+    """The HTTP method of a webhook's requests."""
+
+    GET = "GET"
+    POST = "POST"
+    PUT = "PUT"
+
+
+class Format(StrEnum):
+    """How a POST or PUT body is written."""
+
+    FORM_DATA = "form-data"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An account's stored subscription: hook, URI, verb, format and filters."""
+
+    webhook_id: str
+    account_id: str
+    hook: str
+    uri: str
+    name: str = ""
+    verb: Verb = Verb.POST
+    format: Format = Format.FORM_DATA
+    retries: int = 2
+    """Additional attempts after the first, 0 to 5."""
+    enabled: bool = True
+    include_subaccounts: bool = False
+    include_internal_legs: bool = True
+    custom_data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    secret: bytes | None = field(default=None, repr=False)
+    """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant and all that an event of it needs: its place in the tree and its enabled webhooks.
+
+    `tree` lists the ancestors, root first. An account without a document has no ancestors.
+    """
+
+    account_id: str
+    tree: tuple[str, ...] = ()
+    reseller_id: str | None = None
+    webhooks: tuple[Webhook, ...] = ()
+    by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
+    """Own webhooks by the hook of an event, those for `all` included, in stored order."""
+    inherited_by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
+    """The part of `by_hook` that also wants the events of sub-accounts."""
+    for_all: Sequence[Webhook] = ()
+    inherited_for_all: Sequence[Webhook] = ()
+
+    def own(self, hook: str) -> Sequence[Webhook]:
+        """Return the webhooks that want events of this account."""
+        return self.by_hook.get(hook, self.for_all)
+
+    def inherited(self, hook: str) -> Sequence[Webhook]:
+        """Return the webhooks that want events of this account's descendants."""
+        return self.inherited_by_hook.get(hook, self.inherited_for_all)
+
+
+def account_of(
+    account_id: str,
+    tree: Sequence[str] = (),
+    reseller_id: str | None = None,
+    webhooks: Sequence[Webhook] = (),
+) -> Account:
+    """Return the account with its enabled webhooks indexed by hook."""
+    enabled = tuple(webhook for webhook in webhooks if webhook.enabled)
+    inherited = tuple(webhook for webhook in enabled if webhook.include_subaccounts)
+    return Account(
+        account_id,
+        tuple(tree),
+        reseller_id,
+        enabled,
+        _by_hook(enabled),
+        _by_hook(inherited),
+        _for_hook(enabled, ALL_HOOKS),
+        _for_hook(inherited, ALL_HOOKS),
+    )
+
+
+def _by_hook(webhooks: Sequence[Webhook]) -> Mapping[str, Sequence[Webhook]]:
+    hooks = {webhook.hook for webhook in webhooks} - {ALL_HOOKS}
+    return {hook: _for_hook(webhooks, hook) for hook in hooks} if hooks else NOTHING
+
+
+def _for_hook(webhooks: Sequence[Webhook], hook: str) -> tuple[Webhook, ...]:
+    return tuple(webhook for webhook in webhooks if webhook.hook in (hook, ALL_HOOKS))

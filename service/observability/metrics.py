@@ -1,0 +1,144 @@
+"""Every metric of the service. Names begin with `switchhook_`; labels come from enums."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from service.domain.delivery import DeadLetterReason, Outcome
+from service.domain.errors import RejectReason
+
+Label = TypeVar("Label", bound=StrEnum)
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The metrics, with the children that the hot path needs held ready.
+
+    `hooks` are the (source, hook) pairs there are; a pair that is not among them is a bug.
+    """
+
+    def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
+        self.registry = registry
+        consumed = Counter(
+            "switchhook_events_consumed_total",
+            "Events taken from the bus",
+            ["source", "hook"],
+            registry=registry,
+        )
+        self.consumed = {pair: consumed.labels(*pair) for pair in hooks}
+        self.unowned = Counter(
+            "switchhook_events_without_account_total",
+            "Events whose account is unknown: counted and acknowledged",
+            registry=registry,
+        )
+        self.rejected = _by(
+            Counter(
+                "switchhook_events_rejected_total",
+                "Messages moved to the rejected queue",
+                ["reason"],
+                registry=registry,
+            ),
+            RejectReason,
+        )
+        self._deliveries(registry)
+        self._attempts(registry)
+        self._dependencies(registry)
+
+    def _deliveries(self, registry: CollectorRegistry) -> None:
+        deliveries = Counter(
+            "switchhook_deliveries_total",
+            "What became of deliveries; retried counts each return to a tier",
+            ["outcome"],
+            registry=registry,
+        )
+        self.delivered = deliveries.labels("delivered")
+        self.retried = deliveries.labels("retried")
+        self.dead_lettered = deliveries.labels("dead_lettered")
+        self.cancelled = deliveries.labels("cancelled")
+        self.deferred = Counter(
+            "switchhook_deferrals_total",
+            "Deliveries put off without an attempt",
+            ["reason"],
+            registry=registry,
+        ).labels("saturated")
+        self.dead_letters = _by(
+            Counter(
+                "switchhook_dead_letters_total",
+                "Deliveries given up",
+                ["reason"],
+                registry=registry,
+            ),
+            DeadLetterReason,
+        )
+        self.event_to_delivery = Histogram(
+            "switchhook_event_to_delivery_seconds",
+            "From taking an event in to its delivery at first attempt",
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def _attempts(self, registry: CollectorRegistry) -> None:
+        self.attempts = _by(
+            Counter("switchhook_attempts_total", "HTTP requests", ["outcome"], registry=registry),
+            Outcome,
+        )
+        self.attempt_duration = Histogram(
+            "switchhook_attempt_duration_seconds",
+            "How long HTTP requests took",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.attempt_log_dropped = Counter(
+            "switchhook_attempt_log_dropped_total",
+            "Attempts that are missing in the log because the store was away",
+            registry=registry,
+        )
+        self.pool_in_use = Gauge(
+            "switchhook_pool_in_use", "HTTP requests in flight", registry=registry
+        )
+
+    def _dependencies(self, registry: CollectorRegistry) -> None:
+        self.unacked = Gauge(
+            "switchhook_consumer_unacked",
+            "Messages taken in and not acknowledged yet",
+            ["lane"],
+            registry=registry,
+        )
+        self.acks_lost = Counter(
+            "switchhook_acks_lost_total",
+            "Messages settled after their connection was lost: the broker hands them out again",
+            registry=registry,
+        )
+        self.connected = Gauge(
+            "switchhook_broker_connected",
+            "Whether a connection to the broker stands",
+            ["link"],
+            registry=registry,
+        )
+        self.bound = Gauge(
+            "switchhook_source_bound",
+            "Whether all bindings to an exchange of the switch stand",
+            ["exchange"],
+            registry=registry,
+        )
+        self.waits = Counter(
+            "switchhook_dependency_waits_total",
+            "Pauses because a dependency did not answer",
+            ["error"],
+            registry=registry,
+        )
+        self.store_up = Gauge(
+            "switchhook_store_up",
+            "Whether MongoDB answered the last time it was asked",
+            registry=registry,
+        )
+        self.accounts_remembered = Gauge(
+            "switchhook_accounts_remembered", "Accounts in memory", registry=registry
+        )
+
+
+def _by(counter: Counter, labels: type[Label]) -> dict[Label, Counter]:
+    return {label: counter.labels(label.value) for label in labels}

@@ -1,0 +1,94 @@
+"""The event lane's work: from a message to the first attempts, with no broker in between."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from service.domain.delivery import Delivery, delivery_id_of
+from service.domain.event import Event
+from service.domain.webhook import Account, Webhook
+from service.observability.metrics import Metrics
+from service.pipeline.build import Encoder, payload_of
+from service.pipeline.deliver import Deliverer
+from service.pipeline.ingest import Ingest
+from service.pipeline.match import fits, subscribed
+from service.pipeline.memory import Finished
+from service.pipeline.patience import Patience
+from service.ports import Directory, Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class EventWork:
+    """Settles one message of the bus: every delivery it owes is finished or in a queue after it."""
+
+    ingest: Ingest
+    directory: Directory
+    deliverer: Deliverer
+    finished: Finished
+    metrics: Metrics
+    patience: Patience
+    cluster_id: str | None
+    slots: asyncio.Semaphore
+    clock: Callable[[], float] = time.time
+
+    async def __call__(self, incoming: Incoming) -> None:
+        """Settle the message. Raises RejectedMessage where it cannot be understood."""
+        received_at = self.clock()
+        events = await self.patience.until_available(lambda: self.ingest.events(incoming))
+        for event in events:
+            self.metrics.consumed[event.source, event.hook].inc()
+            if event.account_id is None:
+                self.metrics.unowned.inc()
+                continue
+            await self._tell(event, event.account_id, received_at, redelivered=incoming.redelivered)
+
+    async def _tell(
+        self, event: Event, account_id: str, received_at: float, *, redelivered: bool
+    ) -> None:
+        account = await self._account(account_id)
+        ancestors = [await self._account(ancestor) for ancestor in account.tree]
+        webhooks = subscribed(event, account, ancestors)
+        if not webhooks:
+            return
+        payload = payload_of(event, account)
+        webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
+        snapshot = orjson.dumps(payload)
+        encoder = Encoder(payload, self.cluster_id)
+        owed = [
+            (delivery, webhook)
+            for webhook in webhooks
+            if not (
+                (delivery := _delivery(event, webhook, received_at, snapshot)) in self.finished
+                and redelivered
+            )
+        ]
+        if len(owed) == 1:
+            # The common case needs no task of its own.
+            await self.deliverer.deliver(*owed[0], encoder, self.slots)
+            return
+        await asyncio.gather(
+            *(self.deliverer.deliver(*pair, encoder, self.slots) for pair in owed),
+        )
+
+    async def _account(self, account_id: str) -> Account:
+        account = self.directory.remembered(account_id)
+        if account is not None:
+            return account
+        return await self.patience.until_available(lambda: self.directory.account(account_id))
+
+
+def _delivery(event: Event, webhook: Webhook, received_at: float, snapshot: bytes) -> Delivery:
+    return Delivery(
+        delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
+        event_id=event.event_id,
+        webhook_id=webhook.webhook_id,
+        account_id=webhook.account_id,
+        hook=event.hook,
+        event_name=event.name,
+        call_id=event.call_id,
+        received_at=received_at,
+        payload=snapshot,
+    )

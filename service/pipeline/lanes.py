@@ -1,0 +1,116 @@
+"""The loop of every queue we consume: take a message in, have it settled, acknowledge it.
+
+Acknowledge or reject is decided here and nowhere else. A message that is neither stays with the
+broker, which hands it out again once our connection is gone.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from service.domain.errors import RejectedMessage, RejectReason
+from service.observability.metrics import Metrics
+from service.pipeline.patience import Patience
+from service.ports import Incoming, Queues
+
+Work = Callable[[Incoming], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class Lane:
+    """Runs `work` on every message, each in a task of ours.
+
+    The tasks do not belong to the connection that brought the message: when it is lost they go on,
+    and a copy that is delivered again waits for the first to end.
+    """
+
+    def __init__(
+        self, name: str, work: Work, queues: Queues, metrics: Metrics, patience: Patience
+    ) -> None:
+        self.name = name
+        self._work = work
+        self._queues = queues
+        self._metrics = metrics
+        self._patience = patience
+        self._underway: dict[bytes, asyncio.Task[None]] = {}
+        self._count = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._tasks = asyncio.TaskGroup()
+        self.settled_at = self._busy_since = time.monotonic()
+        metrics.unacked.labels(name).set_function(lambda: self._count)
+
+    @property
+    def unsettled(self) -> int:
+        """Messages taken in and not acknowledged yet."""
+        return self._count
+
+    def state(self, stall_s: float) -> str:
+        """Return `ok`, or what is wrong: messages are held and none was settled for so long."""
+        idle_s = time.monotonic() - max(self.settled_at, self._busy_since)
+        if self._count == 0 or idle_s < stall_s:
+            return "ok"
+        return f"{self._count} messages held, none settled for {idle_s:.0f} s"
+
+    async def run(self) -> None:
+        """Keep the tasks until cancelled, which cancels them too: their messages go back."""
+        async with self._tasks:
+            await asyncio.Event().wait()
+
+    def accept(self, incoming: Incoming) -> None:
+        """Take a message in; returns at once."""
+        if self._count == 0:
+            self._busy_since = time.monotonic()
+            self._empty.clear()
+        self._count += 1
+        self._tasks.create_task(self._settle(incoming), name=f"{self.name} message")
+
+    async def drain(self) -> None:
+        """Return once everything taken in is settled."""
+        await self._empty.wait()
+
+    async def _settle(self, incoming: Incoming) -> None:
+        try:
+            await self._after_earlier_copy(incoming)
+            await self._work_or_reject(incoming)
+            await incoming.ack()
+            self.settled_at = time.monotonic()
+        finally:
+            if self._underway.get(incoming.body) is asyncio.current_task():
+                del self._underway[incoming.body]
+            self._count -= 1
+            if self._count == 0:
+                self._empty.set()
+
+    async def _after_earlier_copy(self, incoming: Incoming) -> None:
+        earlier = self._underway.get(incoming.body) if incoming.redelivered else None
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        current = asyncio.current_task()
+        if current is not None:
+            self._underway.setdefault(incoming.body, current)
+
+    async def _work_or_reject(self, incoming: Incoming) -> None:
+        try:
+            await self._work(incoming)
+        except RejectedMessage as rejection:
+            await self._reject(incoming, rejection.reason, rejection.detail)
+        except Exception:
+            log.exception("message.bug", lane=self.name, routing_key=incoming.routing_key)
+            await self._reject(incoming, RejectReason.BUG, "see the log")
+
+    async def _reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        await self._patience.until_confirmed(lambda: self._queues.reject(incoming, reason, detail))
+        self._metrics.rejected[reason].inc()
+        log.warning(
+            "message.rejected",
+            lane=self.name,
+            reason=reason.value,
+            detail=detail,
+            exchange=incoming.exchange,
+            routing_key=incoming.routing_key,
+            size_bytes=len(incoming.body),
+        )

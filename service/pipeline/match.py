@@ -1,0 +1,41 @@
+"""Second arrow: which webhooks want an event."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from service.domain.event import Event
+from service.domain.webhook import Account, Webhook
+
+
+def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> list[Webhook]:
+    """Return the webhooks for the event's hook: the account's own, then its ancestors', root first.
+
+    An ancestor's count where they include sub-accounts.
+    """
+    found = list(account.own(event.hook))
+    for ancestor in ancestors:
+        found += ancestor.inherited(event.hook)
+    if event.internal_leg:
+        return [webhook for webhook in found if webhook.include_internal_legs]
+    return found
+
+
+def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
+    """Return whether the payload has one of the values asked for, wherever it has the member.
+
+    `payload` is the event's, before any `custom_data`. An empty list is no constraint.
+    """
+    return all(
+        _is_one_of(payload[key], allowed) for key, allowed in modifiers.items() if key in payload
+    )
+
+
+def _is_one_of(value: Any, allowed: Any) -> bool:
+    if not isinstance(allowed, list):
+        return _same(value, allowed)
+    return not allowed or any(_same(value, choice) for choice in allowed)
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Compare as JSON does: 1 is neither true nor "1"."""
+    return type(value) is type(other) and bool(value == other)

@@ -1,0 +1,26 @@
+"""What this process has finished lately.
+
+Between the end of a delivery and the acknowledgement of its message the connection may be lost; the
+message then comes again. It is acknowledged from this memory, without a second request.
+"""
+
+from service.domain.delivery import Delivery
+
+Step = tuple[str, int, int]
+
+
+class Finished:
+    """Remembers the last `capacity` steps of deliveries."""
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._capacity = capacity
+        self._steps: dict[Step, None] = {}
+
+    def add(self, delivery: Delivery) -> None:
+        """Remember a step as done, forgetting the oldest where there are too many."""
+        self._steps[delivery.step] = None
+        if len(self._steps) > self._capacity:
+            del self._steps[next(iter(self._steps))]
+
+    def __contains__(self, delivery: Delivery) -> bool:
+        return delivery.step in self._steps

@@ -1,0 +1,65 @@
+"""Attempts on their way to the log: buffered, written in bulk, never in the way of a delivery.
+
+The log is best effort: while the store is away the buffer fills, then the oldest rows are dropped
+and counted. What must not be lost travels with the delivery itself.
+"""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from service.domain.delivery import Attempt
+from service.domain.errors import StoreUnavailable
+from service.observability.metrics import Metrics
+from service.ports import AttemptLog
+
+ROWS_AT_ONCE = 500
+FLUSH_EVERY_S = 0.2
+BACK_OFF_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """Holds the attempts that are not written yet."""
+
+    def __init__(
+        self, attempt_log: AttemptLog, metrics: Metrics, capacity: int, *, record_successes: bool
+    ) -> None:
+        self._log = attempt_log
+        self._metrics = metrics
+        self._capacity = capacity
+        self._record_successes = record_successes
+        self._rows: deque[Attempt] = deque()
+
+    def add(self, attempt: Attempt) -> None:
+        """Take a row; where the buffer is full, the oldest one goes."""
+        if not self._record_successes and attempt.response.outcome.succeeded:
+            return
+        if len(self._rows) >= self._capacity:
+            self._rows.popleft()
+            self._metrics.attempt_log_dropped.inc()
+        self._rows.append(attempt)
+
+    async def run(self) -> None:
+        """Write what comes in until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            try:
+                await self.flush()
+            except StoreUnavailable as error:
+                log.warning("attempt_log.unavailable", error=str(error), waiting=len(self._rows))
+                await asyncio.sleep(BACK_OFF_S)
+
+    async def flush(self) -> None:
+        """Write all rows. Raises StoreUnavailable; what was not written waits on."""
+        while self._rows:
+            rows = [self._rows.popleft() for _ in range(min(ROWS_AT_ONCE, len(self._rows)))]
+            try:
+                await self._log.write(rows)
+            except StoreUnavailable:
+                room = max(0, self._capacity - len(self._rows))
+                self._metrics.attempt_log_dropped.inc(len(rows) - min(room, len(rows)))
+                self._rows.extendleft(reversed(rows[max(0, len(rows) - room) :]))
+                raise

@@ -1,0 +1,58 @@
+"""The delivery lane's work: what comes back from the retry tiers."""
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+import structlog
+
+from service.domain.delivery import DeadLetterReason, Delivery
+from service.observability.metrics import Metrics
+from service.pipeline.build import Encoder
+from service.pipeline.deliver import Deliverer
+from service.pipeline.envelope import unseal
+from service.pipeline.memory import Finished
+from service.pipeline.patience import Patience
+from service.ports import Directory, Incoming
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryWork:
+    """Settles one delivery that was put off, with its webhook as it is now."""
+
+    directory: Directory
+    deliverer: Deliverer
+    finished: Finished
+    metrics: Metrics
+    patience: Patience
+    cluster_id: str | None
+    slots: asyncio.Semaphore
+
+    async def __call__(self, incoming: Incoming) -> None:
+        """Settle the delivery. Raises RejectedMessage where it is none of ours."""
+        delivery = unseal(incoming.body)
+        if incoming.redelivered and delivery in self.finished:
+            return
+        webhook = await self.patience.until_available(
+            lambda: self.directory.webhook(delivery.account_id, delivery.webhook_id),
+        )
+        if webhook is None:
+            self._cancel(delivery)
+        elif not webhook.enabled:
+            reason = DeadLetterReason.WEBHOOK_DISABLED
+            await self.deliverer.give_up(delivery, reason, webhook.uri)
+        else:
+            encoder = Encoder(orjson.loads(delivery.payload), self.cluster_id)
+            await self.deliverer.deliver(delivery, webhook, encoder, self.slots)
+
+    def _cancel(self, delivery: Delivery) -> None:
+        """A deleted webhook is owed nothing."""
+        self.metrics.cancelled.inc()
+        log.info(
+            "delivery.cancelled",
+            delivery_id=delivery.delivery_id,
+            webhook_id=delivery.webhook_id,
+            reason="the webhook was deleted",
+        )

@@ -1,0 +1,98 @@
+"""What the pipeline needs of the outside, in its own words; the adapters provide it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
+from service.domain.errors import RejectReason
+from service.domain.event import Event, Message
+from service.domain.webhook import Account, Webhook
+
+
+class Decoder(Protocol):
+    """Reads the messages of one source."""
+
+    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
+        """Return the events of a message. Raises RejectedMessage, and nothing else."""
+
+
+class Incoming(Protocol):
+    """A message in our hands that the broker keeps until it is acknowledged."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    content_encoding: str | None
+    redelivered: bool
+
+    async def ack(self) -> None:
+        """Tell the broker that all is settled.
+
+        Does nothing where the connection that brought the message is gone: the broker redelivers.
+        """
+
+
+class WebhookStore(Protocol):
+    """Where accounts, webhooks and numbers are kept. Every method raises StoreUnavailable."""
+
+    async def account(self, account_id: str) -> Account:
+        """Return the account with its enabled webhooks; one without a document has no ancestors."""
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """Return a webhook, enabled or not, as it is now."""
+
+    async def account_of_number(self, number: str) -> str | None:
+        """Return the id of the account that owns a dialled number."""
+
+
+class Directory(Protocol):
+    """The webhook store, remembered. Every coroutine raises StoreUnavailable."""
+
+    def remembered(self, account_id: str) -> Account | None:
+        """Return the account where it is known and fresh; costs no await on the hot path."""
+
+    async def account(self, account_id: str) -> Account:
+        """Return the account, asking the store where needed."""
+
+    async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
+        """Return the webhook as the store has it now, or as remembered while the store is away."""
+
+    async def account_of_number(self, number: str) -> str | None:
+        """Return the id of the account that owns a dialled number."""
+
+
+class Sender(Protocol):
+    """Makes HTTP requests."""
+
+    async def send(self, request: Request) -> Response:
+        """Make one attempt. Never raises for anything the receiver or the network does."""
+
+
+class Queues(Protocol):
+    """Our own queues. Every coroutine returns once the broker has confirmed the message.
+
+    Raises BrokerUnavailable where that did not happen: call again.
+    """
+
+    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
+        """Have the delivery come back to the delivery lane after one of the tiers' delays."""
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Hand a given-up delivery to the dead-letter queue."""
+
+    async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        """Move a message as it is to the rejected queue, with the reason in its headers."""
+
+
+class AttemptLog(Protocol):
+    """Where attempts are kept for people to see."""
+
+    async def write(self, attempts: Sequence[Attempt]) -> None:
+        """Store all of them, in any order. Raises StoreUnavailable, then some may be stored."""
+
+
+class DeadLetterStore(Protocol):
+    """Where dead letters are kept for people to see and replay."""
+
+    async def file(self, letter: DeadLetter) -> None:
+        """Store it; filing it twice is filing it once. Raises StoreUnavailable."""

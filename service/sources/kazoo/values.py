@@ -1,0 +1,53 @@
+"""Kazoo's JSON values, read the way Kazoo reads them: liberally, and empty counts as missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.domain.errors import RejectedMessage, RejectReason
+
+
+def text(values: Mapping[str, Any], key: str) -> str | None:
+    """Return a string; numbers and booleans become text, anything empty or nested is None."""
+    value = values.get(key)
+    if type(value) is str:
+        return value or None
+    if value is True or value is False:
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else None
+
+
+def required_text(values: Mapping[str, Any], key: str) -> str:
+    """Return a string that must be there. Raises RejectedMessage."""
+    value = values.get(key)
+    if value is None or value == "":
+        raise RejectedMessage(RejectReason.MISSING_FIELD, f"{key} is missing")
+    if type(value) is not str:
+        raise RejectedMessage(RejectReason.WRONG_TYPE, f"{key} must be a string")
+    return value
+
+
+def flag(values: Mapping[str, Any], key: str) -> bool:
+    """Return whether a value is true, be it JSON's or the string."""
+    value = values.get(key)
+    return value is True or (type(value) is str and value.lower() == "true")
+
+
+def integer(values: Mapping[str, Any], key: str) -> int | None:
+    """Return an integer, from a number or a numeric string; None for anything else."""
+    value = values.get(key)
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return int(value)
+    try:
+        return int(value) if type(value) is str and len(value) < 20 else None
+    except ValueError:
+        return None
+
+
+def obj(values: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    """Return an object, or None where there is none. Raises RejectedMessage for another type."""
+    value = values.get(key)
+    if value is None or type(value) is dict:
+        return value
+    raise RejectedMessage(RejectReason.WRONG_TYPE, f"{key} must be an object")
