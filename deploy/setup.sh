@@ -9,7 +9,7 @@ stamp=$venv/.installed
 
 needed=()
 [ -d /usr/lib/rabbitmq/lib ] || [ -n "${SWITCHHOOK_AMQP__URL:-}" ] || needed+=(rabbitmq-server)
-[ -e /usr/lib/x86_64-linux-gnu/libcurl.so.4 ] || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
+ldconfig -p | grep -q libcurl.so.4 || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
 python3 -c 'import ensurepip' 2>/dev/null || needed+=(python3-venv)
 if [ ${#needed[@]} -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ]; then
@@ -19,13 +19,7 @@ if [ ${#needed[@]} -gt 0 ]; then
     fi
     echo "installing ${needed[*]} ..."
     apt-get update -qq
-    # The package would start a broker of its own; ours are started and stopped as needed.
-    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.switchhook
-    chmod +x /usr/sbin/policy-rc.d.switchhook
-    [ -e /usr/sbin/policy-rc.d ] || { mv /usr/sbin/policy-rc.d.switchhook /usr/sbin/policy-rc.d; made=1; }
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${needed[@]}" >/dev/null
-    rm -f /usr/sbin/policy-rc.d.switchhook
-    [ -z "${made:-}" ] || rm -f /usr/sbin/policy-rc.d
 fi
 
 if [ ! -e "$stamp" ] || [ "$lock" -nt "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then

@@ -44,7 +44,7 @@ from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
 from service.ports import DeadLetterStore, Directory, Queues, Sender
-from service.settings import Settings
+from service.settings.model import Settings
 from service.sources.catalogue import HOOKS
 from service.sources.kazoo.decode import BINDINGS, KazooDecoder
 
@@ -196,6 +196,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     install_tolerant_decoders()
     service = build(settings)
     async with AsyncExitStack() as stack:
+        stack.callback(service.store.close)
         stack.push_async_callback(service.sender.close)
         api, metrics = settings.api, settings.metrics
         routes = health_routes(service.live, service.ready)
@@ -219,7 +220,10 @@ async def examine(settings: Settings) -> list[Finding]:
     for url in settings.amqp.urls:
         broker = examine_broker(url, names, settings.retry.tiers_ms, BINDINGS)
         findings += [finding async for finding in broker]
-    return findings + [finding async for finding in examine_store(_database(settings))]
+    database = _database(settings)
+    findings += [finding async for finding in examine_store(database)]
+    database.client.close()
+    return findings
 
 
 def _database(settings: Settings) -> Database:

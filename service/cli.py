@@ -17,7 +17,9 @@ from service.adapters.rabbitmq_bus import Bus
 from service.dev.demo import demo
 from service.domain.errors import SettingsError, SwitchhookError
 from service.observability.logs import configure_logs
-from service.settings import Settings, load_settings
+from service.settings.describe import default_file, settings_table
+from service.settings.load import load_settings
+from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, Hook
 
 FAILED = 1
@@ -70,6 +72,13 @@ def check(config: str | None) -> None:
         click.echo(str(finding))
         bad = bad or finding.fatal
     sys.exit(FAILED if bad else 0)
+
+
+@main.command()
+@click.option("--yaml", "as_yaml", is_flag=True, help="As a file that sets every default.")
+def settings(*, as_yaml: bool) -> None:
+    """List every setting, its default and its meaning."""
+    click.echo(default_file() if as_yaml else settings_table(), nl=False)
 
 
 @main.command()

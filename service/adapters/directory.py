@@ -143,4 +143,6 @@ class RememberedDirectory:
     def _drop(self, account_id: str) -> None:
         entry = self._entries.pop(account_id, None)
         for webhook in entry.account.webhooks if entry else ():
-            self._owners.pop(webhook.webhook_id, None)
+            # It may have moved, and been seen in its new account since.
+            if self._owners.get(webhook.webhook_id) == account_id:
+                del self._owners[webhook.webhook_id]

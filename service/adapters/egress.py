@@ -27,6 +27,8 @@ REFUSED_IPV4 = tuple(
 )  # fmt: skip
 """The last one is Azure's host agent, on a public address."""
 
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 ROUTED_IPV6 = ipaddress.IPv6Network("2000::/3")
 REFUSED_IPV6 = tuple(
     map(
@@ -56,18 +58,30 @@ class Refusal:
 def judge(policy: EgressPolicy, text: str) -> Refusal | None:
     """Return the refusal of an address as it would be dialled, or None where it may be.
 
-    What cannot be parsed is refused.
+    What cannot be parsed is refused. An IPv4 address inside an IPv6 one is judged as well.
     """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return Refusal("unparseable", text)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            return Refusal("zone", text)
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-    return _judge(policy, address, text)
+    if isinstance(address, ipaddress.IPv4Address):
+        return _judge(policy, address, text)
+    if address.scope_id is not None:
+        return Refusal("zone", text)
+    if address.ipv4_mapped is not None:
+        return _judge(policy, address.ipv4_mapped, text)
+    inner = _unpacked(address)
+    refusal = _judge(policy, inner, text) if inner is not None else None
+    return refusal or _judge(policy, address, text)
+
+
+def _unpacked(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that a router would unpack: NAT64, 6to4, Teredo, compatible."""
+    if address in NAT64 or address in NAT64_LOCAL or int(address) >> 32 == 0:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.sixtofour is not None:
+        return address.sixtofour
+    return address.teredo[1] if address.teredo is not None else None
 
 
 def _judge(policy: EgressPolicy, address: Address, text: str) -> Refusal | None:

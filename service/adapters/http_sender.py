@@ -66,7 +66,7 @@ class HttpSender:
                 ttl_dns_cache=DNS_CACHE_S,
                 keepalive_timeout=KEEP_ALIVE_S,
                 socket_factory=self._dial,
-                ssl=_tls(),
+                ssl=verifying_context(),
             ),
             timeout=aiohttp.ClientTimeout(
                 total=policy.total_timeout_s, sock_connect=policy.connect_timeout_s
@@ -143,7 +143,8 @@ class HttpSender:
         return made
 
 
-def _tls() -> ssl.SSLContext:
+def verifying_context() -> ssl.SSLContext:
+    """Return how TLS is spoken: certificate and name verified, version 1.2 at least."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -168,7 +169,7 @@ def _url(uri: str, query: str) -> URL:
 
 def _headers(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
     pairs = list(response.headers.items())[:MOST_HEADERS]
-    return tuple((name, value[:MOST_HEADER_CHARS]) for name, value in pairs)
+    return tuple((_printable(name), _printable(value[:MOST_HEADER_CHARS])) for name, value in pairs)
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -196,15 +197,19 @@ _BY_ERROR: Sequence[tuple[type[Exception], Outcome]] = (
     (aiohttp.ClientConnectorDNSError, Outcome.DNS_FAILED),
     (aiohttp.ClientSSLError, Outcome.TLS_FAILED),
     (ssl.SSLError, Outcome.TLS_FAILED),
-    (ConnectionRefusedError, Outcome.REFUSED),
     (aiohttp.ServerDisconnectedError, Outcome.RESET),
     (ConnectionResetError, Outcome.RESET),
-    (BrokenPipeError, Outcome.RESET),
     (aiohttp.ClientResponseError, Outcome.BAD_RESPONSE),
     (aiohttp.ClientPayloadError, Outcome.BAD_RESPONSE),
     (ValueError, Outcome.INVALID_REQUEST),
     (Exception, Outcome.UNREACHABLE),
 )
+
+_BY_ERRNO = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.RESET,
+    errno.EPIPE: Outcome.RESET,
+}
 
 
 def _failure(error: Exception) -> Response:
@@ -215,7 +220,21 @@ def _failure(error: Exception) -> Response:
         error, aiohttp.ClientConnectorDNSError | aiohttp.ClientSSLError
     ):
         cause = inside or error
-    outcome = next(outcome for kind, outcome in _BY_ERROR if isinstance(cause, kind))
+    outcome = _BY_ERRNO.get(getattr(cause, "errno", None) or 0) or next(
+        outcome for kind, outcome in _BY_ERROR if isinstance(cause, kind)
+    )
     timed_out = outcome in (Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT)
-    detail = None if timed_out else str(cause)[:MOST_DETAIL_CHARS] or type(cause).__name__
-    return Response(outcome, detail=detail)
+    return Response(outcome, detail=None if timed_out else _detail(cause))
+
+
+def _detail(cause: BaseException) -> str:
+    """Return what an error says, without the URI: its query may be a password."""
+    text = cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(cause)
+    if isinstance(cause, aiohttp.InvalidURL):
+        text = cause.description or "the URI cannot be requested"
+    return _printable(text)[:MOST_DETAIL_CHARS] or type(cause).__name__
+
+
+def _printable(text: str) -> str:
+    """Return text without the lone surrogates that stand for bytes which are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

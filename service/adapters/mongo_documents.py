@@ -5,7 +5,6 @@ own; one that cannot be used is named in a warning and skipped.
 """
 
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -62,10 +61,11 @@ def _object(document: Document, key: str) -> Document:
     if not isinstance(value, dict):
         raise BadDocument(f"{key} must be an object, not {type(value).__name__}")
     try:
-        orjson.dumps(value)
+        # The store has kinds of numbers that compare differently from those of JSON.
+        plain: Document = orjson.loads(orjson.dumps(value))
     except TypeError as error:
         raise BadDocument(f"{key} must be JSON: {error}") from None
-    return value
+    return plain
 
 
 def _sendable(custom_data: Document) -> Document:
@@ -93,7 +93,7 @@ def _retries(document: Document) -> int:
         return 2
     try:
         return max(0, min(MAX_RETRIES, int(value)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"retries must be a number from 0 to 5, not {value!r}") from None
 
 
@@ -105,7 +105,7 @@ def _secret(document: Document) -> bytes | None:
         raise BadDocument(f"secret must be a string that begins with {SECRET_PREFIX}")
     try:
         key = b64decode(value.removeprefix(SECRET_PREFIX), validate=True)
-    except Base64Error:
+    except ValueError:
         raise BadDocument(f"secret must be base64 after {SECRET_PREFIX}") from None
     if not 24 <= len(key) <= 64:
         raise BadDocument(f"secret must have 24 to 64 bytes, not {len(key)}")

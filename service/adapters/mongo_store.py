@@ -54,9 +54,9 @@ class Store:
         self._note(up=True)
         return answer
 
-    async def ping(self) -> None:
-        """Return where the store answers. Raises StoreUnavailable."""
-        await self.ask(self.database.command("ping"))
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.client.close()
 
     async def prepare(self, retention_days: float) -> None:
         """Create the indexes and set the retention of attempts. Idempotent."""

@@ -31,12 +31,19 @@ class Bindings:
     """Keeps `queue` bound to all that the sources need."""
 
     def __init__(
-        self, queue: str, bindings: Sequence[Binding], metrics: Metrics, *, may_declare: bool
+        self,
+        queue: str,
+        bindings: Sequence[Binding],
+        metrics: Metrics,
+        *,
+        may_declare: bool,
+        repeat_s: float = REPEAT_S,
     ) -> None:
         self._queue = queue
         self._bindings = bindings
         self._metrics = metrics
         self._may_declare = may_declare
+        self._repeat_s = repeat_s
         self._bound = {binding.exchange: False for binding in bindings}
         self._reported: dict[str, str] = {}
 
@@ -55,7 +62,7 @@ class Bindings:
         while True:
             for binding in self._bindings:
                 self._note(binding, await self._bind(connection, binding))
-            await asyncio.sleep(REPEAT_S if self.bound else UNTIL_BOUND_S)
+            await asyncio.sleep(self._repeat_s if self.bound else UNTIL_BOUND_S)
 
     async def _bind(self, connection: AbstractConnection, binding: Binding) -> str | None:
         """Bind to one exchange; return what stands in the way, or None."""

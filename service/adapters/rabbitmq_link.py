@@ -51,6 +51,7 @@ class Link:
             try:
                 await self._once(url)
                 pause_s = FIRST_PAUSE_S
+                log.warning("broker.lost", link=self.name, error="a channel or consumer was closed")
             except TopologyConflict:
                 raise
             except asyncio.CancelledError:

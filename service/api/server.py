@@ -1,5 +1,6 @@
 """Listening: one small web server per port."""
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,9 @@ async def serve(routes: Sequence[web.RouteDef], host: str, port: int) -> AsyncIt
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise SwitchhookError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+            raise SwitchhookError(
+                f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0).lower()}"
+            ) from error
         yield
     finally:
         await runner.cleanup()

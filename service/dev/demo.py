@@ -10,7 +10,7 @@ import time
 import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,10 +60,22 @@ def _demo_webhooks() -> list[DemoWebhook]:
 
 async def demo(*, once: bool) -> None:
     """Run the demonstration until Ctrl-C, or with `once` until the call has been delivered."""
-    stop = asyncio.Event()
+    running = asyncio.create_task(_demo(once=once), name="demo")
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # A second Ctrl-C must not interrupt the cleaning up.
+        if not running.cancelling():
+            click.echo("\nstopping everything that was started ...")
+            running.cancel()
+
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+        loop.add_signal_handler(signum, stop)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _demo(*, once: bool) -> None:
     webhooks = _demo_webhooks()
     screen = Screen(webhooks)
     async with AsyncExitStack() as stack:
@@ -78,8 +90,7 @@ async def demo(*, once: bool) -> None:
         await receiver.until(screen.complete, LONGEST_S, "the callbacks of the call")
         click.echo(_what_next(service, amqp_url))
         if not once:
-            await stop.wait()
-        click.echo("stopping everything that was started ...")
+            await asyncio.Event().wait()
 
 
 @asynccontextmanager

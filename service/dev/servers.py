@@ -77,7 +77,11 @@ class Server:
                 stderr=output,
                 start_new_session=True,
             )
-        await self._until_ready(self._process)
+        try:
+            await self._until_ready(self._process)
+        except BaseException:
+            await self.kill()
+            raise
 
     async def _until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -88,7 +92,6 @@ class Server:
                 await self.ready()
             except (OSError, PyMongoError, SwitchhookError) as error:
                 if time.monotonic() > deadline:
-                    await self.kill()
                     raise SwitchhookError(f"{self.name} is not ready: {error}") from error
                 await asyncio.sleep(0.1)
             else:

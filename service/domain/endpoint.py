@@ -26,6 +26,8 @@ def endpoint_of(uri: str) -> Endpoint:
     if uri != uri.strip() or any(char < " " or char == "\x7f" for char in uri):
         raise ValueError("the URI has blanks around it or control characters in it")
     parts = urlsplit(uri)
+    if any(char.isspace() for char in parts.netloc):
+        raise ValueError("the host has a blank in it")
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"the scheme must be http or https, not {parts.scheme!r}")
     if "@" in parts.netloc or "\\" in parts.netloc:

@@ -1,7 +1,6 @@
 """What an operator may choose about requests and memory; each is a section of the settings."""
 
 import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,7 +13,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class HttpPolicy:
     """How requests are made."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     pool_limit: Annotated[int, Ge(2), Le(10_000)] = 200
     """Requests in flight at most, over all endpoints."""
@@ -36,11 +35,11 @@ class HttpPolicy:
 class EgressPolicy:
     """Where requests may go."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
-    allow: Sequence[Network] = ()
+    allow: tuple[Network, ...] = ()
     """Networks that may be dialled although they are not public."""
-    deny: Sequence[Network] = ()
+    deny: tuple[Network, ...] = ()
     """Networks that may not be dialled; wins over `allow`."""
     require_https: bool = False
     """Refuse plain http."""
@@ -50,7 +49,7 @@ class EgressPolicy:
 class CachePolicy:
     """How much of the store is remembered, and for how long."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     max_accounts: Annotated[int, Ge(1)] = 100_000
     """Accounts remembered, those without a webhook included."""

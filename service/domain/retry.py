@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 class RetryPolicy:
     """The platform's schedule; a webhook only chooses how many retries it wants."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     schedule: Annotated[tuple[Annotated[float, Ge(0.05), Le(DAY_S)], ...], Len(1, 20)] = (
         1.0, 5.0, 30.0, 120.0, 600.0, 3600.0,

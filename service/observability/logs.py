@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -16,10 +17,12 @@ LEVELS["error"] = logging.ERROR
 class LogPolicy:
     """What is logged, and how it is written."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
     format: Literal["json", "console"] = "json"
+    """`json` for machines, `console` for people."""
 
 
 def configure_logs(policy: LogPolicy) -> None:
@@ -30,26 +33,38 @@ def configure_logs(policy: LogPolicy) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if policy.format == "json":
-        tail: list[Processor] = [
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(),
-        ]
-    else:
-        tail = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    as_json = policy.format == "json"
     structlog.configure(
-        processors=[*shared, *tail],
+        processors=[*shared, *(_JSON if as_json else _console())],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.BytesLoggerFactory(sys.stderr.buffer)
+            if as_json
+            else structlog.PrintLoggerFactory(sys.stderr)
+        ),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
-        ),
+    _configure_libraries(level, shared, as_json=as_json)
+
+
+_JSON: tuple[Processor, ...] = (
+    structlog.processors.dict_tracebacks,
+    structlog.processors.JSONRenderer(serializer=orjson.dumps),
+)
+
+
+def _console() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+
+
+def _configure_libraries(level: int, shared: list[Processor], *, as_json: bool) -> None:
+    tail: list[Processor] = [structlog.processors.JSONRenderer()] if as_json else _console()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     # They repeat at error level what our own supervision reports and heals.
     for noisy in ("aio_pika", "aiormq", "aiohttp.access"):

@@ -69,21 +69,27 @@ class EndpointGates:
                 await turn
         except TimeoutError:
             # `leave` may have handed the place over in the very moment the time was up.
-            return turn.done() and not turn.cancelled()
+            return self._has_turn(gate, turn)
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if self._has_turn(gate, turn):
                 self._pass_on(gate)
             raise
         return True
 
     @staticmethod
+    def _has_turn(gate: Gate, turn: asyncio.Future[None]) -> bool:
+        """Return whether a place was handed over after all; if not, leave the line."""
+        if turn.done() and not turn.cancelled():
+            return True
+        gate.waiting.remove(turn)
+        return False
+
+    @staticmethod
     def _pass_on(gate: Gate) -> None:
-        while gate.waiting:
-            turn = gate.waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        gate.in_flight -= 1
+        if gate.waiting:
+            gate.waiting.popleft().set_result(None)
+        else:
+            gate.in_flight -= 1
 
     def _add(self, endpoint: Endpoint) -> Gate:
         if len(self._gates) >= MOST_IDLE:

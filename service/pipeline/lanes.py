@@ -87,11 +87,12 @@ class Lane:
 
     async def _after_earlier_copy(self, incoming: Incoming) -> None:
         earlier = self._underway.get(incoming.body) if incoming.redelivered else None
-        if earlier is not None:
-            await asyncio.wait([earlier])
         current = asyncio.current_task()
         if current is not None:
-            self._underway.setdefault(incoming.body, current)
+            # A third copy waits for the second.
+            self._underway[incoming.body] = current
+        if earlier is not None:
+            await asyncio.wait([earlier])
 
     async def _work_or_reject(self, incoming: Incoming) -> None:
         try:

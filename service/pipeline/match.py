@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from service.domain.event import Event
 from service.domain.webhook import Account, Webhook
 
@@ -37,5 +39,8 @@ def _is_one_of(value: Any, allowed: Any) -> bool:
 
 
 def _same(value: Any, other: Any) -> bool:
-    """Compare as JSON does: 1 is neither true nor "1"."""
-    return type(value) is type(other) and bool(value == other)
+    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0."""
+    if not isinstance(value, dict | list):
+        return type(value) is type(other) and bool(value == other)
+    sort = orjson.OPT_SORT_KEYS
+    return orjson.dumps(value, option=sort) == orjson.dumps(other, option=sort)

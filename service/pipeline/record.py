@@ -51,6 +51,9 @@ class Recorder:
             except StoreUnavailable as error:
                 log.warning("attempt_log.unavailable", error=str(error), waiting=len(self._rows))
                 await asyncio.sleep(BACK_OFF_S)
+            except Exception:
+                # The rows of one batch are not worth the deliveries that would stop with us.
+                log.exception("attempt_log.bug")
 
     async def flush(self) -> None:
         """Write all rows. Raises StoreUnavailable; what was not written waits on."""
@@ -59,7 +62,14 @@ class Recorder:
             try:
                 await self._log.write(rows)
             except StoreUnavailable:
-                room = max(0, self._capacity - len(self._rows))
-                self._metrics.attempt_log_dropped.inc(len(rows) - min(room, len(rows)))
-                self._rows.extendleft(reversed(rows[max(0, len(rows) - room) :]))
+                self._put_back(rows)
                 raise
+            except Exception:
+                self._metrics.attempt_log_dropped.inc(len(rows))
+                raise
+
+    def _put_back(self, rows: list[Attempt]) -> None:
+        room = max(0, self._capacity - len(self._rows))
+        lost = max(0, len(rows) - room)
+        self._metrics.attempt_log_dropped.inc(lost)
+        self._rows.extendleft(reversed(rows[lost:]))

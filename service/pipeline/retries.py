@@ -46,6 +46,7 @@ class RetryWork:
         else:
             encoder = Encoder(orjson.loads(delivery.payload), self.cluster_id)
             await self.deliverer.deliver(delivery, webhook, encoder, self.slots)
+        self.finished.add(delivery)
 
     def _cancel(self, delivery: Delivery) -> None:
         """A deleted webhook is owed nothing."""

@@ -62,7 +62,7 @@ class ChannelDecoder:
             "authorizing_type": text(variables, "Authorizing-Type"),
             "call_direction": text(body, "Call-Direction"),
             "call_forwarded": (
-                flag(variables, "Call-Forward") if "Call-Forward" in variables else None
+                None if variables.get("Call-Forward") is None else flag(variables, "Call-Forward")
             ),
             "call_id": body["Call-ID"],
             "callee_id_name": text(body, "Callee-ID-Name"),

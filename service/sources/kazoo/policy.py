@@ -1,6 +1,5 @@
 """What an operator may choose about Kazoo's messages."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -21,13 +20,13 @@ RESERVED_CCV_KEYS = (
 class KazooPolicy:
     """How Kazoo's messages are read and what of them is sent on."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     cluster_id: Annotated[str, Len(1, 64)] | None = None
     """Sent as `cluster_id` in every payload; left out while unset."""
-    reserved_ccv_keys: Sequence[str] | None = RESERVED_CCV_KEYS
+    reserved_ccv_keys: tuple[str, ...] | None = RESERVED_CCV_KEYS
     """Channel variables kept out of `custom_channel_vars`. Empty: all are sent; null: none is."""
     forward_secrets: bool = False
     """Send the passwords, reset links and API keys that some notifications carry."""
-    sms_routes: Sequence[Literal["offnet", "onnet", "outbound"]] = ("offnet",)
+    sms_routes: tuple[Literal["offnet", "onnet", "outbound"], ...] = ("offnet",)
     """Which messages reach the hooks `sms` and `mms`; Kazoo itself delivers only `offnet`."""

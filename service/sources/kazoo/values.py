@@ -1,9 +1,12 @@
 """Kazoo's JSON values, read the way Kazoo reads them: liberally, and empty counts as missing."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from service.domain.errors import RejectedMessage, RejectReason
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def text(values: Mapping[str, Any], key: str) -> str | None:
@@ -35,14 +38,12 @@ def flag(values: Mapping[str, Any], key: str) -> bool:
 def integer(values: Mapping[str, Any], key: str) -> int | None:
     """Return an integer, from a number or a numeric string; None for anything else."""
     value = values.get(key)
-    if type(value) is int:
-        return value
-    if type(value) is float:
-        return int(value)
-    try:
-        return int(value) if type(value) is str and len(value) < 20 else None
-    except ValueError:
-        return None
+    if type(value) is str:
+        value = int(value) if len(value) <= 20 and _INTEGER.fullmatch(value) else None
+    elif type(value) is float:
+        value = int(value)
+    # JSON as we write it has no larger ones.
+    return value if type(value) is int and -(1 << 63) <= value < 1 << 64 else None
 
 
 def obj(values: Mapping[str, Any], key: str) -> dict[str, Any] | None:

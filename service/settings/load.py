@@ -1,0 +1,130 @@
+"""Reading the settings: defaults, then a YAML file, then the environment.
+
+Every problem is found in one go and says which key it is about, where the value came from, what is
+wrong with it and what is allowed. Secrets are never printed.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from service.domain.errors import SettingsError
+from service.settings.model import Settings, setting_keys
+
+PREFIX = "SWITCHHOOK_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+SECRET_KEYS = ("amqp", "amqp.url", "mongo", "mongo.url")
+"""Keys whose values hold passwords; a section given as something else may be a URL."""
+
+Origins = dict[str, str]
+
+
+def load_settings(config: str | None, environment: Mapping[str, str]) -> Settings:
+    """Return the settings. Raises SettingsError with every problem there is.
+
+    `config` is the path given on the command line; without one, `SWITCHHOOK_CONFIG` counts.
+    """
+    path = config or environment.get(CONFIG_VARIABLE)
+    values, origins = _from_file(Path(path)) if path else ({}, {})
+    problems = _add_environment(values, origins, environment)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(details, origins) for details in error.errors(include_url=False)]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _from_file(path: Path) -> tuple[dict[str, Any], Origins]:
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: cannot be read: {error}"]) from error
+    except yaml.YAMLError as error:
+        raise SettingsError([f"{path}: is not YAML{_place(error)}"]) from error
+    if values is None:
+        return {}, {}
+    if not isinstance(values, dict):
+        raise SettingsError([f"{path}: must hold sections such as amqp: and mongo:"])
+    return values, {key: f"file {path}" for key in _keys(values)}
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """Return where and why, without the text that stands there: it may be a password."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ""
+    mark = error.problem_mark
+    return f": line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+
+
+def _keys(values: Mapping[Any, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{above}{key}"
+        if isinstance(value, dict):
+            yield from _keys(value, f"{above}{key}.")
+
+
+def _add_environment(
+    values: dict[str, Any], origins: Origins, environment: Mapping[str, str]
+) -> list[str]:
+    """Lay the environment over the file's values; return what is wrong with it."""
+    problems = []
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        section, _, key = variable.removeprefix(PREFIX).lower().partition("__")
+        if section not in Settings.model_fields or not key:
+            problems.append(f"variable {variable}: there is no such setting{_like(variable)}")
+            continue
+        try:
+            value = _parse(text)
+        except orjson.JSONDecodeError as error:
+            problems.append(f"{section}.{key}: variable {variable} is not JSON: {error.msg}")
+            continue
+        below = values.setdefault(section, {})
+        if isinstance(below, dict):
+            below[key] = value
+            origins[f"{section}.{key}"] = f"variable {variable}"
+    return problems
+
+
+def _parse(text: str) -> Any:
+    """Lists, objects and null are JSON; everything else is taken as it stands."""
+    return orjson.loads(text) if text[:1] in ("[", "{") or text == "null" else text
+
+
+def _like(variable: str) -> str:
+    names = [f"{PREFIX}{key.replace('.', '__').upper()}" for key in setting_keys()]
+    close = get_close_matches(variable, [*names, CONFIG_VARIABLE], n=1)
+    return f"; did you mean {close[0]}?" if close else f"; names look like {names[0]}"
+
+
+def _problem(details: ErrorDetails, origins: Origins) -> str:
+    path = [str(part) for part in details["loc"]]
+    key = ".".join(path[:2])
+    place = ".".join(path)
+    origin = next(
+        (origins[known] for known in (place, key, path[0]) if known in origins), "default"
+    )
+    text = details["msg"].removeprefix("Value error, ")
+    if details["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        section = path[0] if len(path) > 1 else ""
+        allowed = sorted(
+            {name.partition(".")[2] if section else name.partition(".")[0]
+             for name in setting_keys() if not section or name.startswith(f"{section}.")}
+        )  # fmt: skip
+        return f"{place} ({origin}): there is no such key; allowed are {', '.join(allowed)}"
+    shown = "" if key in SECRET_KEYS else f", got {_shown(details['input'])}"
+    return f"{key} ({origin}): {text}{shown}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

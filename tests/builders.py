@@ -1,0 +1,129 @@
+"""Values for tests: every builder gives something that works, and takes what a test is about."""
+
+from typing import Any
+
+import orjson
+
+from service.domain.delivery import (
+    Attempt,
+    DeadLetter,
+    DeadLetterReason,
+    Delivery,
+    Outcome,
+    PastAttempt,
+    Request,
+    Response,
+    delivery_id_of,
+)
+from service.domain.event import Event, Message
+from service.domain.webhook import Account, Webhook, account_of
+from service.sources.kazoo import samples
+
+ACCOUNT = "00000000000000000000000000000c03"
+RESELLER = "00000000000000000000000000000b02"
+MASTER = "00000000000000000000000000000a01"
+CALL_ID = "NDlkNGI3.OTZlMDgz@10.26.0.58"
+NOW = 1_700_000_000.0
+SECRET = bytes(range(24))
+
+
+def make_webhook(webhook_id: str = "hook-1", **changes: Any) -> Webhook:
+    values = {
+        "account_id": ACCOUNT,
+        "hook": "channel_create",
+        "uri": "https://hooks.example.net/kazoo",
+    }
+    return Webhook(webhook_id, **(values | changes))
+
+
+def make_account(
+    *webhooks: Webhook, account_id: str = ACCOUNT, tree: tuple[str, ...] = ()
+) -> Account:
+    return account_of(account_id, tree, RESELLER, webhooks)
+
+
+def make_event(**changes: Any) -> Event:
+    values: dict[str, Any] = {
+        "event_id": "e" * 32,
+        "source": "kazoo",
+        "hook": "channel_create",
+        "name": "CHANNEL_CREATE",
+        "account_id": ACCOUNT,
+        "fields": {"account_id": None, "call_id": CALL_ID, "reseller_id": None},
+        "call_id": CALL_ID,
+    }
+    return Event(**(values | changes))
+
+
+def make_delivery(**changes: Any) -> Delivery:
+    values: dict[str, Any] = {
+        "delivery_id": delivery_id_of("e" * 32, "hook-1"),
+        "event_id": "e" * 32,
+        "webhook_id": "hook-1",
+        "account_id": ACCOUNT,
+        "hook": "channel_create",
+        "event_name": "CHANNEL_CREATE",
+        "call_id": CALL_ID,
+        "received_at": NOW,
+        "payload": b'{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
+    }
+    return Delivery(**(values | changes))
+
+
+def make_past(
+    attempt: int = 1, outcome: Outcome = Outcome.TIMED_OUT, **changes: Any
+) -> PastAttempt:
+    values: dict[str, Any] = {
+        "started_at": NOW,
+        "duration_s": 5.0,
+        "status": None,
+        "detail": None,
+    }
+    return PastAttempt(attempt=attempt, outcome=outcome, **(values | changes))
+
+
+def make_request(**changes: Any) -> Request:
+    values: dict[str, Any] = {
+        "verb": "POST",
+        "uri": "https://hooks.example.net/kazoo?token=hush",
+        "query": "",
+        "headers": {"X-Hook-ID": "hook-1", "webhook-signature": "v1,c2lnbmF0dXJl"},
+        "body": b'{"call_id":"1"}',
+    }
+    return Request(**(values | changes))
+
+
+def make_attempt(response: Response | None = None, **changes: Any) -> Attempt:
+    request = make_request()
+    values: dict[str, Any] = {
+        "delivery": make_delivery(),
+        "attempt": 1,
+        "uri": request.uri,
+        "request": request,
+        "response": response or Response(Outcome.BAD_STATUS, 500, body=b"oops"),
+        "started_at": NOW,
+        "duration_s": 0.25,
+    }
+    return Attempt(**(values | changes))
+
+
+def make_letter(**changes: Any) -> DeadLetter:
+    values: dict[str, Any] = {
+        "delivery": make_delivery(past=(make_past(),)),
+        "reason": DeadLetterReason.EXHAUSTED,
+        "uri": "https://hooks.example.net/kazoo?token=hush",
+        "died_at": NOW + 60.5,
+    }
+    return DeadLetter(**(values | changes))
+
+
+def channel_body(event: str = "CHANNEL_CREATE", /, **changes: Any) -> dict[str, Any]:
+    """Return a channel event; a member that is None is left out."""
+    body = samples.channel(event, ACCOUNT, CALL_ID) | changes
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def make_message(body: Any, *, content_encoding: str | None = None) -> Message:
+    """Return a message with these bytes, or with this value as JSON."""
+    plain = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Message("kazoo", "callevt", "call.CHANNEL_CREATE.x", plain, content_encoding)

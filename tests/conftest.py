@@ -1,0 +1,114 @@
+"""Real servers for the tests: started once, with a virtual host and a database per test."""
+
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.dev.process import ServiceProcess
+from service.dev.receiver import Receiver
+from service.dev.servers import MongoServer, RabbitServer
+
+Documents = AsyncDatabase[Mapping[str, Any]]
+StartService = Callable[..., Awaitable[ServiceProcess]]
+
+VHOSTS_AT_ONCE = 25
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """Everything the servers write; a short path, as the broker's files have long names."""
+    with tempfile.TemporaryDirectory(prefix="switchhook-test-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+async def broker(directory: Path) -> AsyncIterator[RabbitServer]:
+    async with RabbitServer(directory / "rabbitmq") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def store(directory: Path) -> AsyncIterator[MongoServer]:
+    async with MongoServer(directory / "mongod") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def spare_vhosts() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def amqp_url(broker: RabbitServer, spare_vhosts: list[str], numbers: Iterator[int]) -> str:
+    """The address of a virtual host that nobody used before."""
+    if not spare_vhosts:
+        spare_vhosts += [f"test{next(numbers)}" for _ in range(VHOSTS_AT_ONCE)]
+        await add_vhosts(broker, spare_vhosts)
+    return f"{broker.url}{spare_vhosts.pop()}"
+
+
+async def add_vhosts(broker: RabbitServer, names: list[str]) -> None:
+    """Add virtual hosts in one go: starting the control program takes longer than the work."""
+    listed = ",".join(f'<<"{name}">>' for name in names)
+    await broker.control(
+        "eval",
+        f'[begin rabbit_vhost:add(V, <<"tests">>), rabbit_auth_backend_internal:set_permissions('
+        f'<<"guest">>, V, <<".*">>, <<".*">>, <<".*">>, <<"tests">>) end || V <- [{listed}]].',
+    )
+
+
+@pytest.fixture
+async def database(store: MongoServer, numbers: Iterator[int]) -> AsyncIterator[Documents]:
+    async with AsyncMongoClient[Mapping[str, Any]](store.url, tz_aware=True) as client:
+        name = f"test{next(numbers)}"
+        yield client[name]
+        await client.drop_database(name)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tolerant_decoders() -> None:
+    install_tolerant_decoders()
+
+
+@pytest.fixture
+def settings(amqp_url: str, store: MongoServer, database: Documents) -> dict[str, str]:
+    """The environment of a service of this test's own; the receiver's address is allowed."""
+    return {
+        "SWITCHHOOK_AMQP__URL": amqp_url,
+        "SWITCHHOOK_MONGO__URL": store.url,
+        "SWITCHHOOK_MONGO__DATABASE": database.name,
+        "SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]',
+    }
+
+
+@pytest.fixture
+async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterator[StartService]:
+    """Start the service as an operator does; more settings may be given by variable name."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**more: str) -> ServiceProcess:
+            service = ServiceProcess(tmp_path, {**settings, **more})
+            stack.push_async_callback(service.stop)
+            await service.start()
+            return service
+
+        yield start

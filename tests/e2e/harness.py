@@ -1,0 +1,132 @@
+"""What the end-to-end tests share: webhooks to write, events to publish, queues to look into."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+import orjson
+from aiormq.abc import AbstractChannel as WireChannel
+from pamqp.commands import Basic
+
+from service.adapters.rabbitmq_bus import KazooTime
+from service.domain.errors import SwitchhookError
+from service.sources.catalogue import HOOKS, BusMessage
+
+ACCOUNT = "00000000000000000000000000000c03"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+SAMPLES = {hook.hook_id: hook.sample for hook in HOOKS}
+
+
+def webhook_document(uri: str, **more: Any) -> dict[str, Any]:
+    """Return a webhook of the account, for the start of calls unless told otherwise."""
+    document = {
+        "_id": "5f0c2a9be1d44c7f9a3be0d1c2b3a495",
+        "account_id": ACCOUNT,
+        "name": "crm",
+        "uri": uri,
+        "hook": "channel_create",
+        "http_verb": "post",
+        "format": "json",
+        "retries": 2,
+        "enabled": True,
+        "secret": SECRET,
+    }
+    return document | more
+
+
+def call_event(call_id: str, hook: str = "channel_create", account_id: str = ACCOUNT) -> BusMessage:
+    """Return an event of a call."""
+    return SAMPLES[hook](account_id, call_id)
+
+
+class Switch:
+    """Publishes as Kazoo does, but knows which messages reached a queue: only those count."""
+
+    def __init__(self, channel: WireChannel) -> None:
+        self._channel = channel
+
+    async def publish(self, message: BusMessage, **properties: Any) -> None:
+        """Publish; raises where no queue took it."""
+        await self.publish_raw(
+            message.exchange,
+            message.routing_key,
+            orjson.dumps(message.body),
+            **({"headers": dict(message.headers)} | properties),
+        )
+
+    async def publish_raw(
+        self, exchange: str, routing_key: str, body: bytes, **properties: Any
+    ) -> None:
+        """Publish any bytes with any properties, the timestamp being Kazoo's by default."""
+        given: dict[str, Any] = {
+            "content_type": "application/json",
+            "timestamp": KazooTime.now(),
+        } | properties
+        await self._channel.basic_publish(
+            body,
+            exchange=exchange,
+            routing_key=routing_key,
+            properties=Basic.Properties(**given),
+            mandatory=True,
+            timeout=10,
+        )
+
+
+@asynccontextmanager
+async def switch(amqp_url: str) -> AsyncIterator[Switch]:
+    """Yield a switch on the bus."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        yield Switch(await channel.get_underlay_channel())
+
+
+async def take_messages(
+    amqp_url: str, queue: str, count: int, timeout_s: float = 10
+) -> list[aio_pika.abc.AbstractIncomingMessage]:
+    """Take messages out of a queue, waiting for them. Raises TimeoutError."""
+    arrived: asyncio.Queue[aio_pika.abc.AbstractIncomingMessage] = asyncio.Queue()
+    connection = await aio_pika.connect(amqp_url)
+    async with connection, asyncio.timeout(timeout_s):
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=count)
+        found = await channel.get_queue(queue)
+        await found.consume(arrived.put)
+        messages = [await arrived.get() for _ in range(count)]
+        for message in messages:
+            await message.ack()
+        return messages
+
+
+async def depth(amqp_url: str, queue: str) -> int:
+    """Return how many messages wait in a queue."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        found = await channel.declare_queue(queue, passive=True)
+        return found.declaration_result.message_count or 0
+
+
+async def eventually(
+    question: Callable[[], Awaitable[Any]], timeout_s: float = 15, what: str = "it"
+) -> Any:
+    """Ask until the answer is truthy, and return it. Raises AssertionError with the last one."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = await question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen in {timeout_s} s; last: {answer!r}")
+        await asyncio.sleep(0.05)
+
+
+def metric(metrics: Mapping[str, float], name: str) -> float:
+    """Return a metric that must exist."""
+    if name not in metrics:
+        raise SwitchhookError(f"no metric {name}; there are {sorted(metrics)[:200]}")
+    return metrics[name]

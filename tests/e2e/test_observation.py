@@ -1,0 +1,75 @@
+"""What an operator sees from outside: health, readiness, metrics, indexes."""
+
+import json
+
+from service.dev.receiver import Receiver
+from tests.conftest import Documents, StartService
+from tests.e2e.harness import call_event, eventually, metric, switch, webhook_document
+
+
+async def test_health_and_readiness_name_what_they_looked_at(start_service: StartService) -> None:
+    service = await start_service()
+    status, text = await service.get("/healthz")
+    assert status == 200
+    assert json.loads(text)["checks"] == {
+        "events": "ok", "deliveries": "ok", "dead_letters": "ok",
+    }  # fmt: skip
+    status, text = await service.get("/readyz")
+    assert status == 200
+    assert set(json.loads(text)["checks"]) == {
+        "broker_consuming", "broker_publishing", "bindings", "store",
+    }  # fmt: skip
+
+
+async def test_the_metrics_of_the_design_are_there_from_the_start(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
+    service = await start_service()
+    names = {name.partition("{")[0] for name in await service.metrics()}
+    assert names >= {
+        "switchhook_events_consumed_total",
+        "switchhook_events_rejected_total",
+        "switchhook_deliveries_total",
+        "switchhook_attempts_total",
+        "switchhook_attempt_duration_seconds_bucket",
+        "switchhook_event_to_delivery_seconds_bucket",
+        "switchhook_pool_in_use",
+        "switchhook_deferrals_total",
+        "switchhook_dead_letters_total",
+        "switchhook_attempt_log_dropped_total",
+        "switchhook_consumer_unacked",
+    }
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish(call_event("c-1"))
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+
+    async def counted() -> bool:
+        metrics = await service.metrics()
+        return metric(metrics, 'switchhook_deliveries_total{outcome="delivered"}') == 1
+
+    await eventually(counted, what="the delivery in the metrics")
+    metrics = await service.metrics()
+    consumed = 'switchhook_events_consumed_total{hook="channel_create",source="kazoo"}'
+    assert metric(metrics, consumed) == 1
+    assert metric(metrics, "switchhook_event_to_delivery_seconds_count") == 1
+    assert metric(metrics, "switchhook_pool_in_use") == 0
+
+
+async def test_attempts_expire_after_the_retention_even_if_it_is_changed(
+    start_service: StartService, database: Documents
+) -> None:
+    service = await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="2")
+    assert await eventually(lambda: _expiry(database), what="the index") == 172_800
+    await service.stop()
+    await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="3")
+
+    async def changed() -> bool:
+        return await _expiry(database) == 259_200
+
+    await eventually(changed, what="the change of the index")
+
+
+async def _expiry(database: Documents) -> int:
+    indexes = await database["attempts"].index_information()
+    return int(indexes.get("expire", {}).get("expireAfterSeconds", 0))

@@ -1,0 +1,162 @@
+"""The ports, in memory. Each does what it promises, or fails as often as it was told to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry
+
+from service.domain.delivery import Attempt, DeadLetter, Delivery, Outcome, Request, Response
+from service.domain.errors import BrokerUnavailable, RejectReason, StoreUnavailable
+from service.domain.webhook import Account, Webhook
+from service.observability.metrics import Metrics
+from service.ports import Incoming
+from service.sources.catalogue import HOOKS
+
+
+def make_metrics() -> Metrics:
+    return Metrics(CollectorRegistry(), [(hook.source, hook.hook_id) for hook in HOOKS])
+
+
+def counted(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """Return the value of a metric; None where it has never been touched."""
+    return metrics.registry.get_sample_value(f"switchhook_{name}", labels)
+
+
+@dataclass
+class FakeIncoming:
+    body: bytes
+    redelivered: bool = False
+    exchange: str = "callevt"
+    routing_key: str = "call.CHANNEL_CREATE.x"
+    content_encoding: str | None = None
+    acks: int = 0
+
+    async def ack(self) -> None:
+        self.acks += 1
+
+
+def incoming(value: Any, *, redelivered: bool = False) -> FakeIncoming:
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    return FakeIncoming(body, redelivered)
+
+
+@dataclass
+class FakeStore:
+    """A webhook store that can be away: `failures` questions fail, -1 means all of them."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    failures: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    async def account(self, account_id: str) -> Account:
+        self._ask(account_id)
+        return self.accounts.get(account_id, Account(account_id))
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        self._ask(webhook_id)
+        return self.webhooks.get(webhook_id)
+
+    async def account_of_number(self, number: str) -> str | None:
+        self._ask(number)
+        return self.numbers.get(number)
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the store is away")
+
+
+class FakeDirectory:
+    """A directory that remembers nothing."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+
+    def remembered(self, account_id: str) -> Account | None:  # noqa: ARG002
+        return None
+
+    async def account(self, account_id: str) -> Account:
+        return await self._store.account(account_id)
+
+    async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:  # noqa: ARG002
+        return await self._store.webhook(webhook_id)
+
+    async def account_of_number(self, number: str) -> str | None:
+        return await self._store.account_of_number(number)
+
+
+@dataclass
+class FakeQueues:
+    """Queues that hold what they were given; the first `failures` calls are not confirmed."""
+
+    retried: list[tuple[Delivery, int]] = field(default_factory=list)
+    buried: list[DeadLetter] = field(default_factory=list)
+    rejected: list[tuple[Incoming, RejectReason, str]] = field(default_factory=list)
+    failures: int = 0
+
+    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
+        self._confirm()
+        self.retried.append((delivery, delay_ms))
+
+    async def bury(self, letter: DeadLetter) -> None:
+        self._confirm()
+        self.buried.append(letter)
+
+    async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        self._confirm()
+        self.rejected.append((incoming, reason, detail))
+
+    def _confirm(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BrokerUnavailable("not confirmed")
+
+
+@dataclass
+class FakeSender:
+    """Answers with `responses` in turn, the last of them for ever. An exception is raised."""
+
+    responses: list[Response | Exception] = field(
+        default_factory=lambda: [Response(Outcome.SUCCEEDED, 200)]
+    )
+    sent: list[Request] = field(default_factory=list)
+
+    async def send(self, request: Request) -> Response:
+        self.sent.append(request)
+        answer = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def headers(self) -> list[Mapping[str, str]]:
+        return [request.headers for request in self.sent]
+
+
+@dataclass
+class FakeLog:
+    """Stands for the attempt log and for the store of dead letters."""
+
+    rows: list[Attempt] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    failures: int = 0
+
+    async def write(self, attempts: Sequence[Attempt]) -> None:
+        self._answer()
+        self.batches.append(len(attempts))
+        self.rows += attempts
+
+    async def file(self, letter: DeadLetter) -> None:
+        self._answer()
+        self.letters.append(letter)
+
+    def _answer(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the store is away")

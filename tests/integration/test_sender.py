@@ -1,0 +1,220 @@
+"""The sender against receivers that behave badly: an outcome for everything, and nothing hangs."""
+
+import asyncio
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from socket import SO_LINGER, SOL_SOCKET
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service.adapters.http_sender import HttpSender, verifying_context
+from service.dev.receiver import Answer, Receiver
+from service.dev.servers import HOST, free_port
+from service.domain.delivery import Outcome, Request, Response
+from service.domain.policy import EgressPolicy, HttpPolicy
+from service.observability.metrics import Metrics
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+LOOPBACK = EgressPolicy(allow=(ip_network("127.0.0.0/8"),))
+QUICK = HttpPolicy(connect_timeout_s=0.5, total_timeout_s=1.0, response_body_bytes=4096)
+
+
+@asynccontextmanager
+async def sender(egress: EgressPolicy = LOOPBACK) -> AsyncIterator[HttpSender]:
+    made = HttpSender(QUICK, egress, Metrics(CollectorRegistry(), []))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def send(uri: str, egress: EgressPolicy = LOOPBACK) -> Response:
+    async with sender(egress) as made:
+        return await made.send(Request("POST", uri, "", {"X-Hook-ID": "h"}, b"{}"))
+
+
+@asynccontextmanager
+async def server(serve: Serve) -> AsyncIterator[str]:
+    """Serve raw bytes: most of these answers no web framework would send."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            tasks.add(task)
+        try:
+            await reader.readuntil(b"\r\n\r\n{}")
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(handle, HOST, 0)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        yield f"http://{HOST}:{port}/"
+    finally:
+        for task in tasks:
+            task.cancel()
+        listening.close()
+
+
+def saying(*parts: bytes, pause_s: float = 0.0) -> Serve:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return serve
+
+
+async def resetting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def silent(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def endless_body(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b"x" * 65_536)
+        await writer.drain()
+
+
+async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(OK + b"X: ")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.2)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("serve", "outcome", "status"),
+    [
+        (saying(OK + b"Content-Length: 2\r\n\r\nhi"), Outcome.SUCCEEDED, 200),
+        (saying(OK + b"Content-Length: 99\r\n\r\ncut"), Outcome.SUCCEEDED, 200),
+        (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), Outcome.SUCCEEDED, 204),
+        (saying(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), Outcome.REDIRECTED, 302),
+        (saying(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"), Outcome.GONE, 410),
+        (saying(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), Outcome.BAD_STATUS, 500),
+        (saying(b"garbage\r\n\r\n"), Outcome.BAD_RESPONSE, None),
+        (saying(OK + b"X: " + 20_000 * b"x" + b"\r\n\r\n"), Outcome.BAD_RESPONSE, None),
+        (saying(b""), Outcome.RESET, None),
+        (resetting, Outcome.RESET, None),
+        (silent, Outcome.TIMED_OUT, None),
+        (drip, Outcome.TIMED_OUT, None),
+        (endless_body, Outcome.SUCCEEDED, 200),
+        (saying(OK + b"\r\n", *[b"x"] * 100, pause_s=0.2), Outcome.SUCCEEDED, 200),
+    ],
+    ids=[
+        "ok", "short-body", "no-content", "redirect", "gone", "server-error", "garbage",
+        "huge-header", "closes", "resets", "silent", "drips-headers", "endless-body", "drips-body",
+    ],
+)  # fmt: skip
+async def test_every_answer_has_its_outcome_within_the_deadline(
+    serve: Serve, outcome: Outcome, status: int | None
+) -> None:
+    started = asyncio.get_running_loop().time()
+    async with server(serve) as uri:
+        response = await send(uri)
+    assert (response.outcome, response.status) == (outcome, status), response
+    assert asyncio.get_running_loop().time() - started < 2
+    assert len(response.body) <= QUICK.response_body_bytes
+
+
+async def test_a_refused_connection_and_an_unknown_name_have_their_own_outcomes() -> None:
+    assert (await send(f"http://{HOST}:{free_port()}/")).outcome is Outcome.REFUSED
+    assert (await send("http://no-such-name.invalid/")).outcome is Outcome.DNS_FAILED
+
+
+async def test_a_certificate_nobody_vouches_for_is_a_tls_failure(receiver: Receiver) -> None:
+    response = await send(receiver.url("/").replace("http:", "https:"))
+    assert response.outcome is Outcome.TLS_FAILED
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "localhost", "0x7f.1", "[::ffff:127.0.0.1]"]
+)
+async def test_no_spelling_of_a_private_address_is_dialled(host: str, receiver: Receiver) -> None:
+    response = await send(f"http://{host}:{receiver.port}/", EgressPolicy())
+    assert response.outcome is Outcome.EGRESS_REFUSED, response
+    assert receiver.requests == []
+    assert "127.0.0.1" not in (response.detail or "")
+
+
+async def test_plain_http_is_refused_where_the_policy_says_so(receiver: Receiver) -> None:
+    strict = EgressPolicy(allow=LOOPBACK.allow, require_https=True)
+    assert (await send(receiver.url("/"), strict)).outcome is Outcome.EGRESS_REFUSED
+    assert receiver.requests == []
+
+
+async def test_a_redirect_is_not_followed_and_cookies_are_not_kept(receiver: Receiver) -> None:
+    away = {"Location": receiver.url("/inside"), "Set-Cookie": "a=b"}
+    receiver.script("/", Answer(307, headers=away))
+    async with sender() as made:
+        request = Request("POST", receiver.url("/"), "", {}, b"{}")
+        assert (await made.send(request)).outcome is Outcome.REDIRECTED
+        await made.send(request)
+    assert [r.path for r in receiver.requests] == ["/", "/"]
+    assert "Cookie" not in receiver.requests[1].headers
+
+
+async def test_proxies_of_the_environment_are_not_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{HOST}:{free_port()}")
+    assert (await send(receiver.url("/"))).outcome is Outcome.SUCCEEDED
+
+
+async def test_the_query_is_appended_as_it_is_and_escapes_of_the_uri_stay(
+    receiver: Receiver,
+) -> None:
+    async with sender() as made:
+        await made.send(Request("GET", receiver.url("/a%2Fb?x=%26"), "k%5Ba%5D=1+2", {}, None))
+        await made.send(Request("GET", receiver.url("/plain"), "k=1", {}, None))
+    first, second = receiver.requests
+    assert first.raw_path == "/a%2Fb?x=%26&k%5Ba%5D=1+2"
+    assert second.raw_path == "/plain?k=1"
+    assert "Content-Type" not in first.headers
+
+
+async def test_the_connection_is_used_again() -> None:
+    connections = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while await reader.readline():
+            await reader.readuntil(b"{}")
+            writer.write(OK + b"Content-Length: 0\r\n\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(handle, HOST, 0)
+    uri = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/"
+    async with sender() as made:
+        for _ in range(5):
+            response = await made.send(Request("POST", uri, "", {}, b"{}"))
+            assert response.outcome is Outcome.SUCCEEDED
+    listening.close()
+    assert connections == 1
+
+
+def test_tls_is_verified_and_not_older_than_1_2() -> None:
+    context = verifying_context()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2

@@ -1,0 +1,225 @@
+"""The adapters on a real MongoDB: reading webhooks, noticing changes, writing logs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+from prometheus_client import CollectorRegistry
+
+from service.adapters.directory import RememberedDirectory
+from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
+from service.adapters.mongo_store import MongoWebhooks, Store, open_database
+from service.adapters.mongo_watch import Watch
+from service.dev.servers import MongoServer, free_port
+from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, Outcome, Response
+from service.domain.errors import StoreUnavailable
+from service.domain.policy import CachePolicy
+from service.observability.metrics import Metrics
+from tests.builders import make_delivery
+from tests.conftest import Documents
+from tests.e2e.harness import ACCOUNT, eventually, webhook_document
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry(), [])
+
+
+@pytest.fixture
+def ours(store: MongoServer, database: Documents, metrics: Metrics) -> Iterator[Store]:
+    with opened(store.url, database.name, metrics) as made:
+        yield made
+
+
+@contextmanager
+def opened(url: str, name: str, metrics: Metrics, timeout_s: float = 5) -> Iterator[Store]:
+    made = Store(open_database(url, name, timeout_s), metrics)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webhooks(
+    ours: Store, database: Documents
+) -> None:
+    await database["accounts"].insert_one(
+        {"_id": ACCOUNT, "tree": ["root", "reseller"], "reseller_id": "r"}
+    )
+    await database["webhooks"].insert_many(
+        [
+            webhook_document("http://a/", _id="one"),
+            webhook_document("http://a/", _id="two", enabled=False),
+            webhook_document("http://a/", _id="three", account_id="other"),
+            webhook_document("http://a/", _id="four", enabled="true"),
+        ]
+    )
+    account = await MongoWebhooks(ours).account(ACCOUNT)
+    assert account.tree == ("root", "reseller")
+    assert account.reseller_id == "r"
+    assert [webhook.webhook_id for webhook in account.webhooks] == ["one", "four"]
+
+
+async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancestors(
+    ours: Store, database: Documents
+) -> None:
+    await database["webhooks"].insert_one(webhook_document("http://a/"))
+    account = await MongoWebhooks(ours).account(ACCOUNT)
+    assert account.tree == ()
+    assert len(account.webhooks) == 1
+
+
+async def test_a_webhook_is_found_by_its_id_even_if_that_is_an_object_id(
+    ours: Store, database: Documents
+) -> None:
+    document = webhook_document("http://a/")
+    del document["_id"]
+    key = (await database["webhooks"].insert_one(document)).inserted_id
+    assert isinstance(key, ObjectId)
+    found = await MongoWebhooks(ours).webhook(str(key))
+    assert found is not None
+    assert found.webhook_id == str(key)
+    assert await MongoWebhooks(ours).webhook("f" * 24) is None
+
+
+async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
+    ours: Store, database: Documents
+) -> None:
+    await database["numbers"].insert_one({"_id": "+15552345678", "account_id": ACCOUNT})
+    webhooks = MongoWebhooks(ours)
+    assert await webhooks.account_of_number("+15552345678") == ACCOUNT
+    assert await webhooks.account_of_number("15552345678") == ACCOUNT
+    assert await webhooks.account_of_number("+15550000000") is None
+
+
+async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time(metrics: Metrics) -> None:
+    started = asyncio.get_running_loop().time()
+    url = f"mongodb://127.0.0.1:{free_port()}/"
+    with opened(url, "x", metrics, 0.3) as away, pytest.raises(StoreUnavailable):
+        await MongoWebhooks(away).account(ACCOUNT)
+    assert asyncio.get_running_loop().time() - started < 2
+
+
+async def test_attempts_are_written_and_the_preparation_is_idempotent(
+    ours: Store, database: Documents
+) -> None:
+    await ours.prepare(30)
+    await ours.prepare(30)
+    response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
+    attempt = Attempt(make_delivery(), 1, "http://a/b?secret=1", None, response, 1.5e9, 0.25)
+    await MongoAttemptLog(ours).write([attempt, attempt])
+    rows = [row async for row in database["attempts"].find()]
+    assert len(rows) == 2
+    assert rows[0]["status"] == 500
+    assert rows[0]["response_body"] == "boom"
+    assert rows[0]["uri"] == "http://a/b"
+    assert rows[0]["started_at"] == datetime.fromtimestamp(1.5e9, UTC)
+
+
+async def test_filing_a_dead_letter_twice_is_filing_it_once(
+    ours: Store, database: Documents
+) -> None:
+    letter = DeadLetter(make_delivery(), DeadLetterReason.EXHAUSTED, "http://a/", 1.6e9)
+    await MongoDeadLetters(ours).file(letter)
+    await MongoDeadLetters(ours).file(letter)
+    assert await database["dead_letters"].count_documents({}) == 1
+
+
+@asynccontextmanager
+async def watching(store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
+    policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
+    directory = RememberedDirectory(MongoWebhooks(store), policy, metrics)
+    watch = Watch(store, 0.2, directory.forget, directory.forget_webhook, directory.forget_all)
+    task = asyncio.create_task(watch.run())
+    try:
+        yield directory
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _watched(
+    server: MongoServer, metrics: Metrics
+) -> AsyncIterator[tuple[Store, RememberedDirectory]]:
+    with opened(server.url, "shop", metrics, 2) as store:
+        async with watching(store, metrics) as directory:
+            yield store, directory
+
+
+async def _uris(directory: RememberedDirectory, account_id: str = ACCOUNT) -> set[str]:
+    return {webhook.uri for webhook in (await directory.account(account_id)).webhooks}
+
+
+async def _become(
+    directory: RememberedDirectory, uris: set[str], account_id: str = ACCOUNT
+) -> None:
+    async def same() -> bool:
+        return await _uris(directory, account_id) == uris
+
+    await eventually(same, 5, f"the webhooks becoming {uris}")
+
+
+async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
+    ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    async with watching(ours, metrics) as directory:
+        assert await _uris(directory) == set()
+        await asyncio.sleep(0.5)  # the stream is open: from here on only its news count
+        assert await _uris(directory) == set()
+        await database["webhooks"].insert_one(webhook_document("http://a/", _id="one"))
+        await _become(directory, {"http://a/"})
+        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"uri": "http://b/"}})
+        await _become(directory, {"http://b/"})
+        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"account_id": "other"}})
+        await _become(directory, set())
+        await _become(directory, {"http://b/"}, "other")
+        await database["webhooks"].delete_one({"_id": "one"})
+        await _become(directory, set(), "other")
+
+
+async def test_the_change_stream_tells_of_the_account_tree(
+    ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    async with watching(ours, metrics) as directory:
+        assert (await directory.account(ACCOUNT)).tree == ()
+        await database["accounts"].insert_one({"_id": ACCOUNT, "tree": ["root"]})
+
+        async def moved() -> bool:
+            return (await directory.account(ACCOUNT)).tree == ("root",)
+
+        await eventually(moved, 5, "the new place in the tree")
+
+
+async def test_without_a_replica_set_changes_are_found_by_polling(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    async with (
+        MongoServer(tmp_path, replica_set=False) as standalone,
+        _watched(standalone, metrics) as (store, directory),
+    ):
+        assert await _uris(directory) == set()
+        await asyncio.sleep(0.5)
+        document = webhook_document("http://a/", modified_at=datetime.now(UTC))
+        await store.database["webhooks"].insert_one(document)
+        await _become(directory, {"http://a/"})
+        change = {"$set": {"uri": "http://b/", "modified_at": datetime.now(UTC)}}
+        await store.database["webhooks"].update_one({}, change)
+        await _become(directory, {"http://b/"})
+
+
+async def test_changes_made_while_the_store_was_away_are_not_missed(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    server = MongoServer(tmp_path)
+    async with server, _watched(server, metrics) as (store, directory):
+        assert await _uris(directory) == set()
+        await asyncio.sleep(0.5)
+        await server.kill()
+        await server.start()
+        await store.database["webhooks"].insert_one(webhook_document("http://a/"))
+        await _become(directory, {"http://a/"})

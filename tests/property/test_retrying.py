@@ -1,0 +1,85 @@
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.delivery import DeadLetterReason, Outcome, Response
+from service.domain.retry import (
+    MAX_RETRIES,
+    Delivered,
+    GiveUp,
+    Retry,
+    RetryPolicy,
+    deferral_ms,
+    next_step,
+)
+from tests.builders import make_delivery
+
+schedules = st.lists(
+    st.floats(0.05, 86_400.0), min_size=1, max_size=20, unique_by=lambda delay_s: delay_s
+).map(lambda delays: tuple(sorted(delays)))
+policies = st.builds(RetryPolicy, schedules, st.floats(0.0, 0.5))
+responses = st.builds(
+    Response,
+    outcome=st.sampled_from(Outcome),
+    retry_after_s=st.none() | st.floats(0.0, 1e12),
+)
+failures = responses.filter(lambda response: not response.outcome.succeeded)
+choices = st.integers(0, 2)
+
+
+@given(policies, st.integers(1, 6), st.integers(0, MAX_RETRIES), responses, choices)
+def test_every_delay_is_a_tier(
+    policy: RetryPolicy, attempts: int, retries: int, response: Response, choice: int
+) -> None:
+    step = next_step(policy, attempts, retries, response, lambda delays: delays[choice])
+    if isinstance(step, Retry):
+        assert step.delay_ms in policy.tiers_ms
+
+
+@given(policies, st.integers(0, 50), choices)
+def test_every_deferral_is_a_tier(policy: RetryPolicy, deferrals: int, choice: int) -> None:
+    delivery = make_delivery(deferrals=deferrals)
+    assert deferral_ms(policy, delivery, lambda delays: delays[choice]) in policy.tiers_ms
+
+
+@given(policies)
+def test_tiers_grow_and_stay_near_the_schedule(policy: RetryPolicy) -> None:
+    tiers = policy.tiers_ms
+    assert list(tiers) == sorted(set(tiers))
+    assert {round(delay_s * 1000) for delay_s in policy.schedule} <= set(tiers)
+    assert len(tiers) <= 3 * len(policy.schedule)
+    assert tiers[0] >= policy.schedule[0] * 500 - 1
+    assert tiers[-1] <= policy.schedule[-1] * 1500 + 1
+
+
+@given(policies, st.floats(0.0, 1e7))
+def test_the_tier_for_a_wish_is_the_shortest_that_grants_it(
+    policy: RetryPolicy, delay_s: float
+) -> None:
+    tier = policy.tier_at_least_ms(delay_s)
+    granting = [ms for ms in policy.tiers_ms if ms >= delay_s * 1000]
+    assert tier == (min(granting) if granting else max(policy.tiers_ms))
+
+
+@given(policies, st.integers(0, MAX_RETRIES), st.lists(failures, min_size=1, max_size=10))
+def test_a_delivery_gets_no_more_attempts_than_its_retries_and_one(
+    policy: RetryPolicy, retries: int, answers: list[Response]
+) -> None:
+    for attempts in count(1):
+        response = answers[(attempts - 1) % len(answers)]
+        step = next_step(policy, attempts, retries, response, lambda delays: delays[1])
+        if not isinstance(step, Retry):
+            break
+        assert attempts <= retries
+    assert isinstance(step, GiveUp)
+    assert attempts <= retries + 1
+    exhausted = step.reason is DeadLetterReason.EXHAUSTED
+    assert exhausted == response.outcome.may_pass
+    assert not exhausted or attempts == retries + 1
+
+
+@given(policies, st.integers(1, 6), st.integers(0, MAX_RETRIES))
+def test_success_is_the_end_of_it(policy: RetryPolicy, attempts: int, retries: int) -> None:
+    taken = Response(Outcome.SUCCEEDED, 200)
+    assert next_step(policy, attempts, retries, taken, max) == Delivered()

@@ -1,0 +1,113 @@
+"""The parts of the sender that need no network."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import aiohttp
+import pytest
+
+from service.adapters.egress import Refusal
+from service.adapters.http_sender import EgressRefused, _failure, _printable, _retry_after, _url
+from service.domain.delivery import Outcome
+
+
+@pytest.mark.parametrize(
+    ("uri", "query", "expected"),
+    [
+        ("https://h.example/a", "", "https://h.example/a"),
+        ("https://h.example/a", "b=c", "https://h.example/a?b=c"),
+        ("https://h.example", "b=c", "https://h.example/?b=c"),
+        ("https://h.example/a?token=x", "b=c", "https://h.example/a?token=x&b=c"),
+        ("https://h.example/a?", "b=c", "https://h.example/a?b=c"),
+        ("https://h.example/a?x=1#top", "b=c", "https://h.example/a?x=1&b=c"),
+        (
+            "https://h.example/a",
+            "o%5Bk%5D=a+b%2B&u=%C3%A9",
+            "https://h.example/a?o%5Bk%5D=a+b%2B&u=%C3%A9",
+        ),
+    ],
+)
+def test_a_query_is_appended_as_it_is(uri: str, query: str, expected: str) -> None:
+    assert str(_url(uri, query)) == expected
+
+
+@pytest.mark.parametrize("uri", ["ftp://h.example/", "https://", "/path", "mailto:a@b"])
+def test_a_uri_that_cannot_be_requested_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"must be http or https and name a host|Invalid URL"):
+        _url(uri, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("1.5", 1.5),
+        ("-1", None),
+        ("inf", None),
+        ("nan", None),
+        ("1e400", None),
+        ("", None),
+        ("soon", None),
+        ("5, 6", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_nothing(value: str | None, seconds: float | None) -> None:
+    assert _retry_after(value) == seconds
+
+
+@pytest.mark.parametrize("usegmt", [True, False])
+def test_retry_after_may_be_a_date(usegmt: bool) -> None:
+    date = datetime.now(UTC) + timedelta(seconds=100)
+    seconds = _retry_after(format_datetime(date, usegmt=usegmt))
+    assert seconds is not None
+    assert 95 < seconds <= 100
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "detail"),
+    [
+        (EgressRefused(Refusal("metadata", "169.254.169.254")), Outcome.EGRESS_REFUSED,
+         "[Errno 13] egress refused by rule metadata"),
+        (TimeoutError(), Outcome.TIMED_OUT, None),
+        (aiohttp.ServerTimeoutError(), Outcome.TIMED_OUT, None),
+        (aiohttp.ConnectionTimeoutError(), Outcome.CONNECT_TIMED_OUT, None),
+        (ConnectionRefusedError(111, "refused"), Outcome.REFUSED, "[Errno 111] refused"),
+        (ConnectionResetError(104, "reset"), Outcome.RESET, "[Errno 104] reset"),
+        (BrokenPipeError(32, "broken"), Outcome.RESET, "[Errno 32] broken"),
+        (aiohttp.ClientConnectionResetError("closing"), Outcome.RESET, "closing"),
+        (aiohttp.ServerDisconnectedError(), Outcome.RESET, "Server disconnected"),
+        (ssl.SSLError(1, "handshake"), Outcome.TLS_FAILED, "[SSL] handshake (_ssl.c:0)"),
+        (aiohttp.ClientPayloadError("cut"), Outcome.BAD_RESPONSE, "cut"),
+        (ValueError("Newline in header"), Outcome.INVALID_REQUEST, "Newline in header"),
+        (OSError(113, "no route"), Outcome.UNREACHABLE, "[Errno 113] no route"),
+        (OSError("x" * 500), Outcome.UNREACHABLE, "x" * 200),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_every_error_has_its_outcome(
+    error: Exception, outcome: Outcome, detail: str | None
+) -> None:
+    response = _failure(error)
+    assert response.outcome is outcome
+    assert response.status is None
+    if not isinstance(error, ssl.SSLError):
+        assert response.detail == detail
+
+
+def test_no_detail_holds_the_query_of_the_uri() -> None:
+    # Details are logged and stored, and the query of a URI often is a password.
+    response = _failure(aiohttp.InvalidURL("https://h.example/?token=hush"))
+    assert response.outcome is Outcome.INVALID_REQUEST
+    assert "hush" not in str(response.detail)
+
+
+def test_what_a_receiver_says_can_be_stored_whatever_its_bytes() -> None:
+    # aiohttp hands bytes that are no UTF-8 over as lone surrogates, which BSON cannot write.
+    response = _failure(aiohttp.ClientPayloadError("no: \udcff"))
+    assert response.detail == "no: \\udcff"
+    assert _printable("\udcfe") == "\\udcfe"

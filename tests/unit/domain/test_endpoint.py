@@ -1,0 +1,74 @@
+import pytest
+
+from service.domain.endpoint import Endpoint, endpoint_of
+
+
+@pytest.mark.parametrize(
+    ("uri", "endpoint"),
+    [
+        ("https://hooks.example.net/kazoo", Endpoint("https", "hooks.example.net", 443)),
+        ("http://hooks.example.net", Endpoint("http", "hooks.example.net", 80)),
+        ("HTTPS://Hooks.Example.NET/Path", Endpoint("https", "hooks.example.net", 443)),
+        ("https://hooks.example.net:8443/a?b=c#d", Endpoint("https", "hooks.example.net", 8443)),
+        ("https://hooks.example.net:/", Endpoint("https", "hooks.example.net", 443)),
+        ("https://hooks.example.net?x=a@b", Endpoint("https", "hooks.example.net", 443)),
+        ("http://[2001:DB8::1]:8080/", Endpoint("http", "2001:db8::1", 8080)),
+        ("http://192.0.2.1:65535/", Endpoint("http", "192.0.2.1", 65_535)),
+        ("https://příklad.example/", Endpoint("https", "příklad.example", 443)),
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_port(uri: str, endpoint: Endpoint) -> None:
+    assert endpoint_of(uri) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("", "the scheme must be http or https, not ''"),
+        ("hooks.example.net/kazoo", "the scheme must be http or https, not ''"),
+        ("ftp://hooks.example.net/", "the scheme must be http or https, not 'ftp'"),
+        ("file:///etc/passwd", "the scheme must be http or https, not 'file'"),
+        ("https://", "the URI names no host"),
+        ("https:///path", "the URI names no host"),
+        ("https://:443/", "the URI names no host"),
+        ("https:hooks.example.net", "the URI names no host"),
+        ("https://user:secret@hooks.example.net/", "the URI must not carry credentials"),
+        ("https://hooks.example.net\\@evil.example/", "the URI must not carry credentials"),
+        ("https://hooks.example.net:0/", "port 0 cannot be requested"),
+        ("https://hooks.example.net:65536/", "Port out of range 0-65535"),
+        ("https://hooks.example.net:-1/", "Port could not be cast to integer value as '-1'"),
+        ("https://hooks.example.net:http/", "Port could not be cast to integer value as 'http'"),
+        ("https://[2001:db8::1/", "Invalid IPv6 URL"),
+        (" https://hooks.example.net/", "the URI has blanks around it or control characters in it"),
+        ("https://hooks.example.net/\n", "the URI has blanks around it or control characters in"),
+        ("https://hooks.ex\rample.net/", "the URI has blanks around it or control characters in"),
+        ("https://hooks.example.net/\x00", "the URI has blanks around it or control characters"),
+        ("https://hooks.example.net/\x7f", "the URI has blanks around it or control characters"),
+    ],
+)
+def test_a_uri_that_cannot_be_requested_is_refused_with_a_text_for_people(
+    uri: str, problem: str
+) -> None:
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the text is compared below)
+        endpoint_of(uri)
+    assert str(refusal.value).startswith(problem)
+
+
+def test_a_blank_inside_the_host_is_refused() -> None:
+    with pytest.raises(ValueError, match="blank"):
+        endpoint_of("https://hooks.exa mple.net/")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "text"),
+    [
+        (Endpoint("https", "hooks.example.net", 443), "https://hooks.example.net:443"),
+        (Endpoint("http", "2001:db8::1", 8080), "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_an_endpoint_reads_like_the_start_of_a_uri(endpoint: Endpoint, text: str) -> None:
+    assert str(endpoint) == text
+
+
+def test_uris_of_one_server_share_an_endpoint() -> None:
+    assert endpoint_of("https://a.example/x") == endpoint_of("https://A.example:443/y?z")

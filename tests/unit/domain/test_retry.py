@@ -1,0 +1,153 @@
+import pytest
+
+from service.domain.delivery import DeadLetterReason, Outcome, Response
+from service.domain.retry import (
+    MAX_RETRIES,
+    Delivered,
+    GiveUp,
+    NextStep,
+    Retry,
+    RetryPolicy,
+    deferral_ms,
+    next_step,
+)
+from tests.builders import make_delivery
+
+POLICY = RetryPolicy()
+PASSING = [outcome for outcome in Outcome if outcome.may_pass]
+
+
+def early(delays: tuple[int, int, int]) -> int:
+    return delays[0]
+
+
+def on_time(delays: tuple[int, int, int]) -> int:
+    return delays[1]
+
+
+def late(delays: tuple[int, int, int]) -> int:
+    return delays[2]
+
+
+def after(outcome: Outcome, attempts: int = 1, retries: int = 2) -> NextStep:
+    return next_step(POLICY, attempts, retries, Response(outcome), on_time)
+
+
+def after_throttling(retry_after_s: float | None, attempts: int = 1) -> NextStep:
+    response = Response(Outcome.THROTTLED, 429, retry_after_s=retry_after_s)
+    return next_step(POLICY, attempts, MAX_RETRIES, response, on_time)
+
+
+@pytest.mark.parametrize("attempts", [1, 3, 6])
+def test_success_settles_a_delivery_at_any_attempt(attempts: int) -> None:
+    assert after(Outcome.SUCCEEDED, attempts, retries=0) == Delivered()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.GONE, DeadLetterReason.GONE),
+        (Outcome.EGRESS_REFUSED, DeadLetterReason.EGRESS_REFUSED),
+        (Outcome.INVALID_REQUEST, DeadLetterReason.INVALID_REQUEST),
+    ],
+)
+def test_a_failure_that_no_retry_can_mend_is_given_up_at_once(
+    outcome: Outcome, reason: DeadLetterReason
+) -> None:
+    assert after(outcome, attempts=1, retries=5) == GiveUp(reason)
+
+
+@pytest.mark.parametrize("outcome", PASSING)
+def test_every_other_failure_is_retried(outcome: Outcome) -> None:
+    assert after(outcome) == Retry(1000)
+
+
+def test_the_failures_that_are_retried_are_these() -> None:
+    assert {outcome.value for outcome in PASSING} == {
+        "bad_status", "throttled", "redirected", "timed_out", "connect_timed_out", "refused",
+        "reset", "dns_failed", "tls_failed", "bad_response", "unreachable",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", PASSING)
+def test_a_webhook_with_zero_retries_gets_one_attempt(outcome: Outcome) -> None:
+    assert after(outcome, attempts=1, retries=0) == GiveUp(DeadLetterReason.EXHAUSTED)
+
+
+@pytest.mark.parametrize("retries", range(MAX_RETRIES + 1))
+def test_retries_are_additional_to_the_first_attempt(retries: int) -> None:
+    steps = [after(Outcome.TIMED_OUT, attempts, retries) for attempts in range(1, retries + 2)]
+
+    assert steps[:-1] == [Retry(ms) for ms in (1000, 5000, 30_000, 120_000, 600_000)[:retries]]
+    assert steps[-1] == GiveUp(DeadLetterReason.EXHAUSTED)
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "delay_ms"),
+    [
+        (None, 1000),
+        (0.0, 1000),
+        (0.5, 1000),
+        (1.0, 1000),
+        (1.1, 1200),
+        (1.2, 1200),
+        (1.3, 4000),
+        (6.0, 6000),
+        (6.001, 24_000),
+        (3600.0, 3_600_000),
+        (4320.0, 4_320_000),
+        (1e12, 4_320_000),
+    ],
+)
+def test_retry_after_picks_the_next_tier_at_least_that_long_up_to_the_longest(
+    retry_after_s: float | None, delay_ms: int
+) -> None:
+    assert after_throttling(retry_after_s) == Retry(delay_ms)
+
+
+def test_retry_after_never_shortens_the_schedule() -> None:
+    assert after_throttling(2.0, attempts=3) == Retry(30_000)
+
+
+def test_retry_after_does_not_prolong_the_number_of_attempts() -> None:
+    response = Response(Outcome.THROTTLED, 429, retry_after_s=1.0)
+    assert next_step(POLICY, 3, 2, response, on_time) == GiveUp(DeadLetterReason.EXHAUSTED)
+
+
+def test_retry_after_counts_for_throttling_only() -> None:
+    response = Response(Outcome.BAD_STATUS, 500, retry_after_s=3600.0)
+    assert next_step(POLICY, 1, 2, response, on_time) == Retry(1000)
+
+
+def test_each_step_has_a_tier_early_on_time_and_late() -> None:
+    assert POLICY.tiers_ms == (
+        800, 1000, 1200, 4000, 5000, 6000, 24_000, 30_000, 36_000, 96_000, 120_000, 144_000,
+        480_000, 600_000, 720_000, 2_880_000, 3_600_000, 4_320_000,
+    )  # fmt: skip
+
+
+def test_without_jitter_there_is_one_tier_per_step() -> None:
+    assert RetryPolicy((1.0, 5.0), jitter=0.0).tiers_ms == (1000, 5000)
+
+
+def test_jitter_is_a_choice_between_tiers() -> None:
+    assert [POLICY.tier_ms(1, choose) for choose in (early, on_time, late)] == [4000, 5000, 6000]
+
+
+@pytest.mark.parametrize(("step", "delay_ms"), [(0, 1000), (5, 3_600_000), (6, 3_600_000)])
+def test_the_last_delay_repeats(step: int, delay_ms: int) -> None:
+    assert POLICY.tier_ms(step, on_time) == delay_ms
+
+
+@pytest.mark.parametrize(
+    ("deferrals", "delay_ms"), [(0, 1000), (1, 5000), (2, 30_000), (5, 3_600_000), (99, 3_600_000)]
+)
+def test_deferrals_grow_with_repetition(deferrals: int, delay_ms: int) -> None:
+    delivery = make_delivery(deferrals=deferrals)
+    assert deferral_ms(POLICY, delivery, on_time) == delay_ms
+
+
+@pytest.mark.parametrize("schedule", [(1.0, 1.0), (5.0, 1.0), (1.0, 5.0, 4.9)])
+def test_a_schedule_must_grow(schedule: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="each delay must be longer than the one before it"):
+        RetryPolicy(schedule)

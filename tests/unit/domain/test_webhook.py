@@ -1,0 +1,55 @@
+from service.domain.webhook import Account, account_of
+from tests.builders import ACCOUNT, MASTER, RESELLER, make_webhook
+
+OWN = make_webhook("own")
+WIDE = make_webhook("wide", include_subaccounts=True)
+ALL = make_webhook("all", hook="all")
+WIDE_ALL = make_webhook("wide-all", hook="all", include_subaccounts=True)
+DISABLED = make_webhook("disabled", enabled=False, include_subaccounts=True)
+DISABLED_ALL = make_webhook("disabled-all", hook="all", enabled=False, include_subaccounts=True)
+
+
+def test_an_account_is_who_it_is_and_where_it_stands() -> None:
+    account = account_of(ACCOUNT, [MASTER, RESELLER], RESELLER, [OWN])
+    assert account.account_id == ACCOUNT
+    assert account.tree == (MASTER, RESELLER)
+    assert account.reseller_id == RESELLER
+    assert account.webhooks == (OWN,)
+
+
+def test_webhooks_are_found_by_hook_in_stored_order() -> None:
+    account = account_of(ACCOUNT, webhooks=[WIDE_ALL, OWN, ALL, WIDE])
+    assert account.own("channel_create") == (WIDE_ALL, OWN, ALL, WIDE)
+
+
+def test_a_hook_that_only_all_covers_finds_those_for_all() -> None:
+    account = account_of(ACCOUNT, webhooks=[OWN, ALL, WIDE, WIDE_ALL])
+    assert account.own("channel_destroy") == (ALL, WIDE_ALL)
+    assert account.inherited("channel_destroy") == (WIDE_ALL,)
+
+
+def test_only_webhooks_that_include_sub_accounts_are_inherited() -> None:
+    account = account_of(ACCOUNT, webhooks=[OWN, ALL, WIDE, WIDE_ALL])
+    assert account.inherited("channel_create") == (WIDE, WIDE_ALL)
+
+
+def test_a_hook_of_narrow_webhooks_still_inherits_those_for_all() -> None:
+    account = account_of(ACCOUNT, webhooks=[OWN, WIDE_ALL])
+    assert account.inherited("channel_create") == (WIDE_ALL,)
+
+
+def test_a_disabled_webhook_is_nowhere() -> None:
+    account = account_of(ACCOUNT, webhooks=[DISABLED, DISABLED_ALL])
+    assert account.webhooks == ()
+    for hook in ("channel_create", "channel_destroy"):
+        assert not account.own(hook)
+        assert not account.inherited(hook)
+
+
+def test_an_account_without_a_document_has_nobody_above_it() -> None:
+    assert account_of(ACCOUNT) == Account(ACCOUNT)
+    assert Account(ACCOUNT).tree == ()
+
+
+def test_a_secret_is_not_shown_when_a_webhook_is_printed() -> None:
+    assert "hush" not in repr(make_webhook(secret=b"hush" * 6))

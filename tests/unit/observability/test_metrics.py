@@ -1,0 +1,41 @@
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service.domain.delivery import DeadLetterReason, Outcome
+from service.domain.errors import RejectReason
+from service.observability.metrics import Metrics
+from tests.fakes import counted, make_metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        *[("attempts_total", {"outcome": outcome.value}) for outcome in Outcome],
+        *[("dead_letters_total", {"reason": reason.value}) for reason in DeadLetterReason],
+        *[("events_rejected_total", {"reason": reason.value}) for reason in RejectReason],
+        *[
+            ("deliveries_total", {"outcome": outcome})
+            for outcome in ("delivered", "retried", "dead_lettered", "cancelled")
+        ],
+        ("events_consumed_total", {"source": "kazoo", "hook": "channel_create"}),
+        ("deferrals_total", {"reason": "saturated"}),
+        ("attempt_log_dropped_total", {}),
+        ("pool_in_use", {}),
+    ],
+)
+def test_a_metric_stands_at_zero_before_anything_happens(name: str, labels: dict[str, str]) -> None:
+    # An alarm on a rate needs the series to exist before the first event.
+    assert counted(make_metrics(), name, **labels) == 0
+
+
+def test_every_metric_begins_with_our_name() -> None:
+    families = list(make_metrics().registry.collect())
+    assert families
+    assert all(family.name.startswith("switchhook_") for family in families)
+
+
+def test_two_services_in_one_process_do_not_share_metrics() -> None:
+    first, second = (Metrics(CollectorRegistry(), [("kazoo", "all")]) for _ in range(2))
+    first.delivered.inc()
+    assert counted(first, "deliveries_total", outcome="delivered") == 1
+    assert counted(second, "deliveries_total", outcome="delivered") == 0

@@ -1,0 +1,247 @@
+import asyncio
+
+import orjson
+import pytest
+
+from service.domain.delivery import DeadLetterReason, Delivery, Outcome, PastAttempt, Response
+from service.domain.endpoint import endpoint_of
+from service.domain.webhook import Webhook
+from service.pipeline.build import Encoder
+from service.pipeline.gates import EndpointGates
+from tests.builders import NOW, make_delivery, make_past, make_webhook
+from tests.fakes import FakeQueues, FakeSender, counted
+from tests.unit.pipeline.parts import Parts
+from tests.virtual_time import in_virtual_time, now, settle
+
+GATEWAY_DOWN = Response(Outcome.BAD_STATUS, 502, detail="bad gateway")
+GONE = Response(Outcome.GONE, 410)
+
+
+def answering(*responses: Response | Exception) -> Parts:
+    return Parts(sender=FakeSender(list(responses)))
+
+
+async def deliver(
+    parts: Parts, delivery: Delivery | None = None, webhook: Webhook | None = None
+) -> None:
+    delivery = delivery or make_delivery()
+    encoder = Encoder(orjson.loads(delivery.payload), None)
+    await parts.deliverer.deliver(delivery, webhook or make_webhook(), encoder, parts.slots)
+    await parts.recorder.flush()
+
+
+def deliveries(parts: Parts) -> dict[str, float | None]:
+    return {
+        outcome: counted(parts.metrics, "deliveries_total", outcome=outcome)
+        for outcome in ("delivered", "retried", "dead_lettered", "cancelled")
+    }
+
+
+@in_virtual_time
+async def test_a_delivery_that_is_taken_is_settled() -> None:
+    parts = Parts()
+    await deliver(parts)
+    assert len(parts.sender.sent) == 1
+    assert parts.queues == FakeQueues()
+    assert make_delivery() in parts.finished
+    assert deliveries(parts) == {
+        "delivered": 1,
+        "retried": 0,
+        "dead_lettered": 0,
+        "cancelled": 0,
+    }
+    assert counted(parts.metrics, "attempts_total", outcome="succeeded") == 1
+    assert counted(parts.metrics, "event_to_delivery_seconds_count") == 1
+
+
+@in_virtual_time
+async def test_a_failed_attempt_travels_with_the_delivery_to_a_tier() -> None:
+    parts = answering(GATEWAY_DOWN)
+    await deliver(parts, make_delivery(past=(make_past(),), deferrals=4))
+    [(later, delay_ms)] = parts.queues.retried
+    assert delay_ms == 5000
+    assert later.delivery_id == make_delivery().delivery_id
+    assert later.payload == make_delivery().payload
+    assert later.deferrals == 0
+    assert later.past[0] == make_past()
+    [newest] = later.past[1:]
+    assert newest == PastAttempt(2, NOW, newest.duration_s, Outcome.BAD_STATUS, 502, "bad gateway")
+    assert deliveries(parts)["retried"] == 1
+    assert counted(parts.metrics, "event_to_delivery_seconds_count") == 0
+
+
+@in_virtual_time
+async def test_the_attempt_number_is_sent_along() -> None:
+    parts = Parts()
+    await deliver(parts, make_delivery(past=(make_past(1), make_past(2))))
+    assert parts.sender.headers[0]["X-Switchhook-Attempt"] == "3"
+
+
+@in_virtual_time
+async def test_a_delivery_is_retried_as_often_as_its_webhook_allows_then_buried() -> None:
+    parts = answering(GATEWAY_DOWN)
+    delivery = make_delivery()
+    for delay_ms in (1000, 5000):
+        await deliver(parts, delivery)
+        delivery, chosen_ms = parts.queues.retried.pop()
+        assert chosen_ms == delay_ms
+
+    await deliver(parts, delivery)
+
+    assert parts.queues.retried == []
+    [letter] = parts.queues.buried
+    assert letter.reason is DeadLetterReason.EXHAUSTED
+    assert letter.uri == make_webhook().uri
+    assert letter.died_at == NOW
+    assert [past.attempt for past in letter.delivery.past] == [1, 2, 3]
+    assert [row.attempt for row in parts.log.rows] == [1, 2, 3]
+    assert deliveries(parts)["dead_lettered"] == 1
+    assert counted(parts.metrics, "dead_letters_total", reason="exhausted") == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.GONE, DeadLetterReason.GONE),
+        (Outcome.EGRESS_REFUSED, DeadLetterReason.EGRESS_REFUSED),
+        (Outcome.INVALID_REQUEST, DeadLetterReason.INVALID_REQUEST),
+    ],
+)
+@in_virtual_time
+async def test_what_no_retry_can_mend_is_buried_with_its_only_attempt(
+    outcome: Outcome, reason: DeadLetterReason
+) -> None:
+    parts = answering(Response(outcome))
+    await deliver(parts)
+    [letter] = parts.queues.buried
+    assert letter.reason is reason
+    assert [past.outcome for past in letter.delivery.past] == [outcome]
+    assert parts.queues.retried == []
+
+
+@in_virtual_time
+async def test_retry_after_is_honoured() -> None:
+    parts = answering(Response(Outcome.THROTTLED, 429, retry_after_s=100.0))
+    await deliver(parts)
+    assert [delay_ms for _, delay_ms in parts.queues.retried] == [120_000]
+
+
+@in_virtual_time
+async def test_an_invalid_uri_is_recorded_and_buried_without_a_request() -> None:
+    parts = Parts()
+    await deliver(parts, webhook=make_webhook(uri="ftp://hooks.example.net/"))
+    assert parts.sender.sent == []
+    assert parts.queues.retried == []
+    [letter] = parts.queues.buried
+    assert letter.reason is DeadLetterReason.INVALID_REQUEST
+    [row] = parts.log.rows
+    assert row.attempt == 1
+    assert row.request is None
+    assert row.response.outcome is Outcome.INVALID_REQUEST
+    assert row.response.detail == "the scheme must be http or https, not 'ftp'"
+    assert letter.delivery.past == (row.as_past(),)
+    assert counted(parts.metrics, "attempts_total", outcome="invalid_request") == 1
+
+
+@in_virtual_time
+async def test_a_bug_buries_the_delivery_and_harms_nobody_else() -> None:
+    parts = answering(RuntimeError("a bug"), Response(Outcome.SUCCEEDED, 200))
+    await deliver(parts)
+    [letter] = parts.queues.buried
+    assert letter.reason is DeadLetterReason.BUG
+    assert letter.delivery == make_delivery()
+    assert letter.uri == make_webhook().uri
+    assert make_delivery() in parts.finished
+
+    await deliver(parts, make_delivery(delivery_id="0" * 32))
+    assert deliveries(parts)["delivered"] == 1
+
+
+@in_virtual_time
+async def test_a_bug_frees_the_endpoint_and_the_slot() -> None:
+    parts = Parts(
+        sender=FakeSender([RuntimeError("a bug")]),
+        gates=EndpointGates(1, 0.0),
+        slots=asyncio.Semaphore(1),
+    )
+    await deliver(parts)
+    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is True
+    assert not parts.slots.locked()
+
+
+@in_virtual_time
+async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> None:
+    parts = Parts(gates=EndpointGates(1, 0.0))
+    await parts.gates.enter(endpoint_of(make_webhook().uri))
+    delivery = make_delivery()
+    for deferrals, delay_ms in ((1, 1000), (2, 5000), (3, 30_000)):
+        await deliver(parts, delivery)
+        delivery, chosen_ms = parts.queues.retried[-1]
+        assert (delivery.deferrals, chosen_ms) == (deferrals, delay_ms)
+    assert delivery.past == ()
+    assert parts.sender.sent == []
+    assert parts.log.rows == []
+    assert counted(parts.metrics, "deferrals_total", reason="saturated") == 3
+    assert deliveries(parts)["retried"] == 0
+
+
+@in_virtual_time
+async def test_what_is_not_confirmed_is_put_into_the_queue_again() -> None:
+    parts = answering(GATEWAY_DOWN)
+    parts.queues.failures = 2
+    await deliver(parts)
+    assert len(parts.queues.retried) == 1
+    assert round(now(), 6) == 0.6
+    assert len(parts.sender.sent) == 1
+
+
+@in_virtual_time
+async def test_a_delivery_is_not_finished_before_the_queue_has_confirmed_it() -> None:
+    parts = answering(GONE)
+    parts.queues.failures = 1
+    delivering = asyncio.create_task(deliver(parts))
+    await settle()
+    assert make_delivery() not in parts.finished
+    await delivering
+    assert make_delivery() in parts.finished
+
+
+@in_virtual_time
+async def test_a_lanes_share_of_the_pool_bounds_its_requests() -> None:
+    inside = most = 0
+
+    class Counting(FakeSender):
+        async def send(self, request: object) -> Response:  # noqa: ARG002
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.1)
+            inside -= 1
+            return Response(Outcome.SUCCEEDED, 204)
+
+    parts = Parts(
+        sender=Counting(), slots=asyncio.Semaphore(2), gates=EndpointGates(10, longest_wait_s=1.0)
+    )
+    await asyncio.gather(
+        *(deliver(parts, make_delivery(delivery_id=str(number))) for number in range(6))
+    )
+    assert most == 2
+    assert round(now(), 6) == 0.3
+
+
+@in_virtual_time
+async def test_cancelling_leaves_the_delivery_unsettled_and_the_endpoint_free() -> None:
+    class Hanging(FakeSender):
+        async def send(self, request: object) -> Response:  # noqa: ARG002
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+    parts = Parts(sender=Hanging(), gates=EndpointGates(1, 0.0))
+    delivering = asyncio.create_task(deliver(parts))
+    await settle()
+    delivering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
+    assert make_delivery() not in parts.finished
+    assert parts.queues == FakeQueues()
+    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is True
