@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup run test lint types unit property integration e2e lock
+.PHONY: help setup run test lint types unit property integration e2e docs lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ types: setup ## mypy, strict
 
 unit property integration e2e: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
+
+docs: setup ## write the documents that are made of the code
+	@$(bin)/python -m service.dev.documents
 
 lock: setup ## pin the newest allowed dependencies, with hashes
 	@uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements.lock

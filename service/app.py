@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from service.adapters.directory import RememberedDirectory
 from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_check import examine_store
+from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import Database, MongoWebhooks, Store, open_database
 from service.adapters.mongo_watch import Watch
@@ -35,6 +36,7 @@ from service.domain.finding import Finding
 from service.observability.metrics import Metrics
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
+from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
 from service.pipeline.gates import EndpointGates
 from service.pipeline.ingest import Ingest
@@ -45,8 +47,8 @@ from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
 from service.ports import DeadLetterStore, Directory, Queues, Sender
 from service.settings.model import Settings
-from service.sources.catalogue import HOOKS
-from service.sources.kazoo.decode import BINDINGS, KazooDecoder
+from service.sources.catalogue import HOOKS, bindings
+from service.sources.kazoo.decode import KazooDecoder
 
 BURIAL_PREFETCH = 50
 PREPARE_AGAIN_S = 2.0
@@ -92,13 +94,6 @@ def build(settings: Settings) -> Service:
     metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
     store = Store(_database(settings), metrics)
     directory = RememberedDirectory(MongoWebhooks(store), settings.cache, metrics)
-    watch = Watch(
-        store,
-        settings.cache.poll_interval_s,
-        directory.forget,
-        directory.forget_webhook,
-        directory.forget_all,
-    )
     recorder = Recorder(
         MongoAttemptLog(store),
         metrics,
@@ -108,18 +103,34 @@ def build(settings: Settings) -> Service:
     sender = HttpSender(settings.http, settings.egress, metrics)
     names = Names(settings.amqp.prefix)
     publisher = Publisher(names, settings.amqp.publish_timeout_s)
+    disabler = Disabler(settings.disable, MongoWebhookHealth(store), publisher, metrics)
+    watch = Watch(
+        store,
+        settings.cache.poll_interval_s,
+        directory.forget,
+        directory.forget_webhook,
+        disabler.learn,
+        directory.forget_all,
+    )
     lanes = _lanes(
-        settings, metrics, directory, MongoDeadLetters(store), sender, recorder, publisher
+        settings,
+        metrics,
+        directory,
+        MongoDeadLetters(store),
+        sender,
+        recorder,
+        disabler,
+        publisher,
     )
     may_declare = settings.amqp.declare_sources
-    bindings = Bindings(names.events, BINDINGS, metrics, may_declare=may_declare)
+    bound = Bindings(names.events, bindings(settings.kazoo), metrics, may_declare=may_declare)
     prefetches = (settings.amqp.prefetch, settings.amqp.delivery_prefetch, BURIAL_PREFETCH)
     queues = (names.events, names.deliveries, names.dead)
     subscriptions = [
         Subscription(queue, prefetch, lane.accept)
         for queue, prefetch, lane in zip(queues, prefetches, lanes, strict=True)
     ]
-    consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bindings, metrics)
+    consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bound, metrics)
     return Service(
         settings=settings,
         metrics=metrics,
@@ -128,7 +139,7 @@ def build(settings: Settings) -> Service:
         recorder=recorder,
         sender=sender,
         lanes=lanes,
-        bindings=bindings,
+        bindings=bound,
         consumer=consumer,
         consuming=Link("consume", settings.amqp.urls, consumer.session, metrics),
         publishing=Link("publish", settings.amqp.urls, publisher.session, metrics),
@@ -142,6 +153,7 @@ def _lanes(
     dead_letters: DeadLetterStore,
     sender: Sender,
     recorder: Recorder,
+    disabler: Disabler,
     queues: Queues,
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
@@ -152,6 +164,7 @@ def _lanes(
         queues=queues,
         recorder=recorder,
         gates=EndpointGates(settings.http.per_endpoint_limit, settings.http.longest_wait_s),
+        disabler=disabler,
         policy=settings.retry,
         finished=finished,
         metrics=metrics,
@@ -183,7 +196,7 @@ def _lanes(
 
 def _ingest(settings: Settings, directory: Directory) -> Ingest:
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
-    sources = {binding.exchange: "kazoo" for binding in BINDINGS}
+    sources = {binding.exchange: "kazoo" for binding in bindings(settings.kazoo)}
     return Ingest(decoders, sources, settings.amqp.sources[0], directory)
 
 
@@ -218,7 +231,7 @@ async def examine(settings: Settings) -> list[Finding]:
     names = Names(settings.amqp.prefix)
     findings = []
     for url in settings.amqp.urls:
-        broker = examine_broker(url, names, settings.retry.tiers_ms, BINDINGS)
+        broker = examine_broker(url, names, settings.retry.tiers_ms, bindings(settings.kazoo))
         findings += [finding async for finding in broker]
     database = _database(settings)
     findings += [finding async for finding in examine_store(database)]

@@ -6,30 +6,22 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import click
-import uvloop
 
 from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
+from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
+from service.cli_migration import accounts, webhooks
 from service.dev.demo import demo
-from service.domain.errors import SettingsError, SwitchhookError
 from service.observability.logs import configure_logs
 from service.settings.describe import default_file, settings_table
-from service.settings.load import load_settings
 from service.settings.model import Settings
+from service.sources.bus_message import Occasion
 from service.sources.catalogue import HOOKS, Hook
-
-FAILED = 1
-UNUSABLE_SETTINGS = 2
-
-T = TypeVar("T")
-
-config_option = click.option(
-    "--config", metavar="FILE", help="YAML file; also SWITCHHOOK_CONFIG.", default=None
-)
+from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
 
 
 @click.group()
@@ -42,9 +34,9 @@ def main() -> None:
 @config_option
 def run(config: str | None) -> None:
     """Run the service until SIGTERM or SIGINT; a second one exits at once."""
-    settings = _settings(config)
+    settings = settings_or_exit(config)
     configure_logs(settings.log)
-    _run(lambda: _until_signalled(settings))
+    run_to_end(lambda: _until_signalled(settings))
 
 
 async def _until_signalled(settings: Settings) -> None:
@@ -65,10 +57,10 @@ async def _until_signalled(settings: Settings) -> None:
 @config_option
 def check(config: str | None) -> None:
     """Examine configuration, broker and store; exit 0 if all is well, 1 or 2 if not."""
-    settings = _settings(config)
+    settings = settings_or_exit(config)
     click.echo("ok       settings  valid")
     bad = False
-    for finding in _run(lambda: app.examine(settings)):
+    for finding in run_to_end(lambda: app.examine(settings)):
         click.echo(str(finding))
         bad = bad or finding.fatal
     sys.exit(FAILED if bad else 0)
@@ -82,18 +74,29 @@ def settings(*, as_yaml: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-def hooks(*, as_json: bool) -> None:
+@click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
+@click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
+@click.option("--table", "form", flag_value="table", help="The table of the README.")
+def hooks(form: str | None) -> None:
     """List the hooks that can be subscribed to."""
-    if as_json:
-        rows = [
-            {"id": hook.hook_id, "name": hook.name, "description": hook.description}
-            for hook in HOOKS
-        ]
-        click.echo(json.dumps(rows, indent=2))
-        return
-    for hook in HOOKS:
-        click.echo(f"{hook.hook_id:18} {hook.description}")
+    if form == "json":
+        click.echo(json.dumps([_described(hook) for hook in HOOKS], indent=2))
+    elif form is not None:
+        click.echo(hook_table() if form == "table" else hook_reference(), nl=False)
+    else:
+        for hook in HOOKS:
+            click.echo(f"{hook.hook_id:18} {hook.description}")
+
+
+def _described(hook: Hook) -> dict[str, Any]:
+    return {
+        "id": hook.hook_id,
+        "name": hook.name,
+        "description": hook.description,
+        "modifiers": hook.modifiers,
+        "schema": hook.schema,
+        "sample": sample_payload(hook, DOCUMENTED),
+    }
 
 
 @main.command()
@@ -114,17 +117,19 @@ def emit(
     """Publish sample switch events, to the exchanges the switch would use."""
     if not only and not every:
         raise click.UsageError("say --hook NAME, or --all")
-    settings = _settings(config)
+    settings = settings_or_exit(config)
     chosen = [hook for hook in HOOKS if every or hook.hook_id in only]
     call_id = call_id or uuid.uuid4().hex
-    count = _run(lambda: _publish(settings.amqp.urls[0], chosen, account, call_id, times))
+    count = run_to_end(lambda: _publish(settings.amqp.urls[0], chosen, account, call_id, times))
     click.echo(f"published {count} events of call {call_id}")
 
 
 async def _publish(
     url: str, hooks: Sequence[Hook], account_id: str, call_id: str, times: int
 ) -> int:
-    messages = [hook.sample(account_id, call_id) for _ in range(times) for hook in hooks]
+    messages = [
+        hook.sample(Occasion.now(account_id, call_id)) for _ in range(times) for hook in hooks
+    ]
     async with Bus(url) as bus:
         for message in messages:
             await bus.publish(message)
@@ -135,34 +140,8 @@ async def _publish(
 @click.option("--once", is_flag=True, help="Stop after the simulated call has been delivered.")
 def dev(*, once: bool) -> None:
     """Run everything on this machine: servers, service, receiver and a simulated call."""
-    _run(lambda: demo(once=once))
+    run_to_end(lambda: demo(once=once))
 
 
-def _settings(config: str | None) -> Settings:
-    try:
-        return load_settings(config, os.environ)
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(f"problem  settings  {problem}", err=True)
-        sys.exit(UNUSABLE_SETTINGS)
-
-
-def _run(coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run to the end; our own errors become one line and exit 1."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(coroutine())
-    except* SwitchhookError as group:
-        for error in _leaves(group):
-            click.echo(f"problem  {error}", err=True)
-    except* KeyboardInterrupt:
-        click.echo("stopped", err=True)
-    sys.exit(FAILED)
-
-
-def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]
+for group in (accounts, webhooks):
+    main.add_command(group)

@@ -1,7 +1,7 @@
 """What the pipeline needs of the outside, in its own words; the adapters provide it."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
 from service.domain.errors import RejectReason
@@ -84,6 +84,26 @@ class Queues(Protocol):
         """Move a message as it is to the rejected queue, with the reason in its headers."""
 
 
+class WebhookHealth(Protocol):
+    """How webhooks have fared lately, counted over all workers. Raises StoreUnavailable."""
+
+    async def failed(self, webhook_id: str, at: float, keep: int) -> Sequence[float]:
+        """Note a failure; return the last `keep` since the last success, as unix seconds."""
+
+    async def succeeded(self, webhook_id: str) -> None:
+        """Forget the failures."""
+
+    async def disable(self, webhook_id: str, reason: str) -> bool:
+        """Switch the webhook off; return whether it was on until now."""
+
+
+class Announcer(Protocol):
+    """Tells the switch's own apps what they want to know."""
+
+    async def webhook_disabled(self, webhook: Webhook) -> None:
+        """Say on the bus that a webhook was disabled. Best effort: never raises."""
+
+
 class AttemptLog(Protocol):
     """Where attempts are kept for people to see."""
 
@@ -96,3 +116,40 @@ class DeadLetterStore(Protocol):
 
     async def file(self, letter: DeadLetter) -> None:
         """Store it; filing it twice is filing it once. Raises StoreUnavailable."""
+
+
+class Crossbar(Protocol):
+    """Kazoo's REST API, read only. Raises CrossbarUnavailable and CrossbarRefused."""
+
+    async def account(self, account_id: str) -> Mapping[str, Any] | None:
+        """Return the document of an account, if there is one."""
+
+    async def ancestors(self, account_id: str) -> Sequence[str]:
+        """Return the ids of its ancestors, root first, from the account of the token downwards."""
+
+    async def descendants(self, account_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return a summary of every account below: `id`, `name` and mostly `tree`."""
+
+    async def webhooks(self, account_id: str) -> Sequence[Mapping[str, Any]] | None:
+        """Return the account's own webhooks, each with its `id`; None without such an account."""
+
+
+class MigrationStore(Protocol):
+    """Where a migration reads and writes. Every method raises StoreUnavailable."""
+
+    async def accounts_under(self, root_id: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the account and all that have it among their ancestors, by id."""
+
+    async def webhooks(self, webhook_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Return those of the webhooks that are there, by id."""
+
+    def problem_with(self, document: Mapping[str, Any]) -> str | None:
+        """Return why the store could not hold a document, or None."""
+
+    async def write_accounts(
+        self, documents: Sequence[Mapping[str, Any]], removed: Sequence[str]
+    ) -> None:
+        """Add the accounts, or change the members named, and remove others."""
+
+    async def write_webhooks(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Add the webhooks, or change the members named."""

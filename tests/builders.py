@@ -17,6 +17,7 @@ from service.domain.delivery import (
 )
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook, account_of
+from service.sources.bus_message import Occasion
 from service.sources.kazoo import samples
 
 ACCOUNT = "00000000000000000000000000000c03"
@@ -119,7 +120,8 @@ def make_letter(**changes: Any) -> DeadLetter:
 
 def channel_body(event: str = "CHANNEL_CREATE", /, **changes: Any) -> dict[str, Any]:
     """Return a channel event; a member that is None is left out."""
-    body = samples.channel(event, ACCOUNT, CALL_ID) | changes
+    sample = samples.channel(event, Occasion.now(ACCOUNT, CALL_ID))
+    body = dict(sample.body) | changes
     return {key: value for key, value in body.items() if value is not None}
 
 

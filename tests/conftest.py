@@ -104,9 +104,10 @@ def settings(amqp_url: str, store: MongoServer, database: Documents) -> dict[str
 async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterator[StartService]:
     """Start the service as an operator does; more settings may be given by variable name."""
     async with AsyncExitStack() as stack:
+        numbers = itertools.count(1)
 
         async def start(**more: str) -> ServiceProcess:
-            service = ServiceProcess(tmp_path, {**settings, **more})
+            service = ServiceProcess(tmp_path / f"{next(numbers)}", {**settings, **more})
             stack.push_async_callback(service.stop)
             await service.start()
             return service

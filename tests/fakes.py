@@ -160,3 +160,38 @@ class FakeLog:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("the store is away")
+
+
+class FakeHealth:
+    """Counts failures, and remembers what was disabled and why."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, list[float]] = {}
+        self.disabled: dict[str, str] = {}
+        self.forgotten: list[str] = []
+        self.away = False
+
+    async def failed(self, webhook_id: str, at: float, keep: int) -> list[float]:
+        if self.away:
+            raise StoreUnavailable("away")
+        self.failures.setdefault(webhook_id, []).append(at)
+        return self.failures[webhook_id][-keep:]
+
+    async def succeeded(self, webhook_id: str) -> None:
+        self.forgotten.append(webhook_id)
+        self.failures.pop(webhook_id, None)
+
+    async def disable(self, webhook_id: str, reason: str) -> bool:
+        known = webhook_id in self.disabled
+        self.disabled.setdefault(webhook_id, reason)
+        return not known
+
+
+class FakeAnnouncer:
+    """Remembers what it said."""
+
+    def __init__(self) -> None:
+        self.disabled: list[str] = []
+
+    async def webhook_disabled(self, webhook: Webhook) -> None:
+        self.disabled.append(webhook.webhook_id)

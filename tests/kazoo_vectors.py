@@ -4,6 +4,7 @@ Each vector is given accounts and a webhook of its own, so that all of them can 
 service at the same time.
 """
 
+import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ Vector = Mapping[str, Any]
 FILE = Path(__file__).parent / "vectors" / "kazoo.json"
 ACCOUNTS = "0" * 28
 WEBHOOK = "5f0c2a9be1d44c7f9a3be0d1c2b3a495"
-URI = "https://hooks.example.net/kazoo"
+URIS = ("https://hooks.example.net/kazoo", "https://cf.example.net/ivr")
 
 
 FIRES_HERE = frozenset({"sub-unknown-account", "obj-cd-empty"})
@@ -29,14 +30,27 @@ def fires(vector: Vector) -> bool:
     return vector["expect"] is not None or vector["id"] in FIRES_HERE
 
 
-def vectors(*prefixes: str) -> list[Vector]:
-    """Return the vectors whose ids begin with one of the prefixes, made independent."""
-    every = json.loads(FILE.read_text("utf-8"))
-    return [
-        _independent(vector, number)
-        for number, vector in enumerate(every, 1)
-        if vector["id"].startswith(prefixes)
-    ]
+def read() -> list[Vector]:
+    """Return all vectors as they stand in the file."""
+    every: list[Vector] = json.loads(FILE.read_text("utf-8"))
+    return every
+
+
+def independent() -> list[Vector]:
+    """Return all vectors, each with accounts and a webhook of its own."""
+    return [_independent(vector, number) for number, vector in enumerate(read(), 1)]
+
+
+def family(vector: Vector) -> str:
+    """Return what the vector is about, by its id."""
+    return str(vector["id"]).partition("-")[0]
+
+
+def body(vector: Vector) -> bytes:
+    """Return the body of the message, compressed where its properties say so."""
+    plain = json.dumps(vector["amqp"]["body"]).encode()
+    zipped = vector["amqp"]["properties"].get("content_encoding") == "gzip"
+    return gzip.compress(plain) if zipped else plain
 
 
 def _independent(vector: Vector, number: int) -> Vector:
@@ -57,6 +71,8 @@ def environment(vector: Vector) -> dict[str, str]:
             config.get("call_command/reserved_ccv_keys"),
         ),
     }
+    # Kazoo has no such choice; what it sends is what it sends with secrets.
+    found["SWITCHHOOK_KAZOO__FORWARD_SECRETS"] = "true"
     cluster_id = config.get("cluster/cluster_id")
     return found | ({"SWITCHHOOK_KAZOO__CLUSTER_ID": cluster_id} if cluster_id else {})
 
@@ -72,11 +88,13 @@ def numbers(vector: Vector) -> list[dict[str, Any]]:
     return [{"_id": number, "account_id": owner} for number, owner in owned.items()]
 
 
-def webhook(vector: Vector, base_url: str) -> dict[str, Any]:
-    """Return the webhook document, pointing at a path named after the vector."""
-    document: dict[str, Any] = dict(vector["webhook"])
-    document["uri"] = document["uri"].replace(URI, f"{base_url}/{vector['id']}")
-    return document
+def pointed_at(vector: Vector, base_url: str) -> Vector:
+    """Return the vector with its webhook, stored or brought along, at a path named after it."""
+    text = json.dumps(vector)
+    for uri in URIS:
+        text = text.replace(uri, f"{base_url}/{vector['id']}")
+    pointed: Vector = json.loads(text)
+    return pointed
 
 
 def problems(vector: Vector, request: Received) -> list[str]:
@@ -97,7 +115,9 @@ def problems(vector: Vector, request: Received) -> list[str]:
     if request.method != expected["method"]:
         found.append(f"method {request.method}, not {expected['method']}")
     if "form" in expected:
-        found += _form_problems(expected, request, kept_query=vector["webhook"]["uri"])
+        found += _form_problems(
+            expected, request, kept_query=(vector["webhook"] or {}).get("uri", "")
+        )
     elif (body := json.loads(request.body)) != expected["body"]:
         found.append(f"body {body}, not {expected['body']}")
     return found

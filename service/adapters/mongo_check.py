@@ -5,9 +5,9 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from service.adapters.mongo_documents import BadDocument, webhook_of
 from service.adapters.mongo_store import Database
 from service.domain.finding import Finding, fine, trouble, warning
+from service.domain.webhook_document import BadDocument, webhook_of
 
 OLDEST_MONGODB = (4, 4)
 MOST_NAMED = 5

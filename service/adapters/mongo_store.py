@@ -8,9 +8,9 @@ from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
-from service.adapters.mongo_documents import BadDocument, webhook_of
 from service.domain.errors import StoreUnavailable
 from service.domain.webhook import Account, Webhook, account_of
+from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 
 Database = AsyncIOMotorDatabase[Mapping[str, Any]]
@@ -69,6 +69,9 @@ class Store:
         await self.ask(attempts.create_index([("account_id", 1), ("started_at", -1)]))
         await self.ask(attempts.create_index([("webhook_id", 1), ("started_at", -1)]))
         await self.ask(attempts.create_index("delivery_id"))
+        await self.ask(
+            database["webhook_health"].create_index("updated_at", expireAfterSeconds=86_400)
+        )
         await self._expire_attempts(round(retention_days * 86_400))
 
     async def _expire_attempts(self, seconds: int) -> None:
@@ -118,7 +121,7 @@ class MongoWebhooks:
     async def webhook(self, webhook_id: str) -> Webhook | None:
         """See `ports.WebhookStore`."""
         document = await self._store.ask(
-            self._webhooks.find_one({"_id": {"$in": _ids(webhook_id)}})
+            self._webhooks.find_one({"_id": {"$in": ids_of(webhook_id)}})
         )
         return None if document is None else _webhook_or_warning(document)
 
@@ -130,8 +133,8 @@ class MongoWebhooks:
         return owner if isinstance(owner, str) else None
 
 
-def _ids(webhook_id: str) -> list[Any]:
-    """A document written by hand may have an ObjectId for its id."""
+def ids_of(webhook_id: str) -> list[Any]:
+    """Return what may stand as `_id`: a document written by hand may have an ObjectId."""
     if len(webhook_id) == OBJECT_ID_DIGITS and ObjectId.is_valid(webhook_id):
         return [webhook_id, ObjectId(webhook_id)]
     return [webhook_id]

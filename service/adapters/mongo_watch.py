@@ -16,6 +16,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from service.adapters.mongo_store import Store
 
 NO_REPLICA_SET = 40_573
+WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
 BACK_OFF_S = 1.0
 OVERLAP = timedelta(seconds=5)
 """How far clocks may be apart, and how late a write may become visible."""
@@ -24,7 +25,10 @@ log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """Tells `on_account` whose account changed, and `on_gap` that changes may have been missed."""
+    """Tells what changed: an account, a webhook, the health of one that fails.
+
+    `on_gap` is told that changes may have been missed.
+    """
 
     def __init__(
         self,
@@ -32,12 +36,14 @@ class Watch:
         poll_interval_s: float,
         on_account: Callable[[str], None],
         on_webhook: Callable[[str], None],
+        on_failing: Callable[[str], None],
         on_gap: Callable[[], None],
     ) -> None:
         self._database = store.database
         self._poll_interval_s = poll_interval_s
         self._on_account = on_account
         self._on_webhook = on_webhook
+        self._on_failing = on_failing
         self._on_gap = on_gap
 
     async def run(self) -> None:
@@ -55,7 +61,7 @@ class Watch:
             await asyncio.sleep(BACK_OFF_S)
 
     async def _stream(self) -> None:
-        relevant = [{"$match": {"ns.coll": {"$in": ["webhooks", "accounts", "numbers"]}}}]
+        relevant = [{"$match": {"ns.coll": {"$in": list(WATCHED)}}}]
         async with self._database.watch(
             relevant, full_document="updateLookup", max_await_time_ms=1000
         ) as stream:
@@ -69,7 +75,9 @@ class Watch:
     def _tell(self, change: Mapping[str, Any]) -> None:
         collection = change.get("ns", {}).get("coll")
         key = change.get("documentKey", {}).get("_id")
-        if key is None or collection == "numbers":
+        if collection == "webhook_health":
+            self._on_failing(str(key))
+        elif key is None or collection == "numbers":
             self._on_gap()
         elif collection == "accounts":
             self._on_account(str(key))
@@ -89,6 +97,9 @@ class Watch:
                 async for document in self._database["webhooks"].find(changed, {"account_id": 1}):
                     self._on_webhook(str(document["_id"]))
                     self._on_account(str(document.get("account_id")))
+                failed = {"updated_at": changed["modified_at"]}
+                async for document in self._database["webhook_health"].find(failed, {"_id": 1}):
+                    self._on_failing(str(document["_id"]))
                 since = now
             except PyMongoError as error:
                 log.warning("watch.poll_failed", error=str(error))

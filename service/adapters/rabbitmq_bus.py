@@ -12,8 +12,7 @@ from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, connect, unavailable
 from service.domain.errors import BrokerUnavailable
-from service.sources.catalogue import BusMessage
-from service.sources.kazoo.samples import GREGORIAN_OFFSET_S
+from service.sources.bus_message import GREGORIAN_OFFSET_S, BusMessage
 
 CONFIRM_TIMEOUT_S = 10
 

@@ -19,7 +19,8 @@ from service.sources.binding import Binding
 OLDEST_RABBITMQ = (3, 10)
 PERMISSIONS = (
     "grant: rabbitmqctl set_permissions -p VHOST USER '^{prefix}(\\.|$)' "
-    "'^{prefix}(\\.|$)' '^({prefix}(\\.|$)|callevt)'"
+    "'^{prefix}(\\.|$)|^notifications$' "
+    "'^{prefix}(\\.|$)|^(callevt|im|configuration|notifications|faxes)$'"
 )
 
 

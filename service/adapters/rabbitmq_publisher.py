@@ -6,18 +6,25 @@ publish, and acknowledgements must get through all the same.
 
 import asyncio
 
+import orjson
+import structlog
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 
-from service.adapters.rabbitmq_link import BROKER_ERRORS, unavailable
+from service.adapters.rabbitmq_link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq_topology import Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
+from service.domain.webhook import Webhook
 from service.pipeline.envelope import seal, seal_letter
 from service.ports import Incoming
+from service.sources.kazoo.notifications import binding, disabled_message
 
 LONGEST_HEADER = 500
+DISABLED = binding(["webhook_disabled"])
+
+log = structlog.get_logger(__name__)
 
 
 class Publisher:
@@ -28,6 +35,7 @@ class Publisher:
         self._timeout_s = timeout_s
         self._channel: AbstractChannel | None = None
         self._foreign: AbstractChannel | None = None
+        self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
 
     async def session(self, connection: AbstractConnection) -> None:
@@ -39,11 +47,12 @@ class Publisher:
             # What came from outside may break the channel it is published on, and everything under
             # way on that channel with it: hence two.
             self._foreign = await self._open(connection, lost)
+            self._connection = connection
             self._ready.set()
             await lost.wait()
         finally:
             self._ready.clear()
-            self._channel = self._foreign = None
+            self._connection = self._channel = self._foreign = None
 
     async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -90,6 +99,27 @@ class Publisher:
             },
         )
         await self._publish(message, self._names.rejected, foreign=True)
+
+    async def webhook_disabled(self, webhook: Webhook) -> None:
+        """See `ports.Announcer`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._ready.wait()
+                await self._announce(webhook)
+        except BROKER_ERRORS as error:
+            unsaid = {"webhook_id": webhook.webhook_id, "error": describe(error)}
+            log.warning("webhook.disabled_unsaid", **unsaid)
+
+    async def _announce(self, webhook: Webhook) -> None:
+        """Publish on a channel of its own: the exchange is the switch's, and may be refused us."""
+        if self._connection is None:
+            return
+        channel = await self._connection.channel()
+        exchange = await channel.get_exchange(DISABLED.exchange, ensure=False)
+        body = orjson.dumps(disabled_message(webhook.account_id, webhook.webhook_id))
+        message = Message(body, content_type="application/json")
+        await exchange.publish(message, DISABLED.routing_keys[0], mandatory=False)
+        await channel.close()
 
     async def _publish(self, message: Message, queue: str, *, foreign: bool = False) -> None:
         """Return once the broker has stored the message.

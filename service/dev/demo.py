@@ -23,6 +23,7 @@ from service.adapters.rabbitmq_bus import Bus
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Received, Receiver
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.sources.bus_message import Occasion
 from service.sources.catalogue import HOOKS
 
 ACCOUNT_ID = "00000000000000000000000000000c03"
@@ -179,7 +180,7 @@ async def _play_call(amqp_url: str, screen: "Screen") -> None:
     hooks = {hook.hook_id: hook for hook in HOOKS}
     async with Bus(amqp_url) as bus:
         for hook_id in CALL:
-            message = hooks[hook_id].sample(ACCOUNT_ID, call_id)
+            message = hooks[hook_id].sample(Occasion.now(ACCOUNT_ID, call_id))
             screen.published(hook_id)
             await bus.publish(message)
             await asyncio.sleep(PAUSE_S)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 
 
 class Outcome(StrEnum):
@@ -95,6 +96,8 @@ class Delivery:
     payload: bytes
     past: tuple[PastAttempt, ...] = ()
     deferrals: int = 0
+    webhook: dict[str, Any] | None = None
+    """The document of a webhook that no store has: a callflow brought it along."""
 
     @property
     def step(self) -> tuple[str, int, int]:

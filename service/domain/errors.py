@@ -32,6 +32,14 @@ class BrokerUnavailable(Unavailable):
     """RabbitMQ did not confirm; whether it stored the message is unknown, so publish it again."""
 
 
+class CrossbarUnavailable(Unavailable):
+    """Crossbar, Kazoo's REST API, does not answer, or not as it should."""
+
+
+class CrossbarRefused(SwitchhookError):
+    """Crossbar says that we may not, or that there is no such account: a human must act."""
+
+
 class RejectReason(StrEnum):
     """Why a message from the bus was refused. A value is a metric label and a message header."""
 

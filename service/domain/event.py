@@ -1,7 +1,7 @@
 """What the bus says: the message as it arrived, and the event it tells of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -35,6 +35,12 @@ class Event:
     dialled_number: str | None = None
     """Whose account the event belongs to, where the message itself does not say."""
     internal_leg: bool = False
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """What `type` and `action` in a webhook's `custom_data` are compared with."""
+    reaches_all: bool = True
+    """Whether hook `all` gets it; not where the same message makes another event that does."""
+    webhook: Mapping[str, Any] | None = None
+    """The document of the one webhook it is for, where the message brings that along."""
 
 
 def event_id_of(source: str, body: bytes) -> str:

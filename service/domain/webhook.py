@@ -47,6 +47,9 @@ class Webhook:
     include_subaccounts: bool = False
     include_internal_legs: bool = True
     custom_data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """Sent with every payload, over what it has."""
+    filters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """The `type` and `action` of `custom_data`, which are not sent."""
     modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     secret: bytes | None = field(default=None, repr=False)
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""

@@ -34,6 +34,11 @@ class Metrics:
             "Events whose account is unknown: counted and acknowledged",
             registry=registry,
         )
+        self.ignored = Counter(
+            "switchhook_events_ignored_total",
+            "Messages that tell nothing a hook is for: acknowledged",
+            registry=registry,
+        )
         self.rejected = _by(
             Counter(
                 "switchhook_events_rejected_total",
@@ -72,6 +77,11 @@ class Metrics:
                 registry=registry,
             ),
             DeadLetterReason,
+        )
+        self.webhooks_disabled = Counter(
+            "switchhook_webhooks_disabled_total",
+            "Webhooks switched off because they failed",
+            registry=registry,
         )
         self.event_to_delivery = Histogram(
             "switchhook_event_to_delivery_seconds",

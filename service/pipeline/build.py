@@ -11,8 +11,11 @@ from service.domain.delivery import Delivery, Request
 from service.domain.event import Event
 from service.domain.webhook import Account, Format, Verb, Webhook
 from service.pipeline.sign import signature
+from service.sources.catalogue import HOOKS
 
 USER_AGENT = f"switchhook/{__version__}"
+
+SCHEMA_IDS = {hook.hook_id: hook.schema_id for hook in HOOKS}
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -77,6 +80,8 @@ def request_for(
         "webhook-id": delivery.delivery_id,
         "webhook-timestamp": timestamp,
     }
+    if delivery.webhook is None:
+        headers["X-Switchhook-Schema"] = SCHEMA_IDS[delivery.hook]
     if webhook.secret is not None:
         headers["webhook-signature"] = signature(
             webhook.secret, delivery.delivery_id, timestamp, body

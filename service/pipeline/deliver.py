@@ -31,6 +31,7 @@ from service.domain.retry import (
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, request_for
+from service.pipeline.disable import Disabler
 from service.pipeline.gates import EndpointGates
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
@@ -50,6 +51,7 @@ class Deliverer:
     queues: Queues
     recorder: Recorder
     gates: EndpointGates
+    disabler: Disabler
     policy: RetryPolicy
     finished: Finished
     metrics: Metrics
@@ -114,6 +116,7 @@ class Deliverer:
 
     async def _conclude(self, delivery: Delivery, webhook: Webhook, attempt: Attempt) -> None:
         self._report(delivery, attempt)
+        await self.disabler.note(webhook, attempt)
         step = next_step(
             self.policy, attempt.attempt, webhook.retries, attempt.response, self.choose
         )

@@ -76,6 +76,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
                 for past in members["past"]
             ),
             deferrals=int(members["deferrals"]),
+            webhook=members.get("webhook"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(error) from error

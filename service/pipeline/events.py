@@ -2,14 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from service.domain.delivery import Delivery, delivery_id_of
+from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
-from service.domain.webhook import Account, Webhook
+from service.domain.webhook import Account, Webhook, account_of
+from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, payload_of
 from service.pipeline.deliver import Deliverer
@@ -38,21 +41,33 @@ class EventWork:
         """Settle the message. Raises RejectedMessage where it cannot be understood."""
         received_at = self.clock()
         events = await self.patience.until_available(lambda: self.ingest.events(incoming))
+        if not events:
+            self.metrics.ignored.inc()
         for event in events:
             self.metrics.consumed[event.source, event.hook].inc()
             if event.account_id is None:
                 self.metrics.unowned.inc()
                 continue
-            await self._tell(event, event.account_id, received_at, redelivered=incoming.redelivered)
+            account, webhooks = await self._interested(event, event.account_id)
+            if webhooks:
+                await self._tell(event, account, webhooks, received_at, incoming)
 
-    async def _tell(
-        self, event: Event, account_id: str, received_at: float, *, redelivered: bool
-    ) -> None:
+    async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
+        """Return the event's account, and the webhooks for its hook that let it through."""
+        if event.webhook is not None:
+            return account_of(account_id), [_brought_along(event.webhook)]
         account = await self._account(account_id)
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
-        webhooks = subscribed(event, account, ancestors)
-        if not webhooks:
-            return
+        return account, subscribed(event, account, ancestors)
+
+    async def _tell(
+        self,
+        event: Event,
+        account: Account,
+        webhooks: list[Webhook],
+        received_at: float,
+        incoming: Incoming,
+    ) -> None:
         payload = payload_of(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
@@ -62,7 +77,7 @@ class EventWork:
             for webhook in webhooks
             if not (
                 (delivery := _delivery(event, webhook, received_at, snapshot)) in self.finished
-                and redelivered
+                and incoming.redelivered
             )
         ]
         if len(owed) == 1:
@@ -80,6 +95,13 @@ class EventWork:
         return await self.patience.until_available(lambda: self.directory.account(account_id))
 
 
+def _brought_along(document: Mapping[str, Any]) -> Webhook:
+    try:
+        return webhook_of(document)
+    except BadDocument as error:
+        raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
+
+
 def _delivery(event: Event, webhook: Webhook, received_at: float, snapshot: bytes) -> Delivery:
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
@@ -91,4 +113,5 @@ def _delivery(event: Event, webhook: Webhook, received_at: float, snapshot: byte
         call_id=event.call_id,
         received_at=received_at,
         payload=snapshot,
+        webhook=None if event.webhook is None else dict(event.webhook),
     )

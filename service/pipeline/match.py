@@ -6,7 +6,10 @@ from typing import Any
 import orjson
 
 from service.domain.event import Event
-from service.domain.webhook import Account, Webhook
+from service.domain.webhook import ALL_HOOKS, Account, Webhook
+
+ANYTHING = "all"
+"""The value of a filter that lets everything through, as a missing one does."""
 
 
 def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> list[Webhook]:
@@ -17,9 +20,21 @@ def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> 
     found = list(account.own(event.hook))
     for ancestor in ancestors:
         found += ancestor.inherited(event.hook)
-    if event.internal_leg:
-        return [webhook for webhook in found if webhook.include_internal_legs]
-    return found
+    return [webhook for webhook in found if _concerned(webhook, event)]
+
+
+def _concerned(webhook: Webhook, event: Event) -> bool:
+    """Return whether the webhook's own filters let the event through."""
+    if event.internal_leg and not webhook.include_internal_legs:
+        return False
+    if webhook.hook == ALL_HOOKS:
+        return event.reaches_all
+    if not webhook.filters or not event.filters:
+        return True
+    return all(
+        webhook.filters.get(key, ANYTHING) in (ANYTHING, value)
+        for key, value in event.filters.items()
+    )
 
 
 def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:

@@ -7,6 +7,8 @@ import orjson
 import structlog
 
 from service.domain.delivery import DeadLetterReason, Delivery
+from service.domain.webhook import Webhook
+from service.domain.webhook_document import webhook_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder
 from service.pipeline.deliver import Deliverer
@@ -35,9 +37,7 @@ class RetryWork:
         delivery = unseal(incoming.body)
         if incoming.redelivered and delivery in self.finished:
             return
-        webhook = await self.patience.until_available(
-            lambda: self.directory.webhook(delivery.account_id, delivery.webhook_id),
-        )
+        webhook = await self._webhook(delivery)
         if webhook is None:
             self._cancel(delivery)
         elif not webhook.enabled:
@@ -47,6 +47,13 @@ class RetryWork:
             encoder = Encoder(orjson.loads(delivery.payload), self.cluster_id)
             await self.deliverer.deliver(delivery, webhook, encoder, self.slots)
         self.finished.add(delivery)
+
+    async def _webhook(self, delivery: Delivery) -> Webhook | None:
+        if delivery.webhook is not None:
+            return webhook_of(delivery.webhook)
+        return await self.patience.until_available(
+            lambda: self.directory.webhook(delivery.account_id, delivery.webhook_id),
+        )
 
     def _cancel(self, delivery: Delivery) -> None:
         """A deleted webhook is owed nothing."""

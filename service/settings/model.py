@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from service.domain.disable import DisablePolicy
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
@@ -119,6 +120,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     http: HttpPolicy = HttpPolicy()
     retry: RetryPolicy = RetryPolicy()
+    disable: DisablePolicy = DisablePolicy()
     egress: EgressPolicy = EgressPolicy()
     cache: CachePolicy = CachePolicy()
     kazoo: KazooPolicy = KazooPolicy()

@@ -13,7 +13,8 @@ from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_bus import KazooTime
 from service.domain.errors import SwitchhookError
-from service.sources.catalogue import HOOKS, BusMessage
+from service.sources.bus_message import BusMessage, Occasion
+from service.sources.catalogue import HOOKS
 
 ACCOUNT = "00000000000000000000000000000c03"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -40,7 +41,7 @@ def webhook_document(uri: str, **more: Any) -> dict[str, Any]:
 
 def call_event(call_id: str, hook: str = "channel_create", account_id: str = ACCOUNT) -> BusMessage:
     """Return an event of a call."""
-    return SAMPLES[hook](account_id, call_id)
+    return SAMPLES[hook](Occasion.now(account_id, call_id))
 
 
 class Switch:

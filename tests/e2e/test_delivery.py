@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from service.dev.process import ServiceProcess
 from service.dev.receiver import Answer, Receiver
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
@@ -299,3 +300,116 @@ async def test_an_event_without_an_account_is_counted_and_done_with(
         )
 
     await eventually(counted, what="the count")
+
+
+async def test_a_callflows_own_webhook_is_retried_although_no_store_has_it(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    receiver.script("/ivr", 503, 200)
+    service = await start_service(**QUICK)
+    hook = {"_id": "63877497874", "uri": receiver.url("/ivr"), "pvt_account_id": ACCOUNT}
+    body = {
+        "Event-Category": "notification",
+        "Event-Name": "webhook",
+        "Hook": {**hook, "http_verb": "post", "retries": 1, "custom_data": {"menu": "1"}},
+        "Data": {"Call-ID": "c-1", "Digits": "42"},
+    }
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        raw = json.dumps(body).encode()
+        await kazoo.publish_raw("notifications", "notifications.webhook.callflow", raw)
+    await receiver.until(lambda: len(receiver.requests) == 2, 10)
+    first, second = receiver.requests
+    assert first.body == second.body == b"call_id=c-1&digits=42&menu=1"
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert first.headers["X-Hook-ID"] == "63877497874"
+    assert "X-Switchhook-Schema" not in first.headers
+    metrics = await service.metrics()
+    assert metric(metrics, 'switchhook_deliveries_total{outcome="cancelled"}') == 0
+    assert await database["webhooks"].count_documents({}) == 0
+
+
+async def test_a_fax_is_told_to_hook_fax_and_notifications_and_once_to_all(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    await database["webhooks"].insert_many(
+        webhook_document(receiver.url(f"/{hook}"), _id=hook, hook=hook)
+        for hook in ("fax", "notifications", "object", "all")
+    )
+    await start_service()
+    body = {
+        "Event-Category": "notification",
+        "Event-Name": "outbound_fax_error",
+        "Account-ID": ACCOUNT,
+        "Fax-ID": "f-1",
+        "Fax-JobId": "f-1",
+    }
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        raw = json.dumps(body).encode()
+        await kazoo.publish_raw("notifications", "notifications.fax.outbound_error", raw)
+        await kazoo.publish(call_event("after"))
+    await receiver.until(lambda: len(receiver.at("/all")) == 2, 10)
+    await receiver.until(lambda: len(receiver.requests) == 4, 10)
+    assert [len(receiver.at(f"/{hook}")) for hook in ("fax", "notifications", "object")] == [
+        1,
+        1,
+        0,
+    ]
+    assert json.loads(receiver.at("/fax")[0].body)["event_name"] == "outbound_fax_error"
+
+
+async def test_a_webhook_that_fails_six_times_in_a_minute_is_disabled_by_two_workers_together(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    receiver.script("/dead", 500)
+    await database["webhooks"].insert_many(
+        [
+            webhook_document(receiver.url("/dead"), _id="dead", retries=0),
+            webhook_document(
+                receiver.url("/told"),
+                _id="told",
+                hook="notifications",
+                custom_data={"type": "webhook_disabled"},
+            ),
+        ]
+    )
+    workers = [await start_service(**QUICK), await start_service(**QUICK)]
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        for number in range(1, 7):
+            await kazoo.publish(call_event(f"c-{number}"))
+            count = number
+            await receiver.until(lambda: len(receiver.at("/dead")) == count, 10)  # noqa: B023
+        await receiver.until(lambda: len(receiver.at("/told")) == 1, 10, "webhook_disabled")
+        await kazoo.publish(call_event("c-7"))
+    document = await database["webhooks"].find_one({"_id": "dead"}) or {}
+    assert document["enabled"] is False
+    assert document["disable_reason"] == "too many failed attempts"
+    told = json.loads(receiver.at("/told")[0].body)
+    assert (told["event_name"], told["hook_id"]) == ("webhook_disabled", "dead")
+    made = [await _metric_of(w, 'switchhook_attempts_total{outcome="bad_status"}') for w in workers]
+    assert sum(made) == 6
+    assert min(made) >= 1, "both workers had a part in it"
+    disabled = [await _metric_of(w, "switchhook_webhooks_disabled_total") for w in workers]
+    assert sum(disabled) == 1
+    assert len(receiver.at("/dead")) == 6
+
+
+async def _metric_of(service: ServiceProcess, name: str) -> float:
+    return metric(await service.metrics(), name)
+
+
+async def test_410_gone_disables_at_once(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    receiver.script("/gone", 410)
+    await database["webhooks"].insert_one(webhook_document(receiver.url("/gone"), retries=5))
+    await start_service(**QUICK)
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish(call_event("c-1"))
+    letter = await eventually(database["dead_letters"].find_one, what="the dead letter")
+    assert letter["reason"] == "gone"
+    document = await database["webhooks"].find_one({}) or {}
+    assert (document["enabled"], document["disable_reason"]) == (
+        False,
+        "the endpoint answered 410 Gone",
+    )
+    assert len(receiver.requests) == 1

@@ -117,6 +117,7 @@ async def test_retries_waiting_in_a_tier_survive_a_killed_service_and_a_killed_b
     service = await start_service(
         SWITCHHOOK_AMQP__URL=own_broker.url,
         SWITCHHOOK_RETRY__SCHEDULE="[8]",
+        SWITCHHOOK_DISABLE__FAILURE_COUNT="1000",
         SWITCHHOOK_RETRY__JITTER="0",
     )
     await asyncio.sleep(SETTLED_S)

@@ -19,7 +19,7 @@ from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import unseal
 from service.ports import Incoming
-from service.sources.kazoo.decode import BINDINGS
+from service.sources.kazoo import calls
 from tests.builders import make_delivery
 from tests.e2e.harness import call_event, depth, eventually, switch, take_messages
 
@@ -75,7 +75,9 @@ def consumer_of(
     queue: str = NAMES.events,
     bindings: Bindings | None = None,
 ) -> Consumer:
-    bindings = bindings or Bindings(NAMES.events, BINDINGS, metrics, may_declare=True)
+    bindings = bindings or Bindings(
+        NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True
+    )
     return Consumer(NAMES, TIERS_MS, [Subscription(queue, 10, taken.accept)], bindings, metrics)
 
 
@@ -147,7 +149,7 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
     amqp_url: str, metrics: Metrics, broker: RabbitServer
 ) -> None:
     taken = Taken(ack=False)
-    bindings = Bindings(NAMES.events, BINDINGS, metrics, may_declare=True)
+    bindings = Bindings(NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True)
     consumer = consumer_of(taken, metrics, bindings=bindings)
     async with running(Link("consume", [amqp_url], consumer.session, metrics)):
         await eventually(lambda: _true(consumer.consuming and bindings.bound))
@@ -169,7 +171,9 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
 async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    bindings = Bindings(NAMES.events, BINDINGS, metrics, may_declare=False, repeat_s=0.2)
+    bindings = Bindings(
+        NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=False, repeat_s=0.2
+    )
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         keeping = asyncio.create_task(bindings.keep(connection))
@@ -191,7 +195,7 @@ async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(
 async def test_our_declaration_of_the_exchange_is_the_switchs_own(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    bindings = Bindings(NAMES.events, BINDINGS, metrics, may_declare=True)
+    bindings = Bindings(NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         keeping = asyncio.create_task(bindings.keep(connection))
@@ -214,7 +218,7 @@ async def test_a_least_privileged_user_is_enough_once_the_switch_has_declared(
     await broker.control("set_permissions", "-p", vhost, user, ours, ours, f"{ours}|^callevt$")
     own_url = amqp_url.replace("guest:guest", f"{user}:secret")
     taken = Taken()
-    bindings = Bindings(NAMES.events, BINDINGS, metrics, may_declare=True)
+    bindings = Bindings(NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True)
     consumer = consumer_of(taken, metrics, bindings=bindings)
     async with running(Link("consume", [own_url], consumer.session, metrics)):
         await eventually(lambda: _true(consumer.consuming))

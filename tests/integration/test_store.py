@@ -11,6 +11,7 @@ from bson import ObjectId
 from prometheus_client import CollectorRegistry
 
 from service.adapters.directory import RememberedDirectory
+from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import MongoWebhooks, Store, open_database
 from service.adapters.mongo_watch import Watch
@@ -129,11 +130,42 @@ async def test_filing_a_dead_letter_twice_is_filing_it_once(
     assert await database["dead_letters"].count_documents({}) == 1
 
 
+async def test_failures_are_counted_for_all_workers_and_a_success_forgets_them(
+    ours: Store, database: Documents
+) -> None:
+    one, other = MongoWebhookHealth(ours), MongoWebhookHealth(ours)
+    counts = await asyncio.gather(*(w.failed("hook", 1.0, 6) for w in (one, other) * 4))
+    assert sorted(len(failures) for failures in counts) == [1, 2, 3, 4, 5, 6, 6, 6]
+    await other.succeeded("hook")
+    assert await one.failed("hook", 9.0, 6) == [9.0]
+    assert await database["webhook_health"].count_documents({}) == 1
+
+
+async def test_a_webhook_is_disabled_once_with_its_reason(ours: Store, database: Documents) -> None:
+    await database["webhooks"].insert_one(webhook_document("http://a/", _id="hook"))
+    health = MongoWebhookHealth(ours)
+    await health.failed("hook", 1.0, 6)
+    answers = await asyncio.gather(*(health.disable("hook", "too bad") for _ in range(4)))
+    assert sorted(answers) == [False, False, False, True]
+    document = await database["webhooks"].find_one({"_id": "hook"}) or {}
+    assert (document["enabled"], document["disable_reason"]) == (False, "too bad")
+    assert document["modified_at"] == document["disabled_at"]
+    assert await database["webhook_health"].count_documents({}) == 0
+
+
 @asynccontextmanager
 async def watching(store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
     policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
     directory = RememberedDirectory(MongoWebhooks(store), policy, metrics)
-    watch = Watch(store, 0.2, directory.forget, directory.forget_webhook, directory.forget_all)
+    failing: list[str] = []
+    watch = Watch(
+        store,
+        0.2,
+        directory.forget,
+        directory.forget_webhook,
+        failing.append,
+        directory.forget_all,
+    )
     task = asyncio.create_task(watch.run())
     try:
         yield directory

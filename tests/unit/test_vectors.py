@@ -1,54 +1,45 @@
 """What Kazoo's own modules sent for given messages, and what we make of the same messages."""
 
-from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 import pytest
 
-from service.adapters.mongo_documents import webhook_of
 from service.domain.delivery import Delivery, Request, delivery_id_of
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, account_of
+from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, payload_of, request_for
 from service.pipeline.match import fits, subscribed
 from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
+from tests import kazoo_vectors
+from tests.kazoo_vectors import Vector
 
-Vector = dict[str, Any]
-
-PREFIXES = ("ch-", "sub-", "cd-", "mod-", "form-null", "all-channel")
-VECTORS: dict[str, Vector] = {
-    vector["id"]: vector
-    for vector in orjson.loads((Path(__file__).parents[1] / "vectors/kazoo.json").read_bytes())
-}
-OURS = {name: vector for name, vector in VECTORS.items() if name.startswith(PREFIXES)}
-DELIVERED = sorted(name for name, vector in OURS.items() if vector["bound"])
-FIRES_HERE_ONLY = {"sub-unknown-account"}
-"""Kazoo fires nothing for an account without a document; here its own webhooks fire."""
-FIRES = sorted(n for n in DELIVERED if OURS[n]["expect"] is not None)
-SILENT = sorted(set(DELIVERED) - set(FIRES) - FIRES_HERE_ONLY)
+VECTORS: dict[str, Vector] = {vector["id"]: vector for vector in kazoo_vectors.read()}
+DELIVERED = sorted(name for name, vector in VECTORS.items() if vector["bound"])
+FIRES = sorted(n for n in DELIVERED if VECTORS[n]["expect"] is not None)
+SILENT = sorted(set(DELIVERED) - set(FIRES) - kazoo_vectors.FIRES_HERE)
 
 
-def test_all_vectors_of_channel_events_are_run() -> None:
-    assert (len(OURS), len(FIRES), len(SILENT)) == (37, 26, 9)
+def test_all_vectors_are_run() -> None:
+    assert (len(VECTORS), len(DELIVERED), len(FIRES), len(SILENT)) == (86, 83, 64, 17)
 
 
 def test_a_vector_that_is_not_run_is_one_the_broker_would_never_deliver() -> None:
     # No binding of ours (nor of Kazoo's webhooks app) matches its routing key.
-    assert set(OURS) - set(DELIVERED) == {"ch-disconnected"}
+    assert set(VECTORS) - set(DELIVERED) == {"ch-disconnected", "sms-onnet", "sms-out"}
 
 
 @pytest.mark.parametrize("name", FIRES)
 def test_a_vector_that_fires_in_kazoo_gives_the_same_request(name: str) -> None:
-    vector = OURS[name]
+    vector = VECTORS[name]
     expected = vector["expect"]
 
     [request] = requests_of(vector)
 
     assert request.verb == expected["method"]
-    assert request.uri == vector["webhook"]["uri"]
+    assert request.uri == _uri_of(vector)
     assert expected["headers"].items() <= request.headers.items()
     for absent in expected.get("headers_absent", ()):
         assert absent not in request.headers
@@ -67,12 +58,11 @@ def test_a_vector_that_fires_in_kazoo_gives_the_same_request(name: str) -> None:
 
 @pytest.mark.parametrize("name", SILENT)
 def test_a_vector_that_is_silent_in_kazoo_gives_no_request(name: str) -> None:
-    assert requests_of(OURS[name]) == []
+    assert requests_of(VECTORS[name]) == []
 
 
-@pytest.mark.parametrize("name", sorted(FIRES_HERE_ONLY))
-def test_an_account_without_a_document_has_its_own_webhooks_fire(name: str) -> None:
-    vector = OURS[name]
+def test_an_account_without_a_document_has_its_own_webhooks_fire() -> None:
+    vector = VECTORS["sub-unknown-account"]
 
     [request] = requests_of(vector)
 
@@ -81,34 +71,64 @@ def test_an_account_without_a_document_has_its_own_webhooks_fire(name: str) -> N
     assert "reseller_id" not in payload
 
 
-def requests_of(vector: Vector) -> list[Request]:
+def test_a_missing_filter_is_no_constraint() -> None:
+    [request] = requests_of(VECTORS["obj-cd-empty"])
+    assert orjson.loads(request.body or b"")["action"] == "doc_edited"
+
+
+def test_secrets_in_notifications_are_left_out_unless_asked_for() -> None:
+    [request] = requests_of(VECTORS["nt-new-user"], forward_secrets=False)
+    payload = orjson.loads(request.body or b"")
+    assert payload["user_id"] == "u1"
+    assert "password" not in payload
+
+
+def requests_of(vector: Vector, *, forward_secrets: bool = True) -> list[Request]:
     """Take the vector's message all the way: decode, match, build."""
     config = vector["config"]
     policy = KazooPolicy(
         cluster_id=config.get("cluster/cluster_id"),
         reserved_ccv_keys=config.get("call_command/reserved_ccv_keys"),
+        forward_secrets=forward_secrets,
     )
-    requests = []
-    for event in events_of(vector, KazooDecoder(policy, 1_000_000)):
-        assert event.account_id is not None
-        account = account_in(vector, event.account_id)
-        payload = payload_of(event, account)
-        encoder = Encoder(payload, policy.cluster_id)
+    events = events_of(vector, KazooDecoder(policy, 1_000_000))
+    return [
+        request
+        for event in events
+        if event.account_id is not None
+        for request in requests_for(vector, event, event.account_id, policy.cluster_id)
+    ]
+
+
+def requests_for(
+    vector: Vector, event: Event, account_id: str, cluster_id: str | None
+) -> list[Request]:
+    if event.webhook is not None:
+        account, webhooks = account_of(account_id), [webhook_of(event.webhook)]
+    else:
+        account = account_in(vector, account_id)
         ancestors = [account_in(vector, ancestor) for ancestor in account.tree]
-        requests += [
-            request_for(delivery_of(event, webhook.webhook_id), webhook, encoder, 1, 0.0)
-            for webhook in subscribed(event, account, ancestors)
-            if fits(webhook.modifiers, payload)
-        ]
-    return requests
+        webhooks = subscribed(event, account, ancestors)
+    payload = payload_of(event, account)
+    encoder = Encoder(payload, cluster_id)
+    return [
+        request_for(delivery_of(event, webhook.webhook_id), webhook, encoder, 1, 0.0)
+        for webhook in webhooks
+        if fits(webhook.modifiers, payload)
+    ]
+
+
+def _uri_of(vector: Vector) -> str:
+    return str((vector["webhook"] or vector["amqp"]["body"]["Hook"])["uri"])
 
 
 def events_of(vector: Vector, decoder: KazooDecoder) -> tuple[Event, ...]:
     amqp = vector["amqp"]
-    body = orjson.dumps(amqp["body"])
-    message = Message("kazoo", amqp["exchange"], amqp["routing_key"], body)
+    encoding = amqp["properties"].get("content_encoding")
+    body = kazoo_vectors.body(vector)
+    message = Message("kazoo", amqp["exchange"], amqp["routing_key"], body, encoding)
     events = decoder.decode(message)
-    number = events[0].dialled_number
+    number = next((event.dialled_number for event in events), None)
     return events if number is None else decoder.decode(message, vector["numbers"][number])
 
 

@@ -10,10 +10,13 @@ from service.sources.kazoo.values import flag, integer, obj, required_text, text
 CATEGORY = "call_event"
 NAMES = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_DESTROY")
 
-BINDING = Binding("callevt", "topic", tuple(f"call.{name}.*" for name in NAMES))
-
 NOBODY = "nouser"
 """What the switch writes where a request names no user."""
+
+
+def binding(name: str) -> Binding:
+    """Return what brings the events of one name."""
+    return Binding("callevt", "topic", (f"call.{name}.*",))
 
 
 class ChannelDecoder:
@@ -23,7 +26,9 @@ class ChannelDecoder:
         keys = policy.reserved_ccv_keys
         self._reserved = None if keys is None else frozenset(keys)
 
-    def decode(self, event_id: str, body: dict[str, Any], account_id: str | None) -> Event:
+    def decode(
+        self, event_id: str, body: dict[str, Any], account_id: str | None
+    ) -> tuple[Event, ...]:
         """Return the event; `account_id` is what the dialled number led to, once looked up.
 
         Raises RejectedMessage.
@@ -37,7 +42,7 @@ class ChannelDecoder:
         owner = text(variables, "Account-ID")
         loopback = flag(body, "Channel-Is-Loopback")
         channel_name = text(body, "Channel-Name") or ""
-        return Event(
+        event = Event(
             event_id=event_id,
             source="kazoo",
             hook=name.lower(),
@@ -48,6 +53,7 @@ class ChannelDecoder:
             dialled_number=None if owner else _dialled_number(body),
             internal_leg=loopback or channel_name.startswith("loopback/"),
         )
+        return (event,)
 
     def _fields(
         self,

@@ -1,25 +1,33 @@
-"""From any message of Kazoo to its event: dispatch by category and name, as Kazoo itself does."""
+"""From any message of Kazoo to its events: dispatch by category and name, as Kazoo itself does."""
 
+from collections.abc import Callable
 from typing import Any
 
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message, event_id_of
-from service.sources.binding import Binding
 from service.sources.body import read_object
-from service.sources.kazoo import calls
+from service.sources.kazoo import (
+    calls,
+    faxes,
+    messages,
+    notification_types,
+    notifications,
+    objects,
+    parking,
+)
 from service.sources.kazoo.policy import KazooPolicy
 from service.sources.kazoo.values import required_text
 
-BINDINGS: tuple[Binding, ...] = (calls.BINDING,)
+Decode = Callable[[str, dict[str, Any]], tuple[Event, ...]]
 
 
 class KazooDecoder:
     """Kazoo's side of the `Decoder` port."""
 
     def __init__(self, policy: KazooPolicy, max_bytes: int) -> None:
-        channels = calls.ChannelDecoder(policy)
         self._max_bytes = max_bytes
-        self._decoders = {(calls.CATEGORY, name): channels.decode for name in calls.NAMES}
+        self._channels = calls.ChannelDecoder(policy)
+        self._decoders = _decoders(policy)
 
     def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
         """Return what the message tells of; nothing where it is none of our hooks' business.
@@ -28,13 +36,26 @@ class KazooDecoder:
         account. Raises RejectedMessage.
         """
         body = read_object(message, self._max_bytes)
-        decoder = self._decoders.get(_kind(body))
-        if decoder is None:
-            category, name = _kind(body)
+        category = required_text(body, "Event-Category")
+        name = required_text(body, "Event-Name")
+        event_id = event_id_of(message.source, message.body)
+        if name in calls.NAMES and category == calls.CATEGORY:
+            return self._channels.decode(event_id, body, account_id)
+        decode = self._decoders.get((category, name))
+        if decode is None:
             detail = f"no hook for {category[:60]!r}, {name[:60]!r}"
             raise RejectedMessage(RejectReason.UNKNOWN_EVENT, detail)
-        return (decoder(event_id_of(message.source, message.body), body, account_id),)
+        return decode(event_id, body)
 
 
-def _kind(body: dict[str, Any]) -> tuple[str, str]:
-    return required_text(body, "Event-Category"), required_text(body, "Event-Name")
+def _decoders(policy: KazooPolicy) -> dict[tuple[str, str], Decode]:
+    texts = messages.MessageDecoder(policy)
+    notes = notifications.NotificationDecoder(policy)
+    return {
+        **{(parking.CATEGORY, name): parking.decode for name in parking.NAMES},
+        **{(kind, name): texts.decode for kind in messages.CATEGORIES for name in messages.NAMES},
+        **{(objects.CATEGORY, name): objects.decode for name in objects.NAMES},
+        (objects.CATEGORY, objects.REQUEST): objects.ignored,
+        **{(notifications.CATEGORY, name): notes.decode for name in notification_types.TYPES},
+        (faxes.CATEGORY, faxes.NAME): faxes.decode,
+    }

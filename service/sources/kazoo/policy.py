@@ -26,6 +26,11 @@ class KazooPolicy:
     """Sent as `cluster_id` in every payload; left out while unset."""
     reserved_ccv_keys: tuple[str, ...] | None = RESERVED_CCV_KEYS
     """Channel variables kept out of `custom_channel_vars`. Empty: all are sent; null: none is."""
+    object_types: tuple[str, ...] = (
+        "account", "callflow", "device", "faxbox", "media", "user", "vmbox", "fax",
+        "mailbox_message", "call_recording",
+    )  # fmt: skip
+    """The types of objects that the catalogue offers to filter hook `object` by."""
     forward_secrets: bool = False
     """Send the passwords, reset links and API keys that some notifications carry."""
     sms_routes: tuple[Literal["offnet", "onnet", "outbound"], ...] = ("offnet",)

@@ -1,6 +1,7 @@
 """Kazoo's JSON values, read the way Kazoo reads them: liberally, and empty counts as missing."""
 
 import re
+import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,3 +53,26 @@ def obj(values: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     if value is None or type(value) is dict:
         return value
     raise RejectedMessage(RejectReason.WRONG_TYPE, f"{key} must be an object")
+
+
+_LOWER = {ord(upper): ord(upper.lower()) for upper in string.ascii_uppercase} | {ord("-"): "_"}
+
+
+def normalised(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with its keys as Kazoo sends them on: `Caller-ID-Name` is `caller_id_name`.
+
+    Only ASCII letters are lowered. Null members go from objects, at every level, and stay in lists.
+    """
+    return {
+        key.translate(_LOWER): _normalised(member)
+        for key, member in value.items()
+        if member is not None
+    }
+
+
+def _normalised(value: Any) -> Any:
+    if isinstance(value, dict):
+        return normalised(value)
+    if isinstance(value, list):
+        return [_normalised(item) for item in value]
+    return value

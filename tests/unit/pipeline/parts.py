@@ -3,11 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from service.domain.disable import DisablePolicy
 from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
+from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
 from service.pipeline.gates import EndpointGates
 from service.pipeline.ingest import Ingest
@@ -18,7 +20,16 @@ from service.pipeline.retries import RetryWork
 from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
 from tests.builders import NOW, make_account
-from tests.fakes import FakeDirectory, FakeLog, FakeQueues, FakeSender, FakeStore, make_metrics
+from tests.fakes import (
+    FakeAnnouncer,
+    FakeDirectory,
+    FakeHealth,
+    FakeLog,
+    FakeQueues,
+    FakeSender,
+    FakeStore,
+    make_metrics,
+)
 
 
 def on_time(delays: tuple[int, int, int]) -> int:
@@ -34,6 +45,8 @@ class Parts:
     queues: FakeQueues = field(default_factory=FakeQueues)
     log: FakeLog = field(default_factory=FakeLog)
     metrics: Metrics = field(default_factory=make_metrics)
+    health: FakeHealth = field(default_factory=FakeHealth)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     finished: Finished = field(default_factory=Finished)
     gates: EndpointGates = field(default_factory=lambda: EndpointGates(10, 0.0))
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(100))
@@ -43,11 +56,15 @@ class Parts:
         self.patience = Patience(self.metrics)
         self.directory = FakeDirectory(self.store)
         self.recorder = Recorder(self.log, self.metrics, 100, record_successes=True)
+        self.disabler = Disabler(
+            DisablePolicy(), self.health, self.announcer, self.metrics, clock=lambda: NOW
+        )
         self.deliverer = Deliverer(
             self.sender,
             self.queues,
             self.recorder,
             self.gates,
+            self.disabler,
             RetryPolicy(),
             self.finished,
             self.metrics,

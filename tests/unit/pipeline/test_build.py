@@ -5,9 +5,9 @@ import orjson
 import pytest
 
 from service import __version__
-from service.adapters.mongo_documents import webhook_of
 from service.domain.delivery import Request
 from service.domain.webhook import Account, Format, Verb, Webhook
+from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, form, payload_of, request_for
 from service.pipeline.sign import signature
 from tests.builders import (
@@ -193,6 +193,7 @@ def test_headers_name_the_webhook_its_owner_the_delivery_and_the_attempt() -> No
         "X-Hook-ID": "hook-7",
         "X-Account-ID": RESELLER,
         "X-Switchhook-Attempt": "3",
+        "X-Switchhook-Schema": "channel_create/1",
         "User-Agent": f"switchhook/{__version__}",
         "webhook-id": delivery.delivery_id,
         "webhook-timestamp": "1700000000",

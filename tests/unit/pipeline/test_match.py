@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from service.adapters.mongo_documents import webhook_of
+from service.domain.webhook_document import webhook_of
 from service.pipeline.match import fits, subscribed
 from tests.builders import ACCOUNT, MASTER, RESELLER, make_account, make_event, make_webhook
 
@@ -127,3 +127,45 @@ def test_a_long_integer_of_the_store_is_the_number_it_is(allowed: Any) -> None:
         "modifiers": {"timestamp": allowed},
     }
     assert fits(webhook_of(document).modifiers, PAYLOAD) is True
+
+
+CHANGE = {"type": "user", "action": "doc_edited"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "fires"),
+    [
+        ({}, True),
+        (CHANGE, True),
+        ({"type": "all", "action": "all"}, True),
+        ({"type": "user"}, True),
+        ({"action": "doc_edited"}, True),
+        ({"type": "device", "action": "all"}, False),
+        ({"type": "all", "action": "doc_created"}, False),
+        ({"type": ["user"]}, False),
+    ],
+    ids=str,
+)
+def test_type_and_action_filter_and_a_missing_one_is_no_constraint(
+    filters: dict[str, Any], fires: bool
+) -> None:
+    event = make_event(hook="object", name="doc_edited", filters=CHANGE)
+    webhook = make_webhook(hook="object", filters=filters)
+    assert subscribed(event, make_account(webhook), []) == ([webhook] if fires else [])
+
+
+def test_hook_all_is_not_filtered_by_type_and_action() -> None:
+    webhook = make_webhook(hook="all", filters={"type": "device", "action": "doc_created"})
+    event = make_event(hook="object", name="doc_edited", filters=CHANGE)
+    assert subscribed(event, make_account(webhook), []) == [webhook]
+
+
+def test_type_and_action_mean_nothing_to_hooks_without_filters() -> None:
+    webhook = make_webhook(filters={"type": "x", "action": "y"})
+    assert subscribed(make_event(), make_account(webhook), []) == [webhook]
+
+
+def test_a_second_event_of_one_message_does_not_reach_hook_all_again() -> None:
+    own, every = make_webhook("own", hook="fax"), make_webhook("every", hook="all")
+    event = make_event(hook="fax", reaches_all=False)
+    assert subscribed(event, make_account(own, every), []) == [own]

@@ -5,8 +5,7 @@ import pytest
 
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, event_id_of
-from service.sources.catalogue import HOOKS, Hook
-from service.sources.kazoo.decode import BINDINGS, KazooDecoder
+from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
 from service.sources.kazoo.samples import encoded
 from tests.builders import ACCOUNT, CALL_ID, channel_body, make_message
@@ -34,26 +33,6 @@ def rejected(body: Any) -> RejectedMessage:
     with pytest.raises(RejectedMessage) as rejection:
         decode(body)
     return rejection.value
-
-
-@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.hook_id)
-def test_the_sample_of_every_hook_is_an_event_of_that_hook(hook: Hook) -> None:
-    sample = hook.sample(ACCOUNT, CALL_ID)
-    event = decode(dict(sample.body))
-    assert event.hook == hook.hook_id
-    assert event.source == hook.source
-    assert event.account_id == ACCOUNT
-    assert event.call_id == CALL_ID
-
-
-@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.hook_id)
-def test_the_sample_of_every_hook_is_bound(hook: Hook) -> None:
-    sample = hook.sample(ACCOUNT, CALL_ID)
-    words = sample.routing_key.split(".")
-    assert len(words) == 3
-    [binding] = [binding for binding in BINDINGS if binding.exchange == sample.exchange]
-    assert f"{words[0]}.{words[1]}.*" in binding.routing_keys
-    assert binding.exchange_type == sample.exchange_type == "topic"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""The documents that are made of the code: `make docs` writes them, a test keeps them true."""
+
+import re
+from pathlib import Path
+
+from service.api.hook_reference import hook_reference, hook_table
+from service.settings.describe import default_file, settings_table
+
+ROOT = Path(__file__).parents[2]
+
+
+def documents(root: Path) -> dict[Path, str]:
+    """Return what each generated document, or document with generated parts, must say."""
+    readme = root / "README.md"
+    text = readme.read_text("utf-8")
+    for name, table in (("settings", settings_table()), ("hooks", hook_table())):
+        text = _with_block(text, name, table)
+    return {
+        readme: text,
+        root / "config" / "default.yaml": default_file(),
+        root / "service" / "sources" / "HOOKS.md": hook_reference(),
+    }
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{start}{block}{end}", text)
+
+
+def main() -> None:
+    """Write all of them."""
+    for path, text in documents(ROOT).items():
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

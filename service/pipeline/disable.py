@@ -1,0 +1,81 @@
+"""Switching off webhooks that fail and fail: counted for all workers together, in the store.
+
+It is no part of a delivery's settlement: while the store is away nothing is counted, and deliveries
+go on as they would.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import structlog
+
+from service.domain.delivery import Attempt, Outcome
+from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
+from service.domain.errors import Unavailable
+from service.domain.webhook import Webhook
+from service.observability.metrics import Metrics
+from service.ports import Announcer, WebhookHealth
+
+MOST_FAILING = 50_000
+
+log = structlog.get_logger(__name__)
+
+
+class Disabler:
+    """Notes how attempts ended, and disables the webhooks for which it was bad too often."""
+
+    def __init__(
+        self,
+        policy: DisablePolicy,
+        health: WebhookHealth,
+        announcer: Announcer,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._policy = policy
+        self._health = health
+        self._announcer = announcer
+        self._metrics = metrics
+        self._clock = clock
+        self._failing: OrderedDict[str, None] = OrderedDict()
+
+    def learn(self, webhook_id: str) -> None:
+        """Note that a webhook failed somewhere, here or in another worker."""
+        self._failing[webhook_id] = None
+        if len(self._failing) > MOST_FAILING:
+            self._failing.popitem(last=False)
+
+    async def note(self, webhook: Webhook, attempt: Attempt) -> None:
+        """Count the attempt. A success of a webhook that never failed costs nothing."""
+        outcome = attempt.response.outcome
+        try:
+            if not outcome.succeeded:
+                await self._failed(webhook, outcome)
+            elif webhook.webhook_id in self._failing:
+                await self._health.succeeded(webhook.webhook_id)
+                self._failing.pop(webhook.webhook_id, None)
+        except Unavailable as error:
+            log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=str(error))
+
+    async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:
+        self.learn(webhook.webhook_id)
+        now = self._clock()
+        keep = self._policy.failure_count
+        failures = await self._health.failed(webhook.webhook_id, now, keep)
+        if outcome is Outcome.GONE:
+            await self._disable(webhook, GONE)
+        elif self._policy.exceeded(failures, now):
+            await self._disable(webhook, TOO_MANY_FAILURES)
+
+    async def _disable(self, webhook: Webhook, reason: str) -> None:
+        if not await self._health.disable(webhook.webhook_id, reason):
+            return
+        self._metrics.webhooks_disabled.inc()
+        log.warning(
+            "webhook.disabled",
+            webhook_id=webhook.webhook_id,
+            account_id=webhook.account_id,
+            reason=reason,
+        )
+        await self._announcer.webhook_disabled(webhook)

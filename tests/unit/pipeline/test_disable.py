@@ -1,0 +1,94 @@
+import pytest
+
+from service.domain.delivery import Outcome, Response
+from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
+from service.pipeline.disable import Disabler
+from tests.builders import make_attempt, make_webhook
+from tests.fakes import FakeAnnouncer, FakeHealth, counted, make_metrics
+
+OK = make_attempt(Response(Outcome.SUCCEEDED, 200))
+FAILED = make_attempt(Response(Outcome.BAD_STATUS, 500))
+
+
+class Setting:
+    def __init__(self, policy: DisablePolicy | None = None) -> None:
+        self.health, self.announcer, self.metrics = FakeHealth(), FakeAnnouncer(), make_metrics()
+        self.now = 1000.0
+        self.disabler = Disabler(
+            policy or DisablePolicy(),
+            self.health,
+            self.announcer,
+            self.metrics,
+            clock=lambda: self.now,
+        )
+        self.webhook = make_webhook("hook-1")
+
+    async def fail(self, times: int, every_s: float = 1.0) -> None:
+        for _ in range(times):
+            await self.disabler.note(self.webhook, FAILED)
+            self.now += every_s
+
+    async def succeed(self) -> None:
+        await self.disabler.note(self.webhook, OK)
+
+
+async def test_five_failures_do_not_disable_and_the_sixth_does_once() -> None:
+    setting = Setting()
+    await setting.fail(5)
+    assert setting.health.disabled == {}
+    await setting.fail(1)
+    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
+    await setting.fail(3)
+    assert setting.announcer.disabled == ["hook-1"]
+    assert counted(setting.metrics, "webhooks_disabled_total") == 1
+
+
+async def test_a_slow_trickle_of_failures_does_not_disable() -> None:
+    setting = Setting()
+    await setting.fail(50, every_s=12.0)
+    assert setting.health.disabled == {}
+
+
+async def test_a_success_in_between_begins_the_count_anew() -> None:
+    setting = Setting()
+    await setting.fail(5)
+    await setting.succeed()
+    await setting.fail(5)
+    assert setting.health.disabled == {}
+
+
+async def test_a_success_of_a_webhook_that_did_not_fail_asks_the_store_nothing() -> None:
+    setting = Setting()
+    await setting.succeed()
+    assert setting.health.forgotten == []
+
+
+async def test_a_success_here_counts_for_failures_in_another_worker() -> None:
+    setting = Setting()
+    setting.disabler.learn("hook-1")
+    await setting.succeed()
+    await setting.succeed()
+    assert setting.health.forgotten == ["hook-1"]
+
+
+async def test_410_gone_disables_at_once() -> None:
+    setting = Setting()
+    await setting.disabler.note(setting.webhook, make_attempt(Response(Outcome.GONE, 410)))
+    assert setting.health.disabled == {"hook-1": GONE}
+    assert setting.announcer.disabled == ["hook-1"]
+
+
+async def test_while_the_store_is_away_nothing_is_counted_and_nothing_raised() -> None:
+    setting = Setting()
+    setting.health.away = True
+    await setting.fail(10)
+    assert setting.health.disabled == {}
+
+
+@pytest.mark.parametrize(
+    ("failures", "exceeded"),
+    [([], False), ([1, 2], False), ([41, 50, 99], True), ([40, 50, 99], False)],
+)
+def test_only_failures_within_the_window_count(failures: list[float], exceeded: bool) -> None:
+    policy = DisablePolicy(failure_count=3, window_s=60)
+    assert policy.exceeded(failures, 100) is exceeded
