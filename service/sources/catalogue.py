@@ -201,53 +201,38 @@ def _fax() -> Hook:
     )
 
 
+CHANNELS = (
+    _channel("CHANNEL_CREATE", "Channel Create", "A call leg starts: a phone dials, or rings."),
+    _channel("CHANNEL_ANSWER", "Channel Answer", "A call leg is answered: audio flows both ways."),
+    _channel(
+        "CHANNEL_BRIDGE",
+        "Channel Bridge",
+        "Two call legs are connected to each other.",
+        ("original_number", "other_leg_destination_number"),
+    ),
+    _channel(
+        "CHANNEL_DESTROY",
+        "Channel Destroy",
+        "A call leg ends; tells why, and how long it lasted.",
+        ("hangup_cause", "hangup_code", "duration_seconds", "ringing_seconds", "billing_seconds"),
+    ),
+)
+PARKING = Hook(
+    hook_id="parking",
+    name="Call Parking",
+    description="A call is parked, taken back, or abandoned while parked.",
+    source="kazoo",
+    binds=(parking.BINDING,),
+    fields=PARKING_FIELDS,
+    required=("account_id", "call_id", "event_name"),
+    sample=samples.parking,
+)
+
+
 def hooks(policy: KazooPolicy) -> tuple[Hook, ...]:
     """Return every hook, in the order in which people should read of them."""
-    return (
-        _channel(
-            "CHANNEL_CREATE",
-            "Channel Create",
-            "A call leg starts: a phone dials, or is being rung.",
-        ),
-        _channel(
-            "CHANNEL_ANSWER",
-            "Channel Answer",
-            "A call leg is answered: audio flows both ways.",
-        ),
-        _channel(
-            "CHANNEL_BRIDGE",
-            "Channel Bridge",
-            "Two call legs are connected to each other.",
-            ("original_number", "other_leg_destination_number"),
-        ),
-        _channel(
-            "CHANNEL_DESTROY",
-            "Channel Destroy",
-            "A call leg ends; tells why, and how long it lasted.",
-            (
-                "hangup_cause",
-                "hangup_code",
-                "duration_seconds",
-                "ringing_seconds",
-                "billing_seconds",
-            ),
-        ),
-        Hook(
-            "parking",
-            "Call Parking",
-            "A call is parked, taken back, or abandoned while parked.",
-            "kazoo",
-            (parking.BINDING,),
-            PARKING_FIELDS,
-            ("account_id", "call_id", "event_name"),
-            samples.parking,
-        ),
-        _message("sms", policy),
-        _message("mms", policy),
-        _object(policy),
-        _notifications(),
-        _fax(),
-    )
+    texts = (_message("sms", policy), _message("mms", policy))
+    return (*CHANNELS, PARKING, *texts, _object(policy), _notifications(), _fax())
 
 
 def bindings(policy: KazooPolicy) -> tuple[Binding, ...]:

@@ -1,0 +1,205 @@
+"""The service put together: plain constructor calls, top to bottom."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from service.adapters.directory import RememberedDirectory
+from service.adapters.http_sender import HttpSender
+from service.adapters.mongo_health import MongoWebhookHealth
+from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
+from service.adapters.mongo_store import Database, MongoWebhooks, Store, open_database
+from service.adapters.mongo_watch import Watch
+from service.adapters.rabbitmq_bindings import Bindings
+from service.adapters.rabbitmq_consumer import Consumer, Subscription
+from service.adapters.rabbitmq_link import Link
+from service.adapters.rabbitmq_publisher import Publisher
+from service.adapters.rabbitmq_topology import Names
+from service.observability.metrics import Metrics
+from service.pipeline.bury import BurialWork
+from service.pipeline.deliver import Deliverer
+from service.pipeline.disable import Disabler
+from service.pipeline.events import EventWork
+from service.pipeline.gates import EndpointGates
+from service.pipeline.ingest import Ingest
+from service.pipeline.lanes import Lane
+from service.pipeline.memory import Finished
+from service.pipeline.patience import Patience
+from service.pipeline.record import Recorder
+from service.pipeline.retries import RetryWork
+from service.ports import DeadLetterStore, Directory, Queues, Sender
+from service.settings.model import Settings
+from service.sources.catalogue import HOOKS, bindings
+from service.sources.kazoo.decode import KazooDecoder
+
+BURIAL_PREFETCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running parts that the life cycle and the health checks need."""
+
+    settings: Settings
+    metrics: Metrics
+    store: Store
+    watch: Watch
+    recorder: Recorder
+    sender: HttpSender
+    lanes: tuple[Lane, ...]
+    bindings: Bindings
+    consumer: Consumer
+    consuming: Link
+    publishing: Link
+
+    def live(self) -> Mapping[str, str]:
+        """Return the state of each lane: failing where messages are held and none is settled."""
+        limit_s = self.settings.health.stall_s
+        return {lane.name: lane.state(limit_s) for lane in self.lanes}
+
+    def ready(self) -> Mapping[str, str]:
+        """Return the state of each dependency."""
+        missing = self.bindings.missing
+        return {
+            "broker_consuming": "ok" if self.consumer.consuming else "not consuming",
+            "broker_publishing": "ok" if self.publishing.up else "not connected",
+            "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
+            "store": "ok" if self.store.up else "does not answer",
+        }
+
+
+def build(settings: Settings) -> Service:
+    """Return the service, wired and not started. Must be called inside a running event loop."""
+    metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
+    store = Store(database_of(settings), metrics)
+    directory = RememberedDirectory(MongoWebhooks(store), settings.cache, metrics)
+    attempts = settings.attempts
+    recorder = Recorder(
+        MongoAttemptLog(store),
+        metrics,
+        attempts.buffer_rows,
+        record_successes=attempts.record_successes,
+    )
+    sender = HttpSender(settings.http, settings.egress, metrics)
+    publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
+    disabler = Disabler(settings.disable, MongoWebhookHealth(store), publisher, metrics)
+    deliverer = _deliverer(settings, metrics, sender, publisher, recorder, disabler)
+    lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store))
+    consumer, bound = _consumer(settings, metrics, lanes)
+    return Service(
+        settings=settings,
+        metrics=metrics,
+        store=store,
+        watch=_watch(settings, store, directory, disabler),
+        recorder=recorder,
+        sender=sender,
+        lanes=lanes,
+        bindings=bound,
+        consumer=consumer,
+        consuming=Link("consume", settings.amqp.urls, consumer.session, metrics),
+        publishing=Link("publish", settings.amqp.urls, publisher.session, metrics),
+    )
+
+
+def _deliverer(
+    settings: Settings,
+    metrics: Metrics,
+    sender: Sender,
+    queues: Queues,
+    recorder: Recorder,
+    disabler: Disabler,
+) -> Deliverer:
+    return Deliverer(
+        sender=sender,
+        queues=queues,
+        recorder=recorder,
+        gates=EndpointGates(settings.http.per_endpoint_limit, settings.http.longest_wait_s),
+        disabler=disabler,
+        policy=settings.retry,
+        finished=Finished(),
+        metrics=metrics,
+        patience=Patience(metrics),
+    )
+
+
+def _lanes(
+    settings: Settings, directory: Directory, deliverer: Deliverer, dead_letters: DeadLetterStore
+) -> tuple[Lane, Lane, Lane]:
+    """Return the lanes of events, deliveries and dead letters, each with its work."""
+    metrics, patience = deliverer.metrics, deliverer.patience
+    retry_slots = max(1, round(settings.http.pool_limit * settings.http.retry_share))
+    events = EventWork(
+        ingest=_ingest(settings, directory),
+        directory=directory,
+        deliverer=deliverer,
+        finished=deliverer.finished,
+        metrics=metrics,
+        patience=patience,
+        cluster_id=settings.kazoo.cluster_id,
+        slots=asyncio.Semaphore(settings.http.pool_limit - retry_slots),
+    )
+    retries = RetryWork(
+        directory=directory,
+        deliverer=deliverer,
+        finished=deliverer.finished,
+        metrics=metrics,
+        patience=patience,
+        cluster_id=settings.kazoo.cluster_id,
+        slots=asyncio.Semaphore(retry_slots),
+    )
+    burials = BurialWork(dead_letters, patience)
+    return (
+        Lane("events", events, deliverer.queues, metrics, patience),
+        Lane("deliveries", retries, deliverer.queues, metrics, patience),
+        Lane("dead_letters", burials, deliverer.queues, metrics, patience),
+    )
+
+
+def _consumer(
+    settings: Settings, metrics: Metrics, lanes: tuple[Lane, Lane, Lane]
+) -> tuple[Consumer, Bindings]:
+    names, amqp = Names(settings.amqp.prefix), settings.amqp
+    events, deliveries, burials = lanes
+    subscriptions = [
+        Subscription(names.events, amqp.prefetch, events.accept),
+        Subscription(names.deliveries, amqp.delivery_prefetch, deliveries.accept),
+        Subscription(names.dead, BURIAL_PREFETCH, burials.accept),
+    ]
+    bound = Bindings(
+        names.events, bindings(settings.kazoo), metrics, may_declare=amqp.declare_sources
+    )
+    return Consumer(names, settings.retry.tiers_ms, subscriptions, bound, metrics), bound
+
+
+def _watch(
+    settings: Settings, store: Store, directory: RememberedDirectory, disabler: Disabler
+) -> Watch:
+    return Watch(
+        store,
+        settings.cache.poll_interval_s,
+        on_account=directory.forget,
+        on_webhook=directory.forget_webhook,
+        on_failing=disabler.learn,
+        on_gap=directory.forget_all,
+    )
+
+
+def _ingest(settings: Settings, directory: Directory) -> Ingest:
+    decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
+    sources = {binding.exchange: "kazoo" for binding in bindings(settings.kazoo)}
+    return Ingest(decoders, sources, settings.amqp.sources[0], directory)
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the store's database; connects when first used."""
+    mongo = settings.mongo
+    return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
