@@ -31,6 +31,9 @@ class Incoming(Protocol):
         Does nothing where the connection that brought the message is gone: the broker redelivers.
         """
 
+    async def refuse(self) -> None:
+        """Have the broker move the message to the rejected queue itself; otherwise as `ack`."""
+
 
 class WebhookStore(Protocol):
     """Where accounts, webhooks and numbers are kept. Every method raises StoreUnavailable."""

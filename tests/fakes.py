@@ -32,9 +32,13 @@ class FakeIncoming:
     routing_key: str = "call.CHANNEL_CREATE.x"
     content_encoding: str | None = None
     acks: int = 0
+    refusals: int = 0
 
     async def ack(self) -> None:
         self.acks += 1
+
+    async def refuse(self) -> None:
+        self.refusals += 1
 
 
 def incoming(value: Any, *, redelivered: bool = False) -> FakeIncoming:
@@ -98,6 +102,7 @@ class FakeQueues:
     buried: list[DeadLetter] = field(default_factory=list)
     rejected: list[tuple[Incoming, RejectReason, str]] = field(default_factory=list)
     failures: int = 0
+    broken: bool = False
 
     async def retry(self, delivery: Delivery, delay_ms: int) -> None:
         self._confirm()
@@ -108,6 +113,8 @@ class FakeQueues:
         self.buried.append(letter)
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        if self.broken:
+            raise ValueError("cannot be written")
         self._confirm()
         self.rejected.append((incoming, reason, detail))
 

@@ -134,3 +134,10 @@ class Received:
             await self._channel.basic_ack(self._tag, wait=False)
         except BROKER_ERRORS:
             self._metrics.acks_lost.inc()
+
+    async def refuse(self) -> None:
+        """Reject without requeueing: the queue's dead letters go to the rejected queue."""
+        try:
+            await self._channel.basic_reject(self._tag, requeue=False, wait=False)
+        except BROKER_ERRORS:
+            self._metrics.acks_lost.inc()

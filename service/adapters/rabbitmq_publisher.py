@@ -22,6 +22,8 @@ from service.ports import Incoming
 from service.sources.kazoo.notifications import binding, disabled_message
 
 LONGEST_HEADER = 500
+LONGEST_ENCODING = 60
+"""Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
 DISABLED = binding(["webhook_disabled"])
 
 log = structlog.get_logger(__name__)
@@ -89,7 +91,7 @@ class Publisher:
         """See `ports.Queues`."""
         message = Message(
             incoming.body,
-            content_encoding=incoming.content_encoding,
+            content_encoding=(incoming.content_encoding or "")[:LONGEST_ENCODING] or None,
             delivery_mode=DeliveryMode.PERSISTENT,
             headers={
                 "x-switchhook-reason": reason.value,

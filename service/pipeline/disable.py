@@ -18,6 +18,8 @@ from service.observability.metrics import Metrics
 from service.ports import Announcer, WebhookHealth
 
 MOST_FAILING = 50_000
+STORE_AWAY_S = 5.0
+"""How long nothing is counted after the store did not answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ class Disabler:
         self._metrics = metrics
         self._clock = clock
         self._failing: OrderedDict[str, None] = OrderedDict()
+        self._resume_at = 0.0
 
     def learn(self, webhook_id: str) -> None:
         """Note that a webhook failed somewhere, here or in another worker."""
@@ -49,6 +52,8 @@ class Disabler:
     async def note(self, webhook: Webhook, attempt: Attempt) -> None:
         """Count the attempt. A success of a webhook that never failed costs nothing."""
         outcome = attempt.response.outcome
+        if self._clock() < self._resume_at:
+            return
         try:
             if not outcome.succeeded:
                 await self._failed(webhook, outcome)
@@ -56,6 +61,8 @@ class Disabler:
                 await self._health.succeeded(webhook.webhook_id)
                 self._failing.pop(webhook.webhook_id, None)
         except Unavailable as error:
+            # Each question to a store that is away would hold up a delivery.
+            self._resume_at = self._clock() + STORE_AWAY_S
             log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=str(error))
 
     async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:

@@ -75,8 +75,8 @@ class Lane:
     async def _settle(self, incoming: Incoming) -> None:
         try:
             await self._after_earlier_copy(incoming)
-            await self._work_or_reject(incoming)
-            await incoming.ack()
+            if await self._work_or_reject(incoming):
+                await incoming.ack()
             self.settled_at = time.monotonic()
         finally:
             if self._underway.get(incoming.body) is asyncio.current_task():
@@ -94,17 +94,31 @@ class Lane:
         if earlier is not None:
             await asyncio.wait([earlier])
 
-    async def _work_or_reject(self, incoming: Incoming) -> None:
+    async def _work_or_reject(self, incoming: Incoming) -> bool:
+        """Return whether the message is to be acknowledged."""
         try:
             await self._work(incoming)
         except RejectedMessage as rejection:
-            await self._reject(incoming, rejection.reason, rejection.detail)
+            return await self._reject(incoming, rejection.reason, rejection.detail)
         except Exception:
             log.exception("message.bug", lane=self.name, routing_key=incoming.routing_key)
-            await self._reject(incoming, RejectReason.BUG, "see the log")
+            return await self._reject(incoming, RejectReason.BUG, "see the log")
+        return True
 
-    async def _reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
-        await self._patience.until_confirmed(lambda: self._queues.reject(incoming, reason, detail))
+    async def _reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> bool:
+        """Move the message away with its reason; return whether to acknowledge it.
+
+        Where it cannot even be published again, the broker moves it, without a reason.
+        """
+        moved = True
+        try:
+            await self._patience.until_confirmed(
+                lambda: self._queues.reject(incoming, reason, detail)
+            )
+        except Exception:
+            log.exception("message.bug", lane=self.name, routing_key=incoming.routing_key)
+            await incoming.refuse()
+            moved = False
         self._metrics.rejected[reason].inc()
         log.warning(
             "message.rejected",
@@ -115,3 +129,4 @@ class Lane:
             routing_key=incoming.routing_key,
             size_bytes=len(incoming.body),
         )
+        return moved

@@ -131,3 +131,12 @@ def metric(metrics: Mapping[str, float], name: str) -> float:
     if name not in metrics:
         raise SwitchhookError(f"no metric {name}; there are {sorted(metrics)[:200]}")
     return metrics[name]
+
+
+class BadText(str):
+    """A string that goes over the wire as bytes that are not UTF-8, two for each character."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object, **__: object) -> bytes:
+        return b"\xff\xfe" * len(self)

@@ -7,6 +7,7 @@ import pytest
 from service.dev.receiver import Receiver
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
+    BadText,
     call_event,
     eventually,
     metric,
@@ -96,3 +97,21 @@ async def test_an_event_without_an_account_is_counted_and_done_with(
         )
 
     await eventually(counted, what="the count")
+
+
+async def test_a_message_with_properties_that_cannot_be_written_again_is_rejected_all_the_same(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
+    service = await start_service()
+    amqp_url = settings["SWITCHHOOK_AMQP__URL"]
+    async with switch(amqp_url) as kazoo:
+        await kazoo.publish_raw(
+            "callevt", "call.CHANNEL_CREATE.x", b"{}", content_encoding=BadText("x" * 100)
+        )
+        await kazoo.publish(call_event("after"))
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    (message,) = await take_messages(amqp_url, "switchhook.rejected", 1)
+    assert message.body == b"{}"
+    assert message.headers["x-switchhook-reason"] == "bad_encoding"
+    assert "message.bug" not in service.log.read_text()

@@ -16,6 +16,7 @@ from service.dev.receiver import Answer, Receiver
 from service.dev.servers import MongoServer, RabbitServer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
+    BadText,
     call_event,
     depth,
     eventually,
@@ -268,15 +269,6 @@ async def test_kazoos_real_properties_do_not_kill_the_consumer(
     assert "broker.lost" not in service.log.read_text()
     metrics = await service.metrics()
     assert metric(metrics, 'switchhook_broker_connected{link="consume"}') == 1
-
-
-class BadText(str):
-    """A string that goes over the wire as bytes that are not UTF-8."""
-
-    __slots__ = ()
-
-    def encode(self, *_: object, **__: object) -> bytes:
-        return b"\xff\xfe"
 
 
 def _nested(depth: int) -> dict[str, object]:

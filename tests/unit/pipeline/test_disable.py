@@ -83,6 +83,20 @@ async def test_while_the_store_is_away_nothing_is_counted_and_nothing_raised() -
     setting.health.away = True
     await setting.fail(10)
     assert setting.health.disabled == {}
+    # It is asked again after a while, not by every attempt.
+    setting.health.away = False
+    setting.now += 4.0
+    await setting.fail(6)
+    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
+
+
+async def test_a_store_that_is_away_is_not_asked_by_every_attempt() -> None:
+    setting = Setting()
+    setting.health.away = True
+    await setting.fail(1, every_s=0.0)
+    setting.health.away = False
+    await setting.fail(6, every_s=0.5)
+    assert setting.health.failures == {}
 
 
 @pytest.mark.parametrize(

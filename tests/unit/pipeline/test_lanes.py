@@ -83,6 +83,23 @@ async def test_a_rejected_message_is_moved_counted_and_acknowledged() -> None:
 
 
 @in_virtual_time
+async def test_a_message_that_cannot_even_be_moved_is_refused_and_the_lane_goes_on() -> None:
+    async def refuse(_: Incoming) -> None:
+        raise RejectedMessage(RejectReason.NOT_JSON, "noise")
+
+    queues, metrics, message = FakeQueues(broken=True), make_metrics(), FakeIncoming(b"noise")
+    async with running(refuse, queues, metrics) as lane:
+        lane.accept(message)
+        await lane.drain()
+        queues.broken = False
+        lane.accept(FakeIncoming(b"more"))
+        await lane.drain()
+    assert (message.acks, message.refusals) == (0, 1)
+    assert counted(metrics, "events_rejected_total", reason="not_json") == 2
+    assert len(queues.rejected) == 1
+
+
+@in_virtual_time
 async def test_a_bug_rejects_that_one_message_and_the_lane_goes_on() -> None:
     async def stumble(incoming: Incoming) -> None:
         if incoming.body == b"bad":
