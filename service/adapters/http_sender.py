@@ -107,13 +107,13 @@ class HttpSender:
             allow_redirects=False,
         ) as response:
             body = await self._read(response)
-            return Response(
-                outcome_of_status(response.status),
-                response.status,
-                _headers(response),
-                body,
-                retry_after_s=_retry_after(response.headers.get("Retry-After")),
-            )
+            outcome = outcome_of_status(response.status)
+            if outcome.succeeded:
+                # Nobody asks what a receiver had to say that took the delivery.
+                return Response(outcome, response.status)
+            retry_after_s = _retry_after(response.headers.get("Retry-After"))
+            headers = _headers(response)
+            return Response(outcome, response.status, headers, body, retry_after_s=retry_after_s)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """Return the start of the body. The status line has decided: errors here change nothing."""

@@ -18,6 +18,7 @@ from aiormq.exceptions import (
 )
 
 from service.observability.metrics import Metrics
+from service.pipeline.patience import heed_cancellation
 from service.sources.binding import Binding
 
 UNTIL_BOUND_S = 0.5
@@ -62,6 +63,7 @@ class Bindings:
         while True:
             for binding in self._bindings:
                 self._note(binding, await self._bind(connection, binding))
+                heed_cancellation()
             await asyncio.sleep(self._repeat_s if self.bound else UNTIL_BOUND_S)
 
     async def _bind(self, connection: AbstractConnection, binding: Binding) -> str | None:

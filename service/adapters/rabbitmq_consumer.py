@@ -13,6 +13,7 @@ from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
 from service.observability.metrics import Metrics
+from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Consumer:
                     for subscription in self._subscriptions:
                         await self._consume(connection, subscription, lost)
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
+                heed_cancellation()
                 await lost.wait()
                 binding.cancel()
         except BaseExceptionGroup as group:

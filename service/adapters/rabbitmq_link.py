@@ -17,6 +17,7 @@ from yarl import URL
 
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
+from service.pipeline.patience import heed_cancellation
 
 CONNECT_TIMEOUT_S = 10
 HEARTBEAT_S = 10
@@ -55,12 +56,12 @@ class Link:
             except TopologyConflict:
                 raise
             except asyncio.CancelledError:
-                if _asked_to_stop():
-                    raise
+                heed_cancellation()
                 # aiormq cancels what waits on a connection that it finds dead.
                 log.warning("broker.lost", link=self.name, error="the connection was lost")
             except BROKER_ERRORS as error:
                 log.warning("broker.lost", link=self.name, error=describe(error))
+            heed_cancellation()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -96,13 +97,7 @@ async def _close(connection: AbstractConnection) -> None:
         async with asyncio.timeout(2):
             await connection.close()
     except (*BROKER_ERRORS, asyncio.CancelledError):
-        if _asked_to_stop():
-            raise
-
-
-def _asked_to_stop() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+        heed_cancellation()
 
 
 def describe(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.domain.webhook import Webhook
 from service.pipeline.envelope import seal, seal_letter
+from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 from service.sources.kazoo.notifications import binding, disabled_message
 
@@ -51,6 +52,7 @@ class Publisher:
             self._foreign = await self._open(connection, lost)
             self._connection = connection
             self._ready.set()
+            heed_cancellation()
             await lost.wait()
         finally:
             self._ready.clear()
@@ -142,8 +144,6 @@ class Publisher:
         except BROKER_ERRORS as error:
             raise unavailable(error) from error
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling() > 0:
-                raise
+            heed_cancellation()
             # aiormq cancels publishes that wait on a connection it finds dead.
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error

@@ -32,6 +32,7 @@ class Patience:
             except Unavailable as error:
                 self._metrics.waits.labels(type(error).__name__).inc()
                 log.warning("dependency.unavailable", error=str(error), pause_s=pause_s)
+            heed_cancellation()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -42,3 +43,15 @@ class Patience:
         with the same delivery id.
         """
         await self.until_available(publish)
+
+
+def heed_cancellation() -> None:
+    """Raise CancelledError where this task was cancelled; must follow what aiormq was asked.
+
+    aiormq's calls go through `asyncio.wait_for`, which in Python 3.11 drops a cancellation that
+    comes in the same moment as the reply (bpo-42130): who then waits for something else waits for
+    ever. And it cancels what waits on a connection it finds dead, which is no wish of anybody's.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        raise asyncio.CancelledError

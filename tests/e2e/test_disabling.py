@@ -53,7 +53,6 @@ async def test_a_webhook_that_fails_six_times_in_a_minute_is_disabled_by_two_wor
             count = number
             await receiver.until(lambda: len(receiver.at("/dead")) == count, 10)  # noqa: B023
         await receiver.until(lambda: len(receiver.at("/told")) == 1, 10, "webhook_disabled")
-        await kazoo.publish(call_event("c-7"))
     document = await database["webhooks"].find_one({"_id": "dead"}) or {}
     assert document["enabled"] is False
     assert document["disable_reason"] == "too many failed attempts"

@@ -199,7 +199,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
         await kazoo.publish(call_event("late"))
     assert await service.wait() == 0
     assert len(receiver.requests) == 10
-    await _depth_is(settings["SWITCHHOOK_AMQP__URL"], "switchhook.events", 1)
+    await eventually(lambda: _depth_is(settings["SWITCHHOOK_AMQP__URL"], "switchhook.events", 1))
     await service.start()
     await receiver.until(lambda: "late" in _calls(receiver), 10)
     assert len(receiver.requests) == 11, "nothing that was answered is sent again"

@@ -1,6 +1,7 @@
 """The adapters on a real broker: topology, bindings, publishing, consuming."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from service.dev.servers import RabbitServer
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import unseal
+from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 from service.sources.kazoo import calls
 from tests.builders import make_delivery
@@ -166,6 +168,35 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
         assert metrics.acks_lost._value.get() == 1
         await second.ack()
     await eventually(lambda: _empty(amqp_url, NAMES.events))
+
+
+async def test_a_link_can_be_stopped_at_any_moment(amqp_url: str, metrics: Metrics) -> None:
+    for moment in range(60):
+        consumer, publisher = consumer_of(Taken(), metrics), Publisher(NAMES, 5)
+        links = [
+            asyncio.create_task(Link("stop", [amqp_url], session, metrics).run())
+            for session in (consumer.session, publisher.session)
+        ]
+        await asyncio.sleep(moment / 1000)
+        for link in links:
+            link.cancel()
+        _, hanging = await asyncio.wait(links, timeout=5)
+        assert not hanging, f"after {moment} ms"
+
+
+async def test_a_cancellation_that_a_library_swallowed_is_heeded() -> None:
+    async def careless() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        heed_cancellation()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(careless())
+    await asyncio.sleep(0)
+    task.cancel()
+    _, hanging = await asyncio.wait([task], timeout=1)
+    assert not hanging
+    heed_cancellation()  # nobody cancelled us
 
 
 async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(

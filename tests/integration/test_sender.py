@@ -132,7 +132,7 @@ async def test_every_answer_has_its_outcome_within_the_deadline(
     async with server(serve) as uri:
         response = await send(uri)
     assert (response.outcome, response.status) == (outcome, status), response
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 3 * QUICK.total_timeout_s
     assert len(response.body) <= QUICK.response_body_bytes
 
 
