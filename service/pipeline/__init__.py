@@ -1,13 +1,23 @@
 """From a message on the bus to a callback, one file per arrow of the flow.
 
-lanes      take messages in, settle each, acknowledge it         (event lane, delivery lane)
-ingest     message -> events, each with its account
-match      event -> the webhooks that want it
-build      event + webhook -> request
-sign       request -> signature
-deliver    one attempt, and what follows from it
-gates      who may send now: the pool's shares, and each endpoint's
-record     attempts -> log, in bulk, off the hot path
-envelope   delivery <-> bytes, for the way through the retry tiers
-bury       dead-letter queue -> where people find it
+    lanes      the loop of each queue: take a message in, have it settled, acknowledge it
+    events     what settles an event:      ingest, match, first attempts
+    retries    what settles a retry:       the webhook as it is now, the next attempt
+    bury       what settles a dead letter: filed where people find it
+
+    ingest     message -> events, each with its account
+    match      event -> the webhooks that want it
+    build      event + webhook -> request
+    sign       request -> signature
+    gates      who may send now: each endpoint has a cap
+    deliver    one attempt, and what follows from it
+    disable    webhooks that fail and fail -> switched off
+    record     attempts -> log, in bulk, off the hot path
+    envelope   delivery <-> bytes, for the way through the retry tiers
+
+    memory     what was finished lately, so that nothing is done twice after a lost connection
+    patience   waiting for a dependency that is away
+    preview    what a receiver would get, without a delivery
+
+`service/wiring.py` puts them together.
 """
