@@ -72,14 +72,9 @@ class EventWork:
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
         encoder = Encoder(payload, self.cluster_id)
-        owed = [
-            (delivery, webhook)
-            for webhook in webhooks
-            if not (
-                (delivery := _delivery(event, webhook, received_at, snapshot)) in self.finished
-                and incoming.redelivered
-            )
-        ]
+        owed = [(_delivery(event, webhook, received_at, snapshot), webhook) for webhook in webhooks]
+        if incoming.redelivered:
+            owed = [pair for pair in owed if pair[0] not in self.finished]
         if len(owed) == 1:
             # The common case needs no task of its own.
             await self.deliverer.deliver(*owed[0], encoder, self.slots)

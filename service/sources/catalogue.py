@@ -9,8 +9,9 @@ from service.sources.binding import Binding
 from service.sources.bus_message import BusMessage, Occasion
 from service.sources.kazoo import calls, faxes, messages, notifications, objects, parking, samples
 from service.sources.kazoo.fields import described
-from service.sources.kazoo.notification_types import COMMON_FIELDS, TYPES, wire_name
+from service.sources.kazoo.notification_types import COMMON_FIELDS, TYPES
 from service.sources.kazoo.policy import KazooPolicy
+from service.sources.kazoo.values import wire_name
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

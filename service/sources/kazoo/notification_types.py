@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from service.sources.kazoo.values import wire_name
+
 
 @dataclass(frozen=True, slots=True)
 class NotificationType:
@@ -21,11 +23,6 @@ class NotificationType:
 
 SECRETS = ("password", "password_reset_link", "account_api_key")
 """What gives access to whoever reads it, by the names in the payload."""
-
-
-def wire_name(field: str) -> str:
-    """Return what a field of the bus is called in a payload."""
-    return field.lower().replace("-", "_")
 
 
 COMMON_FIELDS = (

@@ -58,15 +58,18 @@ def obj(values: Mapping[str, Any], key: str) -> dict[str, Any] | None:
 _LOWER = {ord(upper): ord(upper.lower()) for upper in string.ascii_uppercase} | {ord("-"): "_"}
 
 
+def wire_name(key: str) -> str:
+    """Return what a member of a message is called in a payload; only ASCII letters are lowered."""
+    return key.translate(_LOWER)
+
+
 def normalised(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object with its keys as Kazoo sends them on: `Caller-ID-Name` is `caller_id_name`.
 
-    Only ASCII letters are lowered. Null members go from objects, at every level, and stay in lists.
+    Null members go from objects, at every level, and stay in lists.
     """
     return {
-        key.translate(_LOWER): _normalised(member)
-        for key, member in value.items()
-        if member is not None
+        wire_name(key): _normalised(member) for key, member in value.items() if member is not None
     }
 
 
