@@ -20,9 +20,11 @@ from service.api.health import health_routes, metrics_routes
 from service.api.server import serve
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding
+from service.management.replay_runner import ReplayRunner
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
 from service.wiring import Service, build, database_of
+from service.wiring_api import build_api
 
 PREPARE_AGAIN_S = 2.0
 FLUSH_TIMEOUT_S = 3.0
@@ -41,12 +43,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
         stack.push_async_callback(service.sender.close)
+        management = build_api(service)
+        stack.push_async_callback(management.close)
         api, metrics = settings.api, settings.metrics
         routes = health_routes(service.live, service.ready)
-        await stack.enter_async_context(serve(routes, api.host, api.port))
+        server = serve(routes, api.host, api.port, management.application)
+        await stack.enter_async_context(server)
         routes = metrics_routes(service.metrics.registry)
         await stack.enter_async_context(serve(routes, metrics.host, metrics.port))
-        async with asyncio.TaskGroup() as tasks, _background(tasks, service):
+        async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             consuming = tasks.create_task(service.consuming.run(), name="consume")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
@@ -70,13 +75,16 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 @asynccontextmanager
-async def _background(tasks: asyncio.TaskGroup, service: Service) -> AsyncIterator[None]:
+async def _background(
+    tasks: asyncio.TaskGroup, service: Service, replays: ReplayRunner
+) -> AsyncIterator[None]:
     """Run everything that must outlive the consuming connection, and stop it in order."""
     running = [
         tasks.create_task(service.publishing.run(), name="publish"),
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.recorder.run(), name="write attempts"),
+        tasks.create_task(replays.run(), name="run replays"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),
     ]
     try:

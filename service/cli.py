@@ -15,8 +15,9 @@ from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
 from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
 from service.cli_migration import accounts, webhooks
+from service.cli_tokens import token
 from service.dev.demo import demo
-from service.observability.logs import configure_logs
+from service.observability.logs import configure_logs, quiet_logs
 from service.settings.describe import default_file, settings_table
 from service.settings.model import Settings
 from service.sources.bus_message import Occasion
@@ -28,6 +29,7 @@ from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
 @click.version_option(__version__, prog_name="switchhook")
 def main() -> None:
     """Turn the event bus of a telephone switch cluster into reliable, signed webhooks."""
+    quiet_logs()
 
 
 @main.command()
@@ -143,5 +145,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for group in (accounts, webhooks):
+for group in (accounts, webhooks, token):
     main.add_command(group)

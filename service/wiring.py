@@ -18,6 +18,7 @@ from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
 from service.observability.metrics import Metrics
+from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
 from service.pipeline.disable import Disabler
@@ -29,7 +30,7 @@ from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
-from service.ports import DeadLetterStore, Directory, Queues, Sender
+from service.ports import DeadLetterStore, Decoder, Directory, Queues, Sender
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
@@ -47,6 +48,10 @@ class Service:
     watch: Watch
     recorder: Recorder
     sender: HttpSender
+    attempter: Attempter
+    publisher: Publisher
+    directory: RememberedDirectory
+    decoders: Mapping[str, Decoder]
     lanes: tuple[Lane, ...]
     bindings: Bindings
     consumer: Consumer
@@ -76,7 +81,7 @@ def build(settings: Settings) -> Service:
     directory = RememberedDirectory(MongoWebhooks(store), settings.cache, metrics)
     attempts = settings.attempts
     recorder = Recorder(
-        MongoAttemptLog(store),
+        MongoAttemptLog(store, keep_payloads=attempts.keep_payloads),
         metrics,
         attempts.buffer_rows,
         record_successes=attempts.record_successes,
@@ -85,7 +90,8 @@ def build(settings: Settings) -> Service:
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
     disabler = Disabler(settings.disable, MongoWebhookHealth(store), publisher, metrics)
     deliverer = _deliverer(settings, metrics, sender, publisher, recorder, disabler)
-    lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store))
+    decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
+    lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store), decoders)
     consumer, bound = _consumer(settings, metrics, lanes)
     return Service(
         settings=settings,
@@ -94,6 +100,10 @@ def build(settings: Settings) -> Service:
         watch=_watch(settings, store, directory, disabler),
         recorder=recorder,
         sender=sender,
+        attempter=deliverer.attempter,
+        publisher=publisher,
+        directory=directory,
+        decoders=decoders,
         lanes=lanes,
         bindings=bound,
         consumer=consumer,
@@ -111,10 +121,11 @@ def _deliverer(
     disabler: Disabler,
 ) -> Deliverer:
     return Deliverer(
-        sender=sender,
+        attempter=Attempter(
+            sender, EndpointGates(settings.http.per_endpoint_limit, settings.http.longest_wait_s)
+        ),
         queues=queues,
         recorder=recorder,
-        gates=EndpointGates(settings.http.per_endpoint_limit, settings.http.longest_wait_s),
         disabler=disabler,
         policy=settings.retry,
         finished=Finished(),
@@ -124,13 +135,17 @@ def _deliverer(
 
 
 def _lanes(
-    settings: Settings, directory: Directory, deliverer: Deliverer, dead_letters: DeadLetterStore
+    settings: Settings,
+    directory: Directory,
+    deliverer: Deliverer,
+    dead_letters: DeadLetterStore,
+    decoders: Mapping[str, Decoder],
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
     metrics, patience = deliverer.metrics, deliverer.patience
     retry_slots = max(1, round(settings.http.pool_limit * settings.http.retry_share))
     events = EventWork(
-        ingest=_ingest(settings, directory),
+        ingest=_ingest(settings, directory, decoders),
         directory=directory,
         deliverer=deliverer,
         finished=deliverer.finished,
@@ -185,8 +200,7 @@ def _watch(
     )
 
 
-def _ingest(settings: Settings, directory: Directory) -> Ingest:
-    decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
+def _ingest(settings: Settings, directory: Directory, decoders: Mapping[str, Decoder]) -> Ingest:
     sources = {binding.exchange: "kazoo" for binding in bindings(settings.kazoo)}
     return Ingest(decoders, sources, settings.amqp.sources[0], directory)
 

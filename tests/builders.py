@@ -13,6 +13,7 @@ from service.domain.delivery import (
     PastAttempt,
     Request,
     Response,
+    attempt_id_of,
     delivery_id_of,
 )
 from service.domain.event import Event, Message
@@ -104,6 +105,7 @@ def make_attempt(response: Response | None = None, **changes: Any) -> Attempt:
         "response": response or Response(Outcome.BAD_STATUS, 500, body=b"oops"),
         "started_at": NOW,
         "duration_s": 0.25,
+        "attempt_id": attempt_id_of(NOW),
     }
     return Attempt(**(values | changes))
 

@@ -57,6 +57,7 @@ class HttpSender:
 
     def __init__(self, policy: HttpPolicy, egress: EgressPolicy, metrics: Metrics) -> None:
         self._egress = egress
+        self._policy = policy
         self._body_bytes = policy.response_body_bytes
         self._in_use = metrics.pool_in_use
         self._session = aiohttp.ClientSession(
@@ -68,9 +69,7 @@ class HttpSender:
                 socket_factory=self._dial,
                 ssl=verifying_context(),
             ),
-            timeout=aiohttp.ClientTimeout(
-                total=policy.total_timeout_s, sock_connect=policy.connect_timeout_s
-            ),
+            timeout=_timeout(policy, policy.total_timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
@@ -105,15 +104,21 @@ class HttpSender:
             data=request.body,
             headers=request.headers,
             allow_redirects=False,
+            timeout=self._timeout_of(request),
         ) as response:
             body = await self._read(response)
             outcome = outcome_of_status(response.status)
-            if outcome.succeeded:
+            if outcome.succeeded and not request.in_full:
                 # Nobody asks what a receiver had to say that took the delivery.
                 return Response(outcome, response.status)
             retry_after_s = _retry_after(response.headers.get("Retry-After"))
             headers = _headers(response)
             return Response(outcome, response.status, headers, body, retry_after_s=retry_after_s)
+
+    def _timeout_of(self, request: Request) -> aiohttp.ClientTimeout:
+        if request.timeout_s is None:
+            return self._session.timeout
+        return _timeout(self._policy, request.timeout_s)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """Return the start of the body. The status line has decided: errors here change nothing."""
@@ -141,6 +146,11 @@ class HttpSender:
         made = socket.socket(family, kind, protocol)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
+
+
+@lru_cache(maxsize=100)
+def _timeout(policy: HttpPolicy, total_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=policy.connect_timeout_s)
 
 
 def verifying_context() -> ssl.SSLContext:

@@ -36,6 +36,11 @@ class MongoWebhookHealth:
         """See `ports.WebhookHealth`."""
         await self._store.ask(self._health.delete_one({"_id": webhook_id}))
 
+    async def failures(self, webhook_id: str) -> Sequence[float]:
+        """See `management.ports.FailureCounts`."""
+        document = await self._store.ask(self._health.find_one({"_id": {"$eq": webhook_id}}))
+        return [float(failure) for failure in (document or {}).get("failures", ())]
+
     async def disable(self, webhook_id: str, reason: str) -> bool:
         """See `ports.WebhookHealth`."""
         now = datetime.now(UTC)

@@ -1,23 +1,39 @@
 """What the service writes: the attempt log and the dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from service.adapters.mongo_documents import attempt_document, dead_letter_document
+from pymongo.errors import BulkWriteError
+
 from service.adapters.mongo_store import Store
 from service.domain.delivery import Attempt, DeadLetter
+from service.domain.log_documents import attempt_document, dead_letter_document
+
+DUPLICATE_KEY = 11_000
 
 
 class MongoAttemptLog:
     """See `ports.AttemptLog`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, keep_payloads: bool = True) -> None:
         self._store = store
+        self._keep_payloads = keep_payloads
         self._attempts = store.database["attempts"]
 
     async def write(self, attempts: Sequence[Attempt]) -> None:
         """See `ports.AttemptLog`."""
-        rows = [attempt_document(attempt) for attempt in attempts]
-        await self._store.ask(self._attempts.insert_many(rows, ordered=False))
+        keep = self._keep_payloads
+        rows = [attempt_document(attempt, keep_payload=keep) for attempt in attempts]
+        await self._store.ask(self._insert(rows))
+
+    async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert the rows; one that stands there already is from a try whose answer was lost."""
+        try:
+            await self._attempts.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            failed = error.details.get("writeErrors", ())
+            if not failed or any(write["code"] != DUPLICATE_KEY for write in failed):
+                raise
 
 
 class MongoDeadLetters:

@@ -18,6 +18,18 @@ T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
 TTL_INDEX = "expire"
+INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
+    ("webhooks", [("account_id", 1)]),
+    ("webhooks", [("modified_at", 1)]),
+    ("accounts", [("tree", 1)]),
+    ("attempts", [("account_id", 1), ("_id", -1)]),
+    ("attempts", [("webhook_id", 1), ("_id", -1)]),
+    ("attempts", [("account_id", 1), ("call_id", 1), ("_id", -1)]),
+    ("dead_letters", [("account_id", 1), ("died_at", -1), ("_id", -1)]),
+    ("dead_letters", [("account_id", 1), ("call_id", 1)]),
+    ("dead_letters", [("webhook_id", 1)]),
+    ("tokens", [("account_id", 1)]),
+)
 INDEX_OPTIONS_CONFLICT = 85
 
 log = structlog.get_logger(__name__)
@@ -61,30 +73,26 @@ class Store:
     async def prepare(self, retention_days: float) -> None:
         """Create the indexes and set the retention of attempts. Idempotent."""
         database = self.database
-        await self.ask(database["webhooks"].create_index("account_id"))
-        await self.ask(database["webhooks"].create_index("modified_at"))
-        await self.ask(database["dead_letters"].create_index([("account_id", 1), ("died_at", -1)]))
-        await self.ask(database["dead_letters"].create_index("webhook_id"))
-        attempts = database["attempts"]
-        await self.ask(attempts.create_index([("account_id", 1), ("started_at", -1)]))
-        await self.ask(attempts.create_index([("webhook_id", 1), ("started_at", -1)]))
-        await self.ask(attempts.create_index("delivery_id"))
-        await self.ask(
-            database["webhook_health"].create_index("updated_at", expireAfterSeconds=86_400)
-        )
-        await self._expire_attempts(round(retention_days * 86_400))
+        for collection, keys in INDEXES:
+            await self.ask(database[collection].create_index(keys))
+        retention_s = round(retention_days * 86_400)
+        await self._expire("attempts", "started_at", retention_s)
+        await self._expire("dead_letters", "replayed_at", retention_s)
+        await self._expire("replays", "created_at", retention_s)
+        await self._expire("webhook_health", "updated_at", 86_400)
 
-    async def _expire_attempts(self, seconds: int) -> None:
+    async def _expire(self, collection: str, member: str, seconds: int) -> None:
+        """Have documents removed so many seconds after the time in a member, if they have it."""
         database = self.database
         try:
-            await database["attempts"].create_index(
-                "started_at", name=TTL_INDEX, expireAfterSeconds=seconds
+            await database[collection].create_index(
+                member, name=TTL_INDEX, expireAfterSeconds=seconds
             )
         except OperationFailure as error:
             if error.code != INDEX_OPTIONS_CONFLICT:
                 raise StoreUnavailable(str(error)) from error
             index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
-            await self.ask(database.command("collMod", "attempts", index=index))
+            await self.ask(database.command("collMod", collection, index=index))
         except PyMongoError as error:
             raise StoreUnavailable(str(error)) from error
 

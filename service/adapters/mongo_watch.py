@@ -98,8 +98,10 @@ class Watch:
                     self._on_webhook(str(document["_id"]))
                     self._on_account(str(document.get("account_id")))
                 failed = {"updated_at": changed["modified_at"]}
-                async for document in self._database["webhook_health"].find(failed, {"_id": 1}):
+                async for document in self._database["webhook_health"].find(failed):
                     self._on_failing(str(document["_id"]))
+                    if document.get("deleted"):
+                        self._on_webhook(str(document["_id"]))
                 since = now
             except PyMongoError as error:
                 log.warning("watch.poll_failed", error=str(error))

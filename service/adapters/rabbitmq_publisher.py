@@ -65,16 +65,11 @@ class Publisher:
 
     async def retry(self, delivery: Delivery, delay_ms: int) -> None:
         """See `ports.Queues`."""
-        message = Message(
-            seal(delivery),
-            content_type="application/json",
-            delivery_mode=DeliveryMode.PERSISTENT,
-            headers={
-                "x-switchhook-delivery": delivery.delivery_id,
-                "x-switchhook-attempts": len(delivery.past),
-            },
-        )
-        await self._publish(message, self._names.tier(delay_ms))
+        await self._publish(_sealed(delivery), self._names.tier(delay_ms))
+
+    async def revive(self, delivery: Delivery) -> None:
+        """See `management.ports.RevivalQueue`."""
+        await self._publish(_sealed(delivery), self._names.deliveries)
 
     async def bury(self, letter: DeadLetter) -> None:
         """See `ports.Queues`."""
@@ -147,3 +142,15 @@ class Publisher:
             heed_cancellation()
             # aiormq cancels publishes that wait on a connection it finds dead.
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
+
+
+def _sealed(delivery: Delivery) -> Message:
+    return Message(
+        seal(delivery),
+        content_type="application/json",
+        delivery_mode=DeliveryMode.PERSISTENT,
+        headers={
+            "x-switchhook-delivery": delivery.delivery_id,
+            "x-switchhook-attempts": len(delivery.past),
+        },
+    )

@@ -10,9 +10,14 @@ from service.domain.errors import SwitchhookError
 
 
 @asynccontextmanager
-async def serve(routes: Sequence[web.RouteDef], host: str, port: int) -> AsyncIterator[None]:
-    """Serve the routes while the block runs. Raises SwitchhookError where the port is taken."""
-    application = web.Application()
+async def serve(
+    routes: Sequence[web.RouteDef], host: str, port: int, application: web.Application | None = None
+) -> AsyncIterator[None]:
+    """Serve the routes, beside those of an application, while the block runs.
+
+    Raises SwitchhookError where the port is taken.
+    """
+    application = application if application is not None else web.Application()
     application.add_routes(routes)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
     await runner.setup()

@@ -1,5 +1,6 @@
 """One event owed to one webhook: its identity, its attempts, and how each of them ended."""
 
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -98,11 +99,15 @@ class Delivery:
     deferrals: int = 0
     webhook: dict[str, Any] | None = None
     """The document of a webhook that no store has: a callflow brought it along."""
+    fallback_for: str | None = None
+    """The outcome that ended the attempts at the webhook's own URI; its fallback is to be asked."""
+    replay_id: str | None = None
+    """Which replay revived it."""
 
     @property
-    def step(self) -> tuple[str, int, int]:
-        """What must not be done twice: this delivery, this attempt, this deferral."""
-        return (self.delivery_id, len(self.past), self.deferrals)
+    def step(self) -> tuple[str, int, int, str | None]:
+        """What must not be done twice: this delivery, this attempt, this deferral, this replay."""
+        return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,10 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes | None
+    timeout_s: float | None = None
+    """Seconds until the whole answer must be there; None is the platform's."""
+    in_full: bool = False
+    """Whether somebody wants to read the answer even where the receiver took the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps."""
+    """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps.
+
+    `attempt_id` is the row's. `retries` is what the webhook allowed; `test` marks one that no event
+    of the switch caused.
+    """
 
     delivery: Delivery
     attempt: int
@@ -139,6 +152,9 @@ class Attempt:
     response: Response
     started_at: float
     duration_s: float
+    attempt_id: str
+    retries: int = 0
+    test: bool = False
 
     def as_past(self) -> PastAttempt:
         """Return the short form that travels with the delivery."""
@@ -169,3 +185,13 @@ def delivery_id_of(event_id: str, webhook_id: str) -> str:
     Standard Webhooks 1.0 joins the signed parts with dots, so the id must not have one.
     """
     return blake2b(f"{event_id}{webhook_id}".encode(), digest_size=16).hexdigest()
+
+
+def attempt_id_of(started_at: float) -> str:
+    """Return a new id of an attempt, 24 hex digits that sort by the time it started."""
+    return f"{time_key(started_at)}{secrets.token_hex(6)}"
+
+
+def time_key(at: float) -> str:
+    """Return what the ids of attempts begin with that started at a time, in unix seconds."""
+    return f"{max(0, round(at * 1000)):012x}"

@@ -24,4 +24,8 @@ class DisablePolicy:
 
     def exceeded(self, failures: Sequence[float], now: float) -> bool:
         """Return whether these failures since the last success, as unix seconds, are too many."""
-        return sum(at > now - self.window_s for at in failures) >= self.failure_count
+        return self.counted(failures, now) >= self.failure_count
+
+    def counted(self, failures: Sequence[float], now: float) -> int:
+        """Return how many of these failures, as unix seconds, are within the window."""
+        return sum(at > now - self.window_s for at in failures)

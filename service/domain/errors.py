@@ -1,7 +1,8 @@
 """What can go wrong, grouped by what the caller must do about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 
 class SwitchhookError(Exception):
@@ -38,6 +39,52 @@ class CrossbarUnavailable(Unavailable):
 
 class CrossbarRefused(SwitchhookError):
     """Crossbar says that we may not, or that there is no such account: a human must act."""
+
+
+class Invalid(SwitchhookError):
+    """What somebody asked for is not possible as it stands: say which field is wrong, and why.
+
+    `problems` maps field to code to details, as Crossbar's validation errors do:
+    `{"retries": {"maximum": {"message": "Value must be at most 5", "target": 5, "value": 9}}}`.
+    """
+
+    def __init__(self, problems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        super().__init__(f"not valid: {', '.join(problems)}")
+        self.problems = problems
+
+    @classmethod
+    def of(cls, field: str, code: str, message: str, **details: Any) -> "Invalid":
+        """Return the error with one problem."""
+        return cls({field: {code: {"message": message, **details}}})
+
+
+class NotFound(SwitchhookError):
+    """There is no such thing, or none that the asking account may know of."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"there is no {what}")
+        self.what = what
+
+
+class Conflict(SwitchhookError):
+    """It cannot be done with the thing as it is now; the text says why."""
+
+
+class Unauthenticated(SwitchhookError):
+    """Who asks is not known: no token, or none that is good."""
+
+
+class Forbidden(SwitchhookError):
+    """Who asks is known, and may not."""
+
+
+class TooManyRequests(SwitchhookError):
+    """Who asks has asked too often."""
+
+    def __init__(self, retry_after_s: float, limit: int) -> None:
+        super().__init__(f"too many requests; again in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
+        self.limit = limit
 
 
 class RejectReason(StrEnum):

@@ -72,7 +72,12 @@ class GiveUp:
     reason: DeadLetterReason
 
 
-NextStep = Delivered | Retry | GiveUp
+@dataclass(frozen=True, slots=True)
+class FallBack:
+    """Make one attempt at the webhook's fallback; its own URI had all of its own."""
+
+
+NextStep = Delivered | Retry | FallBack | GiveUp
 
 _REASONS = {
     Outcome.GONE: DeadLetterReason.GONE,
@@ -80,6 +85,7 @@ _REASONS = {
     Outcome.INVALID_REQUEST: DeadLetterReason.INVALID_REQUEST,
 }
 DELIVERED = Delivered()
+FALL_BACK = FallBack()
 
 
 def next_step(
@@ -88,6 +94,8 @@ def next_step(
     retries: int,
     response: Response,
     choose: Callable[[tuple[int, int, int]], int],
+    *,
+    has_fallback: bool = False,
 ) -> NextStep:
     """Decide what follows attempt number `attempts` of a webhook that allows `retries` more."""
     if response.outcome.succeeded:
@@ -95,7 +103,7 @@ def next_step(
     if not response.outcome.may_pass:
         return GiveUp(_REASONS[response.outcome])
     if attempts > retries:
-        return GiveUp(DeadLetterReason.EXHAUSTED)
+        return FALL_BACK if has_fallback else GiveUp(DeadLetterReason.EXHAUSTED)
     delay_ms = policy.tier_ms(attempts - 1, choose)
     if response.outcome is Outcome.THROTTLED and response.retry_after_s is not None:
         delay_ms = max(delay_ms, policy.tier_at_least_ms(response.retry_after_s))

@@ -53,6 +53,16 @@ class Webhook:
     modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     secret: bytes | None = field(default=None, repr=False)
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
+    previous_secret: bytes | None = field(default=None, repr=False)
+    """The key before the last rotation, which signs as well until `previous_until`."""
+    previous_until: float = 0.0
+    """Unix seconds."""
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    """Sent with every request: what the account added, `Authorization` included."""
+    timeout_s: float | None = None
+    """Seconds until the whole answer must be there; None is the platform's."""
+    fallback_uri: str | None = None
+    """Where a delivery goes once, when its retries are used up."""
 
 
 @dataclass(frozen=True, slots=True)

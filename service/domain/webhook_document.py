@@ -5,15 +5,18 @@ Documents may have been written by any tool, so they are read liberally, as Kazo
 
 from base64 import b64decode
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from service.domain.request_headers import authorization, problem_with_headers
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook import FILTER_KEYS, NOTHING, Format, Verb, Webhook
 
 Document = Mapping[str, Any]
 
+LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 (a public prefix, not a secret)
 
 
@@ -39,7 +42,12 @@ def webhook_of(document: Document) -> Webhook:
         custom_data=_sendable(custom_data),
         filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
         modifiers=_object(document, "modifiers"),
-        secret=_secret(document),
+        secret=secret_key(document, "secret"),
+        previous_secret=secret_key(document, "previous_secret"),
+        previous_until=_unix_seconds(document.get("previous_secret_until")),
+        headers=_headers(document),
+        timeout_s=_timeout_s(document),
+        fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
     )
 
 
@@ -93,16 +101,45 @@ def _retries(document: Document) -> int:
         raise BadDocument(f"retries must be a number from 0 to 5, not {value!r}") from None
 
 
-def _secret(document: Document) -> bytes | None:
-    value = document.get("secret")
+def secret_key(document: Document, name: str) -> bytes | None:
+    """Return the HMAC key that stands in a member, if any does. Raises BadDocument."""
+    value = document.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
-        raise BadDocument(f"secret must be a string that begins with {SECRET_PREFIX}")
+        raise BadDocument(f"{name} must be a string that begins with {SECRET_PREFIX}")
     try:
         key = b64decode(value.removeprefix(SECRET_PREFIX), validate=True)
     except ValueError:
-        raise BadDocument(f"secret must be base64 after {SECRET_PREFIX}") from None
+        raise BadDocument(f"{name} must be base64 after {SECRET_PREFIX}") from None
     if not 24 <= len(key) <= 64:
-        raise BadDocument(f"secret must have 24 to 64 bytes, not {len(key)}")
+        raise BadDocument(f"{name} must have 24 to 64 bytes, not {len(key)}")
     return key
+
+
+def _unix_seconds(value: Any) -> float:
+    return value.timestamp() if isinstance(value, datetime) else 0.0
+
+
+def _headers(document: Document) -> Mapping[str, str]:
+    headers = _object(document, "headers")
+    problem = problem_with_headers(headers)
+    if problem:
+        raise BadDocument(f"headers: {problem}")
+    auth = _object(document, "auth")
+    if not auth:
+        return headers
+    try:
+        return {**headers, "Authorization": authorization(auth)}
+    except ValueError as error:
+        raise BadDocument(f"auth: {error}") from None
+
+
+def _timeout_s(document: Document) -> float | None:
+    value = document.get("timeout_s")
+    if value is None:
+        return None
+    try:
+        return max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, float(value)))
+    except (TypeError, ValueError):
+        raise BadDocument(f"timeout_s must be a number from 1 to 30, not {value!r}") from None

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
-from service.domain.endpoint import endpoint_of
-from service.domain.webhook_document import BadDocument, webhook_of
+from service.domain.webhook_document import BadDocument
 from service.management.decision import Decision, Document, Verdict
+from service.management.webhook_form import completed
 from service.sources.bus_message import GREGORIAN_OFFSET_S
 
 OLD_HOOKS: Mapping[str, tuple[str, ...]] = {
@@ -53,36 +53,6 @@ def read_webhook(raw: Any) -> list[Imported | Decision]:
     owner = raw.get("pvt_account_id") or raw.get("account_id")
     plain = {**raw, "_id": webhook_id, "account_id": owner}
     return [_imported(document, remark) for document, remark in _of_today(plain)]
-
-
-def webhook_document(document: Document) -> dict[str, Any]:
-    """Return a webhook's document with every default filled in, but for secret and times.
-
-    Raises BadDocument, also where nothing could ever be requested from the URI.
-    """
-    webhook = webhook_of({**document, "secret": None})
-    try:
-        endpoint_of(webhook.uri)
-    except ValueError as error:
-        raise BadDocument(str(error)) from None
-    reason = document.get("pvt_disabled_message") or document.get("disable_reason")
-    return {
-        "_id": webhook.webhook_id,
-        "account_id": webhook.account_id,
-        "name": webhook.name,
-        "uri": webhook.uri,
-        "hook": webhook.hook,
-        "http_verb": webhook.verb.value.lower(),
-        "format": webhook.format.value,
-        "retries": webhook.retries,
-        "enabled": webhook.enabled,
-        "include_subaccounts": webhook.include_subaccounts,
-        "include_internal_legs": webhook.include_internal_legs,
-        "custom_data": dict(document.get("custom_data") or {}),
-        "modifiers": dict(webhook.modifiers),
-        # Crossbar leaves the reason behind when a webhook is enabled again.
-        "disable_reason": str(reason) if reason and not webhook.enabled else None,
-    }
 
 
 def _why_unwanted(webhook_id: str, raw: Document) -> str:
@@ -129,7 +99,7 @@ def _second_id(webhook_id: str) -> str:
 
 def _imported(document: Document, remark: str) -> Imported | Decision:
     try:
-        ours = webhook_document(document)
+        ours = completed(document)
     except BadDocument as error:
         return Decision(Verdict.REFUSED, document["_id"], str(error))
     unknown = sorted(

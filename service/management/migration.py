@@ -16,7 +16,8 @@ from service.management.kazoo_accounts import (
     tree_above,
     tree_of,
 )
-from service.management.kazoo_webhooks import Imported, read_webhook, webhook_document
+from service.management.kazoo_webhooks import Imported, read_webhook
+from service.management.webhook_form import completed
 from service.ports import Crossbar, MigrationStore
 
 WRITTEN = (Verdict.TAKEN, Verdict.CHANGED)
@@ -153,7 +154,7 @@ def _decide(
 def _differing(document: Document, stored: Document) -> list[str]:
     """Return the names of the fields that mean something else; a default may be written or not."""
     try:
-        ours = webhook_document(stored)
+        ours = completed(stored)
     except BadDocument:
         return ["all fields"]
     return [key for key in document if document[key] != ours[key]]

@@ -25,6 +25,11 @@ class LogPolicy:
     """`json` for machines, `console` for people."""
 
 
+def quiet_logs() -> None:
+    """Let only warnings through, to standard error: a command's output is for its caller."""
+    configure_logs(LogPolicy("warning", "console"))
+
+
 def configure_logs(policy: LogPolicy) -> None:
     """Send our own lines and those of the libraries to standard error in one format."""
     level = LEVELS[policy.level]

@@ -10,7 +10,8 @@
     build      event + webhook -> request
     sign       request -> signature
     gates      who may send now: each endpoint has a cap
-    deliver    one attempt, and what follows from it
+    attempt    one request, through its endpoint's gate
+    deliver    what follows from an attempt
     disable    webhooks that fail and fail -> switched off
     record     attempts -> log, in bulk, off the hot path
     envelope   delivery <-> bytes, for the way through the retry tiers

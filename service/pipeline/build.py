@@ -8,9 +8,10 @@ import orjson
 
 from service import __version__
 from service.domain.delivery import Delivery, Request
+from service.domain.endpoint import endpoint_of
 from service.domain.event import Event
 from service.domain.webhook import Account, Format, Verb, Webhook
-from service.pipeline.sign import signature
+from service.pipeline.sign import signatures
 from service.sources.catalogue import HOOKS
 
 USER_AGENT = f"switchhook/{__version__}"
@@ -72,7 +73,9 @@ def request_for(
     """Return the signed request of one attempt; `now` is unix seconds."""
     content_type, body = encoder.body(webhook)
     timestamp = str(int(now))
+    uri = uri_for(delivery, webhook)
     headers = {
+        **_added_headers(delivery, webhook, uri),
         "X-Hook-ID": webhook.webhook_id,
         "X-Account-ID": webhook.account_id,
         "X-Switchhook-Attempt": str(attempt),
@@ -82,14 +85,39 @@ def request_for(
     }
     if delivery.webhook is None:
         headers["X-Switchhook-Schema"] = SCHEMA_IDS[delivery.hook]
-    if webhook.secret is not None:
-        headers["webhook-signature"] = signature(
-            webhook.secret, delivery.delivery_id, timestamp, body
-        )
+    signed = signatures(webhook, delivery.delivery_id, timestamp, body, now)
+    if signed is not None:
+        headers["webhook-signature"] = signed
     if webhook.verb is Verb.GET:
-        return Request(webhook.verb.value, webhook.uri, body.decode(), headers, None)
-    headers["Content-Type"] = content_type
-    return Request(webhook.verb.value, webhook.uri, "", headers, body)
+        query, sent = body.decode(), None
+    else:
+        query, sent = "", body
+        headers["Content-Type"] = content_type
+    return Request(webhook.verb.value, uri, query, headers, sent, webhook.timeout_s)
+
+
+def uri_for(delivery: Delivery, webhook: Webhook) -> str:
+    """Return where the next attempt goes: the webhook's URI, or its fallback."""
+    if delivery.fallback_for is None or webhook.fallback_uri is None:
+        return webhook.uri
+    return webhook.fallback_uri
+
+
+def _added_headers(delivery: Delivery, webhook: Webhook, uri: str) -> Mapping[str, str]:
+    """Return the headers that not every request has.
+
+    What the account added may be a password of its own server: no other one is told.
+    """
+    if delivery.fallback_for is None and delivery.replay_id is None:
+        return webhook.headers
+    headers: dict[str, str] = {}
+    if uri is webhook.uri or endpoint_of(uri) == endpoint_of(webhook.uri):
+        headers |= webhook.headers
+    if delivery.fallback_for is not None:
+        headers["X-Switchhook-Fallback-Reason"] = delivery.fallback_for
+    if delivery.replay_id is not None:
+        headers["X-Switchhook-Replay"] = delivery.replay_id
+    return headers
 
 
 def _encode(content_type: str, payload: Mapping[str, Any]) -> bytes:

@@ -1,26 +1,18 @@
-"""Fourth arrow: make one attempt for a delivery, and do what follows from its outcome."""
+"""Fourth arrow: have one attempt made for a delivery, and do what follows from its outcome."""
 
 import asyncio
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import assert_never
 
 import structlog
 
-from service.domain.delivery import (
-    Attempt,
-    DeadLetter,
-    DeadLetterReason,
-    Delivery,
-    Outcome,
-    Response,
-)
-from service.domain.endpoint import Endpoint, endpoint_of
+from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, Delivery
 from service.domain.retry import (
     Delivered,
+    FallBack,
     GiveUp,
     NextStep,
     Retry,
@@ -30,27 +22,24 @@ from service.domain.retry import (
 )
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
-from service.pipeline.build import Encoder, request_for
+from service.pipeline.attempt import Attempter
+from service.pipeline.build import Encoder
 from service.pipeline.disable import Disabler
-from service.pipeline.gates import EndpointGates
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
-from service.ports import Queues, Sender
+from service.ports import Queues
 
 log = structlog.get_logger(__name__)
-
-remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
 
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
     """Everything a delivery needs, whichever lane it comes from."""
 
-    sender: Sender
+    attempter: Attempter
     queues: Queues
     recorder: Recorder
-    gates: EndpointGates
     disabler: Disabler
     policy: RetryPolicy
     finished: Finished
@@ -76,65 +65,44 @@ class Deliverer:
     async def _deliver(
         self, delivery: Delivery, webhook: Webhook, encoder: Encoder, slots: asyncio.Semaphore
     ) -> None:
-        try:
-            endpoint = remembered_endpoint(webhook.uri)
-        except ValueError as error:
-            await self._conclude_unsent(delivery, webhook, str(error))
+        if delivery.fallback_for is not None and webhook.fallback_uri is None:
+            # It was taken away while the delivery waited for it.
+            await self.give_up(delivery, DeadLetterReason.EXHAUSTED, webhook.uri)
             return
-        if not await self.gates.enter(endpoint):
+        attempt = await self.attempter.attempt(delivery, webhook, encoder, slots)
+        if attempt is None:
             await self._defer(delivery)
             return
-        attempt = await self._attempt(delivery, webhook, encoder, endpoint, slots)
-        await self._conclude(delivery, webhook, attempt)
-
-    async def _attempt(
-        self,
-        delivery: Delivery,
-        webhook: Webhook,
-        encoder: Encoder,
-        endpoint: Endpoint,
-        slots: asyncio.Semaphore,
-    ) -> Attempt:
-        number = len(delivery.past) + 1
-        duration_s = 0.0
-        try:
-            async with slots:
-                started_at = self.clock()
-                start = time.perf_counter()
-                request = request_for(delivery, webhook, encoder, number, started_at)
-                response = await self.sender.send(request)
-                duration_s = time.perf_counter() - start
-        finally:
-            self.gates.leave(endpoint, duration_s)
-        return Attempt(delivery, number, webhook.uri, request, response, started_at, duration_s)
-
-    async def _conclude_unsent(self, delivery: Delivery, webhook: Webhook, detail: str) -> None:
-        response = Response(Outcome.INVALID_REQUEST, detail=detail)
-        number = len(delivery.past) + 1
-        attempt = Attempt(delivery, number, webhook.uri, None, response, self.clock(), 0.0)
-        await self._conclude(delivery, webhook, attempt)
-
-    async def _conclude(self, delivery: Delivery, webhook: Webhook, attempt: Attempt) -> None:
         self._report(delivery, attempt)
-        await self.disabler.note(webhook, attempt)
-        step = next_step(
-            self.policy, attempt.attempt, webhook.retries, attempt.response, self.choose
-        )
-        await self._take(step, delivery, attempt)
-
-    async def _take(self, step: NextStep, delivery: Delivery, attempt: Attempt) -> None:
-        match step:
+        if delivery.fallback_for is None:
+            await self.disabler.note(webhook, attempt)
+        match self._next_step(delivery, webhook, attempt):
             case Delivered():
                 self.metrics.delivered.inc()
             case Retry(delay_ms):
-                later = replace(delivery, past=(*delivery.past, attempt.as_past()), deferrals=0)
+                later = _after(delivery, attempt)
                 await self.patience.until_confirmed(lambda: self.queues.retry(later, delay_ms))
                 self.metrics.retried.inc()
-            case GiveUp(reason):
-                final = replace(delivery, past=(*delivery.past, attempt.as_past()))
-                await self.give_up(final, reason, attempt.uri)
-            case _:
+            case FallBack():
+                reason = attempt.response.outcome.value
+                last = replace(_after(delivery, attempt), fallback_for=reason)
+                await self._deliver(last, webhook, encoder, slots)
+            case GiveUp(why):
+                await self.give_up(_after(delivery, attempt), why, attempt.uri)
+            case step:
                 assert_never(step)
+
+    def _next_step(self, delivery: Delivery, webhook: Webhook, attempt: Attempt) -> NextStep:
+        """Decide what follows; a fallback is tried once, and has none of its own."""
+        on_fallback = delivery.fallback_for is not None
+        return next_step(
+            self.policy,
+            attempt.attempt,
+            0 if on_fallback else webhook.retries,
+            attempt.response,
+            self.choose,
+            has_fallback=webhook.fallback_uri is not None and not on_fallback,
+        )
 
     async def _defer(self, delivery: Delivery) -> None:
         """Put the delivery off to a tier without an attempt: its endpoint is busy."""
@@ -180,3 +148,7 @@ class Deliverer:
             duration_ms=round(attempt.duration_s * 1000, 1),
             detail=response.detail,
         )
+
+
+def _after(delivery: Delivery, attempt: Attempt) -> Delivery:
+    return replace(delivery, past=(*delivery.past, attempt.as_past()), deferrals=0)

@@ -77,6 +77,8 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             ),
             deferrals=int(members["deferrals"]),
             webhook=members.get("webhook"),
+            fallback_for=members.get("fallback_for"),
+            replay_id=members.get("replay_id"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(error) from error

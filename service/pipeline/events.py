@@ -72,7 +72,9 @@ class EventWork:
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
         encoder = Encoder(payload, self.cluster_id)
-        owed = [(_delivery(event, webhook, received_at, snapshot), webhook) for webhook in webhooks]
+        owed = [
+            (delivery_for(event, webhook, received_at, snapshot), webhook) for webhook in webhooks
+        ]
         if incoming.redelivered:
             owed = [pair for pair in owed if pair[0] not in self.finished]
         if len(owed) == 1:
@@ -97,7 +99,8 @@ def _brought_along(document: Mapping[str, Any]) -> Webhook:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
 
-def _delivery(event: Event, webhook: Webhook, received_at: float, snapshot: bytes) -> Delivery:
+def delivery_for(event: Event, webhook: Webhook, received_at: float, snapshot: bytes) -> Delivery:
+    """Return what a webhook is owed of an event; `snapshot` is its payload as JSON."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
         event_id=event.event_id,

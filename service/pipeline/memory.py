@@ -6,7 +6,7 @@ message then comes again. It is acknowledged from this memory, without a second 
 
 from service.domain.delivery import Delivery
 
-Step = tuple[str, int, int]
+Step = tuple[str, int, int, str | None]
 
 
 class Finished:

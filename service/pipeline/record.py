@@ -35,7 +35,7 @@ class Recorder:
 
     def add(self, attempt: Attempt) -> None:
         """Take a row; where the buffer is full, the oldest one goes."""
-        if not self._record_successes and attempt.response.outcome.succeeded:
+        if not (self._record_successes or attempt.test) and attempt.response.outcome.succeeded:
             return
         if len(self._rows) >= self._capacity:
             self._rows.popleft()

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_core import to_json
 
-from service.settings.model import Settings
+from service.settings.model import Settings, settings_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class Description:
 def describe_settings() -> Iterator[Description]:
     """Yield every key, in order."""
     schema = Settings.model_json_schema()
-    for section, values in Settings().model_dump().items():
-        kind = _kind(schema["properties"][section])
-        properties = schema["$defs"][kind]["properties"]
-        for key, default in values.items():
-            meaning = " ".join(properties[key]["description"].split())
-            yield Description(section, key, _json(default), meaning)
+    for section, key, default in settings_in(Settings().model_dump()):
+        properties = schema["properties"]
+        for name in section.split("."):
+            properties = schema["$defs"][_kind(properties[name])]["properties"]
+        meaning = " ".join(properties[key]["description"].split())
+        yield Description(section, key, _json(default), meaning)
 
 
 def _json(default: Any) -> str:
@@ -60,8 +60,10 @@ def default_file() -> str:
     lines = ["# Every setting, at its default. Written by `switchhook settings --yaml`."]
     section = None
     for item in describe_settings():
+        above, _, name = item.section.rpartition(".")
+        indent = "  " if above else ""
         if item.section != section:
             section = item.section
-            lines += ["", f"{section}:"]
-        lines += [f"  # {item.meaning}", f"  {item.key}: {item.default}"]
+            lines += ["", f"{indent}{name}:"]
+        lines += [f"{indent}  # {item.meaning}", f"{indent}  {item.key}: {item.default}"]
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ Every problem is found in one go and says which key it is about, where the value
 wrong with it and what is allowed. Secrets are never printed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -79,20 +79,31 @@ def _add_environment(
     for variable, text in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
             continue
-        section, _, key = variable.removeprefix(PREFIX).lower().partition("__")
-        if section not in Settings.model_fields or not key:
+        path = variable.removeprefix(PREFIX).lower().split("__")
+        key = path[-1]
+        if path[0] not in Settings.model_fields or len(path) == 1 or not all(path):
             problems.append(f"variable {variable}: there is no such setting{_like(variable)}")
             continue
         try:
             value = _parse(text)
         except orjson.JSONDecodeError as error:
-            problems.append(f"{section}.{key}: variable {variable} is not JSON: {error.msg}")
+            problems.append(f"{'.'.join(path)}: variable {variable} is not JSON: {error.msg}")
             continue
-        below = values.setdefault(section, {})
-        if isinstance(below, dict):
+        below = _section(values, path[:-1])
+        if below is not None:
             below[key] = value
-            origins[f"{section}.{key}"] = f"variable {variable}"
+            origins[".".join(path)] = f"variable {variable}"
     return problems
+
+
+def _section(values: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
+    """Return the section at a path, made where it is missing; None where something else stands."""
+    for name in path:
+        below = values.setdefault(name, {})
+        if not isinstance(below, dict):
+            return None
+        values = below
+    return values
 
 
 def _parse(text: str) -> Any:
@@ -108,21 +119,27 @@ def _like(variable: str) -> str:
 
 def _problem(details: ErrorDetails, origins: Origins) -> str:
     path = [str(part) for part in details["loc"]]
-    key = ".".join(path[:2])
+    key = next((name for name in setting_keys() if _is_at(name, path)), ".".join(path[:2]))
     place = ".".join(path)
     origin = next(
         (origins[known] for known in (place, key, path[0]) if known in origins), "default"
     )
     text = details["msg"].removeprefix("Value error, ")
     if details["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        section = path[0] if len(path) > 1 else ""
+        above = "".join(f"{part}." for part in path[:-1])
         allowed = sorted(
-            {name.partition(".")[2] if section else name.partition(".")[0]
-             for name in setting_keys() if not section or name.startswith(f"{section}.")}
+            {name.removeprefix(above).partition(".")[0]
+             for name in setting_keys() if name.startswith(above)}
         )  # fmt: skip
         return f"{place} ({origin}): there is no such key; allowed are {', '.join(allowed)}"
     shown = "" if key in SECRET_KEYS else f", got {_shown(details['input'])}"
     return f"{key} ({origin}): {text}{shown}"
+
+
+def _is_at(key: str, path: Sequence[str]) -> bool:
+    """Return whether a place, which may be an item of a list, belongs to a key."""
+    parts = key.split(".")
+    return list(path[: len(parts)]) == parts
 
 
 def _shown(value: Any) -> str:

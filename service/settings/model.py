@@ -1,6 +1,7 @@
 """Every setting there is, with its default, its bounds and what it is for."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -70,13 +71,43 @@ class MongoSettings(Section):
         return value
 
 
+class AuthSettings(Section):
+    """Whose tokens the API takes, beside its own."""
+
+    crossbar_url: str | None = None
+    """Address of a Crossbar whose tokens are taken as well: Kazoo's own."""
+    crossbar_cache_s: Annotated[float, Ge(0.0), Le(3600.0)] = 30.0
+    """Seconds that Crossbar's word on a token counts for."""
+
+    @field_validator("crossbar_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+
 class ApiSettings(Section):
-    """Where the API and the health checks listen."""
+    """Where the API and the health checks listen, and what the API bears."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine unless set otherwise."""
     port: Annotated[int, Ge(1), Le(65_535)] = 8080
     """Port of the API, `/healthz` and `/readyz`."""
+    max_body_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
+    """A larger request is refused."""
+    page_size: Annotated[int, Ge(1), Le(1000)] = 50
+    """Items of a list in one answer, where the request does not say."""
+    max_page_size: Annotated[int, Ge(1), Le(10_000)] = 1000
+    """Items of a list in one answer at most, `paginate=false` included."""
+    rate_per_s: Annotated[float, Gt(0.0), Le(100_000.0)] = 20.0
+    """Requests a second that a token may make in the long run; each worker counts by itself."""
+    burst: Annotated[int, Ge(1), Le(100_000)] = 100
+    """Requests that a token may make at once."""
+    max_webhooks_per_account: Annotated[int, Ge(1), Le(100_000)] = 1000
+    """Webhooks that an account may have."""
+    auth: AuthSettings = AuthSettings()
+    """Whose tokens are taken."""
 
 
 class MetricsSettings(Section):
@@ -95,6 +126,8 @@ class AttemptsSettings(Section):
     """Days until a row is removed by MongoDB."""
     record_successes: bool = True
     """Keep a row of attempts that succeeded, too."""
+    keep_payloads: bool = True
+    """Keep what the event told, so that an attempt can be replayed."""
     buffer_rows: Annotated[int, Ge(1), Le(1_000_000)] = 10_000
     """Rows held while the store is away; then the oldest are dropped and counted."""
 
@@ -133,6 +166,14 @@ class Settings(Section):
 
 
 def setting_keys() -> list[str]:
-    """Return every key there is, as `section.key`."""
-    defaults = Settings().model_dump()
-    return [f"{section}.{key}" for section, keys in defaults.items() for key in keys]
+    """Return every key there is, as `section.key`, or `section.subsection.key`."""
+    return [f"{section}.{key}" for section, key, _ in settings_in(Settings().model_dump())]
+
+
+def settings_in(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield section, key and value of every setting; a section may hold another."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from settings_in(value, f"{above}.{name}" if above else name)
+        else:
+            yield above, name, value

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import MongoWebhooks, Store, open_database
 from service.adapters.mongo_watch import Watch
 from service.dev.servers import MongoServer, free_port
-from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, Outcome, Response
+from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
 from service.observability.metrics import Metrics
-from tests.builders import make_delivery
+from tests.builders import make_attempt, make_delivery
 from tests.conftest import Documents
 from tests.e2e.harness import ACCOUNT, eventually, webhook_document
 
@@ -111,8 +112,11 @@ async def test_attempts_are_written_and_the_preparation_is_idempotent(
     await ours.prepare(30)
     await ours.prepare(30)
     response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
-    attempt = Attempt(make_delivery(), 1, "http://a/b?secret=1", None, response, 1.5e9, 0.25)
-    await MongoAttemptLog(ours).write([attempt, attempt])
+    attempt = make_attempt(response, uri="http://a/b?secret=1", started_at=1.5e9)
+    other = replace(attempt, attempt_id=attempt_id_of(1.5e9))
+    await MongoAttemptLog(ours).write([attempt, other])
+    # An answer that got lost: what was stored already stays as it is.
+    await MongoAttemptLog(ours).write([attempt])
     rows = [row async for row in database["attempts"].find()]
     assert len(rows) == 2
     assert rows[0]["status"] == 500

@@ -83,9 +83,9 @@ def test_a_step_tells_attempts_and_deferrals_apart() -> None:
     first = make_delivery()
     later = replace(first, past=(make_past(),))
     deferred = replace(first, deferrals=1)
-    assert first.step == (first.delivery_id, 0, 0)
-    assert later.step == (first.delivery_id, 1, 0)
-    assert deferred.step == (first.delivery_id, 0, 1)
+    assert first.step == (first.delivery_id, 0, 0, None)
+    assert later.step == (first.delivery_id, 1, 0, None)
+    assert deferred.step == (first.delivery_id, 0, 1, None)
 
 
 def test_what_travels_of_an_attempt_is_its_number_its_time_and_its_end() -> None:

@@ -7,6 +7,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
+from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
 from service.pipeline.disable import Disabler
@@ -60,10 +61,9 @@ class Parts:
             DisablePolicy(), self.health, self.announcer, self.metrics, clock=lambda: NOW
         )
         self.deliverer = Deliverer(
-            self.sender,
+            Attempter(self.sender, self.gates, clock=lambda: NOW),
             self.queues,
             self.recorder,
-            self.gates,
             self.disabler,
             RetryPolicy(),
             self.finished,

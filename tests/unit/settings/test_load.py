@@ -148,8 +148,8 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
     ("yaml", "beginning"),
     [
         (
-            "api: {prot: 1}",
-            "api.prot (file FILE): there is no such key; allowed are host, port",
+            "metrics: {prot: 1}",
+            "metrics.prot (file FILE): there is no such key; allowed are host, port",
         ),
         (
             "log: {levl: info}",

@@ -1,18 +1,32 @@
 """Between our values and the documents of the attempt log and the dead letters."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from service.domain.delivery import Attempt, DeadLetter
+from service.domain.delivery import Attempt, DeadLetter, Delivery
 from service.domain.endpoint import endpoint_of
 
 MOST_BODY_BYTES = 16_384
+MOST_PAYLOAD_BYTES = 262_144
+SHOWN = frozenset({
+    "Content-Type", "User-Agent", "X-Account-ID", "X-Hook-ID", "X-Switchhook-Attempt",
+    "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
+    "X-Switchhook-Test", "webhook-id", "webhook-timestamp",
+})  # fmt: skip
+"""Request headers that are no secret; those that the account added may be, and are hidden."""
+HIDDEN = "(hidden)"
 
 
-def attempt_document(attempt: Attempt) -> dict[str, Any]:
-    """Return the row of the attempt log; bodies are kept of failures only."""
+def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str, Any]:
+    """Return the row of the attempt log.
+
+    Bodies are kept of failures and tests only. The payload, from which the delivery can be replayed
+    and its body told, is kept of all, unless it is huge.
+    """
     delivery, response = attempt.delivery, attempt.response
-    row = {
+    row: dict[str, Any] = {
+        "_id": attempt.attempt_id,
         "delivery_id": delivery.delivery_id,
         "event_id": delivery.event_id,
         "webhook_id": delivery.webhook_id,
@@ -26,11 +40,27 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
         "detail": response.detail,
         "duration_ms": round(attempt.duration_s * 1000, 3),
         "uri": attempt.uri.partition("?")[0],
+        "retries": attempt.retries,
         "started_at": _date(attempt.started_at),
     }
-    if not response.outcome.succeeded:
+    if not response.outcome.succeeded or attempt.test:
         row |= _exchange(attempt)
-    return row
+    if keep_payload and len(delivery.payload) <= MOST_PAYLOAD_BYTES:
+        row["payload"] = delivery.payload
+        row["received_at"] = _date(delivery.received_at)
+    return row | _marks(attempt)
+
+
+def _marks(attempt: Attempt) -> dict[str, Any]:
+    """Return what most attempts have nothing of."""
+    delivery = attempt.delivery
+    marks = {
+        "fallback_for": delivery.fallback_for,
+        "replay_id": delivery.replay_id,
+        "test": attempt.test or None,
+        "webhook": delivery.webhook,
+    }
+    return {key: value for key, value in marks.items() if value is not None}
 
 
 def _exchange(attempt: Attempt) -> dict[str, Any]:
@@ -40,7 +70,7 @@ def _exchange(attempt: Attempt) -> dict[str, Any]:
         "response_body": response.body.decode("utf-8", "replace"),
     }
     if request is not None:
-        sent = {key: value for key, value in request.headers.items() if key != "webhook-signature"}
+        sent = {name: value if name in SHOWN else HIDDEN for name, value in request.headers.items()}
         body = request.body if request.body is not None else request.query.encode()
         said |= {
             "method": request.verb,
@@ -65,6 +95,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "uri": letter.uri.partition("?")[0] if letter.uri else None,
         "endpoint": _endpoint(letter.uri),
         "payload": delivery.payload.decode(),
+        "webhook": delivery.webhook,
         "attempts": [
             {
                 "attempt": past.attempt,
@@ -79,6 +110,26 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "received_at": _date(delivery.received_at),
         "died_at": _date(letter.died_at),
     }
+
+
+def delivery_of(document: Mapping[str, Any]) -> Delivery:
+    """Return the delivery of a dead letter or of an attempt, as it was before its first attempt.
+
+    Raises KeyError where the payload was not kept.
+    """
+    payload = document["payload"]
+    return Delivery(
+        delivery_id=document.get("delivery_id") or document["_id"],
+        event_id=document["event_id"],
+        webhook_id=document["webhook_id"],
+        account_id=document["account_id"],
+        hook=document["hook"],
+        event_name=document["event_name"],
+        call_id=document["call_id"],
+        received_at=document["received_at"].timestamp(),
+        payload=payload.encode() if isinstance(payload, str) else bytes(payload),
+        webhook=document.get("webhook"),
+    )
 
 
 def _endpoint(uri: str | None) -> str | None:

@@ -2,12 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.adapters.mongo_documents import (
+from service.domain.delivery import DeadLetterReason, Outcome, Response
+from service.domain.log_documents import (
     MOST_BODY_BYTES,
     attempt_document,
     dead_letter_document,
 )
-from service.domain.delivery import DeadLetterReason, Outcome, Response
 from tests.builders import (
     ACCOUNT,
     CALL_ID,
@@ -25,8 +25,12 @@ FAILED = Response(
 
 
 def test_a_failed_attempt_is_kept_with_what_was_said() -> None:
-    row = attempt_document(make_attempt(FAILED, attempt=2, duration_s=0.123456))
+    attempt_id = "018bcfe568000123456789ab"
+    row = attempt_document(
+        make_attempt(FAILED, attempt=2, duration_s=0.123456, retries=2, attempt_id=attempt_id)
+    )
     assert row == {
+        "_id": attempt_id,
         "delivery_id": make_delivery().delivery_id,
         "event_id": "e" * 32,
         "webhook_id": "hook-1",
@@ -40,12 +44,15 @@ def test_a_failed_attempt_is_kept_with_what_was_said() -> None:
         "detail": "went wrong",
         "duration_ms": 123.456,
         "uri": "https://hooks.example.net/kazoo",
+        "retries": 2,
         "started_at": DATE,
         "response_headers": {"Server": "nginx", "Via": "a"},
         "response_body": "oops \ufffd",
         "method": "POST",
-        "request_headers": {"X-Hook-ID": "hook-1"},
+        "request_headers": {"X-Hook-ID": "hook-1", "webhook-signature": "(hidden)"},
         "request_body": '{"call_id":"1"}',
+        "payload": make_delivery().payload,
+        "received_at": DATE,
     }
 
 
@@ -83,6 +90,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "uri": "https://hooks.example.net/kazoo",
         "endpoint": "https://hooks.example.net:443",
         "payload": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
+        "webhook": None,
         "attempts": [
             {
                 "attempt": 1,

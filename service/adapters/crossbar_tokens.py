@@ -1,0 +1,77 @@
+"""Kazoo's own tokens, asked of its Crossbar; see `management.authentication.ForeignTokens`."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import aiohttp
+import orjson
+
+from service.domain.errors import CrossbarUnavailable
+from service.domain.principal import Principal
+
+TIMEOUT_S = 5.0
+MOST_REMEMBERED = 10_000
+REFUSED = (401, 403)
+
+
+class CrossbarTokens:
+    """`GET /v2/token_auth` tells whose token it is. Remembers the answer, not the token.
+
+    As with Crossbar itself, a token counts for its account and all below it.
+    """
+
+    def __init__(self, url: str, cache_s: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._url = f"{url.rstrip('/').removesuffix('/v2')}/v2/token_auth"
+        self._cache_s = cache_s
+        self._now = now
+        self._known: OrderedDict[bytes, tuple[Principal | None, float]] = OrderedDict()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def principal(self, text: str) -> Principal | None:
+        """See `ForeignTokens`."""
+        key = hashlib.sha256(text.encode()).digest()
+        principal, good_until = self._known.get(key, (None, 0.0))
+        if good_until > self._now():
+            return principal
+        principal = await self._ask(text)
+        self._known[key] = (principal, self._now() + self._cache_s)
+        if len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return principal
+
+    async def _ask(self, text: str) -> Principal | None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        try:
+            # A redirect would take the token to an address that nobody named.
+            async with self._session.get(
+                self._url, headers={"X-Auth-Token": text}, allow_redirects=False
+            ) as response:
+                return _principal(response.status, await response.read())
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise CrossbarUnavailable(f"cannot ask Crossbar for a token: {error}") from None
+
+
+def _principal(status: int, body: bytes) -> Principal | None:
+    if status in REFUSED:
+        return None
+    try:
+        data = orjson.loads(body)["data"]
+        account_id = data["account_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise CrossbarUnavailable(f"Crossbar answered {status} to a token") from None
+    if status != 200 or not isinstance(account_id, str) or not account_id:
+        raise CrossbarUnavailable(f"Crossbar answered {status} to a token")
+    owner = data.get("owner_id")
+    who = f"crossbar:{account_id}" + (f"/{owner}" if isinstance(owner, str) else "")
+    return Principal(who, account_id, descendants=True)

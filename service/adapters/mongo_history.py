@@ -1,0 +1,128 @@
+"""Attempts and dead letters, read and revived; see `management/ports.py`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.adapters.mongo_store import Store
+from service.domain.delivery import Delivery, Outcome, time_key
+from service.domain.log_documents import delivery_of
+from service.management.selection import Selection
+
+Document = Mapping[str, Any]
+
+
+class MongoAttemptHistory:
+    """See `management.ports.AttemptHistory`. Ids sort by time, so they serve for times as well."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attempts = store.database["attempts"]
+
+    async def page(self, selection: Selection, start: str | None, size: int) -> Sequence[Document]:
+        """See `management.ports.AttemptHistory`."""
+        wanted = _attempts(selection)
+        if start is not None:
+            wanted["_id"] = {**wanted.get("_id", {}), "$lt": start}
+        found = self._attempts.find(wanted).sort("_id", -1).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def find(self, account_id: str, webhook_id: str, attempt_id: str) -> Document | None:
+        """See `management.ports.AttemptHistory`."""
+        wanted = {
+            "_id": {"$eq": attempt_id},
+            "account_id": {"$eq": account_id},
+            "webhook_id": {"$eq": webhook_id},
+        }
+        return await self._store.ask(self._attempts.find_one(wanted))
+
+    async def outcomes(self, selection: Selection) -> Mapping[str, int]:
+        """See `management.ports.AttemptHistory`."""
+        counting = [
+            {"$match": _attempts(selection)},
+            {"$group": {"_id": "$outcome", "count": {"$sum": 1}}},
+        ]
+        counted = await self._store.ask(self._attempts.aggregate(counting).to_list(None))
+        return {row["_id"]: row["count"] for row in counted}
+
+    async def durations(self, selection: Selection, most: int) -> Sequence[float]:
+        """See `management.ports.AttemptHistory`."""
+        found = self._attempts.find(_attempts(selection), {"duration_ms": 1})
+        rows = await self._store.ask(found.sort("_id", -1).limit(most).to_list(None))
+        return [float(row["duration_ms"]) for row in rows]
+
+    def delivery(self, attempt: Document) -> Delivery | None:
+        """See `management.ports.AttemptHistory`."""
+        return delivery_of(attempt) if attempt.get("payload") is not None else None
+
+
+class MongoDeadLetterArchive:
+    """See `management.ports.DeadLetterArchive`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._letters = store.database["dead_letters"]
+
+    async def page(
+        self, selection: Selection, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Document]:
+        """See `management.ports.DeadLetterArchive`."""
+        wanted = _letters(selection)
+        if start is not None:
+            died_at, delivery_id = start
+            earlier = {"died_at": {"$lt": died_at}}
+            same = {"died_at": {"$eq": died_at}, "_id": {"$lt": delivery_id}}
+            wanted = {"$and": [wanted, {"$or": [earlier, same]}]}
+        found = self._letters.find(wanted).sort([("died_at", -1), ("_id", -1)]).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
+        """See `management.ports.DeadLetterArchive`."""
+        found = self._letters.find(_letters(selection)).sort("died_at", 1).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def count(self, selection: Selection) -> int:
+        """See `management.ports.DeadLetterArchive`."""
+        return await self._store.ask(self._letters.count_documents(_letters(selection)))
+
+    async def mark_replayed(self, letter: Document, replay_id: str, by: str, at: datetime) -> None:
+        """See `management.ports.DeadLetterArchive`."""
+        same = {"_id": letter["_id"], "died_at": letter["died_at"]}
+        marks = {"replay_id": replay_id, "replayed_by": by, "replayed_at": at}
+        await self._store.ask(self._letters.update_one(same, {"$set": marks}))
+
+    def delivery(self, letter: Document) -> Delivery:
+        """See `management.ports.DeadLetterArchive`."""
+        return delivery_of(letter)
+
+
+def _attempts(selection: Selection) -> dict[str, Any]:
+    wanted = _members(selection)
+    if selection.failed is not None:
+        operator = "$ne" if selection.failed else "$eq"
+        wanted["outcome"] = {**wanted.get("outcome", {}), operator: Outcome.SUCCEEDED.value}
+    bounds = {}
+    if selection.since is not None:
+        bounds["$gte"] = time_key(selection.since.timestamp())
+    if selection.until is not None:
+        # The ids of that millisecond go on after the key.
+        bounds["$lt"] = time_key(selection.until.timestamp() + 0.001)
+    return wanted | ({"_id": bounds} if bounds else {})
+
+
+def _letters(selection: Selection) -> dict[str, Any]:
+    wanted = _members(selection)
+    if selection.waiting:
+        wanted["replayed_at"] = None
+    if selection.ids is not None:
+        wanted["_id"] = {"$in": list(selection.ids)}
+    bounds = {"$gte": selection.since, "$lte": selection.until}
+    bounds = {operator: at for operator, at in bounds.items() if at is not None}
+    return wanted | ({"died_at": bounds} if bounds else {})
+
+
+def _members(selection: Selection) -> dict[str, Any]:
+    wanted: dict[str, Any] = {key: {"$eq": value} for key, value in selection.equals.items()}
+    if selection.account_id is not None:
+        wanted["account_id"] = {"$eq": selection.account_id}
+    return wanted

@@ -1,0 +1,163 @@
+"""What may be sent to the API: bodies, with Crossbar's defaults and leniency.
+
+Crossbar takes `"3"` for a number and `"true"` for a boolean; so do these models. What a body has
+beyond them is left out, and told in the answer's metadata.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from service.domain.retry import MAX_RETRIES
+from service.domain.webhook_document import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
+
+LONGEST_URI = 8192
+MOST_MEMBERS = 100
+MOST_IDS = 1000
+WEEK_S = 604_800.0
+
+
+def _no_flag(value: Any) -> Any:
+    """Python's booleans are integers; JSON's are not."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not a boolean")  # noqa: TRY004 (pydantic's protocol)
+    return value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Number = BeforeValidator(_no_flag)
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
+HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
+Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
+Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
+Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
+Format = Literal["form-data", "json"]
+Texts = Annotated[dict[str, str], Field(max_length=MOST_MEMBERS)]
+Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""What the store can hold."""
+Scalar = str | Integer | Annotated[float, Field(allow_inf_nan=False)] | bool | None
+Modifiers = Annotated[dict[str, Scalar | list[Scalar]], Field(max_length=MOST_MEMBERS)]
+Secret = Annotated[str, Field(min_length=8, max_length=128)]
+
+
+class Body(BaseModel):
+    """The rules of every body."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+class WebhookEdit(Body):
+    """Members of a webhook to change; null removes one, and its default counts again."""
+
+    name: Name | None = None
+    """A label for people."""
+    uri: Uri | None = None
+    """Where requests go: http or https, to an address that the egress policy allows."""
+    hook: HookId | None = None
+    """The kind of event: an id of `GET /v2/webhooks`, or `all`."""
+    http_verb: Verb | None = None
+    """The method of the requests."""
+    format: Format | None = None
+    """How a body is written; the parameters of a GET are always form data."""
+    retries: Retries | None = None
+    """Additional attempts after the first."""
+    enabled: bool | None = None
+    """Whether events are sent; true also forgets failures, and why it was disabled."""
+    include_subaccounts: bool | None = None
+    """Whether it gets the events of the accounts below as well."""
+    include_internal_legs: bool | None = None
+    """Whether it gets the events of internal call legs as well."""
+    custom_data: Texts | None = None
+    """Sent with every payload, over what it has; `type` and `action` filter, and are not sent."""
+    modifiers: Modifiers | None = None
+    """Values, or lists of them, that members of the payload must have."""
+    timeout_s: Timeout | None = None
+    """Seconds until the whole answer must be there; without it, the platform's."""
+    headers: Texts | None = None
+    """Headers added to every request."""
+    auth: dict[str, str] | None = None
+    """`{type: bearer, token}` or `{type: basic, username, password}`: sent as `Authorization`."""
+    fallback_uri: Uri | None = None
+    """Where a delivery goes, once, when its retries are used up."""
+    secret: Secret | None = None
+    """The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given."""
+
+
+class WebhookCreate(WebhookEdit):
+    """A new webhook."""
+
+    name: Name
+    uri: Uri
+    hook: HookId
+
+
+class BulkEnable(Body):
+    """What Crossbar wants to hear."""
+
+    re_enable: Annotated[Literal[True], Field(alias="re-enable")]
+    """Enable every webhook that was disabled for failing."""
+
+
+class TestRequest(Body):
+    """What to send."""
+
+    hook: HookId | None = None
+    """Whose sample to send; the webhook's own hook if not given."""
+
+
+class Rotation(Body):
+    """How to change the signing secret."""
+
+    overlap_s: Annotated[float, Number, Field(ge=0, le=WEEK_S)] = 86_400.0
+    """Seconds during which the old secret signs as well."""
+    secret: Secret | None = None
+    """The new secret; made for you unless given."""
+
+
+class Question(Body):
+    """An event that might happen."""
+
+    hook: HookId
+    """Whose sample is taken."""
+    event: dict[str, Any] | None = None
+    """Members of the switch's own message, laid over the sample's."""
+    account_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Whose event it is: the account in the path, or one below it."""
+
+
+class LetterFilter(Body):
+    """Which dead letters; every member given must hold."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    hook_id: str | None = None
+    """The webhook."""
+    hook: HookId | None = None
+    reason: str | None = None
+    """Why they were given up."""
+    call_id: str | None = None
+    endpoint: str | None = None
+    """Scheme, host and port."""
+    created_from: str | int | None = None
+    """The earliest time of death: gregorian seconds, or ISO 8601."""
+    created_to: str | int | None = None
+    """The latest."""
+
+
+class ReplayOrder(Body):
+    """Which dead letters to bring back; `ids` or `filter`, and `{}` is all of them."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    """Ids of dead letters, which are those of their deliveries."""
+    filter: LetterFilter | None = None
+    """Which ones, where not by their ids."""
+    dry_run: bool = False
+    """Only count them."""
+    limit: Annotated[int, Number, Field(ge=1, le=1_000_000)] = 100_000
+    """How many at most, the oldest first."""
+    rate_per_s: Annotated[float, Number, Field(ge=0.1, le=1000)] = 50.0
+    """How many a second at most."""

@@ -1,0 +1,127 @@
+"""`/v2/accounts/{A}/dead_letters`: what was given up, and its way back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.api.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
+from service.api.bodies import LetterFilter, ReplayOrder
+from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.pages import Pages, cut
+from service.api.queries import LETTER_MEMBERS, LettersQuery, selection_of, span
+from service.domain.errors import Invalid
+from service.management.dead_letters import DeadLetters, letter_key, replay_view
+from service.management.selection import Selection
+
+ALL = "/v2/accounts/{account_id}/dead_letters"
+REPLAY = f"{ALL}/replays/{{replay_id}}"
+
+
+@dataclass(frozen=True, slots=True)
+class LetterHandlers:
+    """Each method answers one operation."""
+
+    letters: DeadLetters
+    pages: Pages
+
+    async def list(self, call: Call) -> Answer:
+        """List the account's dead letters, the newest first."""
+        query: LettersQuery = call.query
+        size = self.pages.size(query)
+        selection = selection_of(call.account_id, query, LETTER_MEMBERS, call.raw_query)
+        found = await self.letters.page(selection, query.start_key, size + 1)
+        items, page = cut(found, size, query.start_key, letter_key)
+        return Answer(items, page=page)
+
+    async def one(self, call: Call) -> Answer:
+        """Return a dead letter with its payload."""
+        return Answer(await self.letters.one(call.account_id, call.path["delivery_id"]))
+
+    async def replay(self, call: Call) -> Answer:
+        """Bring dead letters back, or count those that would come."""
+        order: ReplayOrder = call.body
+        selection = _selection(call.account_id, order)
+        if order.dry_run:
+            matched = min(order.limit, await self.letters.count(selection))
+            return Answer({"matched": matched, "dry_run": True})
+        replay = await self.letters.replay(
+            call.principal, call.account_id, selection, order.limit, order.rate_per_s
+        )
+        return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
+
+    async def progress(self, call: Call) -> Answer:
+        """Return how far a replay has come."""
+        replay = await self.letters.progress(call.account_id, call.path["replay_id"])
+        return Answer(replay_view(replay))
+
+    async def cancel(self, call: Call) -> Answer:
+        """Stop a replay."""
+        replay_id = call.path["replay_id"]
+        replay = await self.letters.cancel(call.principal, call.account_id, replay_id)
+        return Answer(replay_view(replay))
+
+
+def _selection(account_id: str, order: ReplayOrder) -> Selection:
+    if (order.ids is None) == (order.filter is None):
+        message = "say either ids or filter; a filter of {} is all of them"
+        raise Invalid.of("filter", "required", message)
+    if order.ids is not None:
+        return Selection(account_id, ids=tuple(order.ids))
+    wanted = order.filter or LetterFilter()
+    since, until = span(wanted.created_from, wanted.created_to, "created")
+    given = wanted.model_dump(exclude_none=True, exclude={"created_from", "created_to"})
+    equals = {LETTER_MEMBERS[key]: value for key, value in given.items()}
+    return Selection(account_id, equals, since, until)
+
+
+def operations(handlers: LetterHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    write = Access.WRITE
+    return [
+        Operation(
+            "GET",
+            ALL,
+            handlers.list,
+            "The deliveries that were given up, the newest first",
+            list[LetterAnswer],
+            query=LettersQuery,
+            paged=True,
+        ),
+        Operation(
+            "GET",
+            f"{ALL}/{{delivery_id}}",
+            handlers.one,
+            "One dead letter, with its payload",
+            LetterInFull,
+            errors=(404,),
+        ),
+        Operation(
+            "POST",
+            f"{ALL}/replay",
+            handlers.replay,
+            "Bring dead letters back to life, or count them",
+            ReplayAnswer | Counted,
+            write,
+            NoQuery,
+            ReplayOrder,
+            {"filter": {"reason": "exhausted"}, "dry_run": True},
+            202,
+            also=(200,),
+        ),
+        Operation(
+            "GET",
+            REPLAY,
+            handlers.progress,
+            "How far a replay has come",
+            ReplayAnswer,
+            errors=(404,),
+        ),
+        Operation(
+            "DELETE",
+            REPLAY,
+            handlers.cancel,
+            "Stop a replay",
+            ReplayAnswer,
+            write,
+            errors=(404, 409),
+        ),
+    ]

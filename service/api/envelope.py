@@ -1,0 +1,75 @@
+"""What stands around every answer, as Crossbar has it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from service import __version__
+from service.api.errors import Failure
+from service.api.operation import Answer
+
+ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def success(
+    answer: Answer, request_id: str, ignored: Sequence[str], *, authenticated: bool
+) -> web.Response:
+    """Return the answer in its envelope. `version` is for those who are known, as with Crossbar."""
+    envelope: dict[str, Any] = {"data": answer.data, "status": "success", **_common(request_id)}
+    if answer.data not in ([], None):
+        envelope["revision"] = revision_of(answer.data)
+    if authenticated:
+        envelope["version"] = __version__
+    if answer.page is not None:
+        envelope |= _page(answer)
+    if ignored:
+        envelope["metadata"] = {"ignored": list(ignored)}
+    headers = {} if answer.location is None else {"Location": answer.location}
+    if "revision" in envelope:
+        headers["ETag"] = f'"{envelope["revision"]}"'
+    return _response(envelope, answer.status, request_id, headers)
+
+
+def failure(failed: Failure, request_id: str) -> web.Response:
+    """Return an error in its envelope."""
+    envelope = {
+        "data": failed.data,
+        "error": str(failed.status),
+        "message": failed.message,
+        "status": "error",
+        **_common(request_id),
+    }
+    return _response(envelope, failed.status, request_id, failed.headers)
+
+
+def revision_of(data: Any) -> str:
+    """Return what changes whenever the data does."""
+    return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _common(request_id: str) -> dict[str, str]:
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"request_id": request_id, "timestamp": at, "node": "switchhook"}
+
+
+def _page(answer: Answer) -> dict[str, Any]:
+    page = answer.page
+    if page is None:
+        return {}
+    keys = {"start_key": page.start_key, "next_start_key": page.next_start_key}
+    return {"page_size": len(answer.data)} | {key: v for key, v in keys.items() if v is not None}
+
+
+def _response(
+    envelope: Mapping[str, Any], status: int, request_id: str, headers: Mapping[str, str]
+) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(envelope),
+        status=status,
+        content_type="application/json",
+        headers={**ALWAYS, **headers, "X-Request-ID": request_id},
+    )

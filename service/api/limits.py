@@ -1,0 +1,66 @@
+"""How often somebody may ask: a bucket of tokens for each, which fills up with time."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+MOST_BUCKETS = 10_000
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What is left, and when that was."""
+
+    left: float
+    at: float
+
+
+class RateLimit:
+    """`rate_per_s` requests a second in the long run, `burst` at once; each worker by itself."""
+
+    def __init__(
+        self, rate_per_s: float, burst: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate_per_s = rate_per_s
+        self.burst = burst
+        self._now = now
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, name: str) -> bool:
+        """Return whether one more request is allowed, and count it."""
+        bucket = self._filled(name)
+        if bucket.left < 1:
+            return False
+        bucket.left -= 1
+        return True
+
+    def exhausted(self, name: str) -> bool:
+        """Return whether nothing is left, without counting."""
+        return self._filled(name).left < 1
+
+    def wait_s(self, name: str) -> float:
+        """Return how long until one request is allowed again."""
+        return max(0.0, (1 - self._filled(name).left) / self._rate_per_s)
+
+    def headers(self, name: str) -> Mapping[str, str]:
+        """Return the headers that tell of the limit: its size, what is left, when it is full."""
+        bucket = self._filled(name)
+        full_s = (self.burst - bucket.left) / self._rate_per_s
+        return {
+            "RateLimit-Limit": str(self.burst),
+            "RateLimit-Remaining": str(int(bucket.left)),
+            "RateLimit-Reset": str(round(full_s + 0.5)),
+        }
+
+    def _filled(self, name: str) -> Bucket:
+        now = self._now()
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = Bucket(float(self.burst), now)
+            if len(self._buckets) > MOST_BUCKETS:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(name)
+        bucket.left = min(float(self.burst), bucket.left + (now - bucket.at) * self._rate_per_s)
+        bucket.at = now
+        return bucket

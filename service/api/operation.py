@@ -1,0 +1,89 @@
+"""What a path of the API is: one declaration for the router, the checks and the description."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.domain.principal import Principal
+
+
+class Access(Enum):
+    """Who may call."""
+
+    OPEN = auto()
+    READ = auto()
+    WRITE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is answered."""
+
+    size: int
+    start_key: str | None
+    next_start_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call is answered: `data` becomes the envelope's."""
+
+    data: Any
+    status: int = 200
+    page: Page | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, authenticated and validated. `query` and `body` are the operation's models."""
+
+    principal: Principal
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    raw_query: Mapping[str, str]
+
+    @property
+    def account_id(self) -> str:
+        """The account in the path."""
+        return self.path["account_id"]
+
+    @property
+    def webhook_id(self) -> str:
+        """The webhook in the path."""
+        return self.path["webhook_id"]
+
+
+class NoQuery(BaseModel):
+    """No parameters."""
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path.
+
+    `data` is the model of the answer's data; `example` is a body that works. `also` are further
+    statuses of success. A `bare` answer has no envelope.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    data: Any
+    access: Access = Access.READ
+    query: type[BaseModel] = NoQuery
+    body: type[BaseModel] | None = None
+    example: Mapping[str, Any] | None = None
+    status: int = 200
+    paged: bool = False
+    also: Sequence[int] = ()
+    bare: bool = False
+    errors: Sequence[int] = ()

@@ -1,0 +1,168 @@
+"""What may stand in the query of a path: pages, times and filters, as Crossbar has them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.domain.errors import Invalid
+from service.management.selection import Selection
+from service.sources.bus_message import GREGORIAN_OFFSET_S
+
+ATTEMPT_MEMBERS = {
+    "hook_id": "webhook_id",
+    "hook": "hook",
+    "outcome": "outcome",
+    "call_id": "call_id",
+    "delivery_id": "delivery_id",
+    "event_id": "event_id",
+    "replay_id": "replay_id",
+    "resp_status_code": "status",
+}
+"""What attempts can be filtered by, and what the log calls it."""
+LETTER_MEMBERS = {
+    "hook_id": "webhook_id",
+    "hook": "hook",
+    "reason": "reason",
+    "call_id": "call_id",
+    "endpoint": "endpoint",
+    "event_id": "event_id",
+}
+FILTER = "filter_"
+FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+Time = Annotated[str, Field(max_length=40)]
+
+
+class PageQuery(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    page_size: Annotated[int, Field(ge=1)] | None = None
+    """How many items."""
+    start_key: Annotated[str, Field(max_length=200)] | None = None
+    """What the page before said as `next_start_key`."""
+    paginate: bool = True
+    """False: as many items as one answer can hold."""
+    created_from: Time | None = None
+    """The earliest time: gregorian seconds, or ISO 8601."""
+    created_to: Time | None = None
+    """The latest."""
+
+
+class WebhooksQuery(PageQuery):
+    """Which webhooks. Any member can be asked for with `filter_{member}`."""
+
+    ascending: bool = False
+    """By id, from the first on."""
+    modified_from: Time | None = None
+    modified_to: Time | None = None
+    has_key: str | None = None
+    """A member that must be there."""
+    key_missing: str | None = None
+    """A member that must not be there."""
+    has_value: str | None = None
+    """A member that must have a value."""
+    value_missing: str | None = None
+    """A member that must have no value."""
+    filter_hook: str | None = None
+    filter_name: str | None = None
+    filter_enabled: bool | None = None
+
+
+class AttemptsQuery(PageQuery):
+    """Which attempts."""
+
+    filter_hook_id: str | None = None
+    """The webhook."""
+    filter_hook: str | None = None
+    filter_outcome: str | None = None
+    """How it ended, in our words."""
+    filter_result: Literal["success", "failure"] | None = None
+    filter_call_id: str | None = None
+    filter_delivery_id: str | None = None
+    filter_event_id: str | None = None
+    filter_replay_id: str | None = None
+    filter_resp_status_code: Annotated[int, Field(ge=100, le=599)] | None = None
+    call_id: str | None = None
+    """Short for `filter_call_id`."""
+
+
+class LettersQuery(PageQuery):
+    """Which dead letters."""
+
+    filter_hook_id: str | None = None
+    """The webhook."""
+    filter_hook: str | None = None
+    filter_reason: str | None = None
+    filter_call_id: str | None = None
+    filter_endpoint: str | None = None
+    """Scheme, host and port."""
+    filter_event_id: str | None = None
+    call_id: str | None = None
+    """Short for `filter_call_id`."""
+    replayed: bool = False
+    """Those that were replayed as well."""
+
+
+def selection_of(
+    account_id: str, query: PageQuery, members: Mapping[str, str], raw: Mapping[str, str]
+) -> Selection:
+    """Return what a query selects. Raises Invalid, also for a filter that does not exist."""
+    refuse_unknown_filters(raw, [*members, "result"] if "outcome" in members else list(members))
+    given: dict[str, Any] = query.model_dump(exclude_none=True)
+    equals = {
+        ours: given[f"{FILTER}{theirs}"]
+        for theirs, ours in members.items()
+        if f"{FILTER}{theirs}" in given
+    }
+    if "call_id" in given:
+        equals["call_id"] = given["call_id"]
+    since, until = span(query.created_from, query.created_to, "created")
+    result = given.get("filter_result")
+    return Selection(
+        account_id,
+        equals,
+        since,
+        until,
+        waiting=not given.get("replayed", False),
+        failed=None if result is None else result == "failure",
+    )
+
+
+def refuse_unknown_filters(raw: Mapping[str, str], allowed: Sequence[str]) -> None:
+    """Raise Invalid for a filter that would silently select everything."""
+    names = [f"{FILTER}{name}" for name in allowed]
+    for key in raw:
+        if key.startswith(FILTER) and key not in names:
+            raise Invalid.of(key, "enum", "there is no such filter", target=names)
+
+
+def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:
+    """Return the times between which things are wanted. Raises Invalid."""
+    since, until = time_of(start, f"{name}_from"), time_of(end, f"{name}_to")
+    if since is not None and until is not None and since > until:
+        message = f"{name}_from must not be after {name}_to"
+        raise Invalid.of(f"{name}_from", "date_range", message, value=start)
+    return since, until
+
+
+def time_of(value: Any, field: str) -> datetime | None:
+    """Return the time that gregorian seconds or ISO 8601 tell. Raises Invalid."""
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        if text.isdecimal():
+            at = datetime.fromtimestamp(int(text) - GREGORIAN_OFFSET_S, tz=UTC)
+        else:
+            at = datetime.fromisoformat(text)
+            at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        if FIRST_YEAR <= at <= LAST_YEAR:
+            return at
+    except (ValueError, OverflowError, OSError):
+        pass
+    message = "must be gregorian seconds, or ISO 8601, from 1970 on"
+    raise Invalid.of(field, "invalid", message, value=text)

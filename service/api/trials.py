@@ -1,0 +1,151 @@
+"""Trying a webhook out: a test request, a new secret, and "would it match?"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
+from service.api.bodies import Question, Rotation, TestRequest
+from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.domain.errors import Conflict, Forbidden, Invalid
+from service.domain.log_documents import attempt_document
+from service.domain.webhook import ALL_HOOKS, Account
+from service.domain.webhook_document import BadDocument, webhook_of
+from service.management.attempts import attempt_in_full
+from service.management.webhook_form import Document, public_view
+from service.management.webhooks import Webhooks
+from service.pipeline.explain import Trial, as_message, trials
+from service.pipeline.probe import Probe
+from service.ports import Directory
+from service.sources.bus_message import Occasion
+from service.sources.catalogue import Hook
+
+WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
+ONE = f"{WEBHOOKS}/{{webhook_id}}"
+DEFAULT_HOOK = "channel_create"
+"""Whose sample a webhook for all hooks is tested with."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialHandlers:
+    """Each method answers one operation."""
+
+    webhooks: Webhooks
+    directory: Directory
+    probe: Probe
+    hooks: Mapping[str, Hook]
+
+    async def test(self, call: Call) -> Answer:
+        """Send a hook's sample now, and tell how it went."""
+        order: TestRequest = call.body
+        document = await self.webhooks.one(call.account_id, call.webhook_id)
+        try:
+            webhook = webhook_of(document)
+        except BadDocument as error:
+            raise Conflict(f"the webhook cannot be used: {error}") from None
+        own = DEFAULT_HOOK if webhook.hook == ALL_HOOKS else webhook.hook
+        hook = self._hook(order.hook or own)
+        account = await self.directory.account(call.account_id)
+        attempt = await self.probe.send(webhook, hook, account)
+        if attempt is None:
+            raise Conflict("the endpoint is too busy for a test; come again")
+        return Answer(attempt_in_full(attempt_document(attempt)))
+
+    async def rotate(self, call: Call) -> Answer:
+        """Give the webhook a new secret, which is told here and never again."""
+        order: Rotation = call.body
+        document = await self.webhooks.rotate(
+            call.principal, call.account_id, call.webhook_id, order.overlap_s, order.secret
+        )
+        return Answer(public_view(document) | {"secret": document["secret"]})
+
+    async def match(self, call: Call) -> Answer:
+        """Tell which webhooks would get an event, and why the others would not."""
+        question: Question = call.body
+        account = await self._account(call, question.account_id)
+        hook = self._hook(question.hook)
+        sample = hook.sample(Occasion.now(account.account_id, "would-it-match"))
+        body = {**sample.body, **(question.event or {})}
+        message = as_message(hook.source, sample.exchange, sample.routing_key, body)
+        documents = await self.webhooks.all(call.account_id)
+        return Answer([
+            _answer(trial, documents)
+            for trial in trials(self.probe.decoders[hook.source], message, account)
+        ])  # fmt: skip
+
+    async def _account(self, call: Call, account_id: str | None) -> Account:
+        account = await self.directory.account(account_id or call.account_id)
+        if account.account_id != call.account_id and call.account_id not in account.tree:
+            raise Forbidden(f"account {account.account_id} is not below {call.account_id}")
+        return account
+
+    def _hook(self, hook_id: str) -> Hook:
+        hook = self.hooks.get(hook_id)
+        if hook is None:
+            message = "Value not found in enumerated list of values"
+            raise Invalid.of("hook", "enum", message, target=list(self.hooks), value=hook_id)
+        return hook
+
+
+def _answer(trial: Trial, documents: Sequence[Document]) -> dict[str, Any]:
+    return {
+        "hook": trial.event.hook,
+        "payload": dict(trial.payload),
+        "webhooks": [_verdict(trial, document) for document in documents],
+    }
+
+
+def _verdict(trial: Trial, document: Document) -> dict[str, Any]:
+    try:
+        reasons = trial.obstacles(webhook_of(document))
+    except BadDocument as error:
+        reasons = [f"the webhook cannot be used: {error}"]
+    return Verdict(
+        id=str(document["_id"]),
+        name=document.get("name"),
+        hook=document.get("hook"),
+        matches=not reasons,
+        reasons=reasons,
+    ).model_dump()
+
+
+def operations(handlers: TrialHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    write = Access.WRITE
+    return [
+        Operation(
+            "POST",
+            f"{ONE}/test",
+            handlers.test,
+            "Send a sample now, and tell how it went",
+            AttemptInFull,
+            write,
+            NoQuery,
+            TestRequest,
+            {},
+            errors=(404, 409),
+        ),
+        Operation(
+            "POST",
+            f"{ONE}/secret/rotate",
+            handlers.rotate,
+            "Change the signing secret; the old one signs as well for a while",
+            WebhookAnswer,
+            write,
+            NoQuery,
+            Rotation,
+            {"overlap_s": 3600},
+            errors=(404,),
+        ),
+        Operation(
+            "POST",
+            f"{WEBHOOKS}/match",
+            handlers.match,
+            "Which webhooks would get an event, and why the others would not",
+            list[MatchAnswer],
+            Access.READ,
+            NoQuery,
+            Question,
+            {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
+        ),
+    ]

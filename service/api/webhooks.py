@@ -1,0 +1,165 @@
+"""`/v2/accounts/{A}/webhooks`: an account's subscriptions, as Crossbar has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.answers import WebhookAnswer, WebhookSummary
+from service.api.bodies import BulkEnable, WebhookCreate, WebhookEdit
+from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.pages import Pages, cut
+from service.api.queries import WebhooksQuery
+from service.api.webhook_filters import chosen
+from service.management.webhook_form import Document, public_view, summary
+from service.management.webhooks import Webhooks
+
+ALL = "/v2/accounts/{account_id}/webhooks"
+ONE = f"{ALL}/{{webhook_id}}"
+EXAMPLE = {
+    "name": "CRM",
+    "uri": "https://hooks.example.com/calls",
+    "hook": "channel_destroy",
+    "http_verb": "post",
+    "format": "json",
+    "retries": 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHandlers:
+    """Each method answers one operation."""
+
+    webhooks: Webhooks
+    pages: Pages
+
+    async def list(self, call: Call) -> Answer:
+        """List the account's webhooks."""
+        query: WebhooksQuery = call.query
+        size = self.pages.size(query)
+        documents = chosen(await self.webhooks.all(call.account_id), query, call.raw_query)
+        after = [d for d in documents if _follows(d, query)]
+        items, page = cut(after, size, query.start_key, lambda d: str(d["_id"]))
+        return Answer([summary(document) for document in items], page=page)
+
+    async def create(self, call: Call) -> Answer:
+        """Create a webhook; its secret is told here, and never again."""
+        members = call.body.model_dump(exclude_unset=True)
+        document = await self.webhooks.create(call.principal, call.account_id, members)
+        view = public_view(document) | {"secret": document["secret"]}
+        return Answer(view, 201, location=str(document["_id"]))
+
+    async def get(self, call: Call) -> Answer:
+        """Return a webhook, and how it fares."""
+        document = await self.webhooks.one(call.account_id, call.webhook_id)
+        return Answer(await self._in_full(document))
+
+    async def edit(self, call: Call) -> Answer:
+        """Change the members given."""
+        members = call.body.model_dump(exclude_unset=True)
+        document = await self.webhooks.edit(
+            call.principal, call.account_id, call.webhook_id, members
+        )
+        return Answer(await self._in_full(document))
+
+    async def delete(self, call: Call) -> Answer:
+        """Delete a webhook for good."""
+        deleted = await self.webhooks.delete(call.principal, call.account_id, call.webhook_id)
+        view = public_view(deleted)
+        view["_read_only"]["deleted"] = True
+        return Answer(view)
+
+    async def enable_all(self, call: Call) -> Answer:
+        """Enable the account's webhooks that were disabled for failing."""
+        await self.webhooks.enable_all(call.principal, call.account_id, descendants=False)
+        return Answer("hooks updated")
+
+    async def enable_descendants(self, call: Call) -> Answer:
+        """Enable those of the account and of all accounts below it."""
+        await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
+        return Answer("hooks updated")
+
+    async def _in_full(self, document: Document) -> dict[str, Any]:
+        return public_view(document, await self.webhooks.health_of(str(document["_id"])))
+
+
+def _follows(document: Document, query: WebhooksQuery) -> bool:
+    if query.start_key is None:
+        return True
+    webhook_id = str(document["_id"])
+    return webhook_id > query.start_key if query.ascending else webhook_id < query.start_key
+
+
+def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    write, descendants = Access.WRITE, "/v2/accounts/{account_id}/descendants/webhooks"
+    return [
+        Operation(
+            "GET",
+            ALL,
+            handlers.list,
+            "The account's webhooks",
+            list[WebhookSummary],
+            query=WebhooksQuery,
+            paged=True,
+        ),
+        Operation(
+            "PUT",
+            ALL,
+            handlers.create,
+            "Create a webhook",
+            WebhookAnswer,
+            write,
+            NoQuery,
+            WebhookCreate,
+            EXAMPLE,
+            201,
+            errors=(409,),
+        ),
+        Operation(
+            "PATCH",
+            ALL,
+            handlers.enable_all,
+            "Enable the webhooks that were disabled for failing",
+            str,
+            write,
+            NoQuery,
+            BulkEnable,
+            {"re-enable": True},
+        ),
+        Operation(
+            "PATCH",
+            descendants,
+            handlers.enable_descendants,
+            "Enable those of the account and of all accounts below it",
+            str,
+            write,
+            NoQuery,
+            BulkEnable,
+            {"re-enable": True},
+        ),
+        Operation("GET", ONE, handlers.get, "One webhook", WebhookAnswer, errors=(404,)),
+        *(
+            Operation(
+                method,
+                ONE,
+                handlers.edit,
+                "Change members of a webhook",
+                WebhookAnswer,
+                write,
+                NoQuery,
+                WebhookEdit,
+                {"enabled": True},
+                errors=(404,),
+            )
+            for method in ("POST", "PATCH")
+        ),
+        Operation(
+            "DELETE",
+            ONE,
+            handlers.delete,
+            "Delete a webhook for good",
+            WebhookAnswer,
+            write,
+            errors=(404,),
+        ),
+    ]

@@ -1,0 +1,70 @@
+"""What an account may add to the headers of its requests."""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+MOST_HEADERS = 20
+LONGEST_VALUE = 4096
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+"""A field name, RFC 9110, 5.6.2."""
+VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
+"""A field value without controls, RFC 9110, 5.5, in ASCII."""
+OURS = frozenset({
+    "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie",
+    "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-account-id", "x-hook-id",
+})  # fmt: skip
+"""Hop-by-hop, of the message's framing, or said by the service itself."""
+OUR_PREFIXES = ("webhook-", "x-switchhook-")
+
+
+def problem_with_headers(headers: Mapping[str, Any]) -> str | None:
+    """Return why these headers cannot be added to a request, or None. Values are never quoted."""
+    if len(headers) > MOST_HEADERS:
+        return f"at most {MOST_HEADERS} are allowed, not {len(headers)}"
+    names = [name.lower() for name in headers]
+    if len(set(names)) < len(names):
+        return "a name is there twice, in other letters"
+    problems = (problem_with_header(name, value) for name, value in headers.items())
+    return next((problem for problem in problems if problem), None)
+
+
+def problem_with_header(name: str, value: Any) -> str | None:
+    """Return why this header cannot be added to a request, or None."""
+    if not TOKEN.match(name):
+        return f"{name[:100]!r} is no name of a header"
+    if name.lower() in OURS or name.lower().startswith(OUR_PREFIXES):
+        return f"{name} cannot be set"
+    if not isinstance(value, str) or not VALUE.match(value) or len(value) > LONGEST_VALUE:
+        return f"the value of {name} must be visible ASCII, at most {LONGEST_VALUE} characters"
+    return None
+
+
+def authorization(auth: Mapping[str, Any]) -> str:
+    """Return the value of `Authorization`.
+
+    `auth` is `{type: bearer, token}` or `{type: basic, username, password}`. Raises ValueError,
+    with a text that quotes no secret.
+    """
+    kind = auth.get("type")
+    if kind == "bearer":
+        token = _text(auth, "token")
+        if not VALUE.match(token):
+            raise ValueError("token must be visible ASCII")
+        return f"Bearer {token}"
+    if kind == "basic":
+        username, password = _text(auth, "username"), _text(auth, "password")
+        if ":" in username:
+            raise ValueError("username must have no colon in it")
+        pair = f"{username}:{password}".encode()
+        return f"Basic {b64encode(pair).decode()}"
+    raise ValueError("type must be bearer or basic")
+
+
+def _text(auth: Mapping[str, Any], key: str) -> str:
+    value = auth.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_VALUE // 2:
+        raise ValueError(f"{key} must be a string of 1 to {LONGEST_VALUE // 2} characters")
+    return value

@@ -1,0 +1,127 @@
+"""The attempt log as its account sees it: Crossbar's members, and what Crossbar lacks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+import orjson
+
+from service.domain.errors import NotFound
+from service.management.ports import AttemptHistory, Document
+from service.management.selection import Selection
+from service.sources.bus_message import GREGORIAN_OFFSET_S
+
+MOST_MEASURED = 10_000
+PERCENTILES = (50, 90, 95, 99)
+WINDOWS = {"last_hour": timedelta(hours=1), "last_day": timedelta(days=1)}
+EXCHANGED = {
+    "method": "method",
+    "request_headers": "req_headers",
+    "request_body": "req_body",
+    "response_headers": "resp_headers",
+    "response_body": "resp_body",
+}
+"""Our names, and Kazoo's."""
+CALL_EVENTS = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The use cases. Every method raises StoreUnavailable."""
+
+    history: AttemptHistory
+
+    async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
+        """Return attempts, the newest first."""
+        return [attempt_view(row) for row in await self.history.page(selection, start, size)]
+
+    async def one(self, account_id: str, webhook_id: str, attempt_id: str) -> Document:
+        """Return an attempt as it is stored. Raises NotFound."""
+        row = await self.history.find(account_id, webhook_id, attempt_id)
+        if row is None:
+            raise NotFound(attempt_id)
+        return row
+
+    async def stats(self, account_id: str, webhook_id: str, now: datetime) -> dict[str, Any]:
+        """Return counts per outcome and percentiles of duration, for each of the windows."""
+        equals = {"webhook_id": webhook_id}
+        return {
+            name: await self._window(Selection(account_id, equals, since=now - span))
+            for name, span in WINDOWS.items()
+        }
+
+    async def _window(self, selection: Selection) -> dict[str, Any]:
+        outcomes = await self.history.outcomes(selection)
+        durations = await self.history.durations(selection, MOST_MEASURED)
+        return {
+            "attempts": sum(outcomes.values()),
+            "outcomes": dict(sorted(outcomes.items())),
+            "measured": len(durations),
+            "duration_ms": percentiles(durations),
+        }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return the nearest-rank percentiles, as `p50` and so on; none of nothing."""
+    ordered = sorted(values)
+    return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in PERCENTILES if ordered}
+
+
+def attempt_view(row: Document) -> dict[str, Any]:
+    """Return an attempt under Kazoo's names, texts and all, with ours beside them."""
+    started_at: datetime = row["started_at"]
+    succeeded = row["outcome"] == "succeeded"
+    view: dict[str, Any] = {
+        "id": str(row["_id"]),
+        "timestamp": int(started_at.timestamp()) + GREGORIAN_OFFSET_S,
+        "started_at": started_at.isoformat(timespec="milliseconds"),
+        "duration_ms": row["duration_ms"],
+        "hook_id": row["webhook_id"],
+        "hook_event": _hook_event(row["hook"]),
+        "hook": row["hook"],
+        "event_name": row.get("event_name"),
+        "event_id": row["event_id"],
+        "delivery_id": row["delivery_id"],
+        "call_id": row.get("call_id"),
+        "attempt": row["attempt"],
+        "uri": row["uri"],
+        "result": "success" if succeeded else "failure",
+        "outcome": row["outcome"],
+    }
+    if row.get("status") is not None:
+        view["resp_status_code"] = str(row["status"])
+    if not succeeded:
+        view |= _failure(row)
+    view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
+    marks = ("fallback_for", "replay_id", "test")
+    return view | {key: row[key] for key in marks if row.get(key) is not None}
+
+
+def attempt_in_full(row: Document) -> dict[str, Any]:
+    """Return an attempt with the payload of its event, where that was kept."""
+    view = attempt_view(row)
+    if row.get("payload") is not None:
+        view["payload"] = orjson.loads(row["payload"])
+    return view
+
+
+def _failure(row: Document) -> dict[str, Any]:
+    left = max(0, row.get("retries", 0) - row["attempt"] + 1)
+    failure: dict[str, Any] = {"retries_left": left or "retries exceeded"}
+    if row.get("status") is None:
+        detail = row.get("detail")
+        client_error = f"{row['outcome']}: {detail}" if detail else row["outcome"]
+        return failure | {"reason": "kazoo http client error", "client_error": client_error}
+    return failure | {"reason": "bad response code", "try": left + 1}
+
+
+def _hook_event(hook: str) -> str:
+    return hook.upper() if hook in CALL_EVENTS else hook
+
+
+def selection_of_webhook(selection: Selection, webhook_id: str) -> Selection:
+    """Return the selection narrowed to one webhook."""
+    equals: Mapping[str, str | int] = {**selection.equals, "webhook_id": webhook_id}
+    return Selection(selection.account_id, equals, selection.since, selection.until, selection.ids)

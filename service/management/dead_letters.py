@@ -1,0 +1,158 @@
+"""Dead letters: listed, understood, and brought back to life."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from service.domain.delivery import Delivery, time_key
+from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.principal import Principal
+from service.management.ports import DeadLetterArchive, Document, Replays, RevivalQueue
+from service.management.replay import Replay
+from service.management.selection import Selection
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """The use cases. Every method raises StoreUnavailable."""
+
+    archive: DeadLetterArchive
+    replays: Replays
+    queue: RevivalQueue
+    now: Callable[[], datetime] = _now
+
+    async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
+        """Return dead letters, the newest first, after the `letter_key` of one. Raises Invalid."""
+        after = None if start is None else _after(start)
+        return [letter_view(letter) for letter in await self.archive.page(selection, after, size)]
+
+    async def one(self, account_id: str, delivery_id: str) -> Document:
+        """Return a dead letter with its payload. Raises NotFound."""
+        selection = Selection(account_id, ids=(delivery_id,), waiting=False)
+        found = await self.archive.page(selection, None, 1)
+        if not found:
+            raise NotFound(delivery_id)
+        return letter_view(found[0]) | {"payload": orjson.loads(found[0]["payload"])}
+
+    async def count(self, selection: Selection) -> int:
+        """Return how many a replay of this selection would find."""
+        return await self.archive.count(selection)
+
+    async def replay(
+        self, by: Principal, account_id: str, selection: Selection, limit: int, rate_per_s: float
+    ) -> Replay:
+        """Have the letters replayed, the oldest first, by whichever worker comes first."""
+        now = self.now()
+        until = min(selection.until or now, now)
+        selection = replace(selection, account_id=account_id, until=until, waiting=True)
+        replay = Replay(
+            uuid.uuid4().hex,
+            account_id,
+            selection,
+            min(limit, await self.archive.count(selection)),
+            limit,
+            rate_per_s,
+            now,
+            by.name,
+        )
+        await self.replays.add(replay)
+        log.info("replay.started", **_named(replay), by=by.name, matched=replay.matched)
+        return replay
+
+    async def progress(self, account_id: str, replay_id: str) -> Replay:
+        """Return a replay as it is now. Raises NotFound."""
+        replay = await self.replays.find(account_id, replay_id)
+        if replay is None:
+            raise NotFound(replay_id)
+        return replay
+
+    async def cancel(self, by: Principal, account_id: str, replay_id: str) -> Replay:
+        """Stop a replay; what it has revived stays alive. Raises NotFound and Conflict."""
+        cancelled = await self.replays.cancel(account_id, replay_id, self.now())
+        if cancelled is None:
+            state = (await self.progress(account_id, replay_id)).state
+            raise Conflict(f"the replay is {state.value} already")
+        log.info("replay.cancelled", **_named(cancelled), by=by.name)
+        return cancelled
+
+    async def revive(self, by: Principal, delivery: Delivery) -> str:
+        """Have one delivery attempted again, from attempt 1 and with its old id; return the replay.
+
+        Raises BrokerUnavailable.
+        """
+        replay_id = uuid.uuid4().hex
+        await self.queue.revive(replace(delivery, replay_id=replay_id))
+        log.info("delivery.replayed", delivery_id=delivery.delivery_id, by=by.name)
+        return replay_id
+
+
+def letter_view(letter: Document) -> dict[str, Any]:
+    """Return what its account may see of a dead letter, all but the payload."""
+    view = {
+        "id": str(letter["_id"]),
+        "hook_id": letter["webhook_id"],
+        "hook": letter["hook"],
+        "event_name": letter["event_name"],
+        "event_id": letter["event_id"],
+        "call_id": letter["call_id"],
+        "reason": letter["reason"],
+        "uri": letter["uri"],
+        "received_at": _text(letter["received_at"]),
+        "died_at": _text(letter["died_at"]),
+        "attempts": [
+            {**attempt, "started_at": _text(attempt["started_at"])}
+            for attempt in letter["attempts"]
+        ],
+    }
+    if letter.get("replayed_at"):
+        view |= {key: letter[key] for key in ("replay_id", "replayed_by")}
+        view["replayed_at"] = _text(letter["replayed_at"])
+    return view
+
+
+def letter_key(view: Document) -> str:
+    """Return where in the list a dead letter stands, for the next page to start after it."""
+    return f"{time_key(datetime.fromisoformat(view['died_at']).timestamp())}-{view['id']}"
+
+
+def _after(key: str) -> tuple[datetime, str]:
+    died_at, _, delivery_id = key.partition("-")
+    try:
+        return datetime.fromtimestamp(int(died_at, 16) / 1000, tz=UTC), delivery_id
+    except (ValueError, OverflowError, OSError):
+        message = "must be what the page before said as next_start_key"
+        raise Invalid.of("start_key", "invalid", message, value=key) from None
+
+
+def replay_view(replay: Replay) -> dict[str, Any]:
+    """Return what its account may see of a replay."""
+    return {
+        "id": replay.replay_id,
+        "state": replay.state.value,
+        "matched": replay.matched,
+        "replayed": replay.replayed,
+        "limit": replay.limit,
+        "rate_per_s": replay.rate_per_s,
+        "created_at": _text(replay.created_at),
+        "created_by": replay.created_by,
+        "ended_at": _text(replay.ended_at) if replay.ended_at else None,
+    }
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def _named(replay: Replay) -> dict[str, str]:
+    return {"replay_id": replay.replay_id, "account_id": replay.account_id}

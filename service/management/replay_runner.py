@@ -1,0 +1,82 @@
+"""Running replays: in the background of every worker, each replay by one of them at a time."""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from service.domain.errors import Unavailable
+from service.management.dead_letters import DeadLetters
+from service.management.replay import Progress, Replay, ReplayState
+
+AT_ONCE = 50
+LEASE = timedelta(seconds=20)
+LOOK_EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRunner:
+    """Runs the replays that no other worker runs, one at a time."""
+
+    letters: DeadLetters
+
+    async def run(self) -> None:
+        """Look for replays until cancelled, whatever becomes of store and broker."""
+        while True:
+            try:
+                await self.run_next()
+            except Unavailable as error:
+                # The lease runs out; then the rest is claimed again.
+                log.warning("replay.interrupted", error=str(error))
+            except Exception:
+                log.exception("replay.bug")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def run_next(self) -> None:
+        """Run a replay to its end, if there is one to run."""
+        now = self.letters.now()
+        replay = await self.letters.replays.claim(now, now + LEASE)
+        if replay is None:
+            return
+        replayed, wanted = replay.replayed, True
+        while wanted:
+            began = time.monotonic()
+            count = await self._some(replay, replayed)
+            replayed += count
+            wanted = await self._advance(replay, replayed, ended=count == 0)
+            await asyncio.sleep(max(0.0, count / replay.rate_per_s - (time.monotonic() - began)))
+
+    async def _some(self, replay: Replay, replayed: int) -> int:
+        """Revive the next letters, and return how many."""
+        letters = self.letters
+        # A batch must not outlive the lease, however slow the replay is to be.
+        size = min(AT_ONCE, max(1, int(replay.rate_per_s)), replay.limit - replayed)
+        if size <= 0:
+            return 0
+        found = await letters.archive.oldest(replay.selection, size)
+        for letter in found:
+            delivery = replace(letters.archive.delivery(letter), replay_id=replay.replay_id)
+            await letters.queue.revive(delivery)
+            await letters.archive.mark_replayed(
+                letter, replay.replay_id, replay.created_by, letters.now()
+            )
+        return len(found)
+
+    async def _advance(self, replay: Replay, replayed: int, *, ended: bool) -> bool:
+        """Note the progress; return whether to go on."""
+        now = self.letters.now()
+        state = ReplayState.FINISHED if ended else ReplayState.RUNNING
+        progress = Progress(replayed, state, now + LEASE, now if ended else None)
+        wanted = await self.letters.replays.advance(replay.replay_id, progress)
+        if ended:
+            log.info(
+                "replay.finished",
+                replay_id=replay.replay_id,
+                account_id=replay.account_id,
+                replayed=replayed,
+            )
+        return wanted and not ended

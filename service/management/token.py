@@ -1,0 +1,92 @@
+"""API tokens: made here, stored as a hash, never recoverable."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from service.domain.errors import Invalid, Unauthenticated
+from service.domain.principal import Principal
+
+PREFIX = "swh"
+ID_DIGITS, SECRET_BYTES = 12, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is kept of a token. `digest` is the SHA-256 of its secret, which is random: no salt."""
+
+    token_id: str
+    digest: str = field(repr=False)
+    account_id: str | None
+    descendants: bool
+    read_only: bool
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @property
+    def superuser(self) -> bool:
+        """Whether it is bound to no account."""
+        return self.account_id is None
+
+    def good_at(self, now: datetime) -> bool:
+        """Return whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @property
+    def principal(self) -> Principal:
+        """Who holds it."""
+        return Principal(
+            f"token:{self.token_id}", self.account_id, self.descendants, self.read_only
+        )
+
+
+def new_token(
+    account_id: str | None,
+    now: datetime,
+    *,
+    name: str = "",
+    descendants: bool = False,
+    read_only: bool = False,
+    lifetime: timedelta | None = None,
+) -> tuple[str, Token]:
+    """Return the text of a new token, to be shown once, and what to keep of it.
+
+    Without an account it is a superuser's. Raises Invalid.
+    """
+    if account_id is None and descendants:
+        raise Invalid.of("descendants", "invalid", "a superuser's token has every account already")
+    token_id = secrets.token_hex(ID_DIGITS // 2)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    expires_at = None if lifetime is None else now + lifetime
+    kept = Token(
+        token_id, _digest(secret), account_id, descendants, read_only, name, now, expires_at
+    )
+    return f"{PREFIX}_{token_id}_{secret}", kept
+
+
+def token_id_in(text: str) -> str | None:
+    """Return the public part of a token's text, or None where it is no token of ours."""
+    prefix, _, rest = text.partition("_")
+    token_id, _, secret = rest.partition("_")
+    return token_id if prefix == PREFIX and len(token_id) == ID_DIGITS and secret else None
+
+
+def verified(text: str, kept: Token | None, now: datetime) -> Principal:
+    """Return who holds the token of this text. Raises Unauthenticated, and never says why.
+
+    The comparison takes as long for a wrong secret as for the right one.
+    """
+    secret = text.split("_", 2)[-1]
+    digest = kept.digest if kept is not None else _digest("")
+    matches = hmac.compare_digest(_digest(secret), digest)
+    if kept is None or not matches or not kept.good_at(now):
+        raise Unauthenticated("the token is unknown, revoked or expired")
+    return kept.principal
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

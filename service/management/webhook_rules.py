@@ -1,0 +1,102 @@
+"""What a webhook's members must mean, beyond their types; see `api/schemas.py` for those."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.domain.endpoint import endpoint_of
+from service.domain.request_headers import authorization, problem_with_header, problem_with_headers
+from service.domain.webhook import ALL_HOOKS
+from service.domain.webhook_document import BadDocument, secret_key
+from service.management.webhook_form import HIDDEN, Document
+from service.sources.catalogue import Hook
+
+Problems = dict[str, dict[str, dict[str, Any]]]
+Problem = tuple[str, str, dict[str, Any]]
+"""Field, code, details."""
+
+NOT_LISTED = "value not found in enumerated list of values"
+
+
+def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
+    """Return what is wrong with the members given; `merged` is the webhook as it would be."""
+    problems: Problems = {}
+    for field, code, details in _problems(given, merged, hooks):
+        problems.setdefault(field, {})[code] = details
+    return problems
+
+
+def unhidden(members: Document, stored: Document) -> dict[str, Any]:
+    """Return the members with what was hidden in an answer, and came back, as it is stored."""
+    plain = {key: value for key, value in members.items() if value != HIDDEN}
+    for key in ("headers", "auth"):
+        if isinstance(plain.get(key), dict):
+            known = stored.get(key) or {}
+            plain[key] = {
+                name: known.get(name, value) if value == HIDDEN else value
+                for name, value in plain[key].items()
+            }
+    return plain
+
+
+def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    for field in ("uri", "fallback_uri"):
+        if given.get(field) is not None:
+            yield from _uri(field, given[field])
+    if "hook" in given and given["hook"] != ALL_HOOKS and given["hook"] not in hooks:
+        message = "Value not found in enumerated list of values"
+        target = [ALL_HOOKS, *hooks]
+        yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
+    if "custom_data" in given or "hook" in given:
+        yield from _filters(merged, hooks)
+    for field in ("custom_data", "modifiers"):
+        yield from _keys(field, given.get(field) or {})
+    yield from _headers(given.get("headers") or {})
+    yield from _credentials(given)
+
+
+def _uri(field: str, uri: str) -> Iterator[Problem]:
+    try:
+        endpoint_of(uri)
+    except ValueError as error:
+        yield field, "error", {"message": f"invalid client URL: {error}", "value": uri}
+
+
+def _filters(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    """Judge `type` and `action`, which filter, by what the hook offers."""
+    custom_data = merged.get("custom_data") or {}
+    hook = hooks.get(str(merged.get("hook")))
+    for key, modifier in (hook.modifiers if hook else {}).items():
+        value, allowed = custom_data.get(key), list(modifier["items"])
+        if value is not None and value not in (*allowed, "all"):
+            details = {"message": NOT_LISTED, "cause": value, "target": allowed}
+            yield f"custom_data.{key}", "enum", details
+
+
+def _keys(field: str, members: Mapping[str, Any]) -> Iterator[Problem]:
+    """Refuse names that the store might take for something else."""
+    for key in members:
+        if key.startswith("$") or "\0" in key:
+            yield f"{field}.{key}", "invalid", {"message": "a name must not begin with $"}
+
+
+def _headers(headers: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, value in headers.items():
+        problem = problem_with_header(name, value)
+        if problem:
+            yield f"headers.{name}", "error", {"message": problem}
+    whole = problem_with_headers(headers)
+    if whole:
+        yield "headers", "error", {"message": whole}
+
+
+def _credentials(given: Document) -> Iterator[Problem]:
+    """Judge what is secret; its value is never quoted."""
+    if given.get("auth") is not None:
+        try:
+            authorization(given["auth"])
+        except ValueError as error:
+            yield "auth", "error", {"message": str(error)}
+    try:
+        secret_key(given, "secret")
+    except BadDocument as error:
+        yield "secret", "error", {"message": str(error)}

@@ -1,0 +1,214 @@
+"""What an account does with its webhooks: create, see, edit, delete, enable, rotate the secret."""
+
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
+from typing import Any
+
+import structlog
+
+from service.domain.disable import DisablePolicy
+from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.principal import Principal
+from service.domain.webhook_document import SECRET_PREFIX, BadDocument
+from service.management.ports import (
+    Accounts,
+    DisabledWebhooks,
+    Document,
+    FailureCounts,
+    UriGuard,
+    WebhookDocuments,
+)
+from service.management.webhook_form import HIDDEN, completed
+from service.management.webhook_rules import check_members, unhidden
+from service.sources.catalogue import Hook
+
+SECRET_BYTES = 32
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """The use cases. Members come validated in shape; their meaning is judged here.
+
+    Every method raises NotFound for a webhook that is not of the account, and Invalid.
+    """
+
+    documents: WebhookDocuments
+    disabled: DisabledWebhooks
+    health: FailureCounts
+    accounts: Accounts
+    guard: UriGuard
+    hooks: Mapping[str, Hook]
+    disable_policy: DisablePolicy
+    most_per_account: int
+    now: Callable[[], datetime] = _now
+
+    async def all(self, account_id: str) -> Sequence[Document]:
+        """Return the documents of all webhooks of an account, in any order."""
+        return await self.documents.of_account(account_id)
+
+    async def one(self, account_id: str, webhook_id: str) -> Document:
+        """Return the document of a webhook."""
+        return _found(await self.documents.find(account_id, webhook_id), webhook_id)
+
+    async def health_of(self, webhook_id: str) -> dict[str, Any]:
+        """Return how close a webhook is to being disabled."""
+        policy, failures = self.disable_policy, await self.health.failures(webhook_id)
+        counted = policy.counted(failures, self.now().timestamp())
+        return {
+            "recent_failures": counted,
+            "disabled_at_failures": policy.failure_count,
+            "window_s": policy.window_s,
+        }
+
+    async def create(self, by: Principal, account_id: str, members: Document) -> Document:
+        """Add a webhook and return its document, secret included: a new one unless given.
+
+        Raises Conflict where the account has too many.
+        """
+        given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
+        await self._check(given, given)
+        entry = self._entry(by, "created", ())
+        document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
+        document |= {
+            **given,
+            "secret": given.get("secret") or new_secret(),
+            "created_at": entry["at"],
+            "created_by": by.name,
+            "modified_at": entry["at"],
+            "modified_by": by.name,
+            "history": [entry],
+        }
+        if not await self.documents.insert(document, self.most_per_account):
+            text = f"the account has {self.most_per_account} webhooks, which is the most allowed"
+            raise Conflict(text)
+        _audit(document, entry)
+        return document
+
+    async def edit(
+        self, by: Principal, account_id: str, webhook_id: str, members: Document
+    ) -> Document:
+        """Change the members given, and no other; None removes one. Return the document.
+
+        Enabling forgets the failures and the reason. Only what is given is judged, so that a
+        webhook with an old fault elsewhere can still be switched off and on.
+        """
+        stored = await self.one(account_id, webhook_id)
+        changes = unhidden(members, stored)
+        merged = {**stored, **changes}
+        await self._check(changes, merged)
+        _readable({key: value for key, value in merged.items() if value is not None})
+        if "enabled" in changes:
+            changes = {**changes, "disable_reason": None, "disabled_at": None}
+        entry = self._entry(by, _action(changes, stored), tuple(members))
+        changed = await self._change(account_id, webhook_id, changes, entry)
+        if changes.get("enabled"):
+            await self.health.succeeded(str(stored["_id"]))
+        return changed
+
+    async def delete(self, by: Principal, account_id: str, webhook_id: str) -> Document:
+        """Remove a webhook for good and return what it was; retries that wait are cancelled."""
+        entry = self._entry(by, "deleted", ())
+        deleted = await self.documents.delete(account_id, webhook_id, entry["at"])
+        document = _found(deleted, webhook_id)
+        _audit(document, entry)
+        return document
+
+    async def enable_all(self, by: Principal, account_id: str, *, descendants: bool) -> int:
+        """Enable the webhooks that were disabled for failing; return how many they were.
+
+        Those that somebody switched off by hand stay off.
+        """
+        account_ids: Sequence[str] = [account_id]
+        if descendants:
+            account_ids = await self.accounts.with_descendants(account_id)
+        entry = self._entry(by, "enabled", ("enabled",))
+        enabled = await self.disabled.enable_all(account_ids, entry)
+        for webhook_id in enabled:
+            await self.health.succeeded(webhook_id)
+            _audit({"_id": webhook_id, "account_id": account_id}, entry)
+        return len(enabled)
+
+    async def rotate(
+        self, by: Principal, account_id: str, webhook_id: str, overlap_s: float, secret: str | None
+    ) -> Document:
+        """Give a webhook a new secret; the old one signs as well for `overlap_s`."""
+        stored = await self.one(account_id, webhook_id)
+        entry = self._entry(by, "rotated", ("secret",))
+        kept = overlap_s > 0 and stored.get("secret") is not None
+        members = {
+            "secret": secret or new_secret(),
+            "previous_secret": stored.get("secret") if kept else None,
+            "previous_secret_until": entry["at"] + timedelta(seconds=overlap_s) if kept else None,
+        }
+        _readable({**stored, **members})
+        return await self._change(account_id, webhook_id, members, entry)
+
+    async def _check(self, given: Document, merged: Document) -> None:
+        problems = check_members(given, merged, self.hooks)
+        for name in ("uri", "fallback_uri"):
+            if given.get(name) is not None and name not in problems:
+                rule = await self.guard.refusal(given[name])
+                if rule is not None:
+                    text = f"invalid client URL: refused by rule {rule}"
+                    problems[name] = {"error": {"message": text, "value": given[name]}}
+        if problems:
+            raise Invalid(problems)
+
+    async def _change(
+        self, account_id: str, webhook_id: str, members: Document, entry: Document
+    ) -> Document:
+        at = {"modified_at": entry["at"], "modified_by": entry["by"]}
+        changed = await self.documents.change(account_id, webhook_id, {**members, **at}, entry)
+        document = _found(changed, webhook_id)
+        _audit(document, entry)
+        return document
+
+    def _entry(self, by: Principal, action: str, members: Sequence[str]) -> dict[str, Any]:
+        return {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
+
+
+def new_secret() -> str:
+    """Return a new signing secret, as Standard Webhooks write it."""
+    return SECRET_PREFIX + b64encode(token_bytes(SECRET_BYTES)).decode()
+
+
+def _found(document: Document | None, webhook_id: str) -> Document:
+    if document is None:
+        raise NotFound(webhook_id)
+    return document
+
+
+def _readable(document: Document) -> dict[str, Any]:
+    """Return the whole webhook. Raises Invalid where it could not be read from the store."""
+    try:
+        return completed(document)
+    except BadDocument as error:
+        field = str(error).partition(" ")[0].rstrip(":")
+        raise Invalid.of(field, "error", str(error)) from None
+
+
+def _action(changes: Document, stored: Document) -> str:
+    if "enabled" not in changes or bool(changes["enabled"]) == bool(stored.get("enabled", True)):
+        return "changed"
+    return "enabled" if changes["enabled"] else "disabled"
+
+
+def _audit(document: Document, entry: Document) -> None:
+    log.info(
+        "webhook.audited",
+        action=entry["action"],
+        webhook_id=str(document["_id"]),
+        account_id=document["account_id"],
+        by=entry["by"],
+        members=entry["members"],
+    )

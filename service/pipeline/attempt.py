@@ -1,0 +1,100 @@
+"""One HTTP request for a delivery: through its endpoint's gate, with a place in the pool."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from service.domain.delivery import Attempt, Delivery, Outcome, Request, Response, attempt_id_of
+from service.domain.endpoint import Endpoint, endpoint_of
+from service.domain.webhook import Webhook
+from service.pipeline.build import Encoder, request_for, uri_for
+from service.pipeline.gates import EndpointGates
+from service.ports import Sender
+
+remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempter:
+    """Makes attempts; what follows from them is decided elsewhere."""
+
+    sender: Sender
+    gates: EndpointGates
+    clock: Callable[[], float] = time.time
+
+    async def attempt(
+        self,
+        delivery: Delivery,
+        webhook: Webhook,
+        encoder: Encoder,
+        slots: asyncio.Semaphore,
+        *,
+        test: bool = False,
+    ) -> Attempt | None:
+        """Return how the next attempt ended; None where the endpoint is too busy to make it.
+
+        `slots` is the lane's share of the connection pool. A `test` keeps the whole answer.
+        """
+        try:
+            endpoint = remembered_endpoint(uri_for(delivery, webhook))
+        except ValueError as error:
+            response = Response(Outcome.INVALID_REQUEST, detail=str(error))
+            return self._made(delivery, webhook, None, response, self.clock(), 0.0, test=test)
+        if not await self.gates.enter(endpoint):
+            return None
+        return await self._send(delivery, webhook, encoder, endpoint, slots, test=test)
+
+    async def _send(
+        self,
+        delivery: Delivery,
+        webhook: Webhook,
+        encoder: Encoder,
+        endpoint: Endpoint,
+        slots: asyncio.Semaphore,
+        *,
+        test: bool,
+    ) -> Attempt:
+        number = len(delivery.past) + 1
+        duration_s = 0.0
+        try:
+            async with slots:
+                started_at = self.clock()
+                start = time.perf_counter()
+                request = request_for(delivery, webhook, encoder, number, started_at)
+                if test:
+                    request = _as_test(request)
+                response = await self.sender.send(request)
+                duration_s = time.perf_counter() - start
+        finally:
+            self.gates.leave(endpoint, duration_s)
+        return self._made(delivery, webhook, request, response, started_at, duration_s, test=test)
+
+    @staticmethod
+    def _made(
+        delivery: Delivery,
+        webhook: Webhook,
+        request: Request | None,
+        response: Response,
+        started_at: float,
+        duration_s: float,
+        *,
+        test: bool,
+    ) -> Attempt:
+        return Attempt(
+            delivery,
+            len(delivery.past) + 1,
+            uri_for(delivery, webhook),
+            request,
+            response,
+            started_at,
+            duration_s,
+            attempt_id_of(started_at),
+            webhook.retries,
+            test,
+        )
+
+
+def _as_test(request: Request) -> Request:
+    return replace(request, headers={**request.headers, "X-Switchhook-Test": "true"}, in_full=True)

@@ -1,0 +1,47 @@
+"""A test request: the sample of a hook, sent to a webhook now, for its owner to see."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from service.domain.delivery import Attempt
+from service.domain.webhook import Account, Webhook
+from service.pipeline.attempt import Attempter
+from service.pipeline.build import Encoder
+from service.pipeline.events import delivery_for
+from service.pipeline.explain import as_message, trials
+from service.pipeline.record import Recorder
+from service.ports import Decoder
+from service.sources.bus_message import Occasion
+from service.sources.catalogue import Hook
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Sends samples. They are recorded as tests, and count for nothing: no retry, no disabling."""
+
+    attempter: Attempter
+    recorder: Recorder
+    decoders: Mapping[str, Decoder]
+    cluster_id: str | None
+    slots: asyncio.Semaphore
+    clock: Callable[[], float] = time.time
+
+    async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | None:
+        """Return how the receiver took it; None where its endpoint is too busy to be asked."""
+        message = hook.sample(Occasion.now(account.account_id, f"test-{uuid.uuid4().hex}"))
+        sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
+        found = trials(self.decoders[hook.source], sample, account)
+        trial = next(trial for trial in found if trial.event.hook == hook.hook_id)
+        delivery = delivery_for(
+            trial.event, webhook, self.clock(), orjson.dumps(dict(trial.payload))
+        )
+        encoder = Encoder(trial.payload, self.cluster_id)
+        attempt = await self.attempter.attempt(delivery, webhook, encoder, self.slots, test=True)
+        if attempt is not None:
+            self.recorder.add(attempt)
+        return attempt

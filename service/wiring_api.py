@@ -1,0 +1,99 @@
+"""The management API put together on the running service: plain constructor calls."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.adapters.crossbar_tokens import CrossbarTokens
+from service.adapters.mongo_health import MongoWebhookHealth
+from service.adapters.mongo_history import MongoAttemptHistory, MongoDeadLetterArchive
+from service.adapters.mongo_management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo_replays import MongoReplays, MongoTokens
+from service.adapters.uri_guard import ResolvingGuard
+from service.api import attempts, dead_letters, hooks, trials, webhooks
+from service.api.application import Gatekeeper, api_application
+from service.api.limits import RateLimit
+from service.api.openapi import description_operation
+from service.api.operation import Operation
+from service.api.pages import Pages
+from service.management.attempts import Attempts
+from service.management.authentication import Authentication
+from service.management.dead_letters import DeadLetters
+from service.management.replay_runner import ReplayRunner
+from service.management.webhooks import Webhooks
+from service.pipeline.probe import Probe
+from service.sources.catalogue import Hook
+from service.sources.catalogue import hooks as catalogue
+from service.wiring import Service
+
+TESTS_AT_ONCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The parts of the API that have a life of their own."""
+
+    application: web.Application
+    runner: ReplayRunner
+    foreign: CrossbarTokens | None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.foreign is not None:
+            await self.foreign.close()
+
+
+def build_api(service: Service) -> Api:
+    """Return the API of the service. Must be called inside a running event loop."""
+    settings, store = service.settings, service.store
+    offered = {hook.hook_id: hook for hook in catalogue(settings.kazoo)}
+    letters = DeadLetters(MongoDeadLetterArchive(store), MongoReplays(store), service.publisher)
+    operations = _operations(service, offered, letters)
+    auth = settings.api.auth
+    foreign = (
+        CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
+    )
+    gatekeeper = Gatekeeper(
+        Authentication(MongoTokens(store), foreign),
+        MongoAccounts(store),
+        RateLimit(settings.api.rate_per_s, settings.api.burst),
+    )
+    every = [*operations, description_operation(operations)]
+    application = api_application(every, gatekeeper, settings.api.max_body_bytes)
+    return Api(application, ReplayRunner(letters), foreign)
+
+
+def _operations(
+    service: Service, offered: dict[str, Hook], letters: DeadLetters
+) -> list[Operation]:
+    """Return all operations; a path with a name in it stands after those without."""
+    settings, store = service.settings, service.store
+    documents = MongoWebhookDocuments(store)
+    subscriptions = Webhooks(
+        documents=documents,
+        disabled=documents,
+        health=MongoWebhookHealth(store),
+        accounts=MongoAccounts(store),
+        guard=ResolvingGuard(settings.egress),
+        hooks=offered,
+        disable_policy=settings.disable,
+        most_per_account=settings.api.max_webhooks_per_account,
+    )
+    pages = Pages(settings.api.page_size, settings.api.max_page_size)
+    log = Attempts(MongoAttemptHistory(store))
+    probe = Probe(
+        service.attempter,
+        service.recorder,
+        service.decoders,
+        settings.kazoo.cluster_id,
+        asyncio.Semaphore(TESTS_AT_ONCE),
+    )
+    tried = trials.TrialHandlers(subscriptions, service.directory, probe, offered)
+    return [
+        *hooks.operations(hooks.HookHandlers(offered)),
+        *trials.operations(tried),
+        *attempts.operations(attempts.AttemptHandlers(log, letters, subscriptions, pages)),
+        *dead_letters.operations(dead_letters.LetterHandlers(letters, pages)),
+        *webhooks.operations(webhooks.WebhookHandlers(subscriptions, pages)),
+    ]
