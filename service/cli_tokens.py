@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import click
-from prometheus_client import CollectorRegistry
 
 from service.adapters.mongo_replays import MongoTokens
-from service.adapters.mongo_store import Store, open_database
+from service.adapters.mongo_store import open_store
 from service.management.token import Token, new_token, token_id_in
-from service.observability.metrics import Metrics
 from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
 
 T = TypeVar("T")
@@ -100,12 +98,8 @@ def _with_tokens(config: str | None, work: Callable[[MongoTokens], Awaitable[T]]
     mongo = settings_or_exit(config).mongo
 
     async def run() -> T:
-        database = open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
-        store = Store(database, Metrics(CollectorRegistry(), []))
-        try:
+        with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
             return await work(MongoTokens(store))
-        finally:
-            store.close()
 
     return run_to_end(run)
 

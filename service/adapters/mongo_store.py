@@ -1,11 +1,13 @@
 """MongoDB: the connection, the collections, and the `WebhookStore` port."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from prometheus_client import CollectorRegistry
 from pymongo.errors import OperationFailure, PyMongoError
 
 from service.domain.errors import StoreUnavailable
@@ -46,6 +48,16 @@ def open_database(url: str, name: str, timeout_s: float) -> Database:
         uuidRepresentation="standard",
     )
     return client[name]
+
+
+@contextmanager
+def open_store(url: str, name: str, timeout_s: float) -> Iterator["Store"]:
+    """Yield the store for a short errand; nobody scrapes its metrics."""
+    store = Store(open_database(url, name, timeout_s), Metrics(CollectorRegistry(), []))
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 class Store:

@@ -2,27 +2,30 @@
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 import tempfile
 import time
 import uuid
-from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import click
 import orjson
-from pymongo import AsyncMongoClient
 
+from service.adapters.mongo_replays import MongoTokens
+from service.adapters.mongo_store import open_store
 from service.adapters.rabbitmq_bus import Bus
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Received, Receiver
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.domain.webhook_document import SECRET_PREFIX
+from service.management.token import new_token
 from service.sources.bus_message import Occasion
 from service.sources.catalogue import HOOKS
 
@@ -32,6 +35,13 @@ API_PORT, METRICS_PORT = 8080, 9108
 CALL = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 PAUSE_S = 0.4
 LONGEST_S = 30.0
+STORE_TIMEOUT_S = 10.0
+KINDS = (
+    ("good", "all", "json"),
+    ("form", "channel_destroy", "form-data"),
+    ("flaky", "channel_answer", "json"),
+)
+"""The webhooks' names, which are their paths as well, hooks and formats."""
 FAILURES = 2
 
 
@@ -41,22 +51,7 @@ class DemoWebhook:
 
     name: str
     path: str
-    hook: str
-    format: str
     secret: bytes
-    webhook_id: str
-
-
-def _demo_webhooks() -> list[DemoWebhook]:
-    kinds = (
-        ("good", "all", "json"),
-        ("form", "channel_destroy", "form-data"),
-        ("flaky", "channel_answer", "json"),
-    )
-    return [
-        DemoWebhook(name, f"/{name}", hook, fmt, secrets.token_bytes(32), uuid.uuid4().hex)
-        for name, hook, fmt in kinds
-    ]
 
 
 async def demo(*, once: bool) -> None:
@@ -77,19 +72,20 @@ async def demo(*, once: bool) -> None:
 
 
 async def _demo(*, once: bool) -> None:
-    webhooks = _demo_webhooks()
-    screen = Screen(webhooks)
+    screen = Screen()
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchhook-")))
         amqp_url, mongo_url = await stack.enter_async_context(_servers(directory))
         receiver = await stack.enter_async_context(Receiver(screen.show))
         receiver.script("/flaky", *[503] * FAILURES, 200)
-        await _seed(mongo_url, webhooks, receiver)
+        token = await _seed(mongo_url)
         service = await stack.enter_async_context(_service(directory, amqp_url, mongo_url))
+        api = f"http://{HOST}:{service.port}/v2/accounts/{ACCOUNT_ID}"
+        screen.expect(await _create(api, token, KINDS, receiver))
         screen.heading()
         await _play_call(amqp_url, screen)
         await receiver.until(screen.complete, LONGEST_S, "the callbacks of the call")
-        click.echo(_what_next(service, amqp_url))
+        click.echo(_what_next(service, api, token, amqp_url))
         if not once:
             await asyncio.Event().wait()
 
@@ -143,36 +139,37 @@ def _port(preferred: int) -> int:
         return free_port()
 
 
-async def _seed(mongo_url: str, webhooks: list[DemoWebhook], receiver: Receiver) -> None:
-    """Write the account and its webhooks as any tool would."""
-    now = datetime.now(UTC)
-    async with AsyncMongoClient[Mapping[str, object]](mongo_url) as client:
-        database = client[DATABASE]
-        await database["webhooks"].delete_many({"account_id": ACCOUNT_ID})
-        account: dict[str, object] = {
-            "_id": ACCOUNT_ID,
-            "name": "Acme",
-            "tree": [],
-            "reseller_id": None,
-        }
-        await database["accounts"].replace_one({"_id": ACCOUNT_ID}, account, upsert=True)
-        await database["webhooks"].insert_many(
-            {
-                "_id": webhook.webhook_id,
-                "account_id": ACCOUNT_ID,
-                "name": webhook.name,
-                "uri": receiver.url(webhook.path),
-                "hook": webhook.hook,
-                "http_verb": "post",
-                "format": webhook.format,
+async def _seed(mongo_url: str) -> str:
+    """Write the account, forget webhooks of an earlier demonstration; return a token for it."""
+    text, token = new_token(ACCOUNT_ID, datetime.now(UTC), name="demo")
+    account: dict[str, object] = {"_id": ACCOUNT_ID, "name": "Acme", "tree": []}
+    with open_store(mongo_url, DATABASE, STORE_TIMEOUT_S) as store:
+        webhooks, accounts = store.database["webhooks"], store.database["accounts"]
+        await store.ask(webhooks.delete_many({"account_id": ACCOUNT_ID}))
+        await store.ask(accounts.replace_one({"_id": ACCOUNT_ID}, account, upsert=True))
+        await MongoTokens(store).add(token)
+    return text
+
+
+async def _create(
+    api: str, token: str, kinds: Sequence[tuple[str, str, str]], receiver: Receiver
+) -> list[DemoWebhook]:
+    """Create the webhooks as an integrator does: by the API, which tells each one's secret once."""
+    webhooks = []
+    async with aiohttp.ClientSession(headers={"X-Auth-Token": token}) as session:
+        for name, hook, fmt in kinds:
+            members = {
+                "name": name,
+                "uri": receiver.url(f"/{name}"),
+                "hook": hook,
+                "format": fmt,
                 "retries": FAILURES,
-                "enabled": True,
-                "secret": f"whsec_{b64encode(webhook.secret).decode()}",
-                "created_at": now,
-                "modified_at": now,
             }
-            for webhook in webhooks
-        )
+            async with session.put(f"{api}/webhooks", json={"data": members}) as response:
+                created = (await response.json())["data"]
+            secret = b64decode(created["secret"].removeprefix(SECRET_PREFIX))
+            webhooks.append(DemoWebhook(name, f"/{name}", secret))
+    return webhooks
 
 
 async def _play_call(amqp_url: str, screen: "Screen") -> None:
@@ -189,10 +186,14 @@ async def _play_call(amqp_url: str, screen: "Screen") -> None:
 class Screen:
     """Shows each delivery as it arrives, and knows when the call is complete."""
 
-    def __init__(self, webhooks: list[DemoWebhook]) -> None:
-        self._webhooks = {webhook.path: webhook for webhook in webhooks}
+    def __init__(self) -> None:
+        self._webhooks: dict[str, DemoWebhook] = {}
         self._published: dict[str, float] = {}
         self._delivered: set[tuple[str, str]] = set()
+
+    def expect(self, webhooks: Sequence[DemoWebhook]) -> None:
+        """Say whose requests will come."""
+        self._webhooks = {webhook.path: webhook for webhook in webhooks}
 
     def heading(self) -> None:
         """Say what is about to be seen."""
@@ -236,19 +237,23 @@ def _hook_of(request: Received) -> str:
     return fields["hook_event"]
 
 
-def _what_next(service: ServiceProcess, amqp_url: str) -> str:
-    api, metrics = f"http://{HOST}:{service.port}", f"http://{HOST}:{service.metrics_port}"
+def _what_next(service: ServiceProcess, api: str, token: str, amqp_url: str) -> str:
+    metrics = f"http://{HOST}:{service.metrics_port}"
     return f"""
 All of it was delivered, each request signed. Switchhook stays up:
 
-  health   {api}/healthz and {api}/readyz
+  API      {api}/webhooks
+  health   http://{HOST}:{service.port}/healthz and /readyz
   metrics  {metrics}/metrics
   log      {service.log}
 
 Try next:
+  export TOKEN={token} API={api}
+  curl -s -H "X-Auth-Token: $TOKEN" "$API/webhooks/attempts?filter_result=failure"
+  curl -s -H "X-Auth-Token: $TOKEN" -X PUT $API/webhooks -d '{{"data": {{"name": "mine",
+    "uri": "https://hooks.example.com/calls", "hook": "channel_destroy", "format": "json"}}}}'
   SWITCHHOOK_AMQP__URL={amqp_url} .venv/bin/switchhook emit --account {ACCOUNT_ID} --all
   curl -s {metrics}/metrics | grep ^switchhook_deliveries_total
-  tail -n 3 {service.log}
 
 Ctrl-C stops all of it.
 """
