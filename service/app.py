@@ -85,6 +85,7 @@ async def _background(
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.recorder.run(), name="write attempts"),
         tasks.create_task(replays.run(), name="run replays"),
+        tasks.create_task(service.attempter.gates.tidy(), name="tidy the gates"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),
     ]
     try:

@@ -121,9 +121,7 @@ def _deliverer(
     disabler: Disabler,
 ) -> Deliverer:
     return Deliverer(
-        attempter=Attempter(
-            sender, EndpointGates(settings.http.per_endpoint_limit, settings.http.longest_wait_s)
-        ),
+        attempter=Attempter(sender, _gates(settings, metrics)),
         queues=queues,
         recorder=recorder,
         disabler=disabler,
@@ -132,6 +130,11 @@ def _deliverer(
         metrics=metrics,
         patience=Patience(metrics),
     )
+
+
+def _gates(settings: Settings, metrics: Metrics) -> EndpointGates:
+    http = settings.http
+    return EndpointGates(http.per_endpoint_limit, http.longest_wait_s, settings.breaker, metrics)
 
 
 def _lanes(

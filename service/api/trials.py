@@ -7,6 +7,7 @@ from typing import Any
 from service.api.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
 from service.api.bodies import Question, Rotation, TestRequest
 from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.domain.delivery import DeferReason
 from service.domain.errors import Conflict, Forbidden, Invalid
 from service.domain.log_documents import attempt_document
 from service.domain.webhook import ALL_HOOKS, Account
@@ -47,8 +48,8 @@ class TrialHandlers:
         hook = self._hook(order.hook or own)
         account = await self.directory.account(call.account_id)
         attempt = await self.probe.send(webhook, hook, account)
-        if attempt is None:
-            raise Conflict("the endpoint is too busy for a test; come again")
+        if isinstance(attempt, DeferReason):
+            raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
         return Answer(attempt_in_full(attempt_document(attempt)))
 
     async def rotate(self, call: Call) -> Answer:

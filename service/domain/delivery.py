@@ -55,6 +55,13 @@ def outcome_of_status(status: int) -> Outcome:
     return Outcome.BAD_STATUS
 
 
+class DeferReason(StrEnum):
+    """Why a delivery was put off without an attempt. A value is a metric label."""
+
+    SATURATED = "saturated"
+    BROKEN = "broken"
+
+
 class DeadLetterReason(StrEnum):
     """Why a delivery was given up. A value is a metric label and stands in the dead letter."""
 
@@ -63,6 +70,7 @@ class DeadLetterReason(StrEnum):
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
     WEBHOOK_DISABLED = "webhook_disabled"
+    DEFERRED_TOO_OFTEN = "deferred_too_often"
     BUG = "bug"
 
 
@@ -135,6 +143,17 @@ class Response:
     body: bytes = b""
     detail: str | None = None
     retry_after_s: float | None = None
+
+    @property
+    def endpoint_failed(self) -> bool:
+        """Whether the server as a whole seems unwell, rather than one webhook's path on it."""
+        return self.outcome in _SERVER_FAULTS or (self.status is not None and self.status >= 500)
+
+
+_SERVER_FAULTS = frozenset({
+    Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT, Outcome.REFUSED, Outcome.RESET,
+    Outcome.DNS_FAILED, Outcome.TLS_FAILED, Outcome.BAD_RESPONSE, Outcome.UNREACHABLE,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class RetryPolicy:
     """Seconds before the first retry, the second, ...; the last one repeats. Must grow."""
     jitter: Annotated[float, Ge(0.0), Le(0.5)] = 0.2
     """How far a delay may be spread either way, as a share of it."""
+    max_deferrals: Annotated[int, Ge(1), Le(10_000)] = 30
+    """Times that a delivery is put off in a row before it is given up: a day, by the schedule."""
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in pairwise(self.schedule)):

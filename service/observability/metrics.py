@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from service.domain.delivery import DeadLetterReason, Outcome
+from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
 Label = TypeVar("Label", bound=StrEnum)
@@ -63,12 +63,20 @@ class Metrics:
         self.retried = deliveries.labels("retried")
         self.dead_lettered = deliveries.labels("dead_lettered")
         self.cancelled = deliveries.labels("cancelled")
-        self.deferred = Counter(
-            "switchhook_deferrals_total",
-            "Deliveries put off without an attempt",
-            ["reason"],
+        self.deferred = _by(
+            Counter(
+                "switchhook_deferrals_total",
+                "Deliveries put off without an attempt",
+                ["reason"],
+                registry=registry,
+            ),
+            DeferReason,
+        )
+        self.breakers_open = Gauge(
+            "switchhook_endpoint_breakers_open",
+            "Endpoints that failed and failed, and are left alone",
             registry=registry,
-        ).labels("saturated")
+        )
         self.dead_letters = _by(
             Counter(
                 "switchhook_dead_letters_total",
@@ -81,6 +89,11 @@ class Metrics:
         self.webhooks_disabled = Counter(
             "switchhook_webhooks_disabled_total",
             "Webhooks switched off because they failed",
+            registry=registry,
+        )
+        self.webhooks_warned = Counter(
+            "switchhook_webhooks_warned_total",
+            "Webhooks that had half of the failures that switch them off",
             registry=registry,
         )
         self.event_to_delivery = Histogram(

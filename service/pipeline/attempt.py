@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from service.domain.delivery import Attempt, Delivery, Outcome, Request, Response, attempt_id_of
+from service.domain.delivery import (
+    Attempt,
+    DeferReason,
+    Delivery,
+    Outcome,
+    Request,
+    Response,
+    attempt_id_of,
+)
 from service.domain.endpoint import Endpoint, endpoint_of
 from service.domain.webhook import Webhook
 from service.pipeline.build import Encoder, request_for, uri_for
@@ -32,8 +40,8 @@ class Attempter:
         slots: asyncio.Semaphore,
         *,
         test: bool = False,
-    ) -> Attempt | None:
-        """Return how the next attempt ended; None where the endpoint is too busy to make it.
+    ) -> Attempt | DeferReason:
+        """Return how the next attempt ended, or why it is not to be made now.
 
         `slots` is the lane's share of the connection pool. A `test` keeps the whole answer.
         """
@@ -42,8 +50,9 @@ class Attempter:
         except ValueError as error:
             response = Response(Outcome.INVALID_REQUEST, detail=str(error))
             return self._made(delivery, webhook, None, response, self.clock(), 0.0, test=test)
-        if not await self.gates.enter(endpoint):
-            return None
+        reason = await self.gates.enter(endpoint)
+        if reason is not None:
+            return reason
         return await self._send(delivery, webhook, encoder, endpoint, slots, test=test)
 
     async def _send(
@@ -57,7 +66,7 @@ class Attempter:
         test: bool,
     ) -> Attempt:
         number = len(delivery.past) + 1
-        duration_s = 0.0
+        duration_s, response = 0.0, None
         try:
             async with slots:
                 started_at = self.clock()
@@ -68,7 +77,7 @@ class Attempter:
                 response = await self.sender.send(request)
                 duration_s = time.perf_counter() - start
         finally:
-            self.gates.leave(endpoint, duration_s)
+            self.gates.leave(endpoint, duration_s, response)
         return self._made(delivery, webhook, request, response, started_at, duration_s, test=test)
 
     @staticmethod

@@ -9,7 +9,13 @@ from typing import assert_never
 
 import structlog
 
-from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, Delivery
+from service.domain.delivery import (
+    Attempt,
+    DeadLetter,
+    DeadLetterReason,
+    DeferReason,
+    Delivery,
+)
 from service.domain.retry import (
     Delivered,
     FallBack,
@@ -70,8 +76,8 @@ class Deliverer:
             await self.give_up(delivery, DeadLetterReason.EXHAUSTED, webhook.uri)
             return
         attempt = await self.attempter.attempt(delivery, webhook, encoder, slots)
-        if attempt is None:
-            await self._defer(delivery)
+        if isinstance(attempt, DeferReason):
+            await self._defer(delivery, webhook, attempt)
             return
         self._report(delivery, attempt)
         if delivery.fallback_for is None:
@@ -104,12 +110,15 @@ class Deliverer:
             has_fallback=webhook.fallback_uri is not None and not on_fallback,
         )
 
-    async def _defer(self, delivery: Delivery) -> None:
-        """Put the delivery off to a tier without an attempt: its endpoint is busy."""
+    async def _defer(self, delivery: Delivery, webhook: Webhook, reason: DeferReason) -> None:
+        """Put the delivery off to a tier without an attempt, unless that was done too often."""
+        if delivery.deferrals >= self.policy.max_deferrals:
+            await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, webhook.uri)
+            return
         later = replace(delivery, deferrals=delivery.deferrals + 1)
         delay_ms = deferral_ms(self.policy, delivery, self.choose)
         await self.patience.until_confirmed(lambda: self.queues.retry(later, delay_ms))
-        self.metrics.deferred.inc()
+        self.metrics.deferred[reason].inc()
 
     async def give_up(self, delivery: Delivery, reason: DeadLetterReason, uri: str | None) -> None:
         """Turn the delivery into a dead letter."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.domain.delivery import Attempt
+from service.domain.delivery import Attempt, DeferReason
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
@@ -31,8 +31,8 @@ class Probe:
     slots: asyncio.Semaphore
     clock: Callable[[], float] = time.time
 
-    async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | None:
-        """Return how the receiver took it; None where its endpoint is too busy to be asked."""
+    async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | DeferReason:
+        """Return how the receiver took it, or why it cannot be asked now."""
         message = hook.sample(Occasion.now(account.account_id, f"test-{uuid.uuid4().hex}"))
         sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
         found = trials(self.decoders[hook.source], sample, account)
@@ -42,6 +42,6 @@ class Probe:
         )
         encoder = Encoder(trial.payload, self.cluster_id)
         attempt = await self.attempter.attempt(delivery, webhook, encoder, self.slots, test=True)
-        if attempt is not None:
+        if isinstance(attempt, Attempt):
             self.recorder.add(attempt)
         return attempt

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy
 from service.domain.retry import RetryPolicy
@@ -153,6 +154,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     http: HttpPolicy = HttpPolicy()
     retry: RetryPolicy = RetryPolicy()
+    breaker: BreakerPolicy = BreakerPolicy()
     disable: DisablePolicy = DisablePolicy()
     egress: EgressPolicy = EgressPolicy()
     cache: CachePolicy = CachePolicy()

@@ -20,7 +20,7 @@ from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
 from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
-from tests.builders import NOW, make_account
+from tests.builders import NOW, make_account, make_gates
 from tests.fakes import (
     FakeAnnouncer,
     FakeDirectory,
@@ -49,7 +49,7 @@ class Parts:
     health: FakeHealth = field(default_factory=FakeHealth)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     finished: Finished = field(default_factory=Finished)
-    gates: EndpointGates = field(default_factory=lambda: EndpointGates(10, 0.0))
+    gates: EndpointGates = field(default_factory=lambda: make_gates(10, 0.0))
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(100))
     cluster_id: str | None = None
 

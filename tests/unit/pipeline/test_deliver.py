@@ -7,8 +7,7 @@ from service.domain.delivery import DeadLetterReason, Delivery, Outcome, PastAtt
 from service.domain.endpoint import endpoint_of
 from service.domain.webhook import Webhook
 from service.pipeline.build import Encoder
-from service.pipeline.gates import EndpointGates
-from tests.builders import NOW, make_delivery, make_past, make_webhook
+from tests.builders import NOW, make_delivery, make_gates, make_past, make_webhook
 from tests.fakes import FakeQueues, FakeSender, counted
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now, settle
@@ -161,17 +160,17 @@ async def test_a_bug_buries_the_delivery_and_harms_nobody_else() -> None:
 async def test_a_bug_frees_the_endpoint_and_the_slot() -> None:
     parts = Parts(
         sender=FakeSender([RuntimeError("a bug")]),
-        gates=EndpointGates(1, 0.0),
+        gates=make_gates(1, 0.0),
         slots=asyncio.Semaphore(1),
     )
     await deliver(parts)
-    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is True
+    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None
     assert not parts.slots.locked()
 
 
 @in_virtual_time
 async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> None:
-    parts = Parts(gates=EndpointGates(1, 0.0))
+    parts = Parts(gates=make_gates(1, 0.0))
     await parts.gates.enter(endpoint_of(make_webhook().uri))
     delivery = make_delivery()
     for deferrals, delay_ms in ((1, 1000), (2, 5000), (3, 30_000)):
@@ -219,9 +218,7 @@ async def test_a_lanes_share_of_the_pool_bounds_its_requests() -> None:
             inside -= 1
             return Response(Outcome.SUCCEEDED, 204)
 
-    parts = Parts(
-        sender=Counting(), slots=asyncio.Semaphore(2), gates=EndpointGates(10, longest_wait_s=1.0)
-    )
+    parts = Parts(sender=Counting(), slots=asyncio.Semaphore(2), gates=make_gates(10, 1.0))
     await asyncio.gather(
         *(deliver(parts, make_delivery(delivery_id=str(number))) for number in range(6))
     )
@@ -236,7 +233,7 @@ async def test_cancelling_leaves_the_delivery_unsettled_and_the_endpoint_free() 
             await asyncio.sleep(3600)
             raise AssertionError
 
-    parts = Parts(sender=Hanging(), gates=EndpointGates(1, 0.0))
+    parts = Parts(sender=Hanging(), gates=make_gates(1, 0.0))
     delivering = asyncio.create_task(deliver(parts))
     await settle()
     delivering.cancel()
@@ -244,4 +241,4 @@ async def test_cancelling_leaves_the_delivery_unsettled_and_the_endpoint_free() 
         await delivering
     assert make_delivery() not in parts.finished
     assert parts.queues == FakeQueues()
-    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is True
+    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None

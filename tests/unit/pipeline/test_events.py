@@ -8,8 +8,16 @@ from service.domain.endpoint import endpoint_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import event_id_of
 from service.domain.webhook import Format
-from service.pipeline.gates import EndpointGates
-from tests.builders import ACCOUNT, CALL_ID, MASTER, NOW, RESELLER, channel_body, make_webhook
+from tests.builders import (
+    ACCOUNT,
+    CALL_ID,
+    MASTER,
+    NOW,
+    RESELLER,
+    channel_body,
+    make_gates,
+    make_webhook,
+)
 from tests.fakes import FakeQueues, FakeSender, counted, incoming
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now, settle
@@ -181,7 +189,7 @@ async def test_a_message_that_is_no_copy_is_sent_although_an_equal_one_was() -> 
 
 @in_virtual_time
 async def test_a_saturated_endpoint_defers_the_delivery_and_the_event_is_settled() -> None:
-    parts = Parts(gates=EndpointGates(1, 0.0))
+    parts = Parts(gates=make_gates(1, 0.0))
     parts.subscribe(make_webhook("a"))
     await parts.gates.enter(endpoint_of(make_webhook().uri))
     await parts.events(incoming(BODY))

@@ -1,10 +1,15 @@
 import asyncio
+import time
+from collections.abc import Callable
 
 import pytest
 
+from service.domain.breaker import BreakerPolicy
+from service.domain.delivery import DeferReason, Outcome, Response
 from service.domain.endpoint import Endpoint
 from service.pipeline import gates as module
 from service.pipeline.gates import FIRST_GUESS_S, EndpointGates
+from tests.builders import make_gates
 from tests.virtual_time import in_virtual_time, now, settle
 
 HERE = Endpoint("https", "here.example", 443)
@@ -13,34 +18,34 @@ PATIENT_S = 10.0
 INSTANT_S = FIRST_GUESS_S
 
 
-def entering(gates: EndpointGates, endpoint: Endpoint = HERE) -> asyncio.Task[bool]:
+def entering(gates: EndpointGates, endpoint: Endpoint = HERE) -> asyncio.Task[DeferReason | None]:
     return asyncio.create_task(gates.enter(endpoint))
 
 
 @in_virtual_time
 async def test_as_many_may_enter_as_the_cap_allows() -> None:
-    gates = EndpointGates(2, PATIENT_S)
-    assert await gates.enter(HERE) is True
-    assert await gates.enter(HERE) is True
+    gates = make_gates(2, PATIENT_S)
+    assert await gates.enter(HERE) is None
+    assert await gates.enter(HERE) is None
     third = entering(gates)
     await settle()
     assert not third.done()
 
-    gates.leave(HERE, INSTANT_S)
-    assert await third is True
+    gates.leave(HERE, INSTANT_S, None)
+    assert await third is None
 
 
 @in_virtual_time
 async def test_endpoints_do_not_share_a_cap() -> None:
-    gates = EndpointGates(1, 0.0)
-    assert await gates.enter(HERE) is True
-    assert await gates.enter(THERE) is True
-    assert await gates.enter(HERE) is False
+    gates = make_gates(1, 0.0)
+    assert await gates.enter(HERE) is None
+    assert await gates.enter(THERE) is None
+    assert await gates.enter(HERE) is DeferReason.SATURATED
 
 
 @in_virtual_time
 async def test_those_who_wait_enter_in_the_order_they_came() -> None:
-    gates = EndpointGates(1, PATIENT_S)
+    gates = make_gates(1, PATIENT_S)
     await gates.enter(HERE)
     entered: list[int] = []
 
@@ -51,7 +56,7 @@ async def test_those_who_wait_enter_in_the_order_they_came() -> None:
     waiting = [asyncio.create_task(wait(number)) for number in range(3)]
     for expected in ([0], [0, 1], [0, 1, 2]):
         await settle()
-        gates.leave(HERE, INSTANT_S)
+        gates.leave(HERE, INSTANT_S, None)
         await settle()
         assert entered == expected
     await asyncio.gather(*waiting)
@@ -59,187 +64,187 @@ async def test_those_who_wait_enter_in_the_order_they_came() -> None:
 
 @in_virtual_time
 async def test_nobody_overtakes_those_who_wait() -> None:
-    gates = EndpointGates(1, PATIENT_S)
+    gates = make_gates(1, PATIENT_S)
     await gates.enter(HERE)
     first = entering(gates)
     await settle()
-    gates.leave(HERE, INSTANT_S)
+    gates.leave(HERE, INSTANT_S, None)
     second = entering(gates)
     await settle()
     assert (first.done(), second.done()) == (True, False)
-    gates.leave(HERE, INSTANT_S)
-    assert await second is True
+    gates.leave(HERE, INSTANT_S, None)
+    assert await second is None
 
 
 @in_virtual_time
 async def test_a_place_that_nobody_waits_for_is_free_again() -> None:
-    gates = EndpointGates(1, 0.0)
+    gates = make_gates(1, 0.0)
     for _ in range(3):
-        assert await gates.enter(HERE) is True
-        assert await gates.enter(HERE) is False
-        gates.leave(HERE, INSTANT_S)
+        assert await gates.enter(HERE) is None
+        assert await gates.enter(HERE) is DeferReason.SATURATED
+        gates.leave(HERE, INSTANT_S, None)
 
 
 @in_virtual_time
 async def test_a_wait_that_would_be_too_long_is_refused_at_once() -> None:
-    gates = EndpointGates(2, longest_wait_s=0.5)
+    gates = make_gates(2, longest_wait_s=0.5)
     await gates.enter(HERE)
     await gates.enter(HERE)
     # At 0.05 s a request and two at a time, twenty may wait: the last of them half a second.
     waiting = [entering(gates) for _ in range(20)]
     await settle()
-    assert await gates.enter(HERE) is False
+    assert await gates.enter(HERE) is DeferReason.SATURATED
     assert now() == 0.0
     assert not any(task.done() for task in waiting)
     for _ in range(22):
-        gates.leave(HERE, INSTANT_S)
-    assert await asyncio.gather(*waiting) == [True] * 20
+        gates.leave(HERE, INSTANT_S, None)
+    assert await asyncio.gather(*waiting) == [None] * 20
 
 
 @in_virtual_time
 async def test_a_slow_endpoint_has_nobody_wait() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     await gates.enter(HERE)
-    gates.leave(HERE, 5.0)
+    gates.leave(HERE, 5.0, None)
     await gates.enter(HERE)
     # The estimate is now 0.05 + 0.2 * 4.95 = 1.04 s.
-    assert await gates.enter(HERE) is False
+    assert await gates.enter(HERE) is DeferReason.SATURATED
 
 
 @in_virtual_time
 async def test_an_endpoint_that_has_become_fast_is_waited_for_again() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     for duration_s in (5.0, 0.0, 0.0, 0.0, 0.0):
         await gates.enter(HERE)
-        gates.leave(HERE, duration_s)
+        gates.leave(HERE, duration_s, None)
     await gates.enter(HERE)
     # 1.04 s shrank by a fifth four times, to 0.426 s.
     waiting = entering(gates)
     await settle()
     assert not waiting.done()
-    gates.leave(HERE, 0.0)
-    assert await waiting is True
+    gates.leave(HERE, 0.0, None)
+    assert await waiting is None
 
 
 @in_virtual_time
 async def test_nobody_waits_longer_than_twice_the_longest_wait() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     await gates.enter(HERE)
-    assert await gates.enter(HERE) is False
+    assert await gates.enter(HERE) is DeferReason.SATURATED
     assert now() == 1.0
 
 
 @in_virtual_time
 async def test_the_place_of_one_who_gave_up_waiting_goes_to_the_next() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     await gates.enter(HERE)
     gave_up = entering(gates)
     await asyncio.sleep(0.8)
     waits_on = entering(gates)
-    assert await gave_up is False
-    gates.leave(HERE, INSTANT_S)
-    assert await waits_on is True
+    assert await gave_up is DeferReason.SATURATED
+    gates.leave(HERE, INSTANT_S, None)
+    assert await waits_on is None
 
 
 @in_virtual_time
 async def test_those_who_gave_up_waiting_do_not_count_as_ahead_in_line() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     await gates.enter(HERE)
     given_up = await asyncio.gather(*(entering(gates) for _ in range(10)))
-    assert given_up == [False] * 10
+    assert given_up == [DeferReason.SATURATED] * 10
     # The line is empty, so there is room in it.
     waiting = entering(gates)
     await settle()
     assert not waiting.done()
-    gates.leave(HERE, INSTANT_S)
-    assert await waiting is True
+    gates.leave(HERE, INSTANT_S, None)
+    assert await waiting is None
 
 
 @in_virtual_time
 async def test_a_place_handed_over_as_the_time_was_up_is_taken() -> None:
-    gates = EndpointGates(1, longest_wait_s=0.5)
+    gates = make_gates(1, longest_wait_s=0.5)
     await gates.enter(HERE)
     waiting = entering(gates)
     # Both happen in one turn of the loop, the place first.
-    asyncio.get_running_loop().call_at(1.0 - 1e-10, gates.leave, HERE, INSTANT_S)
-    assert await waiting is True
+    asyncio.get_running_loop().call_at(1.0 - 1e-10, gates.leave, HERE, INSTANT_S, None)
+    assert await waiting is None
     assert gates._gates[HERE].in_flight == 1
-    gates.leave(HERE, INSTANT_S)
+    gates.leave(HERE, INSTANT_S, None)
     assert gates._gates[HERE].idle
 
 
 @in_virtual_time
 async def test_one_who_is_cancelled_while_waiting_takes_no_place() -> None:
-    gates = EndpointGates(1, PATIENT_S)
+    gates = make_gates(1, PATIENT_S)
     await gates.enter(HERE)
     cancelled, next_in_line = entering(gates), entering(gates)
     await settle()
     cancelled.cancel()
     await settle()
-    gates.leave(HERE, INSTANT_S)
-    assert await next_in_line is True
+    gates.leave(HERE, INSTANT_S, None)
+    assert await next_in_line is None
     assert cancelled.cancelled()
 
 
 @in_virtual_time
 async def test_one_who_is_cancelled_with_the_place_in_hand_passes_it_on() -> None:
-    gates = EndpointGates(1, PATIENT_S)
+    gates = make_gates(1, PATIENT_S)
     await gates.enter(HERE)
     cancelled, next_in_line = entering(gates), entering(gates)
     await settle()
-    gates.leave(HERE, INSTANT_S)
+    gates.leave(HERE, INSTANT_S, None)
     cancelled.cancel()
-    assert await next_in_line is True
+    assert await next_in_line is None
     assert cancelled.cancelled()
     assert gates._gates[HERE].in_flight == 1
 
 
 @in_virtual_time
 async def test_one_who_is_cancelled_with_the_place_in_hand_frees_it_where_nobody_waits() -> None:
-    gates = EndpointGates(1, PATIENT_S)
+    gates = make_gates(1, PATIENT_S)
     await gates.enter(HERE)
     cancelled = entering(gates)
     await settle()
-    gates.leave(HERE, INSTANT_S)
+    gates.leave(HERE, INSTANT_S, None)
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled
     assert gates._gates[HERE].idle
-    assert await gates.enter(HERE) is True
+    assert await gates.enter(HERE) is None
 
 
 @in_virtual_time
 async def test_idle_endpoints_are_forgotten_when_there_are_too_many_and_busy_ones_are_not() -> None:
-    gates = EndpointGates(1, 0.0)
+    gates = make_gates(1, 0.0)
     await gates.enter(HERE)
     for port in range(1, module.MOST_IDLE):
         endpoint = Endpoint("http", "many.example", port)
         await gates.enter(endpoint)
-        gates.leave(endpoint, INSTANT_S)
+        gates.leave(endpoint, INSTANT_S, None)
     assert len(gates._gates) == module.MOST_IDLE
 
     await gates.enter(THERE)
 
     assert set(gates._gates) == {HERE, THERE}
-    assert await gates.enter(HERE) is False
+    assert await gates.enter(HERE) is DeferReason.SATURATED
 
 
 @in_virtual_time
 async def test_the_cap_holds_whoever_comes_goes_and_is_cancelled() -> None:
-    gates = EndpointGates(3, PATIENT_S)
+    gates = make_gates(3, PATIENT_S)
     inside = most = 0
 
     async def visit(number: int) -> None:
         nonlocal inside, most
         await asyncio.sleep(number % 7 / 10)
-        assert await gates.enter(HERE)
+        assert await gates.enter(HERE) is None
         inside += 1
         most = max(most, inside)
         try:
             await asyncio.sleep(0.01 * (number % 5))
         finally:
             inside -= 1
-            gates.leave(HERE, 0.01)
+            gates.leave(HERE, 0.01, None)
 
     visits = [asyncio.create_task(visit(number)) for number in range(200)]
     for _ in range(20):
@@ -252,3 +257,75 @@ async def test_the_cap_holds_whoever_comes_goes_and_is_cancelled() -> None:
     assert all(isinstance(result, asyncio.CancelledError) for result in cancelled)
     assert (inside, most) == (0, 3)
     assert gates._gates[HERE].idle
+
+
+FAILED, FINE = Response(Outcome.TIMED_OUT), Response(Outcome.SUCCEEDED, 200)
+
+
+async def broken_gates(
+    failures: int = 3, clock: Callable[[], float] = time.monotonic
+) -> EndpointGates:
+    gates = make_gates(2, PATIENT_S, BreakerPolicy(failure_count=3, open_s=5.0), clock)
+    for _ in range(failures):
+        assert await gates.enter(HERE) is None
+        gates.leave(HERE, 0.01, FAILED)
+    return gates
+
+
+@in_virtual_time
+async def test_a_broken_endpoint_is_left_alone_and_the_others_are_not() -> None:
+    gates = await broken_gates()
+    assert await gates.enter(HERE) is DeferReason.BROKEN
+    assert await gates.enter(THERE) is None
+    assert gates._open._value.get() == 1
+
+
+@in_virtual_time
+async def test_one_attempt_sees_whether_a_broken_endpoint_works_again() -> None:
+    at = 0.0
+    gates = await broken_gates(clock=lambda: at)
+    assert await gates.enter(HERE) is DeferReason.BROKEN
+    at = 5.0
+    assert await gates.enter(HERE) is None
+    assert await gates.enter(HERE) is DeferReason.BROKEN
+    gates.leave(HERE, 0.01, FINE)
+    assert await gates.enter(HERE) is None
+    assert gates._open._value.get() == 0
+
+
+@in_virtual_time
+async def test_nobody_stands_in_line_for_an_endpoint_that_broke_meanwhile() -> None:
+    gates = await broken_gates(failures=2)
+    await gates.enter(HERE)
+    await gates.enter(HERE)
+    waiting = [entering(gates) for _ in range(3)]
+    await settle()
+    gates.leave(HERE, 0.01, FAILED)
+    assert await asyncio.gather(*waiting) == [DeferReason.BROKEN] * 3
+    gates.leave(HERE, 0.01, FAILED)
+    assert gates._gates[HERE].idle
+
+
+@in_virtual_time
+async def test_a_refused_address_tells_nothing_of_the_endpoint() -> None:
+    gates = await broken_gates(failures=2)
+    for _ in range(5):
+        await gates.enter(HERE)
+        gates.leave(HERE, 0.0, Response(Outcome.EGRESS_REFUSED))
+    assert await gates.enter(HERE) is None
+    gates.leave(HERE, 0.01, FAILED)
+    assert await gates.enter(HERE) is DeferReason.BROKEN
+
+
+@in_virtual_time
+async def test_what_is_remembered_of_endpoints_is_bounded_though_all_of_them_are_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_IDLE", 20)
+    gates = make_gates(2, PATIENT_S, BreakerPolicy(failure_count=1))
+    for number in range(200):
+        endpoint = Endpoint("https", f"{number}.example", 443)
+        await gates.enter(endpoint)
+        gates.leave(endpoint, 0.01, FAILED)
+        assert len(gates._gates) <= 20
+    assert gates._open._value.get() == len(gates._gates)

@@ -8,8 +8,7 @@ from service.domain.endpoint import endpoint_of
 from service.domain.errors import RejectedMessage
 from service.domain.webhook import Format
 from service.pipeline.envelope import seal
-from service.pipeline.gates import EndpointGates
-from tests.builders import make_delivery, make_past, make_webhook
+from tests.builders import make_delivery, make_gates, make_past, make_webhook
 from tests.fakes import FakeIncoming, FakeQueues, counted, incoming
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now
@@ -124,7 +123,7 @@ async def test_a_delivery_is_held_while_the_store_is_away() -> None:
 
 @in_virtual_time
 async def test_each_deferral_goes_to_a_longer_tier() -> None:
-    parts = Parts(gates=EndpointGates(1, 0.0))
+    parts = Parts(gates=make_gates(1, 0.0))
     parts.subscribe(make_webhook())
     await parts.gates.enter(endpoint_of(make_webhook().uri))
     delivery, delays = SECOND, []
