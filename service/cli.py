@@ -14,6 +14,7 @@ import click
 from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
 from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
+from service.cli_deadletters import deadletters
 from service.cli_migration import accounts, webhooks
 from service.cli_tokens import token
 from service.dev.demo import demo
@@ -145,5 +146,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for group in (accounts, webhooks, token):
+for group in (accounts, webhooks, token, deadletters):
     main.add_command(group)

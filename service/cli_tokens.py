@@ -1,6 +1,5 @@
 """The commands that make, list and revoke the API's tokens."""
 
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,32 +9,16 @@ import click
 
 from service.adapters.mongo_replays import MongoTokens
 from service.adapters.mongo_store import open_store
+from service.cli_options import Span
 from service.management.token import Token, new_token, token_id_in
 from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
 
 T = TypeVar("T")
 
-UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
-
 
 @click.group()
 def token() -> None:
     """The tokens that the management API takes."""
-
-
-class Lifetime(click.ParamType[timedelta]):
-    """A time span such as 90d, 12h or 30m."""
-
-    name = "span"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Return the span."""
-        found = re.fullmatch(r"([1-9]\d{0,5})([mhd])", value)
-        if found is None:
-            self.fail(f"{value!r} is no time span; say 90d, 12h or 30m", param, ctx)
-        return timedelta(seconds=int(found[1]) * UNITS_S[found[2]])
 
 
 @token.command("create")
@@ -44,7 +27,7 @@ class Lifetime(click.ParamType[timedelta]):
 @click.option("--superuser", is_flag=True, help="For operators: it may act on every account.")
 @click.option("--descendants", is_flag=True, help="It may act on all accounts below, too.")
 @click.option("--read-only", is_flag=True, help="It may change nothing.")
-@click.option("--expires", "lifetime", type=Lifetime(), help="After 90d, 12h or 30m.")
+@click.option("--expires", "lifetime", type=Span(), help="After 90d, 12h or 30m.")
 @click.option("--name", default="", help="What it is for; shown in the list.")
 def create(
     config: str | None,

@@ -88,7 +88,8 @@ def build(settings: Settings) -> Service:
     )
     sender = HttpSender(settings.http, settings.egress, metrics)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
-    disabler = Disabler(settings.disable, MongoWebhookHealth(store), publisher, metrics)
+    health = MongoWebhookHealth(store)
+    disabler = Disabler(settings.disable, directory, health, publisher, metrics)
     deliverer = _deliverer(settings, metrics, sender, publisher, recorder, disabler)
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
     lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store), decoders)

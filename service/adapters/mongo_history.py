@@ -85,6 +85,11 @@ class MongoDeadLetterArchive:
         """See `management.ports.DeadLetterArchive`."""
         return await self._store.ask(self._letters.count_documents(_letters(selection)))
 
+    async def discard(self, selection: Selection) -> int:
+        """See `management.ports.DeadLetterArchive`."""
+        result = await self._store.ask(self._letters.delete_many(_letters(selection)))
+        return result.deleted_count
+
     async def mark_replayed(self, letter: Document, replay_id: str, by: str, at: datetime) -> None:
         """See `management.ports.DeadLetterArchive`."""
         same = {"_id": letter["_id"], "died_at": letter["died_at"]}

@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from service.adapters.mongo_store import Store, ids_of
+from service.domain.disable import DisablePolicy, policy_in
 
 Document = Mapping[str, Any]
 
@@ -30,6 +31,12 @@ class MongoAccounts:
         question = self._accounts.find_one({"_id": {"$eq": account_id}}, {"tree": 1})
         tree = (await self._store.ask(question) or {}).get("tree")
         return [str(ancestor) for ancestor in tree] if isinstance(tree, list) else []
+
+    async def disable_policy(self, account_id: str) -> DisablePolicy | None:
+        """See `management.ports.Accounts`."""
+        question = self._accounts.find_one({"_id": {"$eq": account_id}}, {"disable": 1})
+        document = await self._store.ask(question)
+        return None if document is None else policy_in(document)
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """See `management.ports.Accounts`."""

@@ -29,7 +29,7 @@ class MongoReplays:
         document = {"_id": replay.replay_id, "leased_until": replay.created_at, **asdict(replay)}
         await self._store.ask(self._replays.insert_one(document))
 
-    async def find(self, account_id: str, replay_id: str) -> Replay | None:
+    async def find(self, account_id: str | None, replay_id: str) -> Replay | None:
         """See `management.ports.Replays`."""
         document = await self._store.ask(self._replays.find_one(_one(account_id, replay_id)))
         return None if document is None else _replay(document)
@@ -50,7 +50,7 @@ class MongoReplays:
         question = self._replays.update_one(running, {"$set": asdict(progress)})
         return bool((await self._store.ask(question)).matched_count)
 
-    async def cancel(self, account_id: str, replay_id: str, at: datetime) -> Replay | None:
+    async def cancel(self, account_id: str | None, replay_id: str, at: datetime) -> Replay | None:
         """See `management.ports.Replays`."""
         running = {**_one(account_id, replay_id), "state": ReplayState.RUNNING}
         ended = {"$set": {"state": ReplayState.CANCELLED, "ended_at": at}}
@@ -89,8 +89,9 @@ class MongoTokens:
         return bool((await self._store.ask(question)).modified_count)
 
 
-def _one(account_id: str, replay_id: str) -> dict[str, Any]:
-    return {"_id": {"$eq": replay_id}, "account_id": {"$eq": account_id}}
+def _one(account_id: str | None, replay_id: str) -> dict[str, Any]:
+    owned = {} if account_id is None else {"account_id": {"$eq": account_id}}
+    return {"_id": {"$eq": replay_id}, **owned}
 
 
 def _replay(document: Document) -> Replay:

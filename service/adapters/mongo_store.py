@@ -10,6 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from prometheus_client import CollectorRegistry
 from pymongo.errors import OperationFailure, PyMongoError
 
+from service.domain.disable import policy_in
 from service.domain.errors import StoreUnavailable
 from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
@@ -136,6 +137,7 @@ class MongoWebhooks:
             [str(ancestor) for ancestor in tree] if isinstance(tree, list) else [],
             document.get("reseller_id"),
             webhooks,
+            policy_in(document),
         )
 
     async def webhook(self, webhook_id: str) -> Webhook | None:

@@ -155,6 +155,7 @@ class LetterAnswer(Shape):
 
     id: str
     """The delivery's id."""
+    account_id: str
     hook_id: str
     hook: str
     event_name: str
@@ -162,6 +163,8 @@ class LetterAnswer(Shape):
     call_id: str | None
     reason: DeadLetterReason
     uri: str | None
+    endpoint: str | None
+    """Scheme, host and port."""
     received_at: datetime
     died_at: datetime
     attempts: list[LetterAttempt]

@@ -79,7 +79,8 @@ class WebhookHandlers:
         return Answer("hooks updated")
 
     async def _in_full(self, document: Document) -> dict[str, Any]:
-        return public_view(document, await self.webhooks.health_of(str(document["_id"])))
+        health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))
+        return public_view(document, health)
 
 
 def _follows(document: Document, query: WebhooksQuery) -> bool:

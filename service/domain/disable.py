@@ -1,8 +1,8 @@
 """When a webhook that fails and fails is switched off."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
@@ -22,6 +22,12 @@ class DisablePolicy:
     window_s: Annotated[float, Gt(0.0), Le(86_400.0)] = 60.0
     """Seconds that a failed attempt counts for."""
 
+    def half_way(self, failures: Sequence[float], now: float) -> bool:
+        """Return whether the last of these failures made it half of what is too many."""
+        return self.failure_count > 1 and self.counted(failures, now) == (
+            (self.failure_count + 1) // 2
+        )
+
     def exceeded(self, failures: Sequence[float], now: float) -> bool:
         """Return whether these failures since the last success, as unix seconds, are too many."""
         return self.counted(failures, now) >= self.failure_count
@@ -29,3 +35,20 @@ class DisablePolicy:
     def counted(self, failures: Sequence[float], now: float) -> int:
         """Return how many of these failures, as unix seconds, are within the window."""
         return sum(at > now - self.window_s for at in failures)
+
+
+def policy_in(document: Mapping[str, Any]) -> DisablePolicy | None:
+    """Return the policy that an account's document has as `disable`, if it has a usable one.
+
+    `{failure_count, window_s}`; a member that is missing has its default.
+    """
+    given = document.get("disable")
+    if not isinstance(given, dict):
+        return None
+    policy = DisablePolicy(**{key: value for key, value in given.items() if key in MEMBERS})
+    count, window_s = policy.failure_count, policy.window_s
+    usable = isinstance(count, int) and isinstance(window_s, int | float)
+    return policy if usable and 1 <= count <= 1000 and 0 < window_s <= 86_400 else None
+
+
+MEMBERS = ("failure_count", "window_s")

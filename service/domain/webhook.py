@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from service.domain.disable import DisablePolicy
+
 ALL_HOOKS = "all"
 """The hook name that receives the events of every hook."""
 
@@ -82,6 +84,8 @@ class Account:
     """The part of `by_hook` that also wants the events of sub-accounts."""
     for_all: Sequence[Webhook] = ()
     inherited_for_all: Sequence[Webhook] = ()
+    disable: DisablePolicy | None = None
+    """When its webhooks are switched off, where that is not as the platform has it."""
 
     def own(self, hook: str) -> Sequence[Webhook]:
         """Return the webhooks that want events of this account."""
@@ -97,6 +101,7 @@ def account_of(
     tree: Sequence[str] = (),
     reseller_id: str | None = None,
     webhooks: Sequence[Webhook] = (),
+    disable: DisablePolicy | None = None,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
     enabled = tuple(webhook for webhook in webhooks if webhook.enabled)
@@ -110,6 +115,7 @@ def account_of(
         _by_hook(inherited),
         _for_hook(enabled, ALL_HOOKS),
         _for_hook(inherited, ALL_HOOKS),
+        disable,
     )
 
 

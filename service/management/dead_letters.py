@@ -37,7 +37,7 @@ class DeadLetters:
         after = None if start is None else _after(start)
         return [letter_view(letter) for letter in await self.archive.page(selection, after, size)]
 
-    async def one(self, account_id: str, delivery_id: str) -> Document:
+    async def one(self, account_id: str | None, delivery_id: str) -> Document:
         """Return a dead letter with its payload. Raises NotFound."""
         selection = Selection(account_id, ids=(delivery_id,), waiting=False)
         found = await self.archive.page(selection, None, 1)
@@ -50,7 +50,12 @@ class DeadLetters:
         return await self.archive.count(selection)
 
     async def replay(
-        self, by: Principal, account_id: str, selection: Selection, limit: int, rate_per_s: float
+        self,
+        by: Principal,
+        account_id: str | None,
+        selection: Selection,
+        limit: int,
+        rate_per_s: float,
     ) -> Replay:
         """Have the letters replayed, the oldest first, by whichever worker comes first."""
         now = self.now()
@@ -70,14 +75,14 @@ class DeadLetters:
         log.info("replay.started", **_named(replay), by=by.name, matched=replay.matched)
         return replay
 
-    async def progress(self, account_id: str, replay_id: str) -> Replay:
+    async def progress(self, account_id: str | None, replay_id: str) -> Replay:
         """Return a replay as it is now. Raises NotFound."""
         replay = await self.replays.find(account_id, replay_id)
         if replay is None:
             raise NotFound(replay_id)
         return replay
 
-    async def cancel(self, by: Principal, account_id: str, replay_id: str) -> Replay:
+    async def cancel(self, by: Principal, account_id: str | None, replay_id: str) -> Replay:
         """Stop a replay; what it has revived stays alive. Raises NotFound and Conflict."""
         cancelled = await self.replays.cancel(account_id, replay_id, self.now())
         if cancelled is None:
@@ -85,6 +90,12 @@ class DeadLetters:
             raise Conflict(f"the replay is {state.value} already")
         log.info("replay.cancelled", **_named(cancelled), by=by.name)
         return cancelled
+
+    async def discard(self, by: Principal, selection: Selection) -> int:
+        """Delete dead letters for good; return how many."""
+        count = await self.archive.discard(selection)
+        log.info("dead_letters.discarded", by=by.name, count=count)
+        return count
 
     async def revive(self, by: Principal, delivery: Delivery) -> str:
         """Have one delivery attempted again, from attempt 1 and with its old id; return the replay.
@@ -101,6 +112,7 @@ def letter_view(letter: Document) -> dict[str, Any]:
     """Return what its account may see of a dead letter, all but the payload."""
     view = {
         "id": str(letter["_id"]),
+        "account_id": letter["account_id"],
         "hook_id": letter["webhook_id"],
         "hook": letter["hook"],
         "event_name": letter["event_name"],
@@ -108,6 +120,7 @@ def letter_view(letter: Document) -> dict[str, Any]:
         "call_id": letter["call_id"],
         "reason": letter["reason"],
         "uri": letter["uri"],
+        "endpoint": letter["endpoint"],
         "received_at": _text(letter["received_at"]),
         "died_at": _text(letter["died_at"]),
         "attempts": [
@@ -154,5 +167,5 @@ def _text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def _named(replay: Replay) -> dict[str, str]:
+def _named(replay: Replay) -> dict[str, str | None]:
     return {"replay_id": replay.replay_id, "account_id": replay.account_id}

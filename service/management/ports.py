@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from service.domain.delivery import Delivery
+from service.domain.disable import DisablePolicy
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
 from service.management.token import Token
@@ -20,6 +21,9 @@ class Accounts(Protocol):
 
     async def tree(self, account_id: str) -> Sequence[str]:
         """Return the ancestors, root first; none for an account without a document."""
+
+    async def disable_policy(self, account_id: str) -> DisablePolicy | None:
+        """Return when the account's webhooks are switched off, where it has a rule of its own."""
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """Return the ids of the account and of all below it."""
@@ -119,6 +123,9 @@ class DeadLetterArchive(Protocol):
     async def count(self, selection: Selection) -> int:
         """Return how many there are."""
 
+    async def discard(self, selection: Selection) -> int:
+        """Delete the dead letters; return how many."""
+
     async def mark_replayed(self, letter: Document, replay_id: str, by: str, at: datetime) -> None:
         """Take a letter, as it was read, off the waiting ones; one that died again waits on."""
 
@@ -132,8 +139,8 @@ class Replays(Protocol):
     async def add(self, replay: Replay) -> None:
         """Keep a new replay, for any worker to run."""
 
-    async def find(self, account_id: str, replay_id: str) -> Replay | None:
-        """Return a replay."""
+    async def find(self, account_id: str | None, replay_id: str) -> Replay | None:
+        """Return a replay of an account, or of any."""
 
     async def claim(self, now: datetime, until: datetime) -> Replay | None:
         """Take the lease, until a time, of a running replay that nobody holds."""
@@ -141,7 +148,7 @@ class Replays(Protocol):
     async def advance(self, replay_id: str, progress: Progress) -> bool:
         """Note progress and renew the lease; return False where it was cancelled meanwhile."""
 
-    async def cancel(self, account_id: str, replay_id: str, at: datetime) -> Replay | None:
+    async def cancel(self, account_id: str | None, replay_id: str, at: datetime) -> Replay | None:
         """Stop a replay that is running; return it as it is then, or None."""
 
 

@@ -29,11 +29,13 @@ class Progress:
 class Replay:
     """Which letters, how many at most, how fast; `matched` is how many there were at the start.
 
+    Without an account it is an operator's, of all accounts.
+
     The selection ends with the moment it was made: what dies again is not replayed twice.
     """
 
     replay_id: str
-    account_id: str
+    account_id: str | None
     selection: Selection
     matched: int
     limit: int

@@ -60,9 +60,10 @@ class Webhooks:
         """Return the document of a webhook."""
         return _found(await self.documents.find(account_id, webhook_id), webhook_id)
 
-    async def health_of(self, webhook_id: str) -> dict[str, Any]:
+    async def health_of(self, account_id: str, webhook_id: str) -> dict[str, Any]:
         """Return how close a webhook is to being disabled."""
-        policy, failures = self.disable_policy, await self.health.failures(webhook_id)
+        policy = await self.accounts.disable_policy(account_id) or self.disable_policy
+        failures = await self.health.failures(webhook_id)
         counted = policy.counted(failures, self.now().timestamp())
         return {
             "recent_failures": counted,

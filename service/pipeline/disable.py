@@ -15,7 +15,7 @@ from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
 from service.domain.errors import Unavailable
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
-from service.ports import Announcer, WebhookHealth
+from service.ports import Announcer, Directory, WebhookHealth
 
 MOST_FAILING = 50_000
 STORE_AWAY_S = 5.0
@@ -30,12 +30,14 @@ class Disabler:
     def __init__(
         self,
         policy: DisablePolicy,
+        directory: Directory,
         health: WebhookHealth,
         announcer: Announcer,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
+        self._directory = directory
         self._health = health
         self._announcer = announcer
         self._metrics = metrics
@@ -68,12 +70,24 @@ class Disabler:
     async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:
         self.learn(webhook.webhook_id)
         now = self._clock()
-        keep = self._policy.failure_count
-        failures = await self._health.failed(webhook.webhook_id, now, keep)
+        policy = (await self._directory.account(webhook.account_id)).disable or self._policy
+        failures = await self._health.failed(webhook.webhook_id, now, policy.failure_count)
         if outcome is Outcome.GONE:
             await self._disable(webhook, GONE)
-        elif self._policy.exceeded(failures, now):
+        elif policy.exceeded(failures, now):
             await self._disable(webhook, TOO_MANY_FAILURES)
+        elif policy.half_way(failures, now):
+            self._warn(webhook, policy)
+
+    def _warn(self, webhook: Webhook, policy: DisablePolicy) -> None:
+        self._metrics.webhooks_warned.inc()
+        log.warning(
+            "webhook.failing",
+            webhook_id=webhook.webhook_id,
+            account_id=webhook.account_id,
+            disabled_at_failures=policy.failure_count,
+            window_s=policy.window_s,
+        )
 
     async def _disable(self, webhook: Webhook, reason: str) -> None:
         if not await self._health.disable(webhook.webhook_id, reason):

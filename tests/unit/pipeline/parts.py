@@ -58,7 +58,12 @@ class Parts:
         self.directory = FakeDirectory(self.store)
         self.recorder = Recorder(self.log, self.metrics, 100, record_successes=True)
         self.disabler = Disabler(
-            DisablePolicy(), self.health, self.announcer, self.metrics, clock=lambda: NOW
+            DisablePolicy(),
+            self.directory,
+            self.health,
+            self.announcer,
+            self.metrics,
+            clock=lambda: NOW,
         )
         self.deliverer = Deliverer(
             Attempter(self.sender, self.gates, clock=lambda: NOW),

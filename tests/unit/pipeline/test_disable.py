@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from service.domain.delivery import Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
 from service.pipeline.disable import Disabler
-from tests.builders import make_attempt, make_webhook
-from tests.fakes import FakeAnnouncer, FakeHealth, counted, make_metrics
+from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
+from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
 
 OK = make_attempt(Response(Outcome.SUCCEEDED, 200))
 FAILED = make_attempt(Response(Outcome.BAD_STATUS, 500))
@@ -14,8 +16,10 @@ class Setting:
     def __init__(self, policy: DisablePolicy | None = None) -> None:
         self.health, self.announcer, self.metrics = FakeHealth(), FakeAnnouncer(), make_metrics()
         self.now = 1000.0
+        self.store = FakeStore()
         self.disabler = Disabler(
             policy or DisablePolicy(),
+            FakeDirectory(self.store),
             self.health,
             self.announcer,
             self.metrics,
@@ -41,6 +45,24 @@ async def test_five_failures_do_not_disable_and_the_sixth_does_once() -> None:
     await setting.fail(3)
     assert setting.announcer.disabled == ["hook-1"]
     assert counted(setting.metrics, "webhooks_disabled_total") == 1
+
+
+async def test_half_of_the_failures_that_disable_are_warned_of_once() -> None:
+    setting = Setting()
+    await setting.fail(2)
+    assert counted(setting.metrics, "webhooks_warned_total") == 0
+    await setting.fail(3)
+    assert counted(setting.metrics, "webhooks_warned_total") == 1
+
+
+async def test_an_account_may_have_a_rule_of_its_own() -> None:
+    setting = Setting()
+    rule = DisablePolicy(failure_count=2, window_s=10.0)
+    setting.store.accounts[ACCOUNT] = replace(make_account(), disable=rule)
+    await setting.fail(2, every_s=11.0)
+    assert setting.health.disabled == {}
+    await setting.fail(2)
+    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
 
 
 async def test_a_slow_trickle_of_failures_does_not_disable() -> None:
