@@ -86,3 +86,40 @@ async def test_410_gone_disables_at_once(
         "the endpoint answered 410 Gone",
     )
     assert len(receiver.requests) == 1
+
+
+async def test_a_broken_endpoint_is_left_alone_until_it_works_again(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    receiver.script("/hook", *[500] * 5, 200)
+    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook"), retries=5))
+    service = await start_service(
+        SWITCHHOOK_RETRY__SCHEDULE="[0.3, 0.9, 1.5]",
+        SWITCHHOOK_RETRY__JITTER="0",
+        SWITCHHOOK_DISABLE__FAILURE_COUNT="1000",
+        SWITCHHOOK_BREAKER__FAILURE_COUNT="4",
+        SWITCHHOOK_BREAKER__OPEN_S="1",
+    )
+    calls = {f"c-{number}" for number in range(30)}
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish(call_event("c-0"))
+        await receiver.until(lambda: len(receiver.requests) == 4, 15, "the breaker to open")
+        metrics = await service.metrics()
+        assert metric(metrics, "switchhook_endpoint_breakers_open") == 1
+        for call in calls - {"c-0"}:
+            await kazoo.publish(call_event(call))
+
+        async def deferred() -> bool:
+            found = await service.metrics()
+            return metric(found, 'switchhook_deferrals_total{reason="broken"}') >= 29
+
+        await eventually(deferred, what="deferring the rest")
+    assert len(receiver.requests) <= 6
+
+    def delivered() -> bool:
+        taken = {json.loads(r.body)["call_id"] for r in receiver.requests if r.answered == 200}
+        return taken == calls
+
+    await receiver.until(delivered, 20, "all of them")
+    assert len(receiver.requests) == 30 + 5
+    assert metric(await service.metrics(), "switchhook_endpoint_breakers_open") == 0
