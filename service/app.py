@@ -23,7 +23,7 @@ from service.domain.finding import Finding
 from service.management.replay_runner import ReplayRunner
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
-from service.wiring import Service, build, database_of
+from service.wiring import Service, build, database_of, vault_of
 from service.wiring_api import build_api
 
 PREPARE_AGAIN_S = 2.0
@@ -69,7 +69,7 @@ async def examine(settings: Settings) -> list[Finding]:
         broker = examine_broker(url, names, settings.retry.tiers_ms, bindings(settings.kazoo))
         findings += [finding async for finding in broker]
     database = database_of(settings)
-    findings += [finding async for finding in examine_store(database)]
+    findings += [finding async for finding in examine_store(database, vault_of(settings))]
     database.client.close()
     return findings
 

@@ -16,6 +16,7 @@ from service.adapters.rabbitmq_bus import Bus
 from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
 from service.cli_deadletters import deadletters
 from service.cli_migration import accounts, webhooks
+from service.cli_secrets import secrets
 from service.cli_tokens import token
 from service.dev.demo import demo
 from service.observability.logs import configure_logs, quiet_logs
@@ -146,5 +147,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for group in (accounts, webhooks, token, deadletters):
+for group in (accounts, webhooks, token, deadletters, secrets):
     main.add_command(group)

@@ -17,6 +17,7 @@ from service.adapters.rabbitmq_consumer import Consumer, Subscription
 from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
+from service.adapters.vault import Vault
 from service.observability.metrics import Metrics
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
@@ -45,6 +46,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     store: Store
+    vault: Vault
     watch: Watch
     recorder: Recorder
     sender: HttpSender
@@ -78,7 +80,8 @@ def build(settings: Settings) -> Service:
     """Return the service, wired and not started. Must be called inside a running event loop."""
     metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
     store = Store(database_of(settings), metrics)
-    directory = RememberedDirectory(MongoWebhooks(store), settings.cache, metrics)
+    vault = vault_of(settings)
+    directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
     attempts = settings.attempts
     recorder = Recorder(
         MongoAttemptLog(store, keep_payloads=attempts.keep_payloads),
@@ -98,6 +101,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         metrics=metrics,
         store=store,
+        vault=vault,
         watch=_watch(settings, store, directory, disabler),
         recorder=recorder,
         sender=sender,
@@ -213,6 +217,11 @@ def database_of(settings: Settings) -> Database:
     """Return the store's database; connects when first used."""
     mongo = settings.mongo
     return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
+
+
+def vault_of(settings: Settings) -> Vault:
+    """Return what encrypts and decrypts the secrets in the store."""
+    return Vault(settings.secrets.named(), settings.secrets.signing())
 
 
 def _registry() -> CollectorRegistry:

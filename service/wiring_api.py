@@ -69,7 +69,7 @@ def _operations(
 ) -> list[Operation]:
     """Return all operations; a path with a name in it stands after those without."""
     settings, store = service.settings, service.store
-    documents = MongoWebhookDocuments(store)
+    documents = MongoWebhookDocuments(store, service.vault)
     subscriptions = Webhooks(
         documents=documents,
         disabled=documents,
@@ -79,6 +79,7 @@ def _operations(
         hooks=offered,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
+        makes_key_pairs=service.vault.makes_key_pairs,
     )
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store))

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from service.adapters.mongo_store import Database
+from service.adapters.vault import Vault
 from service.domain.finding import Finding, fine, trouble, warning
 from service.domain.webhook_document import BadDocument, webhook_of
 
@@ -13,7 +14,7 @@ OLDEST_MONGODB = (4, 4)
 MOST_NAMED = 5
 
 
-async def examine_store(database: Database) -> AsyncIterator[Finding]:
+async def examine_store(database: Database, vault: Vault) -> AsyncIterator[Finding]:
     """Yield what is found: reachable, new enough, a replica set or not, unusable webhooks."""
     try:
         info = await database.client.server_info()
@@ -29,7 +30,8 @@ async def examine_store(database: Database) -> AsyncIterator[Finding]:
         text = "no replica set: changes to webhooks are seen by polling, deletions later"
         yield warning("store", text, "rs.initiate() makes a set of one")
     try:
-        yield await _webhooks(database)
+        for finding in await _webhooks(database, vault):
+            yield finding
     except PyMongoError as error:
         yield trouble("store", f"cannot read {database.name}: {error}", "grant readWrite on it")
 
@@ -42,17 +44,31 @@ def _version(text: str) -> Finding:
     return fine("store", f"MongoDB {text}")
 
 
-async def _webhooks(database: Database) -> Finding:
-    good, bad = 0, []
+async def _webhooks(database: Database, vault: Vault) -> list[Finding]:
+    good, bad, plain = 0, [], 0
     async for document in database["webhooks"].find():
         try:
-            webhook_of(document)
+            webhook_of(vault.opened(document))
             good += 1
+            plain += not vault.is_current(document)
         except BadDocument as error:
             bad.append(f"{document['_id']}: {error}")
     if bad:
         text = (
             f"{len(bad)} of {good + len(bad)} webhooks are skipped: {'; '.join(bad[:MOST_NAMED])}"
         )
-        return warning("store", text, "mend the documents")
-    return fine("store", f"{good} webhooks, all usable")
+        usable = warning("store", text, "mend the documents")
+    else:
+        usable = fine("store", f"{good} webhooks, all usable")
+    return [usable, _secrets(plain, vault)]
+
+
+def _secrets(plain: int, vault: Vault) -> Finding:
+    """Tell whether what is secret is encrypted as it should be."""
+    if not vault.seals:
+        text = f"not encrypted in the store, of {plain} webhooks"
+        return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
+    if plain:
+        text = f"of {plain} webhooks not encrypted with the newest key"
+        return warning("secrets", text, "run switchhook secrets rewrap")
+    return fine("secrets", "encrypted with the newest key")

@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from service.adapters.mongo_store import Store, ids_of
+from service.adapters.vault import Vault
 from service.domain.disable import DisablePolicy, policy_in
 
 Document = Mapping[str, Any]
@@ -47,38 +48,43 @@ class MongoAccounts:
 class MongoWebhookDocuments:
     """See `management.ports.WebhookDocuments` and `DisabledWebhooks`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
+        self._vault = vault
         self._webhooks = store.database["webhooks"]
         self._health = store.database["webhook_health"]
 
     async def of_account(self, account_id: str) -> Sequence[Document]:
         """See `management.ports.WebhookDocuments`."""
         wanted = {"account_id": {"$eq": account_id}}
-        return await self._store.ask(self._webhooks.find(wanted).to_list(None))
+        found = await self._store.ask(self._webhooks.find(wanted).to_list(None))
+        return [self._vault.opened(document) for document in found]
 
     async def find(self, account_id: str, webhook_id: str) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
-        return await self._store.ask(self._webhooks.find_one(_one(account_id, webhook_id)))
+        question = self._webhooks.find_one(_one(account_id, webhook_id))
+        return self._opened(await self._store.ask(question))
 
     async def insert(self, document: Document, most: int) -> bool:
         """See `management.ports.WebhookDocuments`; two at once may exceed the limit by one."""
         owned = {"account_id": {"$eq": document["account_id"]}}
         if await self._store.ask(self._webhooks.count_documents(owned, limit=most)) >= most:
             return False
-        await self._store.ask(self._webhooks.insert_one(document))
+        sealed = self._vault.sealed(document, document)
+        await self._store.ask(self._webhooks.insert_one(sealed))
         return True
 
     async def change(
         self, account_id: str, webhook_id: str, members: Document, entry: Document
     ) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
+        sealed = self._vault.sealed(members, {"_id": webhook_id, "account_id": account_id})
         question = self._webhooks.find_one_and_update(
             _one(account_id, webhook_id),
-            _update(members, entry),
+            _update(sealed, entry),
             return_document=ReturnDocument.AFTER,
         )
-        return await self._store.ask(question)
+        return self._opened(await self._store.ask(question))
 
     async def delete(self, account_id: str, webhook_id: str, at: datetime) -> Document | None:
         """See `management.ports.WebhookDocuments`.
@@ -91,7 +97,7 @@ class MongoWebhookDocuments:
             gone = {"_id": str(deleted["_id"]), "deleted": True, "updated_at": at}
             replaced = self._health.replace_one({"_id": gone["_id"]}, gone, upsert=True)
             await self._store.ask(replaced)
-        return deleted
+        return self._opened(deleted)
 
     async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[str]:
         """See `management.ports.DisabledWebhooks`."""
@@ -114,6 +120,9 @@ class MongoWebhookDocuments:
             if result.modified_count:
                 enabled.append(str(document["_id"]))
         return enabled
+
+    def _opened(self, document: Document | None) -> Document | None:
+        return None if document is None else self._vault.opened(document)
 
 
 def _one(account_id: str, webhook_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from prometheus_client import CollectorRegistry
 from pymongo.errors import OperationFailure, PyMongoError
 
+from service.adapters.vault import Vault
 from service.domain.disable import policy_in
 from service.domain.errors import StoreUnavailable
 from service.domain.webhook import Account, Webhook, account_of
@@ -119,8 +120,9 @@ class Store:
 class MongoWebhooks:
     """Reads accounts, webhooks and numbers; see `ports.WebhookStore`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
+        self._vault = vault
         self._accounts = store.database["accounts"]
         self._webhooks = store.database["webhooks"]
         self._numbers = store.database["numbers"]
@@ -130,7 +132,7 @@ class MongoWebhooks:
         document = await self._store.ask(self._accounts.find_one({"_id": account_id})) or {}
         wanted = {"account_id": account_id, "enabled": {"$nin": [False, "false"]}}
         documents = await self._store.ask(self._webhooks.find(wanted).to_list(None))
-        webhooks = [webhook for webhook in map(_webhook_or_warning, documents) if webhook]
+        webhooks = [webhook for webhook in map(self._webhook_or_warning, documents) if webhook]
         tree = document.get("tree")
         return account_of(
             account_id,
@@ -145,7 +147,7 @@ class MongoWebhooks:
         document = await self._store.ask(
             self._webhooks.find_one({"_id": {"$in": ids_of(webhook_id)}})
         )
-        return None if document is None else _webhook_or_warning(document)
+        return None if document is None else self._webhook_or_warning(document)
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""
@@ -154,22 +156,21 @@ class MongoWebhooks:
         owner = None if document is None else document.get("account_id")
         return owner if isinstance(owner, str) else None
 
+    def _webhook_or_warning(self, document: Mapping[str, Any]) -> Webhook | None:
+        try:
+            return webhook_of(self._vault.opened(document))
+        except BadDocument as error:
+            log.warning(
+                "webhook.skipped",
+                webhook_id=str(document["_id"]),
+                account_id=document.get("account_id"),
+                problem=str(error),
+            )
+            return None
+
 
 def ids_of(webhook_id: str) -> list[Any]:
     """Return what may stand as `_id`: a document written by hand may have an ObjectId."""
     if len(webhook_id) == OBJECT_ID_DIGITS and ObjectId.is_valid(webhook_id):
         return [webhook_id, ObjectId(webhook_id)]
     return [webhook_id]
-
-
-def _webhook_or_warning(document: Mapping[str, Any]) -> Webhook | None:
-    try:
-        return webhook_of(document)
-    except BadDocument as error:
-        log.warning(
-            "webhook.skipped",
-            webhook_id=str(document["_id"]),
-            account_id=document.get("account_id"),
-            problem=str(error),
-        )
-        return None

@@ -46,6 +46,8 @@ class WebhookTrail(BaseModel):
     modified_by: str | None = None
     disabled_at: datetime | None = None
     problem: str | None = None
+    public_key: str | None = None
+    """What verifies its `v1a` signatures."""
     deleted: bool = False
     health: Health | None = None
     history: list[HistoryEntry] = Field(default_factory=list)
@@ -73,6 +75,7 @@ class WebhookAnswer(BaseModel):
     auth: dict[str, str] | None = None
     fallback_uri: str | None = None
     secret: str | None = None
+    public_key_signature: bool = False
     disable_reason: str | None = None
     trail: WebhookTrail = Field(alias="_read_only")
 

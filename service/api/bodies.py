@@ -85,6 +85,8 @@ class WebhookEdit(Body):
     """Where a delivery goes, once, when its retries are used up."""
     secret: Secret | None = None
     """The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given."""
+    public_key_signature: bool | None = None
+    """Whether requests are signed with the webhook's own Ed25519 key as well (`v1a`)."""
 
 
 class WebhookCreate(WebhookEdit):

@@ -7,13 +7,14 @@ from typing import Any
 from service.api.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
 from service.api.bodies import Question, Rotation, TestRequest
 from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.webhooks import shown
 from service.domain.delivery import DeferReason
 from service.domain.errors import Conflict, Forbidden, Invalid
 from service.domain.log_documents import attempt_document
 from service.domain.webhook import ALL_HOOKS, Account
 from service.domain.webhook_document import BadDocument, webhook_of
 from service.management.attempts import attempt_in_full
-from service.management.webhook_form import Document, public_view
+from service.management.webhook_form import Document
 from service.management.webhooks import Webhooks
 from service.pipeline.explain import Trial, as_message, trials
 from service.pipeline.probe import Probe
@@ -58,7 +59,7 @@ class TrialHandlers:
         document = await self.webhooks.rotate(
             call.principal, call.account_id, call.webhook_id, order.overlap_s, order.secret
         )
-        return Answer(public_view(document) | {"secret": document["secret"]})
+        return Answer(shown(document) | {"secret": document["secret"]})
 
     async def match(self, call: Call) -> Answer:
         """Tell which webhooks would get an event, and why the others would not."""

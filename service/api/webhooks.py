@@ -12,6 +12,7 @@ from service.api.queries import WebhooksQuery
 from service.api.webhook_filters import chosen
 from service.management.webhook_form import Document, public_view, summary
 from service.management.webhooks import Webhooks
+from service.pipeline.sign import public_key
 
 ALL = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{ALL}/{{webhook_id}}"
@@ -45,7 +46,7 @@ class WebhookHandlers:
         """Create a webhook; its secret is told here, and never again."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.create(call.principal, call.account_id, members)
-        view = public_view(document) | {"secret": document["secret"]}
+        view = shown(document) | {"secret": document["secret"]}
         return Answer(view, 201, location=str(document["_id"]))
 
     async def get(self, call: Call) -> Answer:
@@ -64,7 +65,7 @@ class WebhookHandlers:
     async def delete(self, call: Call) -> Answer:
         """Delete a webhook for good."""
         deleted = await self.webhooks.delete(call.principal, call.account_id, call.webhook_id)
-        view = public_view(deleted)
+        view = shown(deleted)
         view["_read_only"]["deleted"] = True
         return Answer(view)
 
@@ -80,7 +81,15 @@ class WebhookHandlers:
 
     async def _in_full(self, document: Document) -> dict[str, Any]:
         health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))
-        return public_view(document, health)
+        return shown(document, health)
+
+
+def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
+    """Return what its account may see of a webhook, its public key included."""
+    view = public_view(document, health)
+    if document.get("signing_seed") is not None:
+        view["_read_only"]["public_key"] = public_key(document["signing_seed"])
+    return view
 
 
 def _follows(document: Document, query: WebhooksQuery) -> bool:

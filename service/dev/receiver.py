@@ -11,7 +11,7 @@ from typing import Self
 from aiohttp import web
 
 from service.dev.servers import HOST
-from service.pipeline.sign import signature
+from service.pipeline.sign import signature, signed_bytes
 
 LARGEST_BODY = 32 * 1024 * 1024
 
@@ -51,7 +51,8 @@ class Received:
     def genuine(self, secret: bytes) -> bool:
         """Return whether the signature is right; a real receiver checks the time as well."""
         headers = self.headers
-        wanted = signature(secret, self.delivery_id, headers["webhook-timestamp"], self.body)
+        signed = signed_bytes(self.delivery_id, headers["webhook-timestamp"], self.body)
+        wanted = signature(secret, signed)
         return wanted in headers.get("webhook-signature", "").split(" ")
 
 

@@ -17,6 +17,8 @@ OURS = frozenset({
     "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-account-id", "x-hook-id",
 })  # fmt: skip
 """Hop-by-hop, of the message's framing, or said by the service itself."""
+OPEN_CREDENTIALS = ("type", "username", "client_id", "token_url", "scope")
+"""Members of a webhook's `auth` that are no secret."""
 OUR_PREFIXES = ("webhook-", "x-switchhook-")
 
 

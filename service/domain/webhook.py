@@ -59,6 +59,8 @@ class Webhook:
     """The key before the last rotation, which signs as well until `previous_until`."""
     previous_until: float = 0.0
     """Unix seconds."""
+    signing_seed: bytes | None = field(default=None, repr=False)
+    """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     """Sent with every request: what the account added, `Authorization` included."""
     timeout_s: float | None = None

@@ -25,7 +25,10 @@ class BadDocument(ValueError):
 
 
 def webhook_of(document: Document) -> Webhook:
-    """Return the webhook of a document. Raises BadDocument."""
+    """Return the webhook of a document, its secrets in plain text. Raises BadDocument."""
+    if document.get("unreadable"):
+        names = ", ".join(document["unreadable"])
+        raise BadDocument(f"{names} cannot be decrypted; is the key in secrets.keys?")
     custom_data = _object(document, "custom_data")
     return Webhook(
         webhook_id=str(document["_id"]),
@@ -45,6 +48,7 @@ def webhook_of(document: Document) -> Webhook:
         secret=secret_key(document, "secret"),
         previous_secret=secret_key(document, "previous_secret"),
         previous_until=_unix_seconds(document.get("previous_secret_until")),
+        signing_seed=document.get("signing_seed"),
         headers=_headers(document),
         timeout_s=_timeout_s(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from service.domain.endpoint import endpoint_of
+from service.domain.request_headers import OPEN_CREDENTIALS
 from service.domain.webhook_document import BadDocument, webhook_of
 
 Document = Mapping[str, Any]
@@ -14,8 +15,10 @@ HIDDEN = "(hidden)"
 EDITABLE = (
     "name", "uri", "hook", "http_verb", "format", "retries", "enabled", "include_subaccounts",
     "include_internal_legs", "custom_data", "modifiers", "timeout_s", "headers", "auth",
-    "fallback_uri", "secret",
+    "fallback_uri", "secret", "public_key_signature",
 )  # fmt: skip
+OPTIONS = ("timeout_s", "fallback_uri", "public_key_signature")
+SECRET = ("headers", "auth", "secret")
 AUDITED = ("created_at", "created_by", "modified_at", "modified_by", "disabled_at")
 
 
@@ -61,7 +64,7 @@ def public_view(document: Document, health: Document | None = None) -> dict[str,
         view |= {key: whole[key] for key in EDITABLE if key in whole}
     except BadDocument as error:
         # Another tool wrote it: it is shown as it is, and why it never fires.
-        view |= {key: document[key] for key in EDITABLE if key in document}
+        view |= {key: document[key] for key in EDITABLE if key in document and key not in SECRET}
         trail["problem"] = str(error)
     view |= _options(document)
     if document.get("disable_reason") and not view.get("enabled"):
@@ -84,14 +87,12 @@ def summary(document: Document) -> dict[str, Any]:
 
 def _options(document: Document) -> dict[str, Any]:
     """Return the options that Kazoo does not have, where the webhook has them."""
-    options: dict[str, Any] = {
-        key: document[key] for key in ("timeout_s", "fallback_uri") if document.get(key) is not None
-    }
+    options = {key: document[key] for key in OPTIONS if document.get(key) is not None}
     if isinstance(document.get("headers"), dict):
         options["headers"] = dict.fromkeys(document["headers"], HIDDEN)
     if isinstance(document.get("auth"), dict):
         options["auth"] = {
-            key: HIDDEN if key in ("token", "password") else value
+            key: value if key in OPEN_CREDENTIALS else HIDDEN
             for key, value in document["auth"].items()
         }
     if document.get("secret") is not None:

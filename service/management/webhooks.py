@@ -50,6 +50,7 @@ class Webhooks:
     hooks: Mapping[str, Hook]
     disable_policy: DisablePolicy
     most_per_account: int
+    makes_key_pairs: bool
     now: Callable[[], datetime] = _now
 
     async def all(self, account_id: str) -> Sequence[Document]:
@@ -156,6 +157,9 @@ class Webhooks:
 
     async def _check(self, given: Document, merged: Document) -> None:
         problems = check_members(given, merged, self.hooks)
+        if given.get("public_key_signature") and not self.makes_key_pairs:
+            text = "the operator has set no secrets.signing_key"
+            problems["public_key_signature"] = {"invalid": {"message": text}}
         for name in ("uri", "fallback_uri"):
             if given.get(name) is not None and name not in problems:
                 rule = await self.guard.refusal(given[name])

@@ -1,31 +1,54 @@
-"""How a receiver can tell that a request is genuine: the signature of Standard Webhooks 1.0."""
+"""How a receiver can tell that a request is genuine: the signatures of Standard Webhooks 1.0."""
 
 import hmac
 from base64 import b64encode
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.domain.webhook import Webhook
+
+PUBLIC_KEY_PREFIX = "whpk_"
 
 
 def signatures(
     webhook: Webhook, delivery_id: str, timestamp: str, body: bytes, now: float
 ) -> str | None:
-    """Return the value of `webhook-signature`; None where the webhook has no secret.
+    """Return the value of `webhook-signature`; None where the webhook has nothing to sign with.
 
-    Two signatures, apart by a blank, while the secret before a rotation is still good.
+    Several are apart by blanks: that of the secret before a rotation, while it is still good, and
+    that of the webhook's private key.
     """
-    if webhook.secret is None:
-        return None
-    value = signature(webhook.secret, delivery_id, timestamp, body)
-    if webhook.previous_secret is None or now >= webhook.previous_until:
-        return value
-    return f"{value} {signature(webhook.previous_secret, delivery_id, timestamp, body)}"
+    signed = signed_bytes(delivery_id, timestamp, body)
+    found = []
+    if webhook.secret is not None:
+        found.append(signature(webhook.secret, signed))
+        if webhook.previous_secret is not None and now < webhook.previous_until:
+            found.append(signature(webhook.previous_secret, signed))
+    if webhook.signing_seed is not None:
+        found.append("v1a," + b64encode(_private_key(webhook.signing_seed).sign(signed)).decode())
+    return " ".join(found) or None
 
 
-def signature(secret: bytes, delivery_id: str, timestamp: str, body: bytes) -> str:
-    """Return one signature.
+def signed_bytes(delivery_id: str, timestamp: str, body: bytes) -> bytes:
+    """Return what is signed: id, timestamp (unix seconds) and raw body, joined by dots.
 
-    The signed bytes are id, timestamp (unix seconds) and raw body, joined by dots. For a GET the
-    body is the query that was appended to the URI.
+    For a GET the body is the query that was appended to the URI.
     """
-    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    return f"{delivery_id}.{timestamp}.".encode() + body
+
+
+def signature(secret: bytes, signed: bytes) -> str:
+    """Return one symmetric signature."""
     return "v1," + b64encode(hmac.digest(secret, signed, "sha256")).decode()
+
+
+def public_key(seed: bytes) -> str:
+    """Return what verifies the signatures of a private key, as Standard Webhooks write it."""
+    raw = _private_key(seed).public_key().public_bytes_raw()
+    return PUBLIC_KEY_PREFIX + b64encode(raw).decode()
+
+
+@lru_cache(maxsize=10_000)
+def _private_key(seed: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(seed)

@@ -19,7 +19,9 @@ from service.settings.model import Settings, setting_keys
 
 PREFIX = "SWITCHHOOK_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-SECRET_KEYS = ("amqp", "amqp.url", "mongo", "mongo.url")
+SECRET_KEYS = (
+    "amqp", "amqp.url", "mongo", "mongo.url", "secrets", "secrets.keys", "secrets.signing_key",
+)  # fmt: skip
 """Keys whose values hold passwords; a section given as something else may be a URL."""
 
 Origins = dict[str, str]

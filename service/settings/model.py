@@ -1,6 +1,7 @@
 """Every setting there is, with its default, its bounds and what it is for."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
+from service.domain.keys import named_key
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
@@ -133,6 +135,52 @@ class AttemptsSettings(Section):
     """Rows held while the store is away; then the oldest are dropped and counted."""
 
 
+class SecretsSettings(Section):
+    """Keys for what is secret in the store."""
+
+    keys: SecretStr = SecretStr("")
+    """Keys that secrets are encrypted with, each `name:base64 of 32 bytes`, separated by blanks.
+    The first one encrypts, all decrypt; `switchhook secrets new-key` makes one."""
+    keys_file: Path | None = None
+    """A file with the keys, one per line, instead."""
+    signing_key: SecretStr = SecretStr("")
+    """Key, in the same form, from which every webhook's own Ed25519 key pair is made."""
+
+    @field_validator("keys", "signing_key")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        _named_keys(value.get_secret_value())
+        return value
+
+    @field_validator("keys_file")
+    @classmethod
+    def _holds_keys(cls, value: Path | None) -> Path | None:
+        if value is not None and not _keys_in(value):
+            raise ValueError("the file holds no key")
+        return value
+
+    def named(self) -> list[tuple[str, bytes]]:
+        """Return the keys, the one that encrypts first."""
+        found = _named_keys(self.keys.get_secret_value())
+        return found or (_keys_in(self.keys_file) if self.keys_file else [])
+
+    def signing(self) -> bytes | None:
+        """Return the key that key pairs are made of."""
+        found = _named_keys(self.signing_key.get_secret_value())
+        return found[0][1] if found else None
+
+
+def _named_keys(text: str) -> list[tuple[str, bytes]]:
+    return [named_key(part) for part in text.split()]
+
+
+def _keys_in(path: Path) -> list[tuple[str, bytes]]:
+    try:
+        return _named_keys(path.read_text("ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read: {error}") from None
+
+
 class ShutdownSettings(Section):
     """Stopping."""
 
@@ -162,6 +210,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
+    secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()
     log: LogPolicy = LogPolicy()

@@ -16,6 +16,7 @@ from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import MongoWebhooks, Store, open_database
 from service.adapters.mongo_watch import Watch
+from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
 from service.domain.errors import StoreUnavailable
@@ -60,7 +61,7 @@ async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webho
             webhook_document("http://a/", _id="four", enabled="true"),
         ]
     )
-    account = await MongoWebhooks(ours).account(ACCOUNT)
+    account = await MongoWebhooks(ours, Vault()).account(ACCOUNT)
     assert account.tree == ("root", "reseller")
     assert account.reseller_id == "r"
     assert [webhook.webhook_id for webhook in account.webhooks] == ["one", "four"]
@@ -70,7 +71,7 @@ async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancesto
     ours: Store, database: Documents
 ) -> None:
     await database["webhooks"].insert_one(webhook_document("http://a/"))
-    account = await MongoWebhooks(ours).account(ACCOUNT)
+    account = await MongoWebhooks(ours, Vault()).account(ACCOUNT)
     assert account.tree == ()
     assert len(account.webhooks) == 1
 
@@ -82,17 +83,17 @@ async def test_a_webhook_is_found_by_its_id_even_if_that_is_an_object_id(
     del document["_id"]
     key = (await database["webhooks"].insert_one(document)).inserted_id
     assert isinstance(key, ObjectId)
-    found = await MongoWebhooks(ours).webhook(str(key))
+    found = await MongoWebhooks(ours, Vault()).webhook(str(key))
     assert found is not None
     assert found.webhook_id == str(key)
-    assert await MongoWebhooks(ours).webhook("f" * 24) is None
+    assert await MongoWebhooks(ours, Vault()).webhook("f" * 24) is None
 
 
 async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
     ours: Store, database: Documents
 ) -> None:
     await database["numbers"].insert_one({"_id": "+15552345678", "account_id": ACCOUNT})
-    webhooks = MongoWebhooks(ours)
+    webhooks = MongoWebhooks(ours, Vault())
     assert await webhooks.account_of_number("+15552345678") == ACCOUNT
     assert await webhooks.account_of_number("15552345678") == ACCOUNT
     assert await webhooks.account_of_number("+15550000000") is None
@@ -102,7 +103,7 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time(metrics: M
     started = asyncio.get_running_loop().time()
     url = f"mongodb://127.0.0.1:{free_port()}/"
     with opened(url, "x", metrics, 0.3) as away, pytest.raises(StoreUnavailable):
-        await MongoWebhooks(away).account(ACCOUNT)
+        await MongoWebhooks(away, Vault()).account(ACCOUNT)
     assert asyncio.get_running_loop().time() - started < 2
 
 
@@ -160,7 +161,7 @@ async def test_a_webhook_is_disabled_once_with_its_reason(ours: Store, database:
 @asynccontextmanager
 async def watching(store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
     policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
-    directory = RememberedDirectory(MongoWebhooks(store), policy, metrics)
+    directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
     failing: list[str] = []
     watch = Watch(
         store,

@@ -8,8 +8,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from service.domain.webhook import Verb
 from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, request_for
-from service.pipeline.sign import signature
-from tests.builders import ACCOUNT, make_delivery
+from service.pipeline.sign import public_key, signature, signatures, signed_bytes
+from tests.builders import ACCOUNT, make_delivery, make_webhook
 
 KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -32,7 +32,48 @@ TIMESTAMP = "1614265330"
     ],
 )
 def test_signatures_are_those_of_standard_webhooks(key: str, body: bytes, expected: str) -> None:
-    assert signature(b64decode(key), MESSAGE_ID, TIMESTAMP, body) == expected
+    signed = signed_bytes(MESSAGE_ID, TIMESTAMP, body)
+    assert signature(b64decode(key), signed) == expected
+
+
+SIGNING_KEY = (
+    "6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+)
+"""A private key of Standard Webhooks' own examples: 32 bytes of seed, 32 of public key."""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            b'{"test": 2432232314}',
+            "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM"
+            "+m7TBAg==",
+        ),
+        (
+            bytes.fromhex("7b226e223a22c5bd6f66696520f09f939e227d"),
+            "v1a,YVYPRitGhX0qiuvd3eN6xVdpBoIcChaSZZ7g2vKCA+RT7b1+YdNCcvRQPs5hpYoBXMPO1Nq6Fv+O+HVU0p"
+            "3AAA==",
+        ),
+    ],
+)
+def test_asymmetric_signatures_are_those_of_standard_webhooks(body: bytes, expected: str) -> None:
+    webhook = make_webhook(signing_seed=b64decode(SIGNING_KEY)[:32])
+    assert signatures(webhook, MESSAGE_ID, TIMESTAMP, body, 0.0) == expected
+    assert public_key(b64decode(SIGNING_KEY)[:32]) == (
+        "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    )
+
+
+def test_the_secret_before_a_rotation_signs_until_its_time_is_up() -> None:
+    webhook = make_webhook(
+        secret=b64decode(OTHER_KEY), previous_secret=b64decode(KEY), previous_until=100.0
+    )
+    body = b'{"test": 2432232314}'
+    new = "v1,O4Gjv1HqPqsMrjmczoggs/sWA8gZD0VyHG+fLh4+ktI="
+    old = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert signatures(webhook, MESSAGE_ID, TIMESTAMP, body, 99.9) == f"{new} {old}"
+    assert signatures(webhook, MESSAGE_ID, TIMESTAMP, body, 100.0) == new
 
 
 @pytest.mark.parametrize("verb", Verb)
@@ -59,7 +100,7 @@ def test_a_receiver_notices_any_change(changed: str) -> None:
 def test_a_secret_of_any_length_signs_as_the_usual_library_does(length: int) -> None:
     key = bytes(range(length))
     theirs = Verifier(key).sign(MESSAGE_ID, datetime.fromtimestamp(int(TIMESTAMP), UTC), "body")
-    assert signature(key, MESSAGE_ID, TIMESTAMP, b"body") == theirs
+    assert signature(key, signed_bytes(MESSAGE_ID, TIMESTAMP, b"body")) == theirs
 
 
 def signed_request(verb: Verb) -> tuple[dict[str, str], str]:

@@ -1,0 +1,41 @@
+"""Encrypting anew what the store holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from service.adapters.mongo_store import Store
+from service.adapters.vault import NESTED_MEMBERS, PLAIN_MEMBERS, Vault
+from service.domain.errors import StoreUnavailable
+
+Document = Mapping[str, Any]
+
+
+async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int]:
+    """Seal every webhook's secrets with the newest key; return how many, and how many cannot be.
+
+    A webhook that is changed meanwhile keeps the change: it was sealed with the newest key then.
+    """
+    changed = unreadable = 0
+    try:
+        async for stored in store.database["webhooks"].find():
+            if vault.is_current(stored):
+                continue
+            plain = vault.opened(stored)
+            if plain.get("unreadable"):
+                unreadable += 1
+                continue
+            changed += 1
+            if not dry_run:
+                await _replace(store, vault, stored, plain)
+    except PyMongoError as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+    return changed, unreadable
+
+
+async def _replace(store: Store, vault: Vault, stored: Document, plain: Document) -> None:
+    held = [name for name in (*PLAIN_MEMBERS, *NESTED_MEMBERS) if name in stored]
+    sealed = vault.sealed({name: plain[name] for name in held}, stored)
+    same = {"_id": stored["_id"], **{name: {"$eq": stored[name]} for name in held}}
+    await store.ask(store.database["webhooks"].update_one(same, {"$set": sealed}))

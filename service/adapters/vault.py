@@ -1,0 +1,133 @@
+"""Secrets at rest: what a webhook keeps secret is encrypted in the store, and nowhere else.
+
+AES-256-GCM. What is encrypted is bound to its place (account, webhook, member), so that it is
+worth nothing in another document. Without a key, secrets are stored as they are.
+"""
+
+import hmac
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from service.domain.request_headers import OPEN_CREDENTIALS
+
+Document = Mapping[str, Any]
+
+MARK = "sealed:"
+NONCE_BYTES = 12
+PLAIN_MEMBERS = ("secret", "previous_secret")
+NESTED_MEMBERS = ("headers", "auth")
+
+
+class Unreadable(ValueError):
+    """It was encrypted with a key that is not here, or for another place."""
+
+
+class Vault:
+    """Seals with the first of its keys, opens with all of them.
+
+    `keys` are names and 32 bytes each. From `signing_key`, where there is one, comes the seed of
+    each webhook's own Ed25519 key.
+    """
+
+    def __init__(
+        self, keys: Sequence[tuple[str, bytes]] = (), signing_key: bytes | None = None
+    ) -> None:
+        self._keys = {name: AESGCM(key) for name, key in keys}
+        self._first = keys[0][0] if keys else None
+        self._signing_key = signing_key
+
+    @property
+    def seals(self) -> bool:
+        """Whether there is a key to encrypt with."""
+        return self._first is not None
+
+    @property
+    def makes_key_pairs(self) -> bool:
+        """Whether webhooks can have a key pair of their own."""
+        return self._signing_key is not None
+
+    def opened(self, document: Document) -> dict[str, Any]:
+        """Return a webhook's document with its secrets in plain text.
+
+        Members that cannot be opened are named in `unreadable`, and left out.
+        """
+        plain, unreadable = dict(document), set[str]()
+
+        def open_it(member: str, value: str, place: str) -> str | None:
+            try:
+                return self._open(value, place)
+            except Unreadable:
+                unreadable.add(member)
+                return None
+
+        _each_secret(plain, document, open_it)
+        if unreadable:
+            plain["unreadable"] = sorted(unreadable)
+        if self._signing_key is not None and document.get("public_key_signature"):
+            plain["signing_seed"] = self._seed(str(document["_id"]))
+        return plain
+
+    def sealed(self, members: Document, owner: Document) -> dict[str, Any]:
+        """Return members of the webhook `owner`, which has `_id` and `account_id`, for the store.
+
+        What is sealed already, with the newest key, stays as it is.
+        """
+        if self._first is None:
+            return dict(members)
+        safe = dict(members)
+        _each_secret(safe, owner, lambda _, value, place: self._seal(value, place))
+        return safe
+
+    def is_current(self, document: Document) -> bool:
+        """Return whether all secrets of a stored document are sealed with the newest key."""
+        begins, found = f"{MARK}{self._first}:", list[str]()
+        _each_secret(dict(document), document, lambda _, value, __: found.append(value))
+        return all(value.startswith(begins) for value in found)
+
+    def _seal(self, value: str, place: str) -> str:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        name = self._first or ""
+        sealed = self._keys[name].encrypt(nonce, value.encode(), _bound(place, name))
+        return f"{MARK}{name}:{b64encode(nonce + sealed).decode()}"
+
+    def _open(self, value: str, place: str) -> str:
+        if not value.startswith(MARK):
+            return value
+        name, _, text = value.removeprefix(MARK).partition(":")
+        try:
+            raw = b64decode(text, validate=True)
+            key = self._keys[name]
+            return key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(place, name)).decode()
+        except (KeyError, ValueError, InvalidTag):
+            raise Unreadable(name) from None
+
+    def _seed(self, webhook_id: str) -> bytes:
+        """Return the seed of a webhook's own key pair: no other webhook's signature verifies."""
+        return hmac.digest(self._signing_key or b"", b"ed25519:" + webhook_id.encode(), "sha256")
+
+
+def _bound(place: str, key_name: str) -> bytes:
+    return f"{place}\0{key_name}".encode()
+
+
+def _each_secret(
+    members: dict[str, Any], owner: Document, turn: Callable[[str, str, str], str | None]
+) -> None:
+    """Put what `turn` makes of each secret text in its place; None leaves it out."""
+    place = f"{owner.get('account_id')}\0{owner.get('_id')}"
+    for name in PLAIN_MEMBERS:
+        if isinstance(members.get(name), str):
+            members[name] = turn(name, members[name], f"{place}\0{name}")
+    for name in NESTED_MEMBERS:
+        if isinstance(members.get(name), dict):
+            members[name] = {
+                key: value
+                if not isinstance(value, str) or (name == "auth" and key in OPEN_CREDENTIALS)
+                else turn(name, value, f"{place}\0{name}.{key}")
+                for key, value in members[name].items()
+            }

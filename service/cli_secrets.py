@@ -1,0 +1,48 @@
+"""The commands about keys: make one, and encrypt what is stored anew."""
+
+import click
+
+from service.adapters.mongo_store import open_store
+from service.adapters.mongo_vault import rewrap
+from service.domain.keys import new_key
+from service.terminal import config_option, run_to_end, settings_or_exit
+from service.wiring import vault_of
+
+
+@click.group()
+def secrets() -> None:
+    """The keys that secrets are encrypted with in the store."""
+
+
+@secrets.command("new-key")
+@click.argument("name")
+def make(name: str) -> None:
+    """Make a key and print it as `secrets.keys` and `secrets.signing_key` want it."""
+    if not name.isalnum():
+        raise click.UsageError("a key's name must be letters and digits")
+    click.echo(new_key(name))
+
+
+@secrets.command("rewrap")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
+    """Encrypt every secret with the first of `secrets.keys`; older keys can then go.
+
+    The service may run meanwhile; give all its processes the new key, behind the old one, before.
+    """
+    settings = settings_or_exit(config)
+    vault = vault_of(settings)
+    if not vault.seals:
+        raise click.UsageError("there is no key in secrets.keys")
+    mongo = settings.mongo
+
+    async def work() -> tuple[int, int]:
+        with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
+            return await rewrap(store, vault, dry_run=dry_run)
+
+    changed, unreadable = run_to_end(work)
+    click.echo(f"{changed} webhooks {'would be ' if dry_run else ''}encrypted with the newest key")
+    if unreadable:
+        click.echo(f"problem  {unreadable} webhooks cannot be decrypted with these keys", err=True)
+        raise SystemExit(1)

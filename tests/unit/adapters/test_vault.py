@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+
+from service.adapters.vault import MARK, Vault
+from service.domain.keys import named_key, new_key
+from service.domain.webhook_document import BadDocument, webhook_of
+from tests.builders import ACCOUNT
+
+OLD, NEW = named_key(new_key("k1")), named_key(new_key("k2"))
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return {
+        "_id": "1",
+        "account_id": ACCOUNT,
+        "hook": "all",
+        "uri": "https://a.example/",
+        "secret": SECRET,
+        "previous_secret": SECRET,
+        "headers": {"X-Api-Key": "hush-1"},
+        "auth": {"type": "basic", "username": "me", "password": "hush-2"},
+    } | more
+
+
+def test_what_is_sealed_shows_nothing_and_opens_to_what_it_was() -> None:
+    sealed = Vault([OLD]).sealed(document(), document())
+    assert not any(text in str(sealed) for text in ("hush-1", "hush-2", SECRET))
+    assert sealed["auth"]["username"] == "me"
+    assert sealed["secret"].startswith(f"{MARK}k1:")
+    assert Vault([OLD]).opened(sealed) == document()
+
+
+def test_the_same_secret_never_looks_the_same() -> None:
+    vault = Vault([OLD])
+    assert (
+        vault.sealed(document(), document())["secret"]
+        != vault.sealed(document(), document())["secret"]
+    )
+
+
+def test_without_a_key_secrets_stay_as_they_are() -> None:
+    assert Vault().sealed(document(), document()) == document()
+    assert Vault().opened(document()) == document()
+    assert not Vault().seals
+
+
+def test_the_first_key_seals_and_all_of_them_open() -> None:
+    sealed = Vault([OLD]).sealed(document(), document())
+    both = Vault([NEW, OLD])
+    assert both.opened(sealed) == document()
+    assert not both.is_current(sealed)
+    anew = both.sealed(both.opened(sealed), sealed)
+    assert both.is_current(anew)
+    assert Vault([NEW]).opened(anew) == document()
+
+
+@pytest.mark.parametrize("change", [{"_id": "2"}, {"account_id": "another"}])
+def test_a_secret_is_worth_nothing_in_another_document(change: dict[str, str]) -> None:
+    vault = Vault([OLD])
+    stolen = vault.sealed(document(), document()) | change
+    assert vault.opened(stolen)["unreadable"] == ["auth", "headers", "previous_secret", "secret"]
+
+
+def test_a_secret_is_worth_nothing_in_another_member() -> None:
+    vault = Vault([OLD])
+    sealed = vault.sealed(document(), document())
+    swapped = sealed | {"secret": sealed["auth"]["password"]}
+    assert vault.opened(swapped)["unreadable"] == ["secret"]
+
+
+@pytest.mark.parametrize(
+    "text", ["sealed:k1:", "sealed:k1:AAAA", "sealed:k1:?", "sealed:", "sealed:k9:AAAA"]
+)
+def test_what_cannot_be_opened_is_named_and_its_webhook_is_not_used(text: str) -> None:
+    opened = Vault([OLD]).opened(document(secret=text))
+    assert opened["unreadable"] == ["secret"]
+    with pytest.raises(BadDocument, match="secret cannot be decrypted"):
+        webhook_of(opened)
+
+
+def test_members_that_an_edit_removes_are_no_secret() -> None:
+    members = {"secret": None, "auth": None, "name": "new"}
+    assert Vault([OLD]).sealed(members, document()) == members
+
+
+def test_each_webhook_has_a_key_pair_of_its_own() -> None:
+    vault = Vault([], signing_key=b"k" * 32)
+    first = vault.opened(document(public_key_signature=True))["signing_seed"]
+    second = vault.opened(document(_id="2", public_key_signature=True))["signing_seed"]
+    assert len(first) == 32
+    assert first != second
+    assert "signing_seed" not in vault.opened(document())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "k1", "k1:", "k1:AAAA", "k 1:" + "A" * 43 + "=", "k1:not base64", ":" + "A" * 44]
+)
+def test_a_key_that_is_none_is_refused_without_being_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match="a key must be") as error:
+        named_key(text)
+    assert "AAAA" not in str(error.value)
