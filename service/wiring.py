@@ -19,6 +19,7 @@ from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.vault import Vault
 from service.observability.metrics import Metrics
+from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
@@ -126,7 +127,7 @@ def _deliverer(
     disabler: Disabler,
 ) -> Deliverer:
     return Deliverer(
-        attempter=Attempter(sender, _gates(settings, metrics)),
+        attempter=Attempter(sender, AccessTokens(sender), _gates(settings, metrics)),
         queues=queues,
         recorder=recorder,
         disabler=disabler,

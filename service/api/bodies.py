@@ -80,7 +80,8 @@ class WebhookEdit(Body):
     headers: Texts | None = None
     """Headers added to every request."""
     auth: dict[str, str] | None = None
-    """`{type: bearer, token}` or `{type: basic, username, password}`: sent as `Authorization`."""
+    """`{type: bearer, token}`, `{type: basic, username, password}`, or
+    `{type: oauth2, token_url, client_id, client_secret, scope}`: sent as `Authorization`."""
     fallback_uri: Uri | None = None
     """Where a delivery goes, once, when its retries are used up."""
     secret: Secret | None = None

@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     TLS_FAILED = "tls_failed"
     BAD_RESPONSE = "bad_response"
     UNREACHABLE = "unreachable"
+    AUTH_FAILED = "auth_failed"
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
 

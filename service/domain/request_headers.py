@@ -5,6 +5,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from service.domain.endpoint import endpoint_of
+from service.domain.webhook import OAuthClient
+
 MOST_HEADERS = 20
 LONGEST_VALUE = 4096
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
@@ -17,6 +20,7 @@ OURS = frozenset({
     "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-account-id", "x-hook-id",
 })  # fmt: skip
 """Hop-by-hop, of the message's framing, or said by the service itself."""
+OAUTH = "oauth2"
 OPEN_CREDENTIALS = ("type", "username", "client_id", "token_url", "scope")
 """Members of a webhook's `auth` that are no secret."""
 OUR_PREFIXES = ("webhook-", "x-switchhook-")
@@ -62,7 +66,25 @@ def authorization(auth: Mapping[str, Any]) -> str:
             raise ValueError("username must have no colon in it")
         pair = f"{username}:{password}".encode()
         return f"Basic {b64encode(pair).decode()}"
-    raise ValueError("type must be bearer or basic")
+    raise ValueError("type must be bearer, basic or oauth2")
+
+
+def oauth_client(auth: Mapping[str, Any]) -> OAuthClient:
+    """Return the client of `{type: oauth2, token_url, client_id, client_secret, scope?}`.
+
+    Raises ValueError, with a text that quotes no secret.
+    """
+    token_url = _text(auth, "token_url")
+    endpoint_of(token_url)
+    client = OAuthClient(
+        token_url,
+        _text(auth, "client_id"),
+        _text(auth, "client_secret"),
+        _text(auth, "scope") if auth.get("scope") else "",
+    )
+    if ":" in client.client_id:
+        raise ValueError("client_id must have no colon in it")
+    return client
 
 
 def _text(auth: Mapping[str, Any], key: str) -> str:

@@ -33,6 +33,16 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """Who asks for access tokens, by OAuth 2.0 client credentials (RFC 6749, 4.4), and where."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """An account's stored subscription: hook, URI, verb, format and filters."""
 
@@ -63,6 +73,8 @@ class Webhook:
     """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     """Sent with every request: what the account added, `Authorization` included."""
+    oauth: OAuthClient | None = None
+    """Whose access tokens its requests carry."""
     timeout_s: float | None = None
     """Seconds until the whole answer must be there; None is the platform's."""
     fallback_uri: str | None = None

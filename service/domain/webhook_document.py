@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from service.domain.request_headers import authorization, problem_with_headers
+from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
-from service.domain.webhook import FILTER_KEYS, NOTHING, Format, Verb, Webhook
+from service.domain.webhook import FILTER_KEYS, NOTHING, Format, OAuthClient, Verb, Webhook
 
 Document = Mapping[str, Any]
 
@@ -50,6 +50,7 @@ def webhook_of(document: Document) -> Webhook:
         previous_until=_unix_seconds(document.get("previous_secret_until")),
         signing_seed=document.get("signing_seed"),
         headers=_headers(document),
+        oauth=_oauth(document),
         timeout_s=_timeout_s(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
     )
@@ -131,10 +132,20 @@ def _headers(document: Document) -> Mapping[str, str]:
     if problem:
         raise BadDocument(f"headers: {problem}")
     auth = _object(document, "auth")
-    if not auth:
+    if not auth or auth.get("type") == OAUTH:
         return headers
     try:
         return {**headers, "Authorization": authorization(auth)}
+    except ValueError as error:
+        raise BadDocument(f"auth: {error}") from None
+
+
+def _oauth(document: Document) -> OAuthClient | None:
+    auth = _object(document, "auth")
+    if auth.get("type") != OAUTH:
+        return None
+    try:
+        return oauth_client(auth)
     except ValueError as error:
         raise BadDocument(f"auth: {error}") from None
 

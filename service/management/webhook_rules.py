@@ -4,7 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.domain.endpoint import endpoint_of
-from service.domain.request_headers import authorization, problem_with_header, problem_with_headers
+from service.domain.request_headers import (
+    OAUTH,
+    authorization,
+    oauth_client,
+    problem_with_header,
+    problem_with_headers,
+)
 from service.domain.webhook import ALL_HOOKS
 from service.domain.webhook_document import BadDocument, secret_key
 from service.management.webhook_form import HIDDEN, Document
@@ -93,7 +99,8 @@ def _credentials(given: Document) -> Iterator[Problem]:
     """Judge what is secret; its value is never quoted."""
     if given.get("auth") is not None:
         try:
-            authorization(given["auth"])
+            is_oauth = given["auth"].get("type") == OAUTH
+            oauth_client(given["auth"]) if is_oauth else authorization(given["auth"])
         except ValueError as error:
             yield "auth", "error", {"message": str(error)}
     try:

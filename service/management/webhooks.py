@@ -2,7 +2,7 @@
 
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
@@ -160,12 +160,11 @@ class Webhooks:
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}
-        for name in ("uri", "fallback_uri"):
-            if given.get(name) is not None and name not in problems:
-                rule = await self.guard.refusal(given[name])
-                if rule is not None:
-                    text = f"invalid client URL: refused by rule {rule}"
-                    problems[name] = {"error": {"message": text, "value": given[name]}}
+        for name, uri in _uris(given):
+            rule = await self.guard.refusal(uri) if name not in problems else None
+            if rule is not None:
+                text = f"invalid client URL: refused by rule {rule}"
+                problems[name] = {"error": {"message": text, "value": uri}}
         if problems:
             raise Invalid(problems)
 
@@ -185,6 +184,16 @@ class Webhooks:
 def new_secret() -> str:
     """Return a new signing secret, as Standard Webhooks write it."""
     return SECRET_PREFIX + b64encode(token_bytes(SECRET_BYTES)).decode()
+
+
+def _uris(members: Document) -> Iterator[tuple[str, str]]:
+    """Yield every address that requests may go to, with the member it stands in."""
+    for name in ("uri", "fallback_uri"):
+        if members.get(name) is not None:
+            yield name, members[name]
+    auth = members.get("auth")
+    if auth is not None and isinstance(auth.get("token_url"), str):
+        yield "auth", auth["token_url"]
 
 
 def _found(document: Document | None, webhook_id: str) -> Document:

@@ -10,6 +10,7 @@
     build      event + webhook -> request
     sign       request -> signature
     gates      who may send now: each endpoint has a cap
+    access_tokens   for receivers that want OAuth 2.0
     attempt    one request, through its endpoint's gate
     deliver    what follows from an attempt
     disable    webhooks that fail and fail -> switched off

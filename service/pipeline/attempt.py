@@ -17,6 +17,7 @@ from service.domain.delivery import (
 )
 from service.domain.endpoint import Endpoint, endpoint_of
 from service.domain.webhook import Webhook
+from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.build import Encoder, request_for, uri_for
 from service.pipeline.gates import EndpointGates
 from service.ports import Sender
@@ -29,6 +30,7 @@ class Attempter:
     """Makes attempts; what follows from them is decided elsewhere."""
 
     sender: Sender
+    access_tokens: AccessTokens
     gates: EndpointGates
     clock: Callable[[], float] = time.time
 
@@ -74,11 +76,16 @@ class Attempter:
                 request = request_for(delivery, webhook, encoder, number, started_at)
                 if test:
                     request = _as_test(request)
-                response = await self.sender.send(request)
+                response = await self._exchange(request, delivery, webhook)
                 duration_s = time.perf_counter() - start
         finally:
             self.gates.leave(endpoint, duration_s, response)
         return self._made(delivery, webhook, request, response, started_at, duration_s, test=test)
+
+    async def _exchange(self, request: Request, delivery: Delivery, webhook: Webhook) -> Response:
+        if webhook.oauth is None or delivery.fallback_for is not None:
+            return await self.sender.send(request)
+        return await self.access_tokens.send(request, webhook.oauth)
 
     @staticmethod
     def _made(

@@ -7,6 +7,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
+from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
 from service.pipeline.deliver import Deliverer
@@ -66,7 +67,7 @@ class Parts:
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(
-            Attempter(self.sender, self.gates, clock=lambda: NOW),
+            Attempter(self.sender, AccessTokens(self.sender), self.gates, clock=lambda: NOW),
             self.queues,
             self.recorder,
             self.disabler,

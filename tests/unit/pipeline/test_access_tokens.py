@@ -1,0 +1,123 @@
+import asyncio
+from base64 import b64encode
+from typing import Any
+
+import orjson
+
+from service.domain.delivery import Outcome, Request, Response
+from service.domain.webhook import OAuthClient
+from service.pipeline.access_tokens import AccessTokens
+from tests.builders import make_request
+
+CLIENT = OAuthClient("https://login.example/token", "me", "hush hush", "calls")
+OK = Response(Outcome.SUCCEEDED, 200)
+
+
+class Server:
+    """A token endpoint and a receiver that takes the tokens in `good`."""
+
+    def __init__(self, **answer: Any) -> None:
+        self.answer = {"expires_in": 100, "token_type": "Bearer"} | answer
+        self.given = 0
+        self.good: set[str] = set()
+        self.failing: Response | None = None
+        self.takes_tokens = True
+        self.asked: list[Request] = []
+        self.received: list[str] = []
+
+    async def send(self, request: Request) -> Response:
+        await asyncio.sleep(0)
+        if request.uri != CLIENT.token_url:
+            token = request.headers["Authorization"]
+            self.received.append(token)
+            good = self.takes_tokens and token.removeprefix("Bearer ") in self.good
+            return OK if good else Response(Outcome.BAD_STATUS, 401)
+        self.asked.append(request)
+        if self.failing is not None:
+            return self.failing
+        self.given += 1
+        token = f"token-{self.given}"
+        self.good = {token}
+        body = orjson.dumps({"access_token": token} | self.answer)
+        return Response(Outcome.SUCCEEDED, 200, body=body)
+
+
+class Setting:
+    def __init__(self, **answer: Any) -> None:
+        self.now = 0.0
+        self.server = Server(**answer)
+        self.tokens = AccessTokens(self.server, now=lambda: self.now)
+
+    async def send(self) -> Response:
+        return await self.tokens.send(make_request(), CLIENT)
+
+
+async def test_a_token_is_asked_for_as_the_standard_wants_it() -> None:
+    setting = Setting()
+    assert (await setting.send()).outcome is Outcome.SUCCEEDED
+    [asked] = setting.server.asked
+    assert asked.body == b"grant_type=client_credentials&scope=calls"
+    assert asked.headers["Authorization"] == f"Basic {b64encode(b'me:hush+hush').decode()}"
+    assert setting.server.received == ["Bearer token-1"]
+
+
+async def test_a_token_serves_until_shortly_before_its_end() -> None:
+    setting = Setting()
+    await setting.send()
+    setting.now = 89.9
+    await setting.send()
+    assert setting.server.given == 1
+    setting.now = 90.1
+    await setting.send()
+    assert setting.server.received == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+
+
+async def test_many_who_ask_at_once_cause_one_question() -> None:
+    setting = Setting()
+    await asyncio.gather(*(setting.send() for _ in range(20)))
+    assert setting.server.given == 1
+
+
+async def test_a_token_that_is_refused_is_renewed_once() -> None:
+    setting = Setting()
+    await setting.send()
+    setting.server.good = set()
+    assert (await setting.send()).outcome is Outcome.SUCCEEDED
+    assert setting.server.received[1:] == ["Bearer token-1", "Bearer token-2"]
+
+
+async def test_a_receiver_that_refuses_every_token_is_not_asked_for_ever() -> None:
+    setting = Setting()
+    setting.server.takes_tokens = False
+    assert (await setting.send()).status == 401
+    assert len(setting.server.received) == 2
+
+
+async def test_where_no_token_is_to_be_had_nothing_is_sent() -> None:
+    setting = Setting()
+    setting.server.failing = Response(Outcome.BAD_STATUS, 400, body=b"hush")
+    response = await setting.send()
+    assert response.outcome is Outcome.AUTH_FAILED
+    assert response.detail == "the token endpoint: 400"
+    assert response.outcome.may_pass
+    assert not response.endpoint_failed
+    assert setting.server.received == []
+
+
+async def test_an_answer_without_a_usable_token_is_a_failure() -> None:
+    for body in (b"", b"[]", b"{}", b'{"access_token": 5}', b'{"access_token": "a\\nb"}', b"null"):
+        setting = Setting()
+        setting.server.failing = Response(Outcome.SUCCEEDED, 200, body=body)
+        assert (await setting.send()).outcome is Outcome.AUTH_FAILED
+
+
+async def test_a_token_without_a_lifetime_is_used_for_an_hour() -> None:
+    setting = Setting(expires_in=None)
+    await setting.send()
+    setting.now = 3569.0
+    await setting.send()
+    assert setting.server.given == 1
+
+
+def test_the_secret_is_not_in_the_clients_text() -> None:
+    assert "hush" not in repr(CLIENT)
