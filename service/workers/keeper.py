@@ -2,15 +2,13 @@
 
 import asyncio
 import signal
-import time
-from asyncio.subprocess import Process
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 from prometheus_client import Counter
 
 from service.workers.backoff import Backoff
-from service.workers.launcher import Launcher
 
 READY_POLL_S = 0.1
 UNUSABLE_SETTINGS = 2
@@ -21,17 +19,47 @@ CLEAN = (0, -signal.SIGTERM)
 log = structlog.get_logger(__name__)
 
 
+class WorkerProcess(Protocol):
+    """A process as asyncio gives it: signals to one that has ended raise ProcessLookupError."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    async def wait(self) -> int:
+        """Return the exit code once it has ended; minus the signal's number where one ended it."""
+
+
+class Starter(Protocol):
+    """What starts a worker, and tidies up after it."""
+
+    async def start(self, number: int) -> WorkerProcess:
+        """Start a worker. Raises OSError where the machine cannot."""
+
+    async def is_ready(self, number: int) -> bool:
+        """Return whether the worker has all it needs."""
+
+    def tidy_up(self, number: int) -> None:
+        """Put away what a worker leaves behind that has ended."""
+
+
 class Keeper:
     """Keeps worker `number` running; one that does not end in `limit_s` when asked is killed."""
 
-    def __init__(self, number: int, launcher: Launcher, restarts: Counter, limit_s: float) -> None:
+    def __init__(self, number: int, starter: Starter, restarts: Counter, limit_s: float) -> None:
         self.number = number
         self.clean = True
-        self._launcher = launcher
+        self._starter = starter
         self._restarts = restarts
         self._limit_s = limit_s
         self._backoff = Backoff()
-        self._process: Process | None = None
+        self._process: WorkerProcess | None = None
         self._started = 0
         self._asked = asyncio.Event()
         self._stopping = False
@@ -61,7 +89,7 @@ class Keeper:
         """Have the worker finish and end; return once its successor is ready."""
         before = self._started
         self._ask_to_end()
-        while self._started == before or not await self._launcher.health.is_ready(self.number):  # noqa: ASYNC110 (another process has to be asked)
+        while self._started == before or not await self._starter.is_ready(self.number):  # noqa: ASYNC110 (another process has to be asked)
             await asyncio.sleep(READY_POLL_S)
 
     def kill(self) -> None:
@@ -72,9 +100,10 @@ class Keeper:
 
     async def _live(self) -> tuple[int, float]:
         """Start a worker; return its exit code once it has ended, and how long it lived."""
-        started_at = time.monotonic()
+        clock = asyncio.get_running_loop().time
+        started_at = clock()
         try:
-            self._process = await self._launcher.start(self.number)
+            self._process = await self._starter.start(self.number)
         except OSError as error:
             log.error("worker.not_started", worker=self.number, error=str(error))  # noqa: TRY400 (the text says it)
             return NOT_STARTED, 0.0
@@ -84,8 +113,8 @@ class Keeper:
             self._ask_to_end()
         exit_code = await self._process.wait()
         self._process = None
-        self._launcher.tidy_up(self.number)
-        return exit_code, time.monotonic() - started_at
+        self._starter.tidy_up(self.number)
+        return exit_code, clock() - started_at
 
     def _ask_to_end(self) -> None:
         self._asked.set()
@@ -96,7 +125,7 @@ class Keeper:
         loop = asyncio.get_running_loop()
         loop.call_later(self._limit_s, self._kill_overdue, self._process)
 
-    def _kill_overdue(self, process: Process) -> None:
+    def _kill_overdue(self, process: WorkerProcess) -> None:
         if process is self._process:
             log.error("worker.overdue", worker=self.number, waited_s=self._limit_s, note="killed")
             self.kill()
@@ -105,7 +134,8 @@ class Keeper:
         """Say what happened and pause; being asked to end cuts the pause short."""
         pause_s = self._backoff.after_death(lived_s)
         how = _how(exit_code)
-        log.warning("worker.died", worker=self.number, **how, lived_s=lived_s, pause_s=pause_s)
+        lived = round(lived_s, 1)
+        log.warning("worker.died", worker=self.number, **how, lived_s=lived, pause_s=pause_s)
         if exit_code == UNUSABLE_SETTINGS:
             log.error("worker.settings_unusable", worker=self.number, note="its own lines say why")
         elif self._backoff.hopeless:

@@ -15,16 +15,15 @@ from service.workers.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """What all workers of one supervisor are started with."""
+    """Starts the workers of one supervisor; see `keeper.Starter`."""
 
     count: int
     directory: Path
     listeners: tuple[int, ...]
     config: str | None
-    health: WorkersHealth
 
     async def start(self, number: int) -> Process:
-        """Start worker `number`. Raises OSError where the machine cannot."""
+        """See `keeper.Starter`."""
         place = Place(number, self.count, self.directory, self.listeners)
         config = () if self.config is None else ("--config", self.config)
         return await create_subprocess_exec(
@@ -35,6 +34,10 @@ class Launcher:
             start_new_session=True,
         )
 
+    async def is_ready(self, number: int) -> bool:
+        """See `keeper.Starter`."""
+        return await WorkersHealth(self.directory, self.count).is_ready(number)
+
     def tidy_up(self, number: int) -> None:
-        """Forget the gauges of a worker that has ended; what it counted stays."""
+        """Forget the worker's gauges; what it counted stays."""
         mark_process_dead(number, str(self.directory))  # type: ignore[no-untyped-call]

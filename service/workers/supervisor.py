@@ -19,7 +19,6 @@ from service.api.server import listen, serve
 from service.domain.errors import SettingsError
 from service.settings.model import Settings
 from service.workers.exposition import Exposition
-from service.workers.health import WorkersHealth
 from service.workers.keeper import Keeper
 from service.workers.launcher import Launcher
 
@@ -41,9 +40,8 @@ async def supervise(count: int, config: str | None, settings: Settings, load: Lo
     with TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         listeners = listen(api.host, api.port)
-        health = WorkersHealth(directory, count)
         fds = tuple(listener.fileno() for listener in listeners)
-        launcher = Launcher(count, directory, fds, config, health)
+        launcher = Launcher(count, directory, fds, config)
         supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
         registry = supervisor.exposition.registry
         async with serve(metrics_routes(registry), metrics.host, metrics.port):

@@ -124,30 +124,37 @@ async def test_kill_9_of_one_worker_loses_nothing_and_it_comes_back(
     assert metric(metrics, SUCCEEDED) >= len(published) - 1
 
 
-@pytest.mark.parametrize("to", ["supervisor", "everyone"])
+@pytest.mark.parametrize("how", ["kill", "systemctl stop", "Ctrl-C"])
 @pytest.mark.usefixtures("webhook")
-async def test_sigterm_finishes_what_is_in_flight(
-    to: str,
+async def test_being_stopped_finishes_what_is_in_flight(
+    how: str,
     start_workers: StartWorkers,
     settings: dict[str, str],
     database: Documents,
     receiver: Receiver,
     scratch: Path,
 ) -> None:
-    # `systemctl stop` sends it to every process of the service, and the supervisor passes it on.
     receiver.script("/hook", Answer(delay_s=1))
     service = await start_workers()
     workers = set(pids(service).values())
     await publish(settings, 20)
     await receiver.until(lambda: len(receiver.requests) == 20, 10)
-    for pid in [service.pid] if to == "supervisor" else [service.pid, *workers]:
-        os.kill(pid, signal.SIGTERM)
+    _stop(how, service.pid, workers)
     assert await service.wait() == 0
     assert alive(workers) == set()
     assert left_in(scratch) == []
     assert await depth(settings["SWITCHHOOK_AMQP__URL"], "switchhook.events") == 0
     assert await database["attempts"].count_documents({"outcome": "succeeded"}) == 20
     assert len(receiver.requests) == 20
+
+
+def _stop(how: str, supervisor: int, workers: set[int]) -> None:
+    """Send what each of them sends: systemd to every process, a terminal to the process group."""
+    if how == "Ctrl-C":
+        os.killpg(supervisor, signal.SIGINT)
+        return
+    for pid in [supervisor, *workers] if how == "systemctl stop" else [supervisor]:
+        os.kill(pid, signal.SIGTERM)
 
 
 @pytest.mark.usefixtures("webhook")
