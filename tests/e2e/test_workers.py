@@ -97,7 +97,7 @@ async def test_the_metrics_of_workers_have_the_names_and_labels_of_a_single_proc
 async def test_kill_9_of_one_worker_loses_nothing_and_it_comes_back(
     start_workers: StartWorkers, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=0.05))
+    receiver.script("/hook", Answer(delay_s=0.2))
     service = await start_workers()
     before = pids(service)
     async with load(settings) as published:
@@ -114,14 +114,14 @@ async def test_kill_9_of_one_worker_loses_nothing_and_it_comes_back(
 
     async def counted_on() -> bool:
         metrics = await service.metrics()
-        return metric(metrics, 'switchhook_consumer_unacked{lane="events"}') == 0
+        unacked = metric(metrics, 'switchhook_consumer_unacked{lane="events"}')
+        return unacked == 0 and metric(metrics, "switchhook_pool_in_use") == 0
 
     await eventually(counted_on, what="the end of the work")
     metrics = await service.metrics()
     assert metric(metrics, "switchhook_worker_restarts_total") == 1
     assert metric(metrics, "switchhook_workers") == 2
-    # What the killed worker counted stays counted; only its last instant may be missing.
-    assert metric(metrics, SUCCEEDED) >= len(published) - 1
+    assert metric(metrics, SUCCEEDED) >= len(published), "what the killed worker counted, too"
 
 
 @pytest.mark.parametrize("how", ["kill", "systemctl stop", "Ctrl-C"])
