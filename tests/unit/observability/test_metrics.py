@@ -51,8 +51,14 @@ def test_what_is_measured_is_shown_when_asked_and_written_down_for_others() -> N
 
 
 def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None:
-    metrics = make_metrics()
-    gauges = [value for value in vars(metrics).values() if isinstance(value, Gauge)]
-    assert gauges
-    for gauge in gauges:
-        assert gauge._multiprocess_mode in ("livesum", "livemin", "livemax"), gauge
+    gauges = [value for value in vars(make_metrics()).values() if isinstance(value, Gauge)]
+    assert {
+        gauge._name.removeprefix("switchhook_"): gauge._multiprocess_mode for gauge in gauges
+    } == {
+        "pool_in_use": "livesum",
+        "consumer_unacked": "livesum",
+        "broker_connected": "livemin",
+        "source_bound": "livemin",
+        "store_up": "livemin",
+        "accounts_remembered": "livemax",
+    }
