@@ -8,16 +8,22 @@ broker's publishing connection last.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 
 import structlog
+from aiohttp import web
 
 from service.adapters.mongo_check import examine_store
 from service.adapters.rabbitmq_check import examine_broker
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
 from service.api.health import health_routes, metrics_routes
-from service.api.server import serve
+from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding
 from service.management.replay_runner import ReplayRunner
@@ -25,32 +31,40 @@ from service.settings.model import Settings
 from service.sources.catalogue import bindings
 from service.wiring import Service, build, database_of, vault_of
 from service.wiring_api import build_api
+from service.workers.health import WorkersHealth
+from service.workers.place import Place
 
 PREPARE_AGAIN_S = 2.0
 FLUSH_TIMEOUT_S = 3.0
+MEASURE_EVERY_S = 1.0
+
+Server = AbstractAsyncContextManager[None]
 
 log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Run the service until `stop` is set.
+async def run(settings: Settings, stop: asyncio.Event, place: Place | None = None) -> None:
+    """Run the service until `stop` is set: by itself, or in its place among other workers.
 
     Raises TopologyConflict where the broker has our queues with other arguments, and
     SwitchhookError where a port is taken.
     """
     install_tolerant_decoders()
     service = build(settings)
+    api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
         stack.push_async_callback(service.sender.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
-        api, metrics = settings.api, settings.metrics
-        routes = health_routes(service.live, service.ready)
-        server = serve(routes, api.host, api.port, management.application)
-        await stack.enter_async_context(server)
-        routes = metrics_routes(service.metrics.registry)
-        await stack.enter_async_context(serve(routes, metrics.host, metrics.port))
+        application = management.application
+        servers = (
+            _alone(service, application)
+            if place is None
+            else _among_workers(service, application, place)
+        )
+        for server in servers:
+            await stack.enter_async_context(server)
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             consuming = tasks.create_task(service.consuming.run(), name="consume")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
@@ -74,6 +88,25 @@ async def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
+def _alone(service: Service, application: web.Application) -> list[Server]:
+    """Return the servers of a service of one process."""
+    api, metrics = service.settings.api, service.settings.metrics
+    with_health = with_routes(health_routes(service.live, service.ready), application)
+    numbers = with_routes(metrics_routes(service.metrics.registry))
+    return [
+        serve(with_health, api.host, api.port),
+        serve(numbers, metrics.host, metrics.port),
+    ]
+
+
+def _among_workers(service: Service, application: web.Application, place: Place) -> list[Server]:
+    """Return the servers of a worker: for itself, and on the common port for all of them."""
+    workers = WorkersHealth(place.directory, place.count)
+    own = with_routes(health_routes(service.live, service.ready))
+    common = with_routes(health_routes(workers.live, workers.ready), application)
+    return [serve_at(place.health_socket, own), serve_on(place.sockets(), common)]
+
+
 @asynccontextmanager
 async def _background(
     tasks: asyncio.TaskGroup, service: Service, replays: ReplayRunner
@@ -86,6 +119,7 @@ async def _background(
         tasks.create_task(service.recorder.run(), name="write attempts"),
         tasks.create_task(replays.run(), name="run replays"),
         tasks.create_task(service.attempter.gates.tidy(), name="tidy the gates"),
+        tasks.create_task(_note_measured(service), name="note what is measured"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),
     ]
     try:
@@ -123,3 +157,10 @@ async def _prepare(service: Service) -> None:
             await asyncio.sleep(PREPARE_AGAIN_S)
         else:
             return
+
+
+async def _note_measured(service: Service) -> None:
+    """Keep the gauges in a worker's files fresh; a service of one process is asked directly."""
+    while True:
+        service.metrics.note_measured()
+        await asyncio.sleep(MEASURE_EVERY_S)

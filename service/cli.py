@@ -7,9 +7,12 @@ import signal
 import sys
 import uuid
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 
 from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
@@ -20,11 +23,16 @@ from service.cli_secrets import secrets
 from service.cli_tokens import token
 from service.dev.demo import demo
 from service.observability.logs import configure_logs, quiet_logs
+from service.observability.metrics import keep_in_files
 from service.settings.describe import default_file, settings_table
+from service.settings.load import load_settings
 from service.settings.model import Settings
 from service.sources.bus_message import Occasion
 from service.sources.catalogue import HOOKS, Hook
 from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.workers.lifeline import stop_with_supervisor
+from service.workers.place import Place
+from service.workers.supervisor import supervise
 
 
 @click.group()
@@ -36,11 +44,20 @@ def main() -> None:
 
 @main.command()
 @config_option
-def run(config: str | None) -> None:
-    """Run the service until SIGTERM or SIGINT; a second one exits at once."""
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 512))
+def run(config: str | None, workers: int) -> None:
+    """Run the service until SIGTERM or SIGINT; a second one exits at once.
+
+    Several workers are processes that share the queues; SIGHUP replaces them one after the other.
+    """
     settings = settings_or_exit(config)
     configure_logs(settings.log)
-    run_to_end(lambda: _until_signalled(settings))
+    if workers == 1:
+        run_to_end(lambda: _until_signalled(settings))
+    else:
+        load = partial(load_settings, config, os.environ)
+        clean = run_to_end(lambda: supervise(workers, config, settings, load))
+        sys.exit(0 if clean else FAILED)
 
 
 async def _until_signalled(settings: Settings) -> None:
@@ -55,6 +72,27 @@ async def _until_signalled(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, on_signal)
     await app.run(settings, stop)
+
+
+@main.command(hidden=True)
+@config_option
+@click.option("--number", required=True, type=int)
+@click.option("--count", required=True, type=int)
+@click.option("--directory", required=True, type=click.Path(path_type=Path))
+@click.option("--listener", "listeners", multiple=True, type=int)
+def worker(config: str | None, **place: Any) -> None:
+    """Run as one of the workers of `run --workers N`, which alone starts this."""
+    settings = settings_or_exit(config)
+    configure_logs(settings.log)
+    run_to_end(lambda: _while_supervised(settings, Place(**place)))
+
+
+async def _while_supervised(settings: Settings, place: Place) -> None:
+    structlog.contextvars.bind_contextvars(worker=place.number)
+    keep_in_files(place.number)
+    stop = asyncio.Event()
+    stop_with_supervisor(stop)
+    await app.run(settings, stop, place)
 
 
 @main.command()

@@ -61,12 +61,12 @@ class Service:
     consuming: Link
     publishing: Link
 
-    def live(self) -> Mapping[str, str]:
+    async def live(self) -> Mapping[str, str]:
         """Return the state of each lane: failing where messages are held and none is settled."""
         limit_s = self.settings.health.stall_s
         return {lane.name: lane.state(limit_s) for lane in self.lanes}
 
-    def ready(self) -> Mapping[str, str]:
+    async def ready(self) -> Mapping[str, str]:
         """Return the state of each dependency."""
         missing = self.bindings.missing
         return {

@@ -106,8 +106,9 @@ async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterat
     async with AsyncExitStack() as stack:
         numbers = itertools.count(1)
 
-        async def start(**more: str) -> ServiceProcess:
-            service = ServiceProcess(tmp_path / f"{next(numbers)}", {**settings, **more})
+        async def start(workers: int = 1, **more: str) -> ServiceProcess:
+            directory = tmp_path / f"{next(numbers)}"
+            service = ServiceProcess(directory, {**settings, **more}, workers=workers)
             stack.push_async_callback(service.stop)
             await service.start()
             return service

@@ -48,7 +48,7 @@ class RememberedDirectory:
         self._numbers: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
         self._loading: dict[str, asyncio.Future[Account]] = {}
         self._changed: set[str] = set()
-        metrics.accounts_remembered.set_function(lambda: len(self._entries))
+        metrics.measure(metrics.accounts_remembered, lambda: len(self._entries))
 
     def remembered(self, account_id: str) -> Account | None:
         """See `ports.Directory`."""

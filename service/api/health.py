@@ -1,6 +1,6 @@
 """Is it alive, is it ready, and the metrics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,17 +9,19 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 Checks = Mapping[str, str]
 """What is checked, and its state: `ok`, or what is wrong."""
 
+Examine = Callable[[], Awaitable[Checks]]
+
 OK = "ok"
 
 
-def health_routes(live: Callable[[], Checks], ready: Callable[[], Checks]) -> list[web.RouteDef]:
+def health_routes(live: Examine, ready: Examine) -> list[web.RouteDef]:
     """Return `/healthz` and `/readyz`: 200 where every check is ok, else 503, with all of them."""
 
     async def healthz(_: web.Request) -> web.Response:
-        return _answer(live())
+        return _answer(await live())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _answer(ready())
+        return _answer(await ready())
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 

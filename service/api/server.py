@@ -1,8 +1,10 @@
 """Listening: one small web server per port."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -10,24 +12,71 @@ from service.domain.errors import SwitchhookError
 
 
 @asynccontextmanager
-async def serve(
-    routes: Sequence[web.RouteDef], host: str, port: int, application: web.Application | None = None
-) -> AsyncIterator[None]:
-    """Serve the routes, beside those of an application, while the block runs.
+async def serve(application: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serve while the block runs. Raises SwitchhookError where the port is taken."""
+    async with serve_on(listen(host, port), application):
+        yield
 
-    Raises SwitchhookError where the port is taken.
+
+@asynccontextmanager
+async def serve_on(
+    sockets: Sequence[socket.socket], application: web.Application
+) -> AsyncIterator[None]:
+    """Serve the application on sockets that listen, while the block runs; then close them."""
+    async with _runner(application) as runner:
+        for listener in sockets:
+            await web.SockSite(runner, listener).start()
+        yield
+
+
+@asynccontextmanager
+async def serve_at(path: Path, application: web.Application) -> AsyncIterator[None]:
+    """Serve the application on a Unix socket, in place of one that was left there.
+
+    Raises SwitchhookError where that cannot be, as where the path is too long.
     """
+    async with _runner(application) as runner:
+        try:
+            await web.UnixSite(runner, str(path)).start()
+        except OSError as error:
+            raise SwitchhookError(f"cannot listen on {path}: {error}") from error
+        yield
+
+
+def with_routes(
+    routes: Sequence[web.RouteDef], application: web.Application | None = None
+) -> web.Application:
+    """Return the application, or a new one, with these routes added."""
     application = application if application is not None else web.Application()
     application.add_routes(routes)
+    return application
+
+
+@asynccontextmanager
+async def _runner(application: web.Application) -> AsyncIterator[web.AppRunner]:
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise SwitchhookError(
-                f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0).lower()}"
-            ) from error
-        yield
+        yield runner
     finally:
         await runner.cleanup()
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Return listening sockets, one for each address of the host.
+
+    Raises SwitchhookError where the port is taken, or the host is not this machine.
+    """
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        return [socket.create_server(where, family=family) for family, _, _, _, where in found]
+    except OSError as error:
+        raise SwitchhookError(f"cannot listen on {host}:{port}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    resolving = isinstance(error, socket.gaierror)
+    text = error.strerror if resolving else os.strerror(error.errno or 0)
+    return str(text).lower()

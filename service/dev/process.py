@@ -15,11 +15,19 @@ from service.domain.errors import SwitchhookError
 class ServiceProcess(Server):
     """`switchhook run`, ready once `/readyz` says so."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str], *, api_port: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        *,
+        api_port: int = 0,
+        workers: int = 1,
+    ) -> None:
         super().__init__("switchhook", directory)
         self.port = api_port or self.port
         self.metrics_port = int(settings.get("SWITCHHOOK_METRICS__PORT", free_port()))
         self._settings = settings
+        self._workers = workers
 
     @property
     def log(self) -> Path:
@@ -28,7 +36,7 @@ class ServiceProcess(Server):
 
     def command(self) -> Sequence[str]:
         """See `Server`."""
-        return [sys.executable, "-m", "service", "run"]
+        return [sys.executable, "-m", "service", "run", "--workers", str(self._workers)]
 
     def environment(self) -> Mapping[str, str]:
         """See `Server`. What the caller's own environment sets for another service is left out."""

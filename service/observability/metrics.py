@@ -1,15 +1,18 @@
 """Every metric of the service. Names begin with `switchhook_`; labels come from enums."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
 Label = TypeVar("Label", bound=StrEnum)
+
+FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Must be set before this process imports prometheus_client, for metrics to be kept in files."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -17,11 +20,15 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """The metrics, with the children that the hot path needs held ready.
 
-    `hooks` are the (source, hook) pairs there are; a pair that is not among them is a bug.
+    `hooks` are the (source, hook) pairs there are; a pair that is not among them is a bug. Each
+    gauge says how the values of several workers become one (`multiprocess_mode`): `livesum` where
+    they share a load, `livemin` where one that is down must show, `livemax` where the limit is each
+    worker's own.
     """
 
     def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
         self.registry = registry
+        self._measured: list[tuple[Gauge, Callable[[], float]]] = []
         consumed = Counter(
             "switchhook_events_consumed_total",
             "Events taken from the bus",
@@ -52,6 +59,16 @@ class Metrics:
         self._attempts(registry)
         self._dependencies(registry)
 
+    def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Have the gauge show what `value` returns, which costs nothing until somebody looks."""
+        gauge.set_function(value)
+        self._measured.append((gauge, value))
+
+    def note_measured(self) -> None:
+        """Write down what is measured: who looks into a worker's file cannot call a function."""
+        for gauge, value in self._measured:
+            gauge.set(value())
+
     def _deliveries(self, registry: CollectorRegistry) -> None:
         deliveries = Counter(
             "switchhook_deliveries_total",
@@ -76,6 +93,7 @@ class Metrics:
             "switchhook_endpoint_breakers_open",
             "Endpoints that failed and failed, and are left alone",
             registry=registry,
+            multiprocess_mode="livemax",
         )
         self.dead_letters = _by(
             Counter(
@@ -120,7 +138,10 @@ class Metrics:
             registry=registry,
         )
         self.pool_in_use = Gauge(
-            "switchhook_pool_in_use", "HTTP requests in flight", registry=registry
+            "switchhook_pool_in_use",
+            "HTTP requests in flight",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def _dependencies(self, registry: CollectorRegistry) -> None:
@@ -129,6 +150,7 @@ class Metrics:
             "Messages taken in and not acknowledged yet",
             ["lane"],
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self.acks_lost = Counter(
             "switchhook_acks_lost_total",
@@ -140,12 +162,14 @@ class Metrics:
             "Whether a connection to the broker stands",
             ["link"],
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self.bound = Gauge(
             "switchhook_source_bound",
             "Whether all bindings to an exchange of the switch stand",
             ["exchange"],
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self.waits = Counter(
             "switchhook_dependency_waits_total",
@@ -157,10 +181,22 @@ class Metrics:
             "switchhook_store_up",
             "Whether MongoDB answered the last time it was asked",
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self.accounts_remembered = Gauge(
-            "switchhook_accounts_remembered", "Accounts in memory", registry=registry
+            "switchhook_accounts_remembered",
+            "Accounts in memory",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
+
+
+def keep_in_files(number: int) -> None:
+    """Keep the metrics made from now on in files of this worker's number, not of its process id.
+
+    A successor goes on with them, so that no counter falls and no file is left over.
+    """
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
 
 
 def _by(counter: Counter, labels: type[Label]) -> dict[Label, Counter]:

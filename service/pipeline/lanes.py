@@ -41,7 +41,7 @@ class Lane:
         self._empty.set()
         self._tasks = asyncio.TaskGroup()
         self.settled_at = self._busy_since = time.monotonic()
-        metrics.unacked.labels(name).set_function(lambda: self._count)
+        metrics.measure(metrics.unacked.labels(name), lambda: self._count)
 
     @property
     def unsettled(self) -> int:

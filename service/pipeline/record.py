@@ -32,6 +32,7 @@ class Recorder:
         self._capacity = capacity
         self._record_successes = record_successes
         self._rows: deque[Attempt] = deque()
+        self._writing = asyncio.Lock()
 
     def add(self, attempt: Attempt) -> None:
         """Take a row; where the buffer is full, the oldest one goes."""
@@ -56,17 +57,24 @@ class Recorder:
                 log.exception("attempt_log.bug")
 
     async def flush(self) -> None:
-        """Write all rows. Raises StoreUnavailable; what was not written waits on."""
-        while self._rows:
-            rows = [self._rows.popleft() for _ in range(min(ROWS_AT_ONCE, len(self._rows)))]
-            try:
-                await self._log.write(rows)
-            except StoreUnavailable:
-                self._put_back(rows)
-                raise
-            except Exception:
-                self._metrics.attempt_log_dropped.inc(len(rows))
-                raise
+        """Write all rows; those that are just being written are waited for.
+
+        Raises StoreUnavailable; what was not written waits on.
+        """
+        async with self._writing:
+            while self._rows:
+                await self._write_some()
+
+    async def _write_some(self) -> None:
+        rows = [self._rows.popleft() for _ in range(min(ROWS_AT_ONCE, len(self._rows)))]
+        try:
+            await self._log.write(rows)
+        except StoreUnavailable:
+            self._put_back(rows)
+            raise
+        except Exception:
+            self._metrics.attempt_log_dropped.inc(len(rows))
+            raise
 
     def _put_back(self, rows: list[Attempt]) -> None:
         room = max(0, self._capacity - len(self._rows))

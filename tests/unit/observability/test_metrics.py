@@ -1,5 +1,5 @@
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectReason
@@ -39,3 +39,27 @@ def test_two_services_in_one_process_do_not_share_metrics() -> None:
     first.delivered.inc()
     assert counted(first, "deliveries_total", outcome="delivered") == 1
     assert counted(second, "deliveries_total", outcome="delivered") == 0
+
+
+def test_what_is_measured_is_shown_when_asked_and_written_down_for_others() -> None:
+    metrics = make_metrics()
+    values = iter((3.0, 5.0))
+    metrics.measure(metrics.accounts_remembered, lambda: next(values))
+    assert counted(metrics, "accounts_remembered") == 3
+    metrics.note_measured()
+    assert metrics.accounts_remembered._value.get() == 5
+
+
+def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None:
+    gauges = [value for value in vars(make_metrics()).values() if isinstance(value, Gauge)]
+    assert {
+        gauge._name.removeprefix("switchhook_"): gauge._multiprocess_mode for gauge in gauges
+    } == {
+        "pool_in_use": "livesum",
+        "endpoint_breakers_open": "livemax",
+        "consumer_unacked": "livesum",
+        "broker_connected": "livemin",
+        "source_bound": "livemin",
+        "store_up": "livemin",
+        "accounts_remembered": "livemax",
+    }

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
@@ -165,3 +166,20 @@ async def stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@in_virtual_time
+async def test_rows_that_are_being_written_when_the_service_stops_are_waited_for() -> None:
+    class Leisurely(FakeLog):
+        async def write(self, attempts: Sequence[Attempt]) -> None:
+            await asyncio.sleep(1)
+            await super().write(attempts)
+
+    log = Leisurely()
+    recorder, _ = make_recorder(log)
+    writing = asyncio.create_task(recorder.run())
+    recorder.add(rows(1)[0])
+    await asyncio.sleep(0.5)
+    await recorder.flush()
+    writing.cancel()
+    assert written(log) == [1]

@@ -1,0 +1,29 @@
+"""How long to pause before a worker that died is started again."""
+
+from dataclasses import dataclass
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+RAN_WELL_S = 30.0
+TOO_OFTEN = 3
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Pauses that double with each death in a row; one that ran well before begins a new row."""
+
+    deaths: int = 0
+    pause_s: float = 0.0
+
+    def after_death(self, lived_s: float) -> float:
+        """Count the death of a worker that lived so long, and return the pause that follows."""
+        if lived_s >= RAN_WELL_S:
+            self.deaths, self.pause_s = 0, 0.0
+        self.deaths += 1
+        self.pause_s = min(2 * self.pause_s or FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        return self.pause_s
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it died so often in a row that a human should look."""
+        return self.deaths >= TOO_OFTEN

@@ -1,0 +1,42 @@
+"""The health of all workers, as one of them or the supervisor finds it by asking each."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.adapters.local_health import ask_health
+from service.api.health import OK
+from service.workers.place import health_socket
+
+SILENT = "does not answer"
+
+
+class WorkersHealth:
+    """Asks the workers 1 to `count` of the supervisor that owns the directory."""
+
+    def __init__(self, directory: Path, count: int) -> None:
+        self._directory = directory
+        self._numbers = range(1, count + 1)
+
+    async def live(self) -> Mapping[str, str]:
+        """Return the state of each lane of each worker; a worker that hangs or is gone by name."""
+        return await self._ask_all("/healthz")
+
+    async def ready(self) -> Mapping[str, str]:
+        """Return the state of each dependency of each worker; one that is not there by name."""
+        return await self._ask_all("/readyz")
+
+    async def is_ready(self, number: int) -> bool:
+        """Return whether the worker has all it needs."""
+        checks = await self._ask(number, "/readyz")
+        return all(state == OK for state in checks.values())
+
+    async def _ask_all(self, question: str) -> Mapping[str, str]:
+        answers = await asyncio.gather(*(self._ask(number, question) for number in self._numbers))
+        return {name: state for checks in answers for name, state in checks.items()}
+
+    async def _ask(self, number: int, question: str) -> Mapping[str, str]:
+        checks = await ask_health(health_socket(self._directory, number), question)
+        if checks is None:
+            return {f"worker_{number}": SILENT}
+        return {f"worker_{number}.{name}": state for name, state in checks.items()}

@@ -1,0 +1,31 @@
+"""When a worker stops: its supervisor says so, or is gone."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+def stop_with_supervisor(stop: asyncio.Event) -> None:
+    """Set `stop` on SIGTERM, and when the supervisor's end of standard input is closed.
+
+    A second SIGTERM hastens nothing, as it is no second wish: `systemctl stop` sends it to every
+    process, and the supervisor passes its own on. It alone decides to wait no longer (SIGKILL).
+    """
+    loop = asyncio.get_running_loop()
+    lifeline = sys.stdin.fileno()
+
+    def on_input() -> None:
+        if os.read(lifeline, 1024):
+            return
+        loop.remove_reader(lifeline)
+        if not stop.is_set():
+            log.warning("worker.orphaned", note="the supervisor is gone")
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(lifeline, on_input)

@@ -1,0 +1,41 @@
+"""A worker's place among the others: what the supervisor tells it when it starts."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Worker `number` of `count`, counted from 1.
+
+    `directory` is the supervisor's; `listeners` are the descriptors of the API's port, inherited.
+    """
+
+    number: int
+    count: int
+    directory: Path
+    listeners: tuple[int, ...]
+
+    def arguments(self) -> Sequence[str]:
+        """Return the place as the options of the command `worker`."""
+        return [
+            *("--number", str(self.number), "--count", str(self.count)),
+            *("--directory", str(self.directory)),
+            *(text for fd in self.listeners for text in ("--listener", str(fd))),
+        ]
+
+    def sockets(self) -> list[socket.socket]:
+        """Return the sockets of the API's port that all workers share."""
+        return [socket.socket(fileno=fd) for fd in self.listeners]
+
+    @property
+    def health_socket(self) -> Path:
+        """Where this worker answers for itself."""
+        return health_socket(self.directory, self.number)
+
+
+def health_socket(directory: Path, number: int) -> Path:
+    """Return where a worker answers for itself."""
+    return directory / f"worker-{number}.sock"

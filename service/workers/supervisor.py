@@ -1,0 +1,125 @@
+"""The life of `run --workers N`: start the workers, keep them running, stop them all.
+
+SIGTERM or SIGINT has all of them finish and end; a second one kills them. SIGHUP replaces one after
+the other, each when the one before is ready, with the settings as they are by then.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from service.api.health import metrics_routes
+from service.api.server import listen, serve, with_routes
+from service.domain.errors import SettingsError
+from service.settings.model import Settings
+from service.workers.exposition import Exposition
+from service.workers.keeper import Keeper
+from service.workers.launcher import Launcher
+
+LATE_S = 10.0
+"""How much longer than its grace period a worker may take to end, until it is killed."""
+FAILED = 1
+
+log = structlog.get_logger(__name__)
+
+LoadSettings = Callable[[], Settings]
+
+
+async def supervise(count: int, config: str | None, settings: Settings, load: LoadSettings) -> bool:
+    """Run `count` workers until SIGTERM or SIGINT; return whether all of them ended cleanly.
+
+    `load` reads the settings again. Raises SwitchhookError where a port is taken.
+    """
+    api, metrics = settings.api, settings.metrics
+    with TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        listeners = listen(api.host, api.port)
+        fds = tuple(listener.fileno() for listener in listeners)
+        launcher = Launcher(count, directory, fds, config)
+        supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
+        registry = supervisor.exposition.registry
+        async with serve(with_routes(metrics_routes(registry)), metrics.host, metrics.port):
+            log.info("supervisor.started", workers=count, api=f"{api.host}:{api.port}")
+            await supervisor.run()
+        for listener in listeners:
+            listener.close()
+    log.info("supervisor.stopped", clean=supervisor.clean)
+    return supervisor.clean
+
+
+class Supervisor:
+    """Keeps the launcher's workers running and heeds the signals."""
+
+    def __init__(self, launcher: Launcher, limit_s: float, load: LoadSettings) -> None:
+        self._directory = launcher.directory
+        self._load = load
+        self.exposition = Exposition(launcher.directory, self._pids)
+        self._keepers = [
+            Keeper(number, launcher, self.exposition.restarts, limit_s)
+            for number in range(1, launcher.count + 1)
+        ]
+        self._stopping = False
+        self._replacing = asyncio.Event()
+
+    @property
+    def clean(self) -> bool:
+        """Whether all workers ended cleanly when they were asked to."""
+        return all(keeper.clean for keeper in self._keepers)
+
+    async def run(self) -> None:
+        """Keep the workers running until SIGTERM or SIGINT, and until all have ended."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._replacing.set)
+        async with asyncio.TaskGroup() as tasks:
+            replacing = tasks.create_task(self._replace_when_asked(), name="replace workers")
+            async with asyncio.TaskGroup() as keeping:
+                for keeper in self._keepers:
+                    keeping.create_task(keeper.run(), name=f"worker {keeper.number}")
+            replacing.cancel()
+
+    def _pids(self) -> list[int]:
+        return [keeper.pid for keeper in self._keepers if keeper.pid is not None]
+
+    def _on_stop(self) -> None:
+        if self._stopping:
+            self._abandon()
+        self._stopping = True
+        log.info("supervisor.stopping", workers=len(self._pids()))
+        for keeper in self._keepers:
+            keeper.stop()
+
+    def _abandon(self) -> None:
+        """Kill everything and exit at once."""
+        for keeper in self._keepers:
+            keeper.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        os._exit(FAILED)
+
+    async def _replace_when_asked(self) -> None:
+        """Replace the workers one by one whenever asked; asked meanwhile, then once more."""
+        while True:
+            await self._replacing.wait()
+            self._replacing.clear()
+            if not self._settings_usable():
+                continue
+            log.info("workers.replacing", workers=len(self._keepers))
+            for keeper in self._keepers:
+                await keeper.replace()
+            log.info("workers.replaced", workers=len(self._keepers))
+
+    def _settings_usable(self) -> bool:
+        """Return whether a new worker could start: else those that run are worth keeping."""
+        try:
+            self._load()
+        except SettingsError as error:
+            log.error("workers.not_replaced", problems=error.problems)  # noqa: TRY400 (they say it)
+            return False
+        return True

@@ -1,0 +1,24 @@
+from service.workers.backoff import LONGEST_PAUSE_S, RAN_WELL_S, Backoff
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    backoff = Backoff()
+    pauses = [backoff.after_death(lived_s=1) for _ in range(9)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+
+
+def test_a_worker_that_ran_well_begins_anew() -> None:
+    backoff = Backoff()
+    for _ in range(5):
+        backoff.after_death(lived_s=1)
+    assert backoff.after_death(lived_s=RAN_WELL_S) == 0.5
+    assert backoff.after_death(lived_s=1) == 1
+
+
+def test_three_deaths_in_a_row_are_hopeless_until_one_ran_well() -> None:
+    backoff = Backoff()
+    hopeless = []
+    for lived_s in (1, 1, 1, 1, RAN_WELL_S, 1):
+        backoff.after_death(lived_s)
+        hopeless.append(backoff.hopeless)
+    assert hopeless == [False, False, True, True, False, False]

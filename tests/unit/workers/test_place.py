@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from service.cli import main, worker
+from service.workers.place import Place, health_socket
+
+
+def test_the_options_of_the_command_are_those_a_place_is_told_by() -> None:
+    place = Place(2, 4, Path("/tmp/x"), (7, 9))  # noqa: S108
+    with worker.make_context("worker", list(place.arguments())) as context:
+        given = {name: value for name, value in context.params.items() if name != "config"}
+    assert Place(**given) == place
+
+
+def test_the_command_worker_is_not_for_people() -> None:
+    assert "worker " not in CliRunner().invoke(main, ["--help"]).output
+
+
+def test_each_worker_answers_on_a_socket_of_its_own() -> None:
+    place = Place(3, 4, Path("/run/s"), ())
+    assert place.health_socket == health_socket(Path("/run/s"), 3) == Path("/run/s/worker-3.sock")
