@@ -14,6 +14,7 @@ import click
 from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
 from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
+from service.bench.command import bench
 from service.cli_migration import accounts, webhooks
 from service.dev.demo import demo
 from service.observability.logs import configure_logs
@@ -143,5 +144,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for group in (accounts, webhooks):
-    main.add_command(group)
+for command in (accounts, webhooks, bench):
+    main.add_command(command)

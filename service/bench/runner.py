@@ -1,0 +1,65 @@
+"""The benchmark as a whole: which measurements, in which order, and where the results go."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.bench.chart import chart
+from service.bench.drain import drain
+from service.bench.machine import conditions
+from service.bench.report import charts_of, table
+from service.bench.site import Effort, Site, site
+
+Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
+
+MEASURES: Mapping[str, Measure] = {
+    "drain": drain,
+}
+QUICK = ("drain",)
+
+
+async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
+    """Make the measurements; write `bench.json` and `bench.svg`, and print the table."""
+    install_tolerant_decoders()
+    tell = Progress(len(only))
+    async with site(effort, tell) as place:
+        report = await conditions(place)
+        report |= {"events": effort.events, "pairs": effort.pairs}
+        results: dict[str, Any] = {}
+        for name in only:
+            tell.begin(name)
+            results |= await MEASURES[name](place)
+            write(output, report | {"results": results})
+    click.echo(f"\n{table(report | {'results': results})}\nwritten to {output}/bench.json and .svg")
+
+
+def write(output: Path, report: Mapping[str, Any]) -> None:
+    """Write what has been measured so far: a long run that is cut short leaves its results."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "bench.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    (output / "bench.svg").write_text(chart(charts_of(report["results"])), "utf-8")
+
+
+class Progress:
+    """Shows a line for each thing done, with the measurement and the seconds since the start."""
+
+    def __init__(self, count: int) -> None:
+        self._start = time.monotonic()
+        self._count = count
+        self._number = 0
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        """Note which measurement comes now."""
+        self._number += 1
+        self._name = f"{self._number}/{self._count} {name}"
+
+    def __call__(self, line: str) -> None:
+        """Show what was done."""
+        seconds = time.monotonic() - self._start
+        click.echo(f"{seconds:6.0f} s  {self._name:16} {line}")
