@@ -11,16 +11,18 @@ from typing import Any
 from service.bench.figures import Speed, ratios, rounded, speed, spread
 from service.bench.sample import memory_mb, until, watch
 from service.bench.seed import account_ids, all_each, one_each, store
-from service.bench.sink import ENDPOINTS
+from service.bench.sink import ENDPOINTS, Counter
 from service.bench.site import Site
 from service.dev.process import ServiceProcess
 from service.dev.servers import Server
 from service.domain.errors import SwitchhookError
 
 ACCOUNTS = account_ids(10)
-DELIVERED = 'switchhook_deliveries_total{outcome="delivered"}'
+SETTLED = tuple(
+    f'switchhook_deliveries_total{{outcome="{outcome}"}}'
+    for outcome in ("delivered", "dead_lettered")
+)
 DROPPED = "switchhook_attempt_log_dropped_total"
-DEFERRED = 'switchhook_deferrals_total{reason="saturated"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +51,43 @@ async def drained(site: Site, backlog: Backlog, *processes: Server) -> Run:
     """Have the processes work a backlog off. Raises SwitchhookError where they do not."""
     await site.queue.fill(backlog.accounts, backlog.events)
     async with site.sink.counting() as count:
-        try:
-            for process in processes:
-                await process.start()
-            samples = await watch(count, processes, backlog.deliveries)
-            peak_mb = max(memory_mb(process) for process in processes)
-            await _all_done([p for p in processes if isinstance(p, ServiceProcess)], backlog)
-        finally:
-            for process in processes:
-                await process.stop()
+        goal = backlog.deliveries
+        return await watched(site, count, goal, processes, deliveries=goal)
+
+
+async def watched(
+    site: Site, count: Counter, goal: int, processes: Sequence[Server], *, deliveries: int
+) -> Run:
+    """Run the processes until so much is counted; leave nothing behind in the queues.
+
+    `deliveries` is how many the services must then say they have settled.
+    """
+    try:
+        for process in processes:
+            await process.start()
+        samples = await watch(count, processes, goal)
+        peak_mb = max(memory_mb(process) for process in processes)
+        await _all_done([p for p in processes if isinstance(p, ServiceProcess)], deliveries)
+    finally:
+        for process in processes:
+            await process.stop()
     await site.queue.empty()
-    return Run(speed(samples, backlog.deliveries), peak_mb)
+    return Run(speed(samples, goal), peak_mb)
 
 
-async def _all_done(services: Sequence[ServiceProcess], backlog: Backlog) -> None:
+async def _all_done(services: Sequence[ServiceProcess], deliveries: int) -> None:
     """Make sure the services did all their work. Raises SwitchhookError where they cut it short."""
     if not services:
         return
 
-    async def total(name: str) -> int:
-        return round(sum([(await service.metrics()).get(name, 0) for service in services]))
+    async def total(*names: str) -> float:
+        found = [await service.metrics() for service in services]
+        return sum(metrics.get(name, 0.0) for metrics in found for name in names)
 
-    async def delivered() -> bool:
-        return await total(DELIVERED) >= backlog.deliveries
+    async def settled() -> bool:
+        return await total(*SETTLED) >= deliveries
 
-    await until(delivered, "the last delivery to be settled")
+    await until(settled, "the last delivery to be settled")
     if await total(DROPPED):
         raise SwitchhookError("attempts were dropped instead of recorded: no fair measurement")
 

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import Any
+
+from service.domain.errors import SwitchhookError
 
 FROM, TO = 0.10, 0.95
 """The share of a backlog that is timed: neither the start nor the last window of the prefetch."""
@@ -30,13 +33,12 @@ class Speed:
 def speed(samples: Sequence[Sample], goal: int) -> Speed:
     """Return the speed between the first samples past `FROM` and past `TO` of the goal.
 
-    Both are exact: what was counted at a moment. Raises ValueError where they are the same, or one
-    is missing.
+    Both are exact: what was counted at a moment. Raises SwitchhookError where they are the same.
     """
     first = next((s for s in samples if s.count >= FROM * goal), None)
     last = next((s for s in samples if s.count >= TO * goal), None)
     if first is None or last is None or last.count <= first.count:
-        raise ValueError(f"{len(samples)} samples are too few for a goal of {goal}")
+        raise SwitchhookError(f"{goal} are done before they can be timed: give more --events")
     done = last.count - first.count
     return Speed(done / (last.at - first.at), (last.cpu_s - first.cpu_s) / done * 1e6)
 
@@ -44,7 +46,9 @@ def speed(samples: Sequence[Sample], goal: int) -> Speed:
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the smallest value that at least `percent` of all are not above (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+    # Rounded first: 99.9 % of a thousand is 999, and not a trillionth more.
+    rank = math.ceil(round(percent * len(ordered) / 100, 6))
+    return ordered[max(1, rank) - 1]
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -57,15 +61,24 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def latency(seconds: Sequence[float]) -> dict[str, Any]:
-    """Return the percentiles of a set of latencies, in milliseconds."""
-    if not seconds:
-        raise ValueError("no latencies")
+def latency(runs: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return the percentiles, in milliseconds, of the latencies of several runs taken together."""
+    seconds = list(chain.from_iterable(runs))
     points = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
     return {"count": len(seconds)} | {
         f"{name}_ms": rounded(percentile(seconds, percent) * 1000)
         for name, percent in points.items()
     }
+
+
+def p99_ms(seconds: Sequence[float]) -> float:
+    """Return what one in a hundred is above, in milliseconds."""
+    return percentile(seconds, 99) * 1000
+
+
+def p99_ratio(above: Sequence[Sequence[float]], below: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return how the 99th percentiles compare, pair by pair."""
+    return spread(ratios([p99_ms(run) for run in above], [p99_ms(run) for run in below]))
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:

@@ -13,7 +13,7 @@ from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_bus import KazooTime
-from service.adapters.rabbitmq_topology import Names, declare
+from service.adapters.rabbitmq_topology import Names, declare, queues
 from service.bench.receiver import call_id_of
 from service.domain.errors import SwitchhookError
 from service.settings.model import Settings
@@ -23,7 +23,9 @@ from service.sources.catalogue import HOOKS
 HOOK = "channel_create"
 AT_ONCE = 500
 CONFIRM_TIMEOUT_S = 30
-QUEUE = Names(Settings().amqp.prefix).events
+NAMES = Names(Settings().amqp.prefix)
+TIERS_MS = Settings().retry.tiers_ms
+QUEUE = NAMES.events
 
 _sample = next(hook.sample for hook in HOOKS if hook.hook_id == HOOK)
 
@@ -74,8 +76,9 @@ class EventsQueue:
         return ok.message_count or 0
 
     async def empty(self) -> None:
-        """Drop what is left, once no consumer holds anything back."""
-        await self._channel.queue_purge(QUEUE)
+        """Drop what is left in all our queues, retries included; nobody may consume them now."""
+        for name in queues(NAMES, TIERS_MS):
+            await self._channel.queue_purge(name)
 
     async def _settled(self, count: int) -> None:
         found = await self.depth()
@@ -96,6 +99,6 @@ async def events_queue(amqp_url: str) -> AsyncIterator[EventsQueue]:
     """Yield the queue of a broker, declared as the service does."""
     connection = await aio_pika.connect(amqp_url)
     async with connection:
-        await declare(connection, Names(Settings().amqp.prefix), Settings().retry.tiers_ms)
+        await declare(connection, NAMES, TIERS_MS)
         channel = await connection.channel(publisher_confirms=True)
         yield EventsQueue(await channel.get_underlay_channel())

@@ -11,14 +11,26 @@ import orjson
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.bench.chart import chart
 from service.bench.drain import drain
+from service.bench.failures import failures
+from service.bench.fairness import fairness
+from service.bench.latency import latencies
 from service.bench.machine import conditions
+from service.bench.parts import parts
 from service.bench.report import charts_of, table
+from service.bench.scale import backlog, processes, webhooks
 from service.bench.site import Effort, Site, site
 
 Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
 
 MEASURES: Mapping[str, Measure] = {
     "drain": drain,
+    "parts": parts,
+    "latency": latencies,
+    "fairness": fairness,
+    "failures": failures,
+    "processes": processes,
+    "webhooks": webhooks,
+    "backlog": backlog,
 }
 QUICK = ("drain",)
 
