@@ -60,7 +60,7 @@ async def _memory_after(site: Site, accounts: Sequence[str]) -> float:
     """Return the memory of a service that has had an event of each of the accounts, in MiB."""
     events = CACHED // PER_ACCOUNT
     await site.queue.fill(accounts, events)
-    async with site.sink.counting() as count, site.service("million") as service:
+    async with site.sink.counting() as count, site.eager_service("million") as service:
         await watch(count, [service], events)
         return memory_mb(service, "VmRSS")
 
@@ -88,7 +88,7 @@ async def backlog(site: Site) -> dict[str, Any]:
     await store(site.mongo_url, "backlog", one_each(ACCOUNTS, site.sink.urls()))
     site.tell(f"publishing {events:,} events")
     await site.queue.fill(ACCOUNTS, events)
-    async with site.sink.counting() as count, site.service("backlog") as service:
+    async with site.sink.counting() as count, site.eager_service("backlog") as service:
         await watch(count, [service], events // 5)
         early = memory_mb(service, "VmRSS")
         await watch(count, [service], events)
