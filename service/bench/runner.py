@@ -47,7 +47,8 @@ async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
             tell.begin(name)
             results |= await MEASURES[name](place)
             write(output, report | {"results": results})
-    click.echo(f"\n{table(report | {'results': results})}\nwritten to {output}/bench.json and .svg")
+    click.echo(f"\n{table(report | {'results': results})}\n")
+    click.echo(f"written to {output}/bench.json and {output}/bench.svg")
 
 
 def write(output: Path, report: Mapping[str, Any]) -> None:
