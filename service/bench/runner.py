@@ -1,5 +1,7 @@
 """The benchmark as a whole: which measurements, in which order, and where the results go."""
 
+import asyncio
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from service.bench.parts import parts
 from service.bench.report import charts_of, table
 from service.bench.scale import backlog, processes, webhooks
 from service.bench.site import Effort, Site, site
+from service.domain.errors import SwitchhookError
 
 Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
 
@@ -36,18 +39,38 @@ QUICK = ("drain",)
 
 
 async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
-    """Make the measurements; write `bench.json` and `bench.svg`, and print the table."""
+    """Make the measurements; write `bench.json` and `bench.svg`, and print the table.
+
+    Raises SwitchhookError where SIGTERM or SIGINT ended it; what it started is stopped by then.
+    """
+    running = asyncio.create_task(_bench(effort, only, output), name="bench")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # A second Ctrl-C must not interrupt the cleaning up.
+        if not running.cancelling():
+            running.cancel()
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        raise SwitchhookError("stopped before all was measured") from None
+
+
+async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:
     install_tolerant_decoders()
     tell = Progress(len(only))
+    results: dict[str, Any] = {}
     async with site(effort, tell) as place:
         report = await conditions(place)
-        report |= {"events": effort.events, "pairs": effort.pairs}
-        results: dict[str, Any] = {}
+        report |= {"events": effort.events, "pairs": effort.pairs, "results": results}
         for name in only:
             tell.begin(name)
             results |= await MEASURES[name](place)
-            write(output, report | {"results": results})
-    click.echo(f"\n{table(report | {'results': results})}\n")
+            write(output, report)
+    click.echo(f"\n{table(report)}\n")
     click.echo(f"written to {output}/bench.json and {output}/bench.svg")
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.e2e.harness import eventually
 
 COMMAND = (sys.executable, "-m", "service", "bench", "--quick", "--pairs", "1", "--events", "1500")
 
@@ -39,3 +42,38 @@ async def test_a_quick_run_reports_both_ratios_with_the_conditions_they_were_tak
             assert result[kind]["cpu_us"]["median"] > 0
             assert result[kind]["peak_mb"] > 10
     ET.parse(tmp_path / "bench.svg")  # noqa: S314 (written by us)
+
+
+@pytest.mark.timeout(120)
+async def test_a_run_that_is_stopped_leaves_no_process_behind(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("--output", str(tmp_path)),
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+    async def sink_runs() -> bool:
+        return bool(_processes_of(tmp_path, "nginx", "receiver"))
+
+    await eventually(sink_runs, timeout_s=60, what="the sink's start")
+    process.terminate()
+    _, error = await process.communicate()
+    assert process.returncode == 1
+    assert error.decode() == "problem  stopped before all was measured\n"
+    assert _processes_of(tmp_path) == []
+
+
+def _processes_of(directory: Path, *names: str) -> list[str]:
+    """Return the commands that work in a directory, those of one of the names if there are any."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_text("utf-8", "replace")
+            environment = (entry / "environ").read_text("utf-8", "replace")
+        except OSError:
+            continue
+        if f"TMPDIR={directory}" in environment and "\0bench\0" not in command:
+            found.append(command)
+    return [command for command in found if not names or any(name in command for name in names)]
