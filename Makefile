@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup run test lint types unit property integration e2e docs lock
+.PHONY: help setup run test lint types unit property integration e2e bench bench-quick docs lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,12 @@ types: setup ## mypy, strict
 
 unit property integration e2e: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
+
+bench: setup ## measure everything against the bare loops it is made of
+	@$(bin)/switchhook bench
+
+bench-quick: setup ## the two ratios that matter most, in a minute
+	@$(bin)/switchhook bench --quick
 
 docs: setup ## write the documents that are made of the code
 	@$(bin)/python -m service.dev.documents

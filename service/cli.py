@@ -17,6 +17,7 @@ import structlog
 from service import __version__, app
 from service.adapters.rabbitmq_bus import Bus
 from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
+from service.bench.command import bench
 from service.cli_deadletters import deadletters
 from service.cli_migration import accounts, webhooks
 from service.cli_secrets import secrets
@@ -185,5 +186,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for group in (accounts, webhooks, token, deadletters, secrets):
-    main.add_command(group)
+for command in (accounts, webhooks, token, deadletters, secrets, bench):
+    main.add_command(command)

@@ -58,13 +58,17 @@ class Bindings:
         """The exchanges without our bindings."""
         return tuple(exchange for exchange, bound in self._bound.items() if not bound)
 
+    async def bind(self, connection: AbstractConnection) -> None:
+        """Bind to every exchange there is."""
+        for binding in self._bindings:
+            self._note(binding, await self._bind(connection, binding))
+            heed_cancellation()
+
     async def keep(self, connection: AbstractConnection) -> None:
-        """Bind, and bind again, until cancelled or the connection is lost."""
+        """Bind again and again, until cancelled or the connection is lost."""
         while True:
-            for binding in self._bindings:
-                self._note(binding, await self._bind(connection, binding))
-                heed_cancellation()
             await asyncio.sleep(self._repeat_s if self.bound else UNTIL_BOUND_S)
+            await self.bind(connection)
 
     async def _bind(self, connection: AbstractConnection, binding: Binding) -> str | None:
         """Bind to one exchange; return what stands in the way, or None."""

@@ -58,6 +58,9 @@ class Consumer:
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
+            # First of all: what the switch says while we are not bound is lost, and a backlog that
+            # comes in on the same connection would be ahead of the broker's answers.
+            await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
                 binding = tasks.create_task(self._bindings.keep(connection))
                 if not self._stopped:

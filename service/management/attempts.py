@@ -1,7 +1,7 @@
 """The attempt log as its account sees it: Crossbar's members, and what Crossbar lacks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -124,4 +124,4 @@ def _hook_event(hook: str) -> str:
 def selection_of_webhook(selection: Selection, webhook_id: str) -> Selection:
     """Return the selection narrowed to one webhook."""
     equals: Mapping[str, str | int] = {**selection.equals, "webhook_id": webhook_id}
-    return Selection(selection.account_id, equals, selection.since, selection.until, selection.ids)
+    return replace(selection, equals=equals)

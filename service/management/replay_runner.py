@@ -42,12 +42,14 @@ class ReplayRunner:
         replay = await self.letters.replays.claim(now, now + LEASE)
         if replay is None:
             return
-        replayed, wanted = replay.replayed, True
-        while wanted:
+        replayed = replay.replayed
+        # Asked before each batch: it may have been cancelled during the pause.
+        while await self._advance(replay, replayed, ended=False):
             began = time.monotonic()
             count = await self._some(replay, replayed)
             replayed += count
-            wanted = await self._advance(replay, replayed, ended=count == 0)
+            if not await self._advance(replay, replayed, ended=count == 0):
+                return
             await asyncio.sleep(max(0.0, count / replay.rate_per_s - (time.monotonic() - began)))
 
     async def _some(self, replay: Replay, replayed: int) -> int:

@@ -223,6 +223,30 @@ async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(
         await kazoo.publish(call_event("c-1"))
 
 
+async def test_nothing_is_consumed_before_all_is_bound(amqp_url: str, metrics: Metrics) -> None:
+    # The answers to our questions would wait behind the backlog, on the same connection.
+    binding = calls.binding("CHANNEL_CREATE")
+    bindings = Bindings(NAMES.events, (binding,), metrics, may_declare=True)
+    async with connected(amqp_url) as connection:
+        await declare(connection, NAMES, TIERS_MS)
+        channel = await connection.channel()
+        for number in range(20):
+            message = aio_pika.Message(f"{number}".encode())
+            await channel.default_exchange.publish(message, NAMES.events)
+    bound: list[bool] = []
+
+    class Watching(Taken):
+        def accept(self, incoming: Incoming) -> None:
+            bound.append(bindings.bound)
+            super().accept(incoming)
+
+    taken = Watching()
+    consumer = consumer_of(taken, metrics, bindings=bindings)
+    async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+        await eventually(lambda: taken.count_is(20))
+    assert bound == [True] * 20
+
+
 async def test_our_declaration_of_the_exchange_is_the_switchs_own(
     amqp_url: str, metrics: Metrics
 ) -> None:

@@ -1,0 +1,75 @@
+"""From publishing to the receiver, at rates that do not wait for anybody.
+
+The age of an event counts from the time at which it was due to be published, so that a publisher
+held up by a busy machine makes the figures worse, not better.
+"""
+
+import math
+from typing import Any
+
+from service.bench.drain import ACCOUNTS, Backlog, drained
+from service.bench.figures import latency, p99_ms, p99_ratio, rounded
+from service.bench.sample import until
+from service.bench.seed import one_each, store
+from service.bench.site import Site
+from service.dev.servers import Server
+
+SLOW_PER_S = 50.0
+WARM_UP_S = 2.0
+SECONDS = 20.0
+PATH = "/aged"
+
+
+async def latencies(site: Site) -> dict[str, Any]:
+    """Measure floor and service in turns at 50/s, and the service at half of what it can do."""
+    urls = site.receiver.urls(PATH)
+    await store(site.mongo_url, "latency", one_each(ACCOUNTS, urls))
+    floors, services = [], []
+    for pair in range(1, site.effort.pairs + 1):
+        floors.append(await _aged(site, site.floor("deliver", urls), SLOW_PER_S))
+        services.append(await _aged(site, site.service("latency"), SLOW_PER_S))
+        site.tell(
+            f"pair {pair} of {site.effort.pairs}: p99 floor {p99_ms(floors[-1]):.1f} ms, "
+            f"service {p99_ms(services[-1]):.1f} ms"
+        )
+    half = await _half_speed(site)
+    busy = await _aged(site, site.service("latency"), half)
+    return {
+        "latency_slow": {
+            "per_s": SLOW_PER_S,
+            "floor": latency(floors),
+            "service": latency(services),
+            "p99_ratio": p99_ratio(services, floors),
+        },
+        "latency_half": {"per_s": rounded(half), "service": latency([busy])},
+    }
+
+
+async def _aged(site: Site, process: Server, per_s: float) -> list[float]:
+    """Return the ages of all events published at a steady rate, once the process is warm."""
+    try:
+        await process.start()
+        await _published(site, per_s, WARM_UP_S)
+        return await _published(site, per_s, SECONDS)
+    finally:
+        await process.stop()
+
+
+async def _published(site: Site, per_s: float, seconds: float) -> list[float]:
+    ages: list[float] = []
+    count = await site.queue.steadily(ACCOUNTS, per_s, seconds)
+
+    async def all_arrived() -> bool:
+        ages.extend((await site.receiver.ages()).get(PATH, []))
+        return len(ages) >= count
+
+    await until(all_arrived, f"{count} events to arrive")
+    return ages
+
+
+async def _half_speed(site: Site) -> float:
+    """Return half of what the service can do, with one webhook per event, to the fast sink."""
+    await store(site.mongo_url, "half", one_each(ACCOUNTS, site.sink.urls()))
+    backlog = Backlog(ACCOUNTS, site.effort.events)
+    run = await drained(site, backlog, site.eager_service("half"))
+    return math.ceil(run.speed.per_s / 2)

@@ -1,0 +1,101 @@
+"""The benchmark as a whole: which measurements, in which order, and where the results go."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.bench.chart import chart
+from service.bench.drain import drain
+from service.bench.failures import failures
+from service.bench.fairness import fairness
+from service.bench.latency import latencies
+from service.bench.machine import conditions
+from service.bench.parts import parts
+from service.bench.report import charts_of, table
+from service.bench.scale import backlog, processes, webhooks
+from service.bench.site import Effort, Site, site
+from service.domain.errors import SwitchhookError
+
+Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
+
+MEASURES: Mapping[str, Measure] = {
+    "drain": drain,
+    "parts": parts,
+    "latency": latencies,
+    "fairness": fairness,
+    "failures": failures,
+    "processes": processes,
+    "webhooks": webhooks,
+    "backlog": backlog,
+}
+QUICK = ("drain",)
+
+
+async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
+    """Make the measurements; write `bench.json` and `bench.svg`, and print the table.
+
+    Raises SwitchhookError where SIGTERM or SIGINT ended it; what it started is stopped by then.
+    """
+    running = asyncio.create_task(_bench(effort, only, output), name="bench")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # A second Ctrl-C must not interrupt the cleaning up.
+        if not running.cancelling():
+            running.cancel()
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        raise SwitchhookError("stopped before all was measured") from None
+
+
+async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:
+    install_tolerant_decoders()
+    tell = Progress(len(only))
+    results: dict[str, Any] = {}
+    async with site(effort, tell) as place:
+        report = await conditions(place)
+        report |= {"events": effort.events, "pairs": effort.pairs, "results": results}
+        for name in only:
+            tell.begin(name)
+            results |= await MEASURES[name](place)
+            write(output, report)
+    click.echo(f"\n{table(report)}\n")
+    click.echo(f"written to {output}/bench.json and {output}/bench.svg")
+
+
+def write(output: Path, report: Mapping[str, Any]) -> None:
+    """Write what has been measured so far: a long run that is cut short leaves its results."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "bench.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    (output / "bench.svg").write_text(chart(charts_of(report["results"])), "utf-8")
+
+
+class Progress:
+    """Shows a line for each thing done, with the measurement and the seconds since the start."""
+
+    def __init__(self, count: int) -> None:
+        self._start = time.monotonic()
+        self._count = count
+        self._number = 0
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        """Note which measurement comes now."""
+        self._number += 1
+        self._name = f"{self._number}/{self._count} {name}"
+
+    def __call__(self, line: str) -> None:
+        """Show what was done."""
+        seconds = time.monotonic() - self._start
+        click.echo(f"{seconds:6.0f} s  {self._name:16} {line}")
