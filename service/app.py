@@ -139,6 +139,7 @@ async def _wind_down(service: Service) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 await lane.drain()
+    await service.consumer.tell()
     left = sum(lane.unsettled for lane in service.lanes)
     if left:
         log.warning("service.handing_back", messages=left)

@@ -25,8 +25,8 @@ class Incoming(Protocol):
     content_encoding: str | None
     redelivered: bool
 
-    async def ack(self) -> None:
-        """Tell the broker that all is settled.
+    def ack(self) -> None:
+        """Have the broker told, very soon, that all is settled.
 
         Does nothing where the connection that brought the message is gone: the broker redelivers.
         """

@@ -34,7 +34,7 @@ class FakeIncoming:
     acks: int = 0
     refusals: int = 0
 
-    async def ack(self) -> None:
+    def ack(self) -> None:
         self.acks += 1
 
     async def refuse(self) -> None:

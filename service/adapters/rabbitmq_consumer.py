@@ -1,22 +1,20 @@
 """Consuming: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.abc import AbstractChannel as WireChannel
 from aiormq.abc import DeliveredMessage
 
+from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
-
-ROOM_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +45,7 @@ class Consumer:
         self._bindings = bindings
         self._metrics = metrics
         self._consuming: list[tuple[AbstractChannel, str]] = []
+        self._acks: list[Acks] = []
         self._stopped = False
 
     @property
@@ -65,18 +64,28 @@ class Consumer:
             await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
                 binding = tasks.create_task(self._bindings.keep(connection))
+                telling = []
                 if not self._stopped:
                     for subscription in self._subscriptions:
-                        await self._consume(connection, subscription, lost)
+                        acks = await self._consume(connection, subscription, lost)
+                        telling.append(tasks.create_task(acks.keep_telling()))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
                 heed_cancellation()
                 await lost.wait()
-                binding.cancel()
+                for task in (binding, *telling):
+                    task.cancel()
         except BaseExceptionGroup as group:
             # The first error says it; the others follow from it.
             raise group.exceptions[0] from None
         finally:
             self._consuming.clear()
+            while self._acks:
+                self._acks.pop().close()
+
+    async def tell(self) -> None:
+        """Acknowledge everything that is settled by now."""
+        for acks in self._acks:
+            await acks.tell()
 
     async def stop(self) -> None:
         """Take no more messages in; those taken in can still be acknowledged."""
@@ -91,7 +100,7 @@ class Consumer:
 
     async def _consume(
         self, connection: AbstractConnection, subscription: Subscription, lost: asyncio.Event
-    ) -> None:
+    ) -> Acks:
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: lost.set())
         await channel.set_qos(subscription.prefetch)
@@ -99,63 +108,42 @@ class Consumer:
         # The broker cancels a consumer whose queue was deleted; nothing else would show it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
+        acks = Acks(wire, self._metrics)
+
         async def hand_over(message: DeliveredMessage) -> None:
             # Nothing else may happen here: aiormq cancels this when the connection is lost.
-            subscription.accept(Received(message, wire, self._metrics))
+            subscription.accept(Received(message, acks))
 
         ok = await wire.basic_consume(subscription.queue, hand_over)
+        self._acks.append(acks)
         self._consuming.append((channel, str(ok.consumer_tag)))
+        return acks
 
 
 class Received:
     """A message in our hands; see `ports.Incoming`."""
 
     __slots__ = (
-        "_channel",
-        "_metrics",
-        "_tag",
-        "body",
-        "content_encoding",
-        "exchange",
-        "redelivered",
-        "routing_key",
-    )
+        "_acks", "_tag", "body", "content_encoding", "exchange", "redelivered", "routing_key",
+    )  # fmt: skip
 
-    def __init__(self, message: DeliveredMessage, channel: WireChannel, metrics: Metrics) -> None:
+    def __init__(self, message: DeliveredMessage, acks: Acks) -> None:
         self.exchange = message.exchange or ""
         self.routing_key = message.routing_key or ""
         self.body = message.body
         self.content_encoding = message.header.properties.content_encoding
         self.redelivered = bool(message.redelivered)
-        self._channel = channel
+        self._acks = acks
         self._tag = message.delivery_tag or 0
-        self._metrics = metrics
 
-    async def ack(self) -> None:
+    def ack(self) -> None:
         """Acknowledge on the channel that brought the message, and on no other.
 
         Delivery tags start anew with every channel: a tag of the old one would acknowledge, or
         break, something else on the new one.
         """
-        await self._say(lambda: self._channel.basic_ack(self._tag, wait=False))
+        self._acks.settle(self._tag)
 
     async def refuse(self) -> None:
         """Reject without requeueing: the queue's dead letters go to the rejected queue."""
-        await self._say(lambda: self._channel.basic_reject(self._tag, requeue=False, wait=False))
-
-    async def _say(self, say: Callable[[], Awaitable[None]]) -> None:
-        """Say it, or note that nobody can hear it any more.
-
-        aiormq has room for ten frames, and once a connection is lost nobody makes room: who waits
-        for it then waits for ever. So nobody waits long at a time; what was not said yet is said
-        again, which raises where the channel is closed.
-        """
-        while True:
-            try:
-                async with asyncio.timeout(ROOM_S):
-                    return await say()
-            except TimeoutError:
-                heed_cancellation()
-            except BROKER_ERRORS:
-                self._metrics.acks_lost.inc()
-                return None
+        await self._acks.refuse(self._tag)

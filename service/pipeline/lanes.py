@@ -76,7 +76,7 @@ class Lane:
         try:
             await self._after_earlier_copy(incoming)
             if await self._work_or_reject(incoming):
-                await incoming.ack()
+                incoming.ack()
             self.settled_at = time.monotonic()
         finally:
             if self._underway.get(incoming.body) is asyncio.current_task():
