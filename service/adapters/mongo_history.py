@@ -23,7 +23,7 @@ class MongoAttemptHistory:
         """See `management.ports.AttemptHistory`."""
         wanted = _attempts(selection)
         if start is not None:
-            wanted["_id"] = {**wanted.get("_id", {}), "$lt": start}
+            wanted["$and"].append({"_id": {"$lt": start}})
         found = self._attempts.find(wanted).sort("_id", -1).limit(size)
         return await self._store.ask(found.to_list(None))
 
@@ -102,17 +102,19 @@ class MongoDeadLetterArchive:
 
 
 def _attempts(selection: Selection) -> dict[str, Any]:
-    wanted = _members(selection)
+    """Return the question; its parts stand apart, as two may be about one member."""
+    parts: list[dict[str, Any]] = [_members(selection)]
     if selection.failed is not None:
         operator = "$ne" if selection.failed else "$eq"
-        wanted["outcome"] = {**wanted.get("outcome", {}), operator: Outcome.SUCCEEDED.value}
-    bounds = {}
+        parts.append({"outcome": {operator: Outcome.SUCCEEDED.value}})
+    if selection.ids is not None:
+        parts.append({"_id": {"$in": list(selection.ids)}})
     if selection.since is not None:
-        bounds["$gte"] = time_key(selection.since.timestamp())
+        parts.append({"_id": {"$gte": time_key(selection.since.timestamp())}})
     if selection.until is not None:
         # The ids of that millisecond go on after the key.
-        bounds["$lt"] = time_key(selection.until.timestamp() + 0.001)
-    return wanted | ({"_id": bounds} if bounds else {})
+        parts.append({"_id": {"$lt": time_key(selection.until.timestamp() + 0.001)}})
+    return {"$and": parts}
 
 
 def _letters(selection: Selection) -> dict[str, Any]:

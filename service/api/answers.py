@@ -130,6 +130,8 @@ class AttemptAnswer(BaseModel):
     req_headers: dict[str, str] | None = None
     req_body: str | None = None
     attempts_left: int | None = Field(default=None, alias="try")
+    retries: int | None = None
+    """Attempts left, this one included, where no answer came (Kazoo)."""
     retries_left: int | Literal["retries exceeded"] | None = None
     fallback_for: str | None = None
     replay_id: str | None = None

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from service.api.envelope import ALWAYS, failure, success
@@ -69,14 +70,11 @@ class Gatekeeper:
         return principal
 
     async def _principal(self, request: web.Request) -> Principal:
-        """Find out who asks; those who guess are slowed down by where they come from."""
-        guessing = f"guessing:{request.remote}"
-        if self.limit.exhausted(guessing):
-            raise TooManyRequests(self.limit.wait_s(guessing), self.limit.burst)
+        """Find out who asks; only those who guess are slowed down by where they come from."""
         try:
             return await self.authentication.principal(_token(request))
         except Unauthenticated:
-            self.limit.take(guessing)
+            self._count(f"guessing:{request.remote}")
             raise
 
     async def _check_account(self, principal: Principal, account_id: str) -> None:
@@ -172,7 +170,10 @@ def _token(request: web.Request) -> str:
 
 async def _members(request: web.Request) -> Mapping[str, Any]:
     """Return the object in the body: what is in `data`, or all of it. Raises Invalid."""
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except (ClientPayloadError, web.RequestPayloadError, HttpProcessingError):
+        raise Invalid(NOT_JSON) from None
     if not raw.strip():
         return {}
     try:

@@ -24,11 +24,17 @@ def _no_flag(value: Any) -> Any:
     return value
 
 
+def _flag(value: Any) -> Any:
+    """Crossbar takes the words for booleans, and nothing else."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
 Number = BeforeValidator(_no_flag)
+Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
@@ -65,11 +71,11 @@ class WebhookEdit(Body):
     """How a body is written; the parameters of a GET are always form data."""
     retries: Retries | None = None
     """Additional attempts after the first."""
-    enabled: bool | None = None
+    enabled: Flag | None = None
     """Whether events are sent; true also forgets failures, and why it was disabled."""
-    include_subaccounts: bool | None = None
+    include_subaccounts: Flag | None = None
     """Whether it gets the events of the accounts below as well."""
-    include_internal_legs: bool | None = None
+    include_internal_legs: Flag | None = None
     """Whether it gets the events of internal call legs as well."""
     custom_data: Texts | None = None
     """Sent with every payload, over what it has; `type` and `action` filter, and are not sent."""
@@ -86,7 +92,7 @@ class WebhookEdit(Body):
     """Where a delivery goes, once, when its retries are used up."""
     secret: Secret | None = None
     """The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given."""
-    public_key_signature: bool | None = None
+    public_key_signature: Flag | None = None
     """Whether requests are signed with the webhook's own Ed25519 key as well (`v1a`)."""
 
 
@@ -158,7 +164,7 @@ class ReplayOrder(Body):
     """Ids of dead letters, which are those of their deliveries."""
     filter: LetterFilter | None = None
     """Which ones, where not by their ids."""
-    dry_run: bool = False
+    dry_run: Flag = False
     """Only count them."""
     limit: Annotated[int, Number, Field(ge=1, le=1_000_000)] = 100_000
     """How many at most, the oldest first."""

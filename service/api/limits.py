@@ -35,10 +35,6 @@ class RateLimit:
         bucket.left -= 1
         return True
 
-    def exhausted(self, name: str) -> bool:
-        """Return whether nothing is left, without counting."""
-        return self._filled(name).left < 1
-
     def wait_s(self, name: str) -> float:
         """Return how long until one request is allowed again."""
         return max(0.0, (1 - self._filled(name).left) / self._rate_per_s)

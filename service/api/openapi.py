@@ -84,7 +84,7 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.access is not Access.OPEN:
         described["security"] = [{"token": []}, {"bearer": []}]
     if operation.body is not None:
-        described["requestBody"] = _request_body(operation, schemas)
+        described["requestBody"] = _request_body(operation, operation.body, schemas)
     return described
 
 
@@ -118,15 +118,18 @@ def _not_null(member: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _request_body(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    inner = _schema(operation.body, schemas)
+def _request_body(
+    operation: Operation, body: type[BaseModel], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    inner = _schema(body, schemas)
     content: dict[str, Any] = {
         "schema": {"type": "object", "required": ["data"], "properties": {"data": inner}}
     }
     if operation.example is not None:
         content["example"] = {"data": dict(operation.example)}
+    required = any(field.is_required() for field in body.model_fields.values())
     return {
-        "required": True,
+        "required": required,
         "description": "The object in `data` may also stand alone.",
         "content": {"application/json": content},
     }

@@ -1,7 +1,7 @@
 """What may stand in the query of a path: pages, times and filters, as Crossbar has them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +32,9 @@ LETTER_MEMBERS = {
 FILTER = "filter_"
 FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
+WHOLE_SECOND = timedelta(microseconds=999_999)
+"""What belongs to a second that is named as the last one."""
+
 Time = Annotated[str, Field(max_length=40)]
 
 
@@ -40,7 +43,7 @@ class PageQuery(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    page_size: Annotated[int, Field(ge=1)] | None = None
+    page_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """How many items."""
     start_key: Annotated[str, Field(max_length=200)] | None = None
     """What the page before said as `next_start_key`."""
@@ -143,6 +146,8 @@ def refuse_unknown_filters(raw: Mapping[str, str], allowed: Sequence[str]) -> No
 def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:
     """Return the times between which things are wanted. Raises Invalid."""
     since, until = time_of(start, f"{name}_from"), time_of(end, f"{name}_to")
+    if until is not None and str(end).isdecimal():
+        until += WHOLE_SECOND
     if since is not None and until is not None and since > until:
         message = f"{name}_from must not be after {name}_to"
         raise Invalid.of(f"{name}_from", "date_range", message, value=start)

@@ -10,8 +10,8 @@ from service.domain.webhook import OAuthClient
 
 MOST_HEADERS = 20
 LONGEST_VALUE = 4096
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
-"""A field name, RFC 9110, 5.6.2."""
+TOKEN = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
+"""A field name, RFC 9110, 5.6.2, but for the dollar, with which the store's operators begin."""
 VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
 """A field value without controls, RFC 9110, 5.5, in ASCII."""
 OURS = frozenset({
@@ -21,6 +21,12 @@ OURS = frozenset({
 })  # fmt: skip
 """Hop-by-hop, of the message's framing, or said by the service itself."""
 OAUTH = "oauth2"
+CREDENTIALS = {
+    "bearer": ("type", "token"),
+    "basic": ("type", "username", "password"),
+    OAUTH: ("type", "token_url", "client_id", "client_secret", "scope"),
+}
+"""The members of each type of `auth`."""
 OPEN_CREDENTIALS = ("type", "username", "client_id", "token_url", "scope")
 """Members of a webhook's `auth` that are no secret."""
 OUR_PREFIXES = ("webhook-", "x-switchhook-")

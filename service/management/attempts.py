@@ -113,7 +113,8 @@ def _failure(row: Document) -> dict[str, Any]:
     if row.get("status") is None:
         detail = row.get("detail")
         client_error = f"{row['outcome']}: {detail}" if detail else row["outcome"]
-        return failure | {"reason": "kazoo http client error", "client_error": client_error}
+        failure |= {"reason": "kazoo http client error", "retries": left + 1}
+        return failure | {"client_error": client_error}
     return failure | {"reason": "bad response code", "try": left + 1}
 
 
@@ -123,5 +124,8 @@ def _hook_event(hook: str) -> str:
 
 def selection_of_webhook(selection: Selection, webhook_id: str) -> Selection:
     """Return the selection narrowed to one webhook."""
+    asked_for = selection.equals.get("webhook_id", webhook_id)
+    if asked_for != webhook_id:
+        return replace(selection, ids=())
     equals: Mapping[str, str | int] = {**selection.equals, "webhook_id": webhook_id}
     return replace(selection, equals=equals)

@@ -13,19 +13,25 @@ from service.management.replay import Progress, Replay, ReplayState
 
 AT_ONCE = 50
 LEASE = timedelta(seconds=20)
-LOOK_EVERY_S = 1.0
+MOST_AT_ONCE = 4
+LOOK_EVERY_S = 2.0
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRunner:
-    """Runs the replays that no other worker runs, one at a time."""
+    """Runs the replays that no other worker runs; a slow one does not hold up the others."""
 
     letters: DeadLetters
 
     async def run(self) -> None:
         """Look for replays until cancelled, whatever becomes of store and broker."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(MOST_AT_ONCE):
+                tasks.create_task(self._run_one_by_one(), name=f"replays {number}")
+
+    async def _run_one_by_one(self) -> None:
         while True:
             try:
                 await self.run_next()

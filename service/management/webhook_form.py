@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import OPEN_CREDENTIALS
 from service.domain.webhook_document import BadDocument, webhook_of
@@ -60,11 +62,13 @@ def public_view(document: Document, health: Document | None = None) -> dict[str,
     view: dict[str, Any] = {"id": str(document["_id"])}
     trail = {key: _plain(document[key]) for key in AUDITED if document.get(key) is not None}
     try:
+        webhook_of(document)
         whole = completed(document)
         view |= {key: whole[key] for key in EDITABLE if key in whole}
     except BadDocument as error:
         # Another tool wrote it: it is shown as it is, and why it never fires.
-        view |= {key: document[key] for key in EDITABLE if key in document and key not in SECRET}
+        shown = [key for key in EDITABLE if key in document and key not in SECRET]
+        view |= {key: _as_json(document[key]) for key in shown}
         trail["problem"] = str(error)
     view |= _options(document)
     if document.get("disable_reason") and not view.get("enabled"):
@@ -102,3 +106,12 @@ def _options(document: Document) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as it is where JSON has such a thing, else as text."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return repr(value)
+    return value

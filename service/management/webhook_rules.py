@@ -5,6 +5,7 @@ from typing import Any
 
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import (
+    CREDENTIALS,
     OAUTH,
     authorization,
     oauth_client,
@@ -20,6 +21,7 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
+REQUIRED = ("name", "uri", "hook")
 NOT_LISTED = "value not found in enumerated list of values"
 
 
@@ -45,10 +47,13 @@ def unhidden(members: Document, stored: Document) -> dict[str, Any]:
 
 
 def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    for field in REQUIRED:
+        if field in given and given[field] is None:
+            yield field, "required", {"message": "Field is required and cannot be removed"}
     for field in ("uri", "fallback_uri"):
         if given.get(field) is not None:
             yield from _uri(field, given[field])
-    if "hook" in given and given["hook"] != ALL_HOOKS and given["hook"] not in hooks:
+    if given.get("hook") not in (None, ALL_HOOKS, *hooks):
         message = "Value not found in enumerated list of values"
         target = [ALL_HOOKS, *hooks]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
@@ -56,6 +61,7 @@ def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> I
         yield from _filters(merged, hooks)
     for field in ("custom_data", "modifiers"):
         yield from _keys(field, given.get(field) or {})
+    yield from _hidden(given)
     yield from _headers(given.get("headers") or {})
     yield from _credentials(given)
 
@@ -85,6 +91,15 @@ def _keys(field: str, members: Mapping[str, Any]) -> Iterator[Problem]:
             yield f"{field}.{key}", "invalid", {"message": "a name must not begin with $"}
 
 
+def _hidden(given: Document) -> Iterator[Problem]:
+    """Refuse what stands for a secret where there is none to leave as it is."""
+    for field in ("headers", "auth"):
+        for name, value in (given.get(field) or {}).items():
+            if value == HIDDEN:
+                message = f"{HIDDEN} stands for a value that is not stored"
+                yield f"{field}.{name}", "invalid", {"message": message}
+
+
 def _headers(headers: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in headers.items():
         problem = problem_with_header(name, value)
@@ -97,12 +112,17 @@ def _headers(headers: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _credentials(given: Document) -> Iterator[Problem]:
     """Judge what is secret; its value is never quoted."""
-    if given.get("auth") is not None:
+    auth = given.get("auth")
+    if auth is not None:
         try:
-            is_oauth = given["auth"].get("type") == OAUTH
-            oauth_client(given["auth"]) if is_oauth else authorization(given["auth"])
+            oauth_client(auth) if auth.get("type") == OAUTH else authorization(auth)
         except ValueError as error:
             yield "auth", "error", {"message": str(error)}
+        else:
+            allowed = CREDENTIALS[auth["type"]]
+            if not set(auth) <= set(allowed):
+                message = f"of type {auth['type']} it has no other members"
+                yield "auth", "additionalProperties", {"message": message, "target": list(allowed)}
     try:
         secret_key(given, "secret")
     except BadDocument as error:

@@ -106,6 +106,8 @@ class Webhooks:
         """
         stored = await self.one(account_id, webhook_id)
         changes = unhidden(members, stored)
+        if "enabled" in changes and changes["enabled"] is None:
+            changes["enabled"] = True  # as it is where nothing is said
         merged = {**stored, **changes}
         await self._check(changes, merged)
         _readable({key: value for key, value in merged.items() if value is not None})

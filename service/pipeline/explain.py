@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
 from service.pipeline.build import payload_of
@@ -36,8 +37,11 @@ def trials(decoder: Decoder, message: Message, account: Account) -> list[Trial]:
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
-    """Return a message with a body as the switch would have published it."""
-    return Message(source, exchange, routing_key, orjson.dumps(body))
+    """Return a message as the switch would have published it. Raises RejectedMessage."""
+    try:
+        return Message(source, exchange, routing_key, orjson.dumps(body))
+    except orjson.JSONEncodeError as error:
+        raise RejectedMessage(RejectReason.TOO_DEEP, str(error)) from None
 
 
 def _ownership(webhook: Webhook, trial: Trial) -> Iterator[str]:

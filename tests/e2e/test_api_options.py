@@ -1,0 +1,172 @@
+"""What a webhook may have beyond Kazoo's, and how its receiver notices."""
+
+import json
+import time
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from service.dev.receiver import Answer, Received, Receiver
+from tests.e2e.harness import eventually
+from tests.e2e.stage import Stage
+
+OVERLAP_S = 3
+HEADERS = {"X-Api-Key": "key-1", "X-Tenant": "acme"}
+BASIC = {"type": "basic", "username": "aladdin", "password": "open sesame"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        ({"type": "bearer", "token": "t-1"}, "Bearer t-1"),
+        (BASIC, f"Basic {b64encode(b'aladdin:open sesame').decode()}"),
+    ],
+    ids=["bearer", "basic"],
+)
+async def test_credentials_and_headers_of_the_account_arrive(
+    stage: Stage, receiver: Receiver, auth: dict[str, str], expected: str
+) -> None:
+    api = await stage.tenant()
+    await api.create(receiver.url("/"), auth=auth, headers=HEADERS)
+    await stage.call(api.account_id, "c-1")
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    headers = receiver.requests[0].headers
+    assert headers["Authorization"] == expected
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+
+
+async def test_a_fallback_is_asked_once_with_the_reason_and_without_what_is_secret(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    receiver.script("/bad", 500)
+    async with Receiver() as elsewhere:
+        await api.create(
+            receiver.url("/bad"),
+            retries=1,
+            auth=BASIC,
+            headers=HEADERS,
+            fallback_uri=elsewhere.url("/fallback"),
+        )
+        await stage.call(api.account_id, "c-1")
+        await elsewhere.until(lambda: len(elsewhere.requests) == 1, 10)
+        assert [request.attempt for request in receiver.requests] == [1, 2]
+        (request,) = elsewhere.requests
+        assert request.headers["X-Switchhook-Fallback-Reason"] == "bad_status"
+        assert "X-Switchhook-Fallback-Reason" not in receiver.requests[0].headers
+        assert not {"Authorization", *HEADERS} & set(request.headers)
+        assert request.delivery_id == receiver.requests[0].delivery_id
+        assert request.body == receiver.requests[0].body
+
+        async def logged() -> list[Any]:
+            made: list[Any] = (await api.get("webhooks/attempts")).data
+            return made if len(made) == 3 else []
+
+        made = await eventually(logged, what="three attempts")
+        assert [item["result"] for item in made] == ["success", "failure", "failure"]
+        assert made[0]["fallback_for"] == "bad_status"
+        assert (await api.get("dead_letters")).data == []
+
+
+async def test_a_fallback_that_fails_is_not_asked_again(stage: Stage, receiver: Receiver) -> None:
+    api = await stage.tenant()
+    receiver.script("/bad", 500)
+    receiver.script("/fallback", 503)
+    fallback = receiver.url("/fallback")
+    await api.create(receiver.url("/bad"), retries=1, fallback_uri=fallback, headers=HEADERS)
+    await stage.call(api.account_id, "c-1")
+
+    async def dead() -> list[Any]:
+        letters: list[Any] = (await api.get("dead_letters")).data
+        return letters
+
+    (letter,) = await eventually(dead, what="the dead letter")
+    assert letter["reason"] == "exhausted"
+    assert len(receiver.at("/bad")) == 2
+    (request,) = receiver.at("/fallback")
+    # It is the same server, which knows the headers anyway.
+    assert {name: request.headers[name] for name in HEADERS} == HEADERS
+
+
+async def test_a_webhooks_own_timeout_is_kept_to(stage: Stage, receiver: Receiver) -> None:
+    api = await stage.tenant()
+    receiver.script("/slow", Answer(200, delay_s=1.8))
+    await api.create(receiver.url("/slow"), retries=0, timeout_s=1, name="impatient")
+    await api.create(receiver.url("/slow"), retries=0, name="patient")
+    await stage.call(api.account_id, "c-1")
+
+    async def logged() -> list[Any]:
+        made: list[Any] = (await api.get("webhooks/attempts")).data
+        return made if len(made) == 2 else []
+
+    made = {item["outcome"]: item for item in await eventually(logged, what="two attempts")}
+    assert set(made) == {"timed_out", "succeeded"}
+    assert 1000 <= made["timed_out"]["duration_ms"] < 1800
+    assert made["timed_out"]["client_error"].startswith("timed_out")
+
+
+def genuine(request: Received, secret: str) -> bool:
+    try:
+        Verifier(secret).verify(request.body, dict(request.headers))
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+async def test_after_a_rotation_both_secrets_sign_for_a_while_and_then_only_the_new_one(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    webhook = await api.create(receiver.url("/"))
+    where = f"webhooks/{webhook['id']}"
+    await stage.call(api.account_id, "c-0")
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    old = webhook["secret"]
+    assert genuine(receiver.requests[0], old)
+
+    rotated_at = time.time()
+    rotated = await api.post(f"{where}/secret/rotate", overlap_s=OVERLAP_S)
+    assert rotated.status == 200
+    new = rotated.data["secret"]
+    assert new.startswith("whsec_")
+    assert new != old
+
+    async def signed(*, by_old: bool) -> Received | None:
+        count = len(receiver.requests)
+        await stage.call(api.account_id, f"c-{count}")
+        await receiver.until(lambda: len(receiver.requests) > count, 10)
+        request = receiver.requests[-1]
+        assert genuine(request, new) or genuine(request, old)
+        return request if genuine(request, new) and genuine(request, old) is by_old else None
+
+    await eventually(lambda: signed(by_old=True), OVERLAP_S, "a request signed by both")
+    last = await eventually(lambda: signed(by_old=False), OVERLAP_S + 5, "one of the new alone")
+    assert int(last.headers["webhook-timestamp"]) + 1 >= rotated_at + OVERLAP_S
+    assert (await api.get(where)).data["secret"] == "(hidden)"
+    log = stage.service.log.read_text()
+    assert old not in log
+    assert new not in log
+
+
+async def test_a_rotation_without_overlap_and_with_a_secret_of_ones_own(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    webhook = await api.create(receiver.url("/"))
+    own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    where = f"webhooks/{webhook['id']}/secret/rotate"
+    rotated = await api.post(where, overlap_s=0, secret=own)
+    assert rotated.data["secret"] == own
+    await stage.call(api.account_id, "c-1")
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    request = receiver.requests[0]
+    assert request.headers["webhook-signature"].count("v1,") == 1
+    assert genuine(request, own)
+    at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+    signed = Verifier(own).sign(request.delivery_id, at, request.body.decode())
+    assert request.headers["webhook-signature"] == signed
+    assert json.loads(request.body)["call_id"] == "c-1"

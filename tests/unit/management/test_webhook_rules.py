@@ -1,0 +1,105 @@
+from typing import Any
+
+import pytest
+
+from service.management.webhook_rules import check_members, unhidden
+from service.sources.catalogue import HOOKS
+
+OFFERED = {hook.hook_id: hook for hook in HOOKS}
+GOOD = {"name": "crm", "uri": "https://hooks.example.net/", "hook": "channel_create"}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def codes(given: dict[str, Any], **stored: Any) -> dict[str, list[str]]:
+    problems = check_members(given, {**GOOD, **stored, **given}, OFFERED)
+    return {field: sorted(found) for field, found in problems.items()}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        GOOD,
+        GOOD | {"hook": "all", "custom_data": {"type": "whatever"}},
+        GOOD | {"hook": "notifications", "custom_data": {"type": "missed_call"}},
+        GOOD | {"hook": "notifications", "custom_data": {"type": "all", "crm": "7"}},
+        GOOD | {"hook": "object", "custom_data": {"type": "user", "action": "doc_edited"}},
+        {"auth": {"type": "bearer", "token": "t"}, "headers": {"X-Key": "k"}, "secret": SECRET},
+        {"modifiers": {"call_direction": ["inbound"]}, "fallback_uri": "http://x.example/"},
+        {"fallback_uri": None, "auth": None, "headers": None, "secret": None, "custom_data": None},
+        {},
+    ],
+    ids=str,
+)
+def test_good_members_are_good(members: dict[str, Any]) -> None:
+    assert codes(members) == {}
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"uri": "ftp://x.example/"}, {"uri": ["error"]}),
+        ({"fallback_uri": "http://u:p@x.example/"}, {"fallback_uri": ["error"]}),
+        ({"hook": "dream"}, {"hook": ["enum"]}),
+        (
+            {"hook": "notifications", "custom_data": {"type": "dream"}},
+            {"custom_data.type": ["enum"]},
+        ),
+        (
+            {"hook": "object", "custom_data": {"type": "dream", "action": "dream"}},
+            {"custom_data.type": ["enum"], "custom_data.action": ["enum"]},
+        ),
+        ({"custom_data": {"$gt": "", "fine": "x"}}, {"custom_data.$gt": ["invalid"]}),
+        ({"modifiers": {"a\0": 1}}, {"modifiers.a\0": ["invalid"]}),
+        ({"headers": {"Host": "x"}}, {"headers.Host": ["error"], "headers": ["error"]}),
+        ({"auth": {"type": "digest"}}, {"auth": ["error"]}),
+        ({"secret": "short"}, {"secret": ["error"]}),
+        (
+            {"uri": "x", "hook": "y", "secret": "z"},
+            {"uri": ["error"], "hook": ["enum"], "secret": ["error"]},
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_told_by_field_and_code(
+    members: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    assert codes(members) == expected
+
+
+def test_a_new_hook_is_judged_with_the_filters_that_are_stored() -> None:
+    stored = {"hook": "sms", "custom_data": {"type": "user"}}
+    assert codes({"hook": "notifications"}, **stored) == {"custom_data.type": ["enum"]}
+    assert codes({"hook": "object"}, **stored) == {}
+
+
+def test_an_old_fault_elsewhere_is_no_problem_of_an_edit() -> None:
+    assert codes({"enabled": False}, uri="not a uri", hook="gone", custom_data={"$x": "y"}) == {}
+
+
+def test_what_is_secret_is_never_quoted() -> None:
+    given = {
+        "auth": {"type": "basic", "username": "a:b", "password": "hush-1"},
+        "secret": "hush-2-hush-2",
+        "headers": {"X-Key": "hush-3\r\n"},
+    }
+    assert "hush" not in repr(check_members(given, given, OFFERED))
+
+
+def test_what_was_hidden_and_comes_back_is_what_is_stored() -> None:
+    stored = {
+        "secret": SECRET,
+        "headers": {"X-Key": "key-1", "X-Gone": "gone"},
+        "auth": {"type": "basic", "username": "u", "password": "p"},
+    }
+    members = {
+        "name": "new",
+        "secret": "(hidden)",
+        "headers": {"X-Key": "(hidden)", "X-New": "new"},
+        "auth": {"type": "basic", "username": "v", "password": "(hidden)"},
+    }
+    assert unhidden(members, stored) == {
+        "name": "new",
+        "headers": {"X-Key": "key-1", "X-New": "new"},
+        "auth": {"type": "basic", "username": "v", "password": "p"},
+    }
+    assert unhidden({"headers": None, "auth": None}, stored) == {"headers": None, "auth": None}

@@ -1,0 +1,73 @@
+import asyncio
+
+import orjson
+
+from service.domain.breaker import BreakerPolicy
+from service.domain.delivery import Attempt, DeferReason, Outcome, Response
+from service.pipeline.probe import Probe
+from service.sources.catalogue import HOOKS
+from service.sources.kazoo.decode import KazooDecoder
+from service.sources.kazoo.policy import KazooPolicy
+from tests.builders import NOW, make_account, make_gates, make_webhook
+from tests.unit.pipeline.parts import Parts
+from tests.virtual_time import in_virtual_time
+
+OFFERED = {hook.hook_id: hook for hook in HOOKS}
+JSON_WEBHOOK = make_webhook(hook="channel_destroy", retries=3)
+
+
+def probe_of(parts: Parts) -> Probe:
+    decoders = {"kazoo": KazooDecoder(KazooPolicy(), 1_000_000)}
+    attempter = parts.deliverer.attempter
+    slots = asyncio.Semaphore(1)
+    return Probe(attempter, parts.recorder, decoders, None, slots, clock=lambda: NOW)
+
+
+@in_virtual_time
+async def test_a_test_sends_the_hooks_sample_marked_as_one() -> None:
+    parts = Parts()
+    attempt = await probe_of(parts).send(JSON_WEBHOOK, OFFERED["channel_destroy"], make_account())
+    assert isinstance(attempt, Attempt)
+    assert attempt.test
+    (request,) = parts.sender.sent
+    assert request.headers["X-Switchhook-Test"] == "true"
+    assert request.headers["X-Switchhook-Attempt"] == "1"
+    assert request.in_full, "its owner wants to read the whole answer"
+    payload = orjson.loads(attempt.delivery.payload)
+    assert payload["hook_event"] == "channel_destroy"
+    assert payload["call_id"].startswith("test-")
+
+
+@in_virtual_time
+async def test_a_test_that_fails_is_recorded_and_nothing_else_comes_of_it() -> None:
+    parts = Parts()
+    parts.sender.responses = [Response(Outcome.GONE, 410)]
+    attempt = await probe_of(parts).send(JSON_WEBHOOK, OFFERED["sms"], make_account())
+    await parts.recorder.flush()
+    assert parts.log.rows == [attempt]
+    assert parts.queues.retried == []
+    assert parts.queues.buried == []
+    assert parts.health.failures == {}
+    assert parts.health.disabled == {}
+
+
+@in_virtual_time
+async def test_two_tests_are_two_deliveries() -> None:
+    parts = Parts()
+    probe, hook = probe_of(parts), OFFERED["sms"]
+    made = [await probe.send(JSON_WEBHOOK, hook, make_account()) for _ in range(2)]
+    ids = {attempt.delivery.delivery_id for attempt in made if isinstance(attempt, Attempt)}
+    assert len(ids) == 2
+
+
+@in_virtual_time
+async def test_an_endpoint_that_is_left_alone_is_not_tested() -> None:
+    parts = Parts(gates=make_gates(10, 0.0, BreakerPolicy(failure_count=2)))
+    parts.sender.responses = [Response(Outcome.REFUSED)]
+    probe, hook = probe_of(parts), OFFERED["sms"]
+    for _ in range(2):
+        await probe.send(JSON_WEBHOOK, hook, make_account())
+    assert await probe.send(JSON_WEBHOOK, hook, make_account()) is DeferReason.BROKEN
+    assert len(parts.sender.sent) == 2
+    await parts.recorder.flush()
+    assert len(parts.log.rows) == 2
