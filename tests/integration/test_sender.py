@@ -11,11 +11,12 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.http_sender import HttpSender, verifying_context
+from service.adapters.http_sender import HttpSender
+from service.adapters.tls import verifying_context
 from service.dev.receiver import Answer, Receiver
 from service.dev.servers import HOST, free_port
 from service.domain.delivery import Outcome, Request, Response
-from service.domain.policy import EgressPolicy, HttpPolicy
+from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -138,7 +139,7 @@ async def test_every_answer_has_its_outcome_within_the_deadline(
 
 async def test_a_refused_connection_and_an_unknown_name_have_their_own_outcomes() -> None:
     assert (await send(f"http://{HOST}:{free_port()}/")).outcome is Outcome.REFUSED
-    assert (await send("http://no-such-name.invalid/")).outcome is Outcome.DNS_FAILED
+    assert (await send("http://no-such-name.example/")).outcome is Outcome.DNS_FAILED
 
 
 async def test_a_certificate_nobody_vouches_for_is_a_tls_failure(receiver: Receiver) -> None:
@@ -214,7 +215,7 @@ async def test_the_connection_is_used_again() -> None:
 
 
 def test_tls_is_verified_and_not_older_than_1_2() -> None:
-    context = verifying_context()
+    context = verifying_context(TlsPolicy())
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
