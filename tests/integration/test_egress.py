@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from service.adapters.dialling import JudgingResolver, judged_connector
 from service.adapters.egress_guard import EgressGuard, System
@@ -27,6 +28,7 @@ from tests.egress_vectors import CASES, SELF, Case
 from tests.outside import Outside
 
 HTTP = HttpPolicy(connect_timeout_s=2.0, total_timeout_s=3.0)
+STRICT = EgressPolicy()
 LOOPBACK = EgressPolicy(allow=(ip_network("127.0.0.0/8"),))
 NAMES = (
     "DNS:example.com", "DNS:*.example.com", "DNS:*.example.net", "DNS:xn--fa-hia.de",
@@ -226,6 +228,21 @@ async def test_the_service_does_not_call_itself(receiver: Receiver) -> None:
     assert receiver.requests == []
     guard = ResolvingGuard(LOOPBACK, {receiver.port})
     assert await guard.refusal(receiver.url("/")) == "self"
+
+
+async def test_the_operator_is_told_the_address_and_the_account_is_not() -> None:
+    outside = Outside({"hooks.example.net": [["10.0.0.5"]]})
+    with capture_logs() as logs:
+        response = await send("https://hooks.example.net/?t=hush", STRICT, outside.system())
+        rule = await ResolvingGuard(STRICT, system=outside.system()).refusal("http://10.0.0.5/")
+    assert response.detail == "egress refused by rule not_public"
+    assert rule == "not_public"
+    first, second = [line for line in logs if line["event"] == "egress.refused"]
+    assert first["log_level"] == "warning"
+    assert (first["rule"], first["address"]) == ("not_public", "10.0.0.5")
+    assert first["host"] == "hooks.example.net"
+    assert second["address"] == "10.0.0.5"
+    assert "hush" not in str(logs)
 
 
 async def test_another_machine_may_listen_on_a_port_that_is_ours_here() -> None:
