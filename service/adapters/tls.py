@@ -3,7 +3,7 @@
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from service.domain.errors import SettingsError
+from service.domain.finding import Finding, fine, trouble
 from service.domain.policy import ClientCertificate, TlsPolicy
 
 WARN_BEFORE_S = 14 * 86_400.0
@@ -71,17 +72,36 @@ def verifying_context(policy: TlsPolicy, handshaken: Handshaken | None = None) -
     return context
 
 
-def contexts_of(policy: TlsPolicy, handshaken: Handshaken) -> dict[str, ssl.SSLContext]:
+def contexts_of(
+    policy: TlsPolicy, handshaken: Handshaken | None = None
+) -> dict[str, ssl.SSLContext]:
     """Return the context of each account that shows a certificate, and that of `EVERYBODY`.
 
-    Raises SettingsError where a file of the operator's cannot be used.
+    Raises SettingsError with every file of the operator's that cannot be used.
     """
     contexts = {EVERYBODY: verifying_context(policy, handshaken)}
+    problems: list[str] = []
     for certificate in policy.client_certificates:
         context = verifying_context(policy, handshaken)
-        _show(context, certificate)
+        try:
+            _show(context, certificate)
+        except SettingsError as error:
+            problems += error.problems
         contexts[certificate.account_id] = context
+    if problems:
+        raise SettingsError(problems)
     return contexts
+
+
+def examine_tls(policy: TlsPolicy) -> Iterator[Finding]:
+    """Yield what `switchhook check` has to say about the operator's files."""
+    try:
+        contexts_of(policy)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield trouble("tls", problem, "it must be PEM, and readable by the service")
+    else:
+        yield fine("tls", "certificates are verified; every file named can be used")
 
 
 def _show(context: ssl.SSLContext, certificate: ClientCertificate) -> None:

@@ -2,12 +2,14 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from service.adapters import tls
-from service.adapters.tls import CertificateWatch, tls_detail
+from service.adapters.tls import CertificateWatch, examine_tls, tls_detail
+from service.domain.policy import ClientCertificate, TlsPolicy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -75,6 +77,16 @@ def test_no_number_of_hosts_fills_the_memory(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(10):
         watch.handshaken(f"{number}.example", certificate(NOW - 80 * DAY, NOW + DAY))
     assert watch.expiring() == 3
+
+
+def test_every_file_that_cannot_be_used_is_named_beforehand(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    missing = tuple(ClientCertificate(account, nowhere, nowhere) for account in "ab")
+    findings = [*examine_tls(TlsPolicy(client_certificates=missing))]
+    assert [finding.fatal for finding in findings] == [True, True]
+    assert str(nowhere) in findings[0].text
+    assert "tls.ca_file" in str([*examine_tls(TlsPolicy(ca_file=nowhere))])
+    assert [finding.fatal for finding in examine_tls(TlsPolicy())] == [False]
 
 
 def test_an_unknown_cause_has_the_word_of_the_library() -> None:
