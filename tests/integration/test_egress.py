@@ -1,12 +1,15 @@
 """Nobody gets in: what is dialled, seen at the socket and by listeners on forbidden addresses."""
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -251,3 +254,26 @@ async def test_another_machine_may_listen_on_a_port_that_is_ours_here() -> None:
         response = await made.send(asking("http://hooks.example.net:8080/"))
     assert response.outcome is Outcome.REFUSED
     assert outside.dialled == [("93.184.216.34", 8080)]
+
+
+async def test_names_that_nobody_answers_for_hold_up_no_others() -> None:
+    released = threading.Event()
+    outside = Outside({"hooks.example.net": [["93.184.216.34"]]})
+
+    def lookup(host: str, port: int, *rest: int) -> list[Any]:
+        if host.startswith("dead"):
+            released.wait(5.0)
+            raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
+        return outside.system().lookup(host, port, *rest)
+
+    system = System(lookup, outside.system().new_socket)
+    async with sender(STRICT, system) as made, asyncio.TaskGroup() as tasks:
+        dead = [asking(f"http://dead{number}.example.net/") for number in range(20)]
+        waiting = [tasks.create_task(made.send(request)) for request in dead]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(1.0):
+            response = await made.send(asking("http://hooks.example.net/"))
+        assert response.outcome is Outcome.REFUSED
+        released.set()
+        outcomes = {(await task).outcome for task in waiting}
+    assert outcomes == {Outcome.DNS_FAILED}
