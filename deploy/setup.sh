@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prepares this machine for `make run` and `make test`: RabbitMQ and what mongod links against from
-# Debian, the Python dependencies from the lock file. Does nothing that is done already.
+# Prepares this machine for `make run` and `make test`: RabbitMQ, what mongod links against, and what
+# the tests make certificates with from Debian, the Python dependencies from the lock file. Does nothing that is done already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -11,6 +11,7 @@ needed=()
 [ -d /usr/lib/rabbitmq/lib ] || [ -n "${SWITCHHOOK_AMQP__URL:-}" ] || needed+=(rabbitmq-server)
 ldconfig -p | grep -q libcurl.so.4 || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
 python3 -c 'import ensurepip' 2>/dev/null || needed+=(python3-venv)
+command -v openssl >/dev/null || needed+=(openssl)
 if [ ${#needed[@]} -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ]; then
         echo "Missing: ${needed[*]}. As root: apt-get install ${needed[*]}" >&2

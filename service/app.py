@@ -22,6 +22,7 @@ from service.adapters.mongo_check import examine_store
 from service.adapters.rabbitmq_check import examine_broker
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
+from service.adapters.tls import examine_tls
 from service.api.health import health_routes, metrics_routes
 from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
@@ -75,10 +76,10 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Return what `switchhook check` has to say about broker and store."""
+    """Return what `switchhook check` has to say about files, broker and store."""
     install_tolerant_decoders()
     names = Names(settings.amqp.prefix)
-    findings = []
+    findings = [*examine_tls(settings.tls)]
     for url in settings.amqp.urls:
         broker = examine_broker(url, names, settings.retry.tiers_ms, bindings(settings.kazoo))
         findings += [finding async for finding in broker]

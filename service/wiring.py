@@ -90,7 +90,7 @@ def build(settings: Settings) -> Service:
         attempts.buffer_rows,
         record_successes=attempts.record_successes,
     )
-    sender = HttpSender(settings.http, settings.egress, metrics)
+    sender = HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)

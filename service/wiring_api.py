@@ -75,7 +75,7 @@ def _operations(
         disabled=documents,
         health=MongoWebhookHealth(store),
         accounts=MongoAccounts(store),
-        guard=ResolvingGuard(settings.egress),
+        guard=ResolvingGuard(settings.egress, settings.own_ports),
         hooks=offered,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,

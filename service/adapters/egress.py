@@ -1,4 +1,4 @@
-"""Which addresses may be dialled: judged on the address itself, at every connection.
+"""Which addresses and ports may be dialled: judged on the address itself, at every connection.
 
 Python's own `ipaddress.is_global` is not used: what it says differs between patch releases, and it
 calls NAT64, 6to4 and multicast addresses global. The tables follow the IANA special-purpose
@@ -37,6 +37,10 @@ REFUSED_IPV6 = tuple(
     )
 )
 
+THIS_MACHINE = tuple(
+    map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128")),
+)
+
 METADATA = tuple(
     map(
         ipaddress.ip_network,
@@ -49,7 +53,7 @@ METADATA = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an address may not be dialled."""
+    """Why something may not be dialled. The address is for the operator's eyes only."""
 
     rule: str
     address: str
@@ -58,7 +62,8 @@ class Refusal:
 def judge(policy: EgressPolicy, text: str) -> Refusal | None:
     """Return the refusal of an address as it would be dialled, or None where it may be.
 
-    What cannot be parsed is refused. An IPv4 address inside an IPv6 one is judged as well.
+    What cannot be parsed is refused, as is an IPv4 address written as an IPv6 one. An IPv4 address
+    that a router would unpack from an IPv6 one is judged as well.
     """
     try:
         address = ipaddress.ip_address(text)
@@ -69,19 +74,28 @@ def judge(policy: EgressPolicy, text: str) -> Refusal | None:
     if address.scope_id is not None:
         return Refusal("zone", text)
     if address.ipv4_mapped is not None:
-        return _judge(policy, address.ipv4_mapped, text)
-    inner = _unpacked(address)
-    refusal = _judge(policy, inner, text) if inner is not None else None
-    return refusal or _judge(policy, address, text)
+        return _judge(policy, address.ipv4_mapped, text) or Refusal("ipv4_mapped", text)
+    meant: tuple[Address, ...] = (*_unpacked(address), address)
+    refusals = (_judge(policy, each, text) for each in meant)
+    return next((refusal for refusal in refusals if refusal), None)
 
 
-def _unpacked(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+def judge_port(policy: EgressPolicy, port: int) -> Refusal | None:
+    """Return the refusal of a port, or None where it may be dialled. Port 0 never may."""
+    listed = not policy.ports or port in policy.ports
+    if port == 0 or port in policy.deny_ports or not listed:
+        return Refusal("port", f"port {port}")
+    return None
+
+
+def _unpacked(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
     """Return the IPv4 address that a router would unpack: NAT64, 6to4, Teredo, compatible."""
-    if address in NAT64 or address in NAT64_LOCAL or int(address) >> 32 == 0:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    bits = int(address)
+    if address in NAT64 or address in NAT64_LOCAL or 1 < bits < 1 << 32:
+        return (ipaddress.IPv4Address(bits & 0xFFFF_FFFF),)
     if address.sixtofour is not None:
-        return address.sixtofour
-    return address.teredo[1] if address.teredo is not None else None
+        return (address.sixtofour,)
+    return () if address.teredo is None else (address.teredo[1],)
 
 
 def _judge(policy: EgressPolicy, address: Address, text: str) -> Refusal | None:
@@ -89,9 +103,17 @@ def _judge(policy: EgressPolicy, address: Address, text: str) -> Refusal | None:
         return Refusal("metadata", text)
     if _within(address, policy.deny):
         return Refusal("denied", text)
-    if _within(address, policy.allow):
+    if _within(address, policy.allow) and _meant(policy, address):
         return None
     return None if _public(address) else Refusal("not_public", text)
+
+
+def _meant(policy: EgressPolicy, address: Address) -> bool:
+    """Return whether the allow-list means it: a wide network does not open this very machine."""
+    own = next((network for network in THIS_MACHINE if address in network), None)
+    return own is None or any(
+        address in network and network.prefixlen >= own.prefixlen for network in policy.allow
+    )
 
 
 def _public(address: Address) -> bool:

@@ -1,10 +1,13 @@
 """Whether a webhook may point somewhere, told before anything is sent; see `UriGuard`."""
 
-from yarl import URL
+from collections.abc import Collection
 
-from service.adapters.egress import judge
-from service.adapters.http_sender import EgressRefused, JudgingResolver
+from service.adapters.dialling import EgressRefused, JudgingResolver, log_refusal
+from service.adapters.egress import Refusal
+from service.adapters.egress_guard import EgressGuard, System
 from service.domain.policy import EgressPolicy
+
+SYSTEM = System()
 
 
 class ResolvingGuard:
@@ -14,28 +17,35 @@ class ResolvingGuard:
     again at every connection.
     """
 
-    def __init__(self, policy: EgressPolicy) -> None:
-        self._policy = policy
-        self._resolver = JudgingResolver(policy)
+    def __init__(
+        self, policy: EgressPolicy, own_ports: Collection[int] = (), system: System = SYSTEM
+    ) -> None:
+        self._guard = EgressGuard(policy, own_ports)
+        self._resolver = JudgingResolver(self._guard, system)
 
     async def refusal(self, uri: str) -> str | None:
         """See `management.ports.UriGuard`. The address is not told: it may be an internal one."""
+        refusal = await self._refusal(uri)
+        if refusal is None:
+            return None
+        log_refusal(refusal, None)
+        return refusal.rule
+
+    async def _refusal(self, uri: str) -> Refusal | None:
         try:
-            url = URL(uri)
-        except ValueError:
-            return "unparseable"
-        if self._policy.require_https and url.scheme != "https":
-            return "require_https"
+            judged = self._guard.judged(uri)
+        except ValueError as error:
+            return Refusal("malformed", str(error))
+        if isinstance(judged, Refusal):
+            return judged
+        host, port = judged.raw_host or "", judged.port or 0
+        if host.replace(".", "").isdigit() or ":" in host:
+            return self._guard.address(host, port)
         try:
-            await self._resolver.resolve(url.host or "", url.port or 0)
+            await self._resolver.resolve(host, port)
         except EgressRefused as error:
-            return error.refusal.rule
+            return error.refusal
         except (OSError, UnicodeError):
-            # The name does not resolve now; an address would.
-            refused = judge(self._policy, url.host or "") if _numeric(url.host) else None
-            return refused.rule if refused else None
+            # The name does not resolve now; it may later, and is judged then.
+            return None
         return None
-
-
-def _numeric(host: str | None) -> bool:
-    return host is not None and (":" in host or host.replace(".", "").isdigit())

@@ -132,6 +132,8 @@ class Request:
     """Seconds until the whole answer must be there; None is the platform's."""
     in_full: bool = False
     """Whether somebody wants to read the answer even where the receiver took the delivery."""
+    account_id: str = ""
+    """In whose name it is made; some accounts have a client certificate."""
 
 
 @dataclass(frozen=True, slots=True)

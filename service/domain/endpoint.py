@@ -1,9 +1,22 @@
-"""Where a webhook points: the unit of fairness."""
+"""Where a webhook points: the unit of fairness, and what a URI must look like to be requested.
 
+The authority has a grammar of our own: where parsers of URIs disagree on which host is meant, the
+URI is refused, so that nobody can show one host to the check and another to the connection.
+"""
+
+import re
+import unicodedata
+from ipaddress import IPv6Address
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+LONGEST_URI = 2048
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+AUTHORITY = re.compile(r"//([^/?#]*)")
+HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]*))?\Z")
+DOTS = "\u3002\uff0e\uff61"
+"""What the mapping of international names takes for a dot as well."""
 
 
 class Endpoint(NamedTuple):
@@ -25,16 +38,61 @@ def endpoint_of(uri: str) -> Endpoint:
     """
     if uri != uri.strip() or any(char < " " or char == "\x7f" for char in uri):
         raise ValueError("the URI has blanks around it or control characters in it")
-    parts = urlsplit(uri)
-    if any(char.isspace() for char in parts.netloc):
-        raise ValueError("the host has a blank in it")
-    if parts.scheme not in DEFAULT_PORTS:
-        raise ValueError(f"the scheme must be http or https, not {parts.scheme!r}")
-    if "@" in parts.netloc or "\\" in parts.netloc:
+    if len(uri) > LONGEST_URI:
+        raise ValueError(f"the URI is longer than {LONGEST_URI} characters")
+    scheme = SCHEME.match(uri)
+    name = scheme[1].lower() if scheme else ""
+    if scheme is None or name not in DEFAULT_PORTS:
+        raise ValueError(f"the scheme must be http or https, not {name!r}")
+    authority = AUTHORITY.match(uri, scheme.end())
+    host, port = _host_and_port(authority[1] if authority else "")
+    return Endpoint(name, host, DEFAULT_PORTS[name] if port is None else port)
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    if "@" in authority or "\\" in authority:
         raise ValueError("the URI must not carry credentials")
-    if not parts.hostname:
+    parts = HOST_AND_PORT.match(authority)
+    if parts is None:
+        raise ValueError("the URI must name a host, and after a colon the number of a port")
+    return _host(parts["host"]), _port(parts["port"])
+
+
+def _host(text: str) -> str:
+    if not text:
         raise ValueError("the URI names no host")
-    port = parts.port if parts.port is not None else DEFAULT_PORTS[parts.scheme]
-    if port == 0:
-        raise ValueError("port 0 cannot be requested")
-    return Endpoint(parts.scheme, parts.hostname, port)
+    if text.startswith("["):
+        return _ipv6(text[1:-1])
+    if any(char.isspace() for char in text):
+        raise ValueError("the host has a blank in it")
+    if not all(map(_may_be_in_a_name, text)):
+        raise ValueError("the host has characters in it that no name has")
+    return text.lower()
+
+
+def _ipv6(text: str) -> str:
+    """Return the address; one with a zone would mean this machine's own network."""
+    try:
+        if "%" not in text:
+            IPv6Address(text)
+            return text.lower()
+    except ValueError:
+        pass
+    raise ValueError("what stands in brackets must be an IPv6 address")
+
+
+def _may_be_in_a_name(char: str) -> bool:
+    """Return whether it is a letter, digit or mark of any script, a dot, a hyphen, an underscore.
+
+    Others vanish or turn into something else on the way to the name server.
+    """
+    return char in "-._" or char in DOTS or unicodedata.category(char)[0] in "LMN"
+
+
+def _port(text: str | None) -> int | None:
+    if not text:
+        return None
+    port = int(text) if len(text) < 10 else 0
+    if not 0 < port < 65_536:
+        raise ValueError(f"there is no port {text[:10]}")
+    return port

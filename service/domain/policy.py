@@ -2,11 +2,13 @@
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Port = Annotated[int, Ge(1), Le(65_535)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class HttpPolicy:
     """How much of an answer is read; the rest is cut off, which is no failure."""
 
 
+NOT_FOR_WEBHOOKS = (
+    19, 21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521,
+    2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5671, 5672, 5900, 6379, 6443, 9042, 9200,
+    10250, 11211, 15672, 25672, 27017, 27018, 27019,
+)  # fmt: skip
+"""Ports of mail, shells, databases, brokers and control planes."""
+
+
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
     """Where requests may go."""
@@ -38,11 +48,44 @@ class EgressPolicy:
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     allow: tuple[Network, ...] = ()
-    """Networks that may be dialled although they are not public."""
+    """Networks that may be dialled although they are not public. Loopback must be named itself;
+    what hands out a cloud's credentials stays closed whatever stands here."""
     deny: tuple[Network, ...] = ()
-    """Networks that may not be dialled; wins over `allow`."""
+    """Networks that may not be dialled; wins over `allow`. Your own NAT64 prefix belongs here."""
     require_https: bool = False
     """Refuse plain http."""
+    allow_names: tuple[Annotated[str, Len(1, 253)], ...] = ()
+    """Private names that may be looked up (`crm.corp`; `.corp` for all below it), though names that
+    are no public ones are refused; the addresses they have are judged like any other."""
+    ports: tuple[Port, ...] = ()
+    """The only ports that may be dialled; empty: any that is not in `deny_ports`."""
+    deny_ports: tuple[Port, ...] = NOT_FOR_WEBHOOKS
+    """Ports that may not be dialled; wins over `ports`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What the service shows to the endpoints of one account; PEM files of the operator's."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    account_id: Annotated[str, Len(1)]
+    cert_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """Whom to believe, and who to be. Verifying cannot be switched off."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
+
+    ca_file: Path | None = None
+    """PEM file of authorities that are believed beside the public ones: those of private
+    receivers."""
+    client_certificates: tuple[ClientCertificate, ...] = ()
+    """Certificates that accounts' receivers ask for: `[{"account_id": "A", "cert_file":
+    "/etc/a.pem", "key_file": "/etc/a.key"}]`. Read when the service starts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
 """A field value without controls, RFC 9110, 5.5, in ASCII."""
 OURS = frozenset({
     "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie",
-    "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-account-id", "x-hook-id",
+    "date", "expect", "forwarded", "host", "http2-settings", "keep-alive", "max-forwards",
+    "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via",
+    "x-account-id", "x-hook-id", "x-real-ip",
 })  # fmt: skip
-"""Hop-by-hop, of the message's framing, or said by the service itself."""
+"""Hop-by-hop, of the message's framing, said by proxies, or said by the service itself."""
+OUR_PREFIXES = ("proxy-", "webhook-", "x-forwarded-", "x-switchhook-")
 OAUTH = "oauth2"
 CREDENTIALS = {
     "bearer": ("type", "token"),
@@ -29,14 +31,13 @@ CREDENTIALS = {
 """The members of each type of `auth`."""
 OPEN_CREDENTIALS = ("type", "username", "client_id", "token_url", "scope")
 """Members of a webhook's `auth` that are no secret."""
-OUR_PREFIXES = ("webhook-", "x-switchhook-")
 
 
 def problem_with_headers(headers: Mapping[str, Any]) -> str | None:
     """Return why these headers cannot be added to a request, or None. Values are never quoted."""
     if len(headers) > MOST_HEADERS:
         return f"at most {MOST_HEADERS} are allowed, not {len(headers)}"
-    names = [name.lower() for name in headers]
+    names = [name.lower().replace("_", "-") for name in headers]
     if len(set(names)) < len(names):
         return "a name is there twice, in other letters"
     problems = (problem_with_header(name, value) for name, value in headers.items())
@@ -47,7 +48,9 @@ def problem_with_header(name: str, value: Any) -> str | None:
     """Return why this header cannot be added to a request, or None."""
     if not TOKEN.match(name):
         return f"{name[:100]!r} is no name of a header"
-    if name.lower() in OURS or name.lower().startswith(OUR_PREFIXES):
+    # Many receivers cannot tell an underscore from a hyphen (CGI, RFC 3875, 4.1.18).
+    known_as = name.lower().replace("_", "-")
+    if known_as in OURS or known_as.startswith(OUR_PREFIXES):
         return f"{name} cannot be set"
     if not isinstance(value, str) or not VALUE.match(value) or len(value) > LONGEST_VALUE:
         return f"the value of {name} must be visible ASCII, at most {LONGEST_VALUE} characters"

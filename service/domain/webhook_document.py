@@ -135,7 +135,8 @@ def _headers(document: Document) -> Mapping[str, str]:
     if not auth or auth.get("type") == OAUTH:
         return headers
     try:
-        return {**headers, "Authorization": authorization(auth)}
+        kept = {name: headers[name] for name in headers if name.lower() != "authorization"}
+        return {**kept, "Authorization": authorization(auth)}
     except ValueError as error:
         raise BadDocument(f"auth: {error}") from None
 

@@ -137,6 +137,12 @@ class Metrics:
             "Attempts that are missing in the log because the store was away",
             registry=registry,
         )
+        self.certificates_expiring = Gauge(
+            "switchhook_endpoint_certificates_expiring",
+            "Hosts of endpoints whose certificate ends within 14 days, or a third of its life",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.pool_in_use = Gauge(
             "switchhook_pool_in_use",
             "HTTP requests in flight",

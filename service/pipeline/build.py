@@ -93,7 +93,15 @@ def request_for(
     else:
         query, sent = "", body
         headers["Content-Type"] = content_type
-    return Request(webhook.verb.value, uri, query, headers, sent, webhook.timeout_s)
+    return Request(
+        webhook.verb.value,
+        uri,
+        query,
+        headers,
+        sent,
+        webhook.timeout_s,
+        account_id=webhook.account_id,
+    )
 
 
 def uri_for(delivery: Delivery, webhook: Webhook) -> str:

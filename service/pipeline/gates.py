@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -139,15 +140,19 @@ class EndpointGates:
         """Return whether a place was handed over after all; if not, leave the line."""
         if turn.done() and not turn.cancelled():
             return True
-        gate.waiting.remove(turn)
+        with suppress(ValueError):
+            gate.waiting.remove(turn)
         return False
 
     @staticmethod
     def _pass_on(gate: Gate) -> None:
-        if gate.waiting:
-            gate.waiting.popleft().set_result(None)
-        else:
-            gate.in_flight -= 1
+        while gate.waiting:
+            turn = gate.waiting.popleft()
+            # One whose time has just run out is cancelled, and has not left the line yet.
+            if not turn.done():
+                turn.set_result(None)
+                return
+        gate.in_flight -= 1
 
     def _add(self, endpoint: Endpoint) -> Gate:
         if len(self._gates) >= MOST_IDLE:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.keys import named_key
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy
+from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, TlsPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.sources.kazoo.policy import KazooPolicy
@@ -205,6 +205,7 @@ class Settings(Section):
     breaker: BreakerPolicy = BreakerPolicy()
     disable: DisablePolicy = DisablePolicy()
     egress: EgressPolicy = EgressPolicy()
+    tls: TlsPolicy = TlsPolicy()
     cache: CachePolicy = CachePolicy()
     kazoo: KazooPolicy = KazooPolicy()
     api: ApiSettings = ApiSettings()
@@ -214,6 +215,11 @@ class Settings(Section):
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()
     log: LogPolicy = LogPolicy()
+
+    @property
+    def own_ports(self) -> frozenset[int]:
+        """The ports that the service itself listens on."""
+        return frozenset({self.api.port, self.metrics.port})
 
 
 def setting_keys() -> list[str]:

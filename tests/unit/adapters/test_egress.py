@@ -2,7 +2,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 
-from service.adapters.egress import METADATA, REFUSED_IPV4, REFUSED_IPV6, Refusal, judge
+from service.adapters.egress import METADATA, REFUSED_IPV4, REFUSED_IPV6, Refusal, judge, judge_port
 from service.domain.policy import EgressPolicy, Network
 
 STRICT = EgressPolicy()
@@ -116,13 +116,11 @@ def test_ipv6_outside_the_routed_space_is_refused(text: str) -> None:
         ("::ffff:10.0.0.1", "not_public"),
         ("::ffff:7f00:1", "not_public"),
         ("::ffff:169.254.169.254", "metadata"),
-        ("::ffff:8.8.8.8", None),
+        ("::ffff:8.8.8.8", "ipv4_mapped"),
         ("0:0:0:0:0:ffff:127.0.0.1", "not_public"),
     ],
 )
-def test_a_mapped_address_is_judged_as_what_it_is_mapped_to(
-    text: str, expected: str | None
-) -> None:
+def test_a_mapped_address_is_refused_whatever_it_is_mapped_to(text: str, expected: str) -> None:
     assert rule(text) == expected
 
 
@@ -152,10 +150,47 @@ def test_the_well_known_address_of_credentials_is_refused() -> None:
     assert rule("fd00:ec2::254") == "metadata"
 
 
-@pytest.mark.parametrize("text", ["64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "64:ff9b:1::169.254.169.254",
+        "2001:0:4136:e378:8000:63bf:5601:5601",
+        "::169.254.169.254",
+    ],
+)
 def test_no_allow_list_opens_a_detour_to_credentials(text: str) -> None:
-    # NAT64 and 6to4 routers unpack the IPv4 address inside.
-    assert rule(text, allowing("64:ff9b::/96", "2002::/16")) == "metadata"
+    # NAT64, 6to4 and Teredo routers unpack the IPv4 address inside.
+    assert rule(text, EVERYTHING) == "metadata"
+
+
+def test_an_allow_list_does_not_open_another_spelling() -> None:
+    assert rule("::ffff:10.1.2.3", allowing("10.1.2.0/24")) == "ipv4_mapped"
+    assert rule("::ffff:10.1.2.3", EVERYTHING) == "ipv4_mapped"
+
+
+@pytest.mark.parametrize("text", ["0.0.0.1", "127.0.0.1", "127.255.255.255", "::", "::1"])
+def test_a_wide_exception_does_not_open_this_very_machine(text: str) -> None:
+    assert rule(text, EVERYTHING) == "not_public"
+    assert rule(text, allowing("126.0.0.0/7", "::/8")) == "not_public"
+    assert rule(text, allowing(text)) is None
+
+
+def test_a_narrow_exception_opens_loopback() -> None:
+    assert rule("127.9.9.9", allowing("127.0.0.0/8")) is None
+    assert rule("127.0.0.1", allowing("0.0.0.0/0", "127.0.0.1/32")) is None
+    assert rule("127.0.0.2", allowing("0.0.0.0/0", "127.0.0.1/32")) == "not_public"
+
+
+def test_ports_are_judged_by_policy() -> None:
+    def ports(policy: EgressPolicy, *judged: int) -> list[bool]:
+        return [judge_port(policy, port) is None for port in judged]
+
+    assert ports(STRICT, 80, 443, 8443, 65_535) == [True] * 4
+    assert ports(STRICT, 0, 22, 25, 2375, 5672, 6379, 11_211, 15_672, 27_017) == [False] * 9
+    assert ports(EgressPolicy(deny_ports=()), 0, 22, 25) == [False, True, True]
+    assert ports(EgressPolicy(ports=(443, 25)), 443, 80, 25) == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +198,6 @@ def test_no_allow_list_opens_a_detour_to_credentials(text: str) -> None:
     [
         ("10.1.2.3", True),
         ("10.1.3.1", False),
-        ("::ffff:10.1.2.3", True),
         ("fd12::1", True),
         ("fd13::1", False),
         ("8.8.8.8", True),

@@ -6,9 +6,12 @@ from email.utils import format_datetime
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from service.adapters.dialling import EgressRefused
 from service.adapters.egress import Refusal
-from service.adapters.http_sender import EgressRefused, _failure, _printable, _retry_after, _url
+from service.adapters.http_failures import failure, printable
+from service.adapters.http_sender import _retry_after, _with_query
 from service.domain.delivery import Outcome
 
 
@@ -29,13 +32,7 @@ from service.domain.delivery import Outcome
     ],
 )
 def test_a_query_is_appended_as_it_is(uri: str, query: str, expected: str) -> None:
-    assert str(_url(uri, query)) == expected
-
-
-@pytest.mark.parametrize("uri", ["ftp://h.example/", "https://", "/path", "mailto:a@b"])
-def test_a_uri_that_cannot_be_requested_is_refused(uri: str) -> None:
-    with pytest.raises(ValueError, match=r"must be http or https and name a host|Invalid URL"):
-        _url(uri, "")
+    assert str(_with_query(URL(uri), query)) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +69,7 @@ def test_retry_after_may_be_a_date(usegmt: bool) -> None:
     ("error", "outcome", "detail"),
     [
         (EgressRefused(Refusal("metadata", "169.254.169.254")), Outcome.EGRESS_REFUSED,
-         "[Errno 13] egress refused by rule metadata"),
+         "egress refused by rule metadata"),
         (TimeoutError(), Outcome.TIMED_OUT, None),
         (aiohttp.ServerTimeoutError(), Outcome.TIMED_OUT, None),
         (aiohttp.ConnectionTimeoutError(), Outcome.CONNECT_TIMED_OUT, None),
@@ -81,7 +78,7 @@ def test_retry_after_may_be_a_date(usegmt: bool) -> None:
         (BrokenPipeError(32, "broken"), Outcome.RESET, "[Errno 32] broken"),
         (aiohttp.ClientConnectionResetError("closing"), Outcome.RESET, "closing"),
         (aiohttp.ServerDisconnectedError(), Outcome.RESET, "Server disconnected"),
-        (ssl.SSLError(1, "handshake"), Outcome.TLS_FAILED, "[SSL] handshake (_ssl.c:0)"),
+        (ssl.SSLError(1, "handshake"), Outcome.TLS_FAILED, "handshake_failed"),
         (aiohttp.ClientPayloadError("cut"), Outcome.BAD_RESPONSE, "cut"),
         (ValueError("Newline in header"), Outcome.INVALID_REQUEST, "Newline in header"),
         (OSError(113, "no route"), Outcome.UNREACHABLE, "[Errno 113] no route"),
@@ -92,22 +89,21 @@ def test_retry_after_may_be_a_date(usegmt: bool) -> None:
 def test_every_error_has_its_outcome(
     error: Exception, outcome: Outcome, detail: str | None
 ) -> None:
-    response = _failure(error)
+    response = failure(error)
     assert response.outcome is outcome
     assert response.status is None
-    if not isinstance(error, ssl.SSLError):
-        assert response.detail == detail
+    assert response.detail == detail
 
 
 def test_no_detail_holds_the_query_of_the_uri() -> None:
     # Details are logged and stored, and the query of a URI often is a password.
-    response = _failure(aiohttp.InvalidURL("https://h.example/?token=hush"))
+    response = failure(aiohttp.InvalidURL("https://h.example/?token=hush"))
     assert response.outcome is Outcome.INVALID_REQUEST
     assert "hush" not in str(response.detail)
 
 
 def test_what_a_receiver_says_can_be_stored_whatever_its_bytes() -> None:
     # aiohttp hands bytes that are no UTF-8 over as lone surrogates, which BSON cannot write.
-    response = _failure(aiohttp.ClientPayloadError("no: \udcff"))
+    response = failure(aiohttp.ClientPayloadError("no: \udcff"))
     assert response.detail == "no: \\udcff"
-    assert _printable("\udcfe") == "\\udcfe"
+    assert printable("\udcfe") == "\\udcfe"

@@ -57,6 +57,7 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
     } == {
         "pool_in_use": "livesum",
         "endpoint_breakers_open": "livemax",
+        "endpoint_certificates_expiring": "livemax",
         "consumer_unacked": "livesum",
         "broker_connected": "livemin",
         "source_bound": "livemin",

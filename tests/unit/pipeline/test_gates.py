@@ -259,6 +259,21 @@ async def test_the_cap_holds_whoever_comes_goes_and_is_cancelled() -> None:
     assert gates._gates[HERE].idle
 
 
+@in_virtual_time
+async def test_a_place_freed_in_the_moment_the_next_one_gives_up_goes_to_the_one_after() -> None:
+    gates = make_gates(1, PATIENT_S)
+    await gates.enter(HERE)
+    first = entering(gates)
+    await asyncio.sleep(1)
+    second = entering(gates)
+    # After the time-out of the first, but before it could leave the line: one round of the loop.
+    asyncio.get_running_loop().call_at(2 * PATIENT_S + 1e-10, gates.leave, HERE, INSTANT_S, None)
+    assert await first is DeferReason.SATURATED
+    assert await second is None
+    gates.leave(HERE, INSTANT_S, None)
+    assert await gates.enter(HERE) is None
+
+
 FAILED, FINE = Response(Outcome.TIMED_OUT), Response(Outcome.SUCCEEDED, 200)
 
 

@@ -1,0 +1,172 @@
+"""TLS to endpoints: always verified, never older than 1.2; what failed, and what soon will."""
+
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from service.domain.errors import SettingsError
+from service.domain.finding import Finding, fine, trouble
+from service.domain.policy import ClientCertificate, TlsPolicy
+
+WARN_BEFORE_S = 14 * 86_400.0
+WARN_AGAIN_S = 86_400.0
+MOST_HOSTS = 10_000
+EVERYBODY = ""
+"""Instead of an account: requests that show no certificate."""
+
+log = structlog.get_logger(__name__)
+
+Handshaken = Callable[[str, Mapping[str, Any]], None]
+"""Called with the host and the certificate it showed, once per connection."""
+
+_BY_VERIFY_CODE = {
+    9: "certificate_not_yet_valid",
+    10: "certificate_expired",
+    18: "self_signed",
+    19: "unknown_ca",
+    20: "unknown_ca",
+    21: "unknown_ca",
+    23: "certificate_revoked",
+    26: "certificate_not_for_servers",
+    62: "wrong_host",
+    64: "wrong_host",
+}
+"""The codes of OpenSSL's x509_vfy.h."""
+_BY_REASON = {
+    "NO_PROTOCOLS_AVAILABLE": "protocol_too_old",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "protocol_too_old",
+    "UNSUPPORTED_PROTOCOL": "protocol_too_old",
+    "WRONG_SSL_VERSION": "protocol_too_old",
+    "WRONG_VERSION_NUMBER": "not_tls",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "client_certificate_required",
+}
+
+
+def tls_detail(error: ssl.SSLError) -> str:
+    """Return in one word why TLS failed; the same word for the same cause, whatever the host."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _BY_VERIFY_CODE.get(error.verify_code, f"certificate_error_{error.verify_code}")
+    reason = getattr(error, "reason", None) or "handshake_failed"
+    return _BY_REASON.get(reason, reason.lower())
+
+
+def verifying_context(policy: TlsPolicy, handshaken: Handshaken | None = None) -> ssl.SSLContext:
+    """Return how TLS is spoken: certificate and name verified, version 1.2 at least.
+
+    Raises SettingsError where a file of the operator's cannot be used.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if policy.ca_file is not None:
+        _load(lambda: context.load_verify_locations(policy.ca_file), "tls.ca_file", policy.ca_file)
+    if handshaken is not None:
+        context.sslobject_class = _telling(handshaken)
+    return context
+
+
+def contexts_of(
+    policy: TlsPolicy, handshaken: Handshaken | None = None
+) -> dict[str, ssl.SSLContext]:
+    """Return the context of each account that shows a certificate, and that of `EVERYBODY`.
+
+    Raises SettingsError with every file of the operator's that cannot be used.
+    """
+    contexts = {EVERYBODY: verifying_context(policy, handshaken)}
+    problems: list[str] = []
+    for certificate in policy.client_certificates:
+        context = verifying_context(policy, handshaken)
+        try:
+            _show(context, certificate)
+        except SettingsError as error:
+            problems += error.problems
+        contexts[certificate.account_id] = context
+    if problems:
+        raise SettingsError(problems)
+    return contexts
+
+
+def examine_tls(policy: TlsPolicy) -> Iterator[Finding]:
+    """Yield what `switchhook check` has to say about the operator's files."""
+    try:
+        contexts_of(policy)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield trouble("tls", problem, "it must be PEM, and readable by the service")
+    else:
+        yield fine("tls", "certificates are verified; every file named can be used")
+
+
+def _show(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    files = certificate.cert_file, certificate.key_file
+    _load(lambda: context.load_cert_chain(*files), "tls.client_certificates", files[0])
+
+
+def _load(load: Callable[[], None], key: str, path: Path) -> None:
+    try:
+        load()
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError([f"{key}: {path} cannot be used: {error}"]) from error
+
+
+def _telling(handshaken: Handshaken) -> type[ssl.SSLObject]:
+    """Return the kind of TLS connection that tells of its peer when the handshake is over."""
+
+    class Telling(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            certificate = self.getpeercert()
+            if certificate:
+                handshaken(self.server_hostname or "", certificate)
+
+    return Telling
+
+
+@dataclass(slots=True)
+class Expiring:
+    """A certificate that ends soon; unix seconds."""
+
+    expires_at: float
+    warned_at: float
+
+
+class CertificateWatch:
+    """Knows which endpoints' certificates end soon, and warns of each once a day.
+
+    Soon is within 14 days, or a third of the certificate's life where that is less: some are made
+    for a week.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._hosts: OrderedDict[str, Expiring] = OrderedDict()
+
+    def handshaken(self, host: str, certificate: Mapping[str, Any]) -> None:
+        """Note what a host showed."""
+        begins_at = ssl.cert_time_to_seconds(certificate["notBefore"])
+        expires_at = ssl.cert_time_to_seconds(certificate["notAfter"])
+        soon_s = min(WARN_BEFORE_S, (expires_at - begins_at) / 3)
+        now = self._now()
+        before = self._hosts.pop(host, None)
+        if now < expires_at - soon_s:
+            return
+        warned_at = before.warned_at if before else 0.0
+        if now - warned_at >= WARN_AGAIN_S:
+            date = datetime.fromtimestamp(expires_at, UTC).isoformat()
+            log.warning("endpoint.certificate_expiring", host=host, expires_at=date)
+            warned_at = now
+        self._hosts[host] = Expiring(expires_at, warned_at)
+        if len(self._hosts) > MOST_HOSTS:
+            self._hosts.popitem(last=False)
+
+    def expiring(self) -> int:
+        """Return how many hosts' certificates end soon; one that has ended is not among them."""
+        now = self._now()
+        return sum(host.expires_at > now for host in self._hosts.values())
