@@ -6,6 +6,7 @@ broker's publishing connection last.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import (
@@ -55,6 +56,7 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
+        stack.push_async_callback(service.log_client.close)
         stack.push_async_callback(service.sender.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
@@ -67,6 +69,7 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
         for server in servers:
             await stack.enter_async_context(server)
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
+            _leave_startup_to_itself()
             consuming = tasks.create_task(service.consuming.run(), name="consume")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
@@ -106,6 +109,16 @@ def _among_workers(service: Service, application: web.Application, place: Place)
     own = with_routes(health_routes(service.live, service.ready))
     common = with_routes(health_routes(workers.live, workers.ready), application)
     return [serve_at(place.health_socket, own), serve_on(place.sockets(), common)]
+
+
+def _leave_startup_to_itself() -> None:
+    """Have the garbage collector look only at what comes from now on, and less often.
+
+    Full collections took 55 to 85 ms each, a fifth of the time of a delivery to ten webhooks.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @asynccontextmanager

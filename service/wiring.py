@@ -10,7 +10,14 @@ from service.adapters.directory import RememberedDirectory
 from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import Database, MongoWebhooks, Store, open_database
+from service.adapters.mongo_store import (
+    Database,
+    LogClient,
+    MongoWebhooks,
+    Store,
+    open_database,
+    open_log_client,
+)
 from service.adapters.mongo_watch import Watch
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
@@ -47,6 +54,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     store: Store
+    log_client: LogClient
     vault: Vault
     watch: Watch
     recorder: Recorder
@@ -84,8 +92,9 @@ def build(settings: Settings) -> Service:
     vault = vault_of(settings)
     directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
     attempts = settings.attempts
+    log_client = log_client_of(settings)
     recorder = Recorder(
-        MongoAttemptLog(store, keep_payloads=attempts.keep_payloads),
+        MongoAttemptLog(store, log_client, keep_payloads=attempts.keep_payloads),
         metrics,
         attempts.buffer_rows,
         record_successes=attempts.record_successes,
@@ -102,6 +111,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         metrics=metrics,
         store=store,
+        log_client=log_client,
         vault=vault,
         watch=_watch(settings, store, directory, disabler),
         recorder=recorder,
@@ -218,6 +228,12 @@ def database_of(settings: Settings) -> Database:
     """Return the store's database; connects when first used."""
     mongo = settings.mongo
     return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
+
+
+def log_client_of(settings: Settings) -> LogClient:
+    """Return the client that attempts are written by; connects when first used."""
+    mongo = settings.mongo
+    return open_log_client(mongo.url.get_secret_value(), mongo.timeout_s)
 
 
 def vault_of(settings: Settings) -> Vault:

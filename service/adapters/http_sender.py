@@ -48,7 +48,7 @@ class HttpSender:
         self._body_bytes = policy.response_body_bytes
         self._in_use = metrics.pool_in_use
         self._watch = CertificateWatch()
-        metrics.certificates_expiring.set_function(self._watch.expiring)
+        metrics.measure(metrics.certificates_expiring, self._watch.expiring)
         contexts = contexts_of(tls, self._watch.handshaken)
         self._system = system
         self._resolver = JudgingResolver(self._guard, system)

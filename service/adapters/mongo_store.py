@@ -8,6 +8,7 @@ import structlog
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from prometheus_client import CollectorRegistry
+from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.vault import Vault
@@ -18,6 +19,7 @@ from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 
 Database = AsyncIOMotorDatabase[Mapping[str, Any]]
+LogClient = AsyncMongoClient[Mapping[str, Any]]
 T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
@@ -41,15 +43,23 @@ log = structlog.get_logger(__name__)
 
 def open_database(url: str, name: str, timeout_s: float) -> Database:
     """Return the database; connects when first used. Nothing waits longer than `timeout_s`."""
-    client: AsyncIOMotorClient[Mapping[str, Any]] = AsyncIOMotorClient(
-        url,
-        serverSelectionTimeoutMS=round(timeout_s * 1000),
-        timeoutMS=round(timeout_s * 1000),
-        tz_aware=True,
-        appname="switchhook",
-        uuidRepresentation="standard",
-    )
+    client: AsyncIOMotorClient[Mapping[str, Any]] = AsyncIOMotorClient(url, **_options(timeout_s))
     return client[name]
+
+
+def open_log_client(url: str, timeout_s: float) -> LogClient:
+    """Return a client for what is written all the time; connects when first used."""
+    return AsyncMongoClient(url, **_options(timeout_s))
+
+
+def _options(timeout_s: float) -> dict[str, Any]:
+    return {
+        "serverSelectionTimeoutMS": round(timeout_s * 1000),
+        "timeoutMS": round(timeout_s * 1000),
+        "tz_aware": True,
+        "appname": "switchhook",
+        "uuidRepresentation": "standard",
+    }
 
 
 @contextmanager

@@ -14,7 +14,13 @@ from prometheus_client import CollectorRegistry
 from service.adapters.directory import RememberedDirectory
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import MongoWebhooks, Store, open_database
+from service.adapters.mongo_store import (
+    LogClient,
+    MongoWebhooks,
+    Store,
+    open_database,
+    open_log_client,
+)
 from service.adapters.mongo_watch import Watch
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
@@ -36,6 +42,12 @@ def metrics() -> Metrics:
 def ours(store: MongoServer, database: Documents, metrics: Metrics) -> Iterator[Store]:
     with opened(store.url, database.name, metrics) as made:
         yield made
+
+
+@pytest.fixture
+async def log_client(store: MongoServer) -> AsyncIterator[LogClient]:
+    async with open_log_client(store.url, 5) as client:
+        yield client
 
 
 @contextmanager
@@ -108,16 +120,16 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time(metrics: M
 
 
 async def test_attempts_are_written_and_the_preparation_is_idempotent(
-    ours: Store, database: Documents
+    ours: Store, database: Documents, log_client: LogClient
 ) -> None:
     await ours.prepare(30)
     await ours.prepare(30)
     response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
     attempt = make_attempt(response, uri="http://a/b?secret=1", started_at=1.5e9)
     other = replace(attempt, attempt_id=attempt_id_of(1.5e9))
-    await MongoAttemptLog(ours).write([attempt, other])
+    await MongoAttemptLog(ours, log_client).write([attempt, other])
     # An answer that got lost: what was stored already stays as it is.
-    await MongoAttemptLog(ours).write([attempt])
+    await MongoAttemptLog(ours, log_client).write([attempt])
     rows = [row async for row in database["attempts"].find()]
     assert len(rows) == 2
     assert rows[0]["status"] == 500
