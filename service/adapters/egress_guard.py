@@ -14,6 +14,7 @@ from typing import Any
 from yarl import URL
 
 from service.adapters.egress import Refusal, judge, judge_port
+from service.adapters.own_addresses import is_own
 from service.domain.endpoint import endpoint_of
 from service.domain.policy import EgressPolicy
 
@@ -69,7 +70,7 @@ class EgressGuard:
     def address(self, address: str, port: int) -> Refusal | None:
         """Return the refusal of an address and port about to be dialled, or None."""
         refusal = judge(self.policy, address) or judge_port(self.policy, port)
-        if refusal is None and port in self.own_ports and _of_this_machine(address):
+        if refusal is None and port in self.own_ports and is_own(address):
             return Refusal("self", address)
         return refusal
 
@@ -104,15 +105,3 @@ def _canonical(host: str) -> bool:
         return str(IPv4Address(host)) == host
     except AddressValueError:
         return False
-
-
-def _of_this_machine(address: str) -> bool:
-    """Return whether packets to an address never leave: it would be its own source. Sends none."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((address, 9))
-        except OSError:
-            return False
-        source: str = probe.getsockname()[0]
-    return source == address

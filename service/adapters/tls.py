@@ -106,7 +106,8 @@ def examine_tls(policy: TlsPolicy) -> Iterator[Finding]:
 
 def _show(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
     files = certificate.cert_file, certificate.key_file
-    _load(lambda: context.load_cert_chain(*files), "tls.client_certificates", files[0])
+    # Without a password, the library would ask for one on the terminal, and wait.
+    _load(lambda: context.load_cert_chain(*files, password=""), "tls.client_certificates", files[0])
 
 
 def _load(load: Callable[[], None], key: str, path: Path) -> None:

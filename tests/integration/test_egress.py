@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from service.adapters.dialling import JudgingResolver, judged_connector
 from service.adapters.egress_guard import EgressGuard, System
 from service.adapters.http_sender import HttpSender
+from service.adapters.own_addresses import is_own
 from service.adapters.tls import verifying_context
 from service.adapters.uri_guard import ResolvingGuard
 from service.dev.receiver import Receiver
@@ -231,6 +232,11 @@ async def test_the_service_does_not_call_itself(receiver: Receiver) -> None:
     assert receiver.requests == []
     guard = ResolvingGuard(LOOPBACK, {receiver.port})
     assert await guard.refusal(receiver.url("/")) == "self"
+
+
+def test_the_addresses_of_this_machine_are_known() -> None:
+    assert all(map(is_own, ["127.0.0.1", "127.0.0.9", "0.0.0.0", "::1"]))  # noqa: S104
+    assert not any(map(is_own, ["93.184.216.34", "192.0.2.1", "2606:4700:4700::1111"]))
 
 
 async def test_the_operator_is_told_the_address_and_the_account_is_not() -> None:

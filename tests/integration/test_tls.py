@@ -17,13 +17,13 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from service.adapters.http_sender import HttpSender
-from service.adapters.tls import verifying_context
+from service.adapters.tls import contexts_of, verifying_context
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.errors import SettingsError
 from service.domain.policy import ClientCertificate, EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
-from tests.certificates import Authority, Certificate, self_signed
+from tests.certificates import Authority, Certificate, openssl, self_signed
 from tests.outside import Outside
 
 HTTP = HttpPolicy(connect_timeout_s=2.0, total_timeout_s=3.0)
@@ -286,6 +286,15 @@ async def test_a_file_that_cannot_be_used_is_named_at_the_start(tls: TlsPolicy, 
     with pytest.raises(SettingsError, match=rf"{key}: /.* cannot be used") as error:
         HttpSender(HTTP, EgressPolicy(), Metrics(CollectorRegistry(), []), tls)
     assert len(error.value.problems) == 1
+
+
+def test_a_key_with_a_password_is_not_waited_for(good: Certificate, directory: Path) -> None:
+    locked = directory / "locked.key"
+    source = ("-in", good.key_file, "-out", locked)
+    openssl("ec", *source, "-aes256", "-passout", "pass:hush")
+    policy = TlsPolicy(client_certificates=(ClientCertificate("a", good.cert_file, locked),))
+    with pytest.raises(SettingsError, match=r"tls\.client_certificates"):
+        contexts_of(policy)
 
 
 async def test_a_certificate_that_ends_soon_is_counted_and_told_of_once_a_day(

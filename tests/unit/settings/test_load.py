@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 from service.domain.errors import SettingsError
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy
+from service.domain.policy import (
+    CachePolicy,
+    ClientCertificate,
+    EgressPolicy,
+    HttpPolicy,
+    TlsPolicy,
+)
 from service.domain.retry import RetryPolicy
 from service.settings.load import load_settings
 from service.settings.model import Settings
@@ -110,6 +116,26 @@ def test_the_environment_holds_plain_text_and_json() -> None:
     assert settings.amqp.urls == ("amqps://user:pass@broker/",)
 
 
+def test_egress_and_tls_are_set_like_everything_else() -> None:
+    certificate = '[{"account_id": "a", "cert_file": "/a.pem", "key_file": "/a.key"}]'
+    settings = load_settings(
+        None,
+        {
+            "SWITCHHOOK_EGRESS__PORTS": "[443, 8443]",
+            "SWITCHHOOK_EGRESS__DENY_PORTS": "[]",
+            "SWITCHHOOK_EGRESS__ALLOW_NAMES": '["crm.corp"]',
+            "SWITCHHOOK_TLS__CA_FILE": "/ca.pem",
+            "SWITCHHOOK_TLS__CLIENT_CERTIFICATES": certificate,
+        },
+    )
+    assert settings.egress.ports == (443, 8443)
+    assert settings.egress.deny_ports == ()
+    assert settings.egress.allow_names == ("crm.corp",)
+    shown = ClientCertificate("a", Path("/a.pem"), Path("/a.key"))
+    assert settings.tls == TlsPolicy(Path("/ca.pem"), (shown,))
+    assert settings.own_ports == {8080, 9108}
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.yaml"
     with pytest.raises(SettingsError) as error:
@@ -170,6 +196,8 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
         ("amqp: {prefix: 'a b'}", "amqp.prefix (file FILE): String should match pattern"),
         ("log: {level: loud}", "log.level (file FILE): Input should be 'debug', 'info', 'warning'"),
         ("http: 5", "http (file FILE): "),
+        ("egress: {ports: [0]}", "egress.ports (file FILE): Input should be greater than or equal"),
+        ("tls: {ca: x}", "tls.ca (file FILE): there is no such key; allowed are ca_file, client_"),
         ("amqp: {url: 'http://broker/'}", "amqp.url (file FILE): must begin with amqp:// or amqps"),
         ("amqp: {url: ''}", "amqp.url (file FILE): must begin with amqp:// or amqps://"),
         ("mongo: {url: 'mysql://db/'}", "mongo.url (file FILE): must begin with mongodb:// or"),
