@@ -50,7 +50,9 @@ class Link:
             url = self._urls[turn % len(self._urls)]
             turn += 1
             try:
-                await self._once(url)
+                # In a task of its own: a TaskGroup of Python 3.11 whose child fails while being
+                # waited for leaves a cancellation behind, which is to end with the session.
+                await asyncio.create_task(self._once(url), name=f"{self.name} session")
                 pause_s = FIRST_PAUSE_S
                 log.warning("broker.lost", link=self.name, error="a channel or consumer was closed")
             except TopologyConflict:

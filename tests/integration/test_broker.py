@@ -199,6 +199,36 @@ async def test_a_cancellation_that_a_library_swallowed_is_heeded() -> None:
     heed_cancellation()  # nobody cancelled us
 
 
+async def test_a_session_that_leaves_a_cancellation_behind_is_followed_by_another(
+    amqp_url: str, metrics: Metrics
+) -> None:
+    sessions: list[AbstractConnection] = []
+
+    async def fails_when_cancelled() -> None:
+        """As aiormq does on a connection that was just lost."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionResetError("the connection was lost") from None
+
+    async def session(connection: AbstractConnection) -> None:
+        sessions.append(connection)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                child = tasks.create_task(fails_when_cancelled())
+                await asyncio.sleep(0)
+                child.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def again() -> bool:
+        return len(sessions) > 1
+
+    async with running(Link("consume", [amqp_url], session, metrics)) as task:
+        await eventually(again, 10, "a second session")
+        assert not task.done()
+
+
 async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(
     amqp_url: str, metrics: Metrics
 ) -> None:
