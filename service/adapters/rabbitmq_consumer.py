@@ -1,7 +1,7 @@
 """Consuming: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +15,8 @@ from service.adapters.rabbitmq_topology import Names, declare
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
+
+ROOM_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -132,14 +134,25 @@ class Received:
         Delivery tags start anew with every channel: a tag of the old one would acknowledge, or
         break, something else on the new one.
         """
-        try:
-            await self._channel.basic_ack(self._tag, wait=False)
-        except BROKER_ERRORS:
-            self._metrics.acks_lost.inc()
+        await self._say(lambda: self._channel.basic_ack(self._tag, wait=False))
 
     async def refuse(self) -> None:
         """Reject without requeueing: the queue's dead letters go to the rejected queue."""
-        try:
-            await self._channel.basic_reject(self._tag, requeue=False, wait=False)
-        except BROKER_ERRORS:
-            self._metrics.acks_lost.inc()
+        await self._say(lambda: self._channel.basic_reject(self._tag, requeue=False, wait=False))
+
+    async def _say(self, say: Callable[[], Awaitable[None]]) -> None:
+        """Say it, or note that nobody can hear it any more.
+
+        aiormq has room for ten frames, and once a connection is lost nobody makes room: who waits
+        for it then waits for ever. So nobody waits long at a time; what was not said yet is said
+        again, which raises where the channel is closed.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(ROOM_S):
+                    return await say()
+            except TimeoutError:
+                heed_cancellation()
+            except BROKER_ERRORS:
+                self._metrics.acks_lost.inc()
+                return None
