@@ -111,7 +111,9 @@ class Arena:
 
     def load(self, accounts: list[str], name: str = "load") -> Load:
         """Return a load on these accounts; its name is part of every call's."""
-        return Load(self.ledger, self.amqp_url, accounts, name)
+        load = Load(self.ledger, self.amqp_url, accounts, name)
+        self._stack.push_async_callback(load.stop)
+        return load
 
     async def kill(self, *services: ServiceProcess) -> None:
         """Kill them all in the same moment."""

@@ -95,11 +95,13 @@ class Ledger:
             async for letter in letters
         }
 
-    async def until_settled(self, timeout_s: float) -> bool:
-        """Return whether everything owed was taken or given up in time."""
+    async def until_settled(
+        self, timeout_s: float, accounts: Collection[str] | None = None
+    ) -> bool:
+        """Return whether everything owed, to these accounts or to all, ended in time."""
         deadline = time.monotonic() + timeout_s
         while True:
-            left = self.owed() - self.taken().keys()
+            left = self.owed(accounts) - self.taken().keys()
             if left and not left - (await self.dead()).keys():
                 left = set()
             if not left or time.monotonic() > deadline:

@@ -129,7 +129,8 @@ class Proxy:
             self._connections[connection] = task
         try:
             await self._connect_through(connection, reader, writer)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Nobody else cancels it, and asyncio's server would report it as an error.
             connection.reset()
         finally:
             del self._connections[connection]
