@@ -22,6 +22,7 @@ HEADINGS = (
 )
 
 NONE = "-"
+MACHINE_NOISE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class Row:
     p99_before_s: float | None = None
     p99_s: float | None = None
     note: str = ""
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the healthy endpoints kept within twice their p99.
+
+        Below 100 ms what the machine does besides is larger than what is looked for.
+        """
+        if self.p99_before_s is None or self.p99_s is None:
+            return False
+        return self.p99_s <= 2 * max(self.p99_before_s, MACHINE_NOISE_S)
 
     def cells(self) -> tuple[str, ...]:
         """Return the row as text."""
