@@ -35,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SEED] = config.getoption("--chaos-seed", None) or secrets.token_hex(4)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Here servers are killed, and PyMongo leaves the sockets to a dead one to the collector."""
+    left = "ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning"
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.filterwarnings(left))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
