@@ -5,12 +5,14 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aio_pika
 
+from service.adapters.rabbitmq_topology import Names
 from service.dev.process import ServiceProcess
 from service.dev.servers import MongoServer, RabbitServer
 from service.domain.errors import SwitchhookError
@@ -21,10 +23,12 @@ from tests.chaos.sink import Sink
 from tests.conftest import Documents
 from tests.e2e.harness import webhook_document
 
+Service = TypeVar("Service", bound=ServiceProcess)
+
 PREFETCH = 300
 """What one process may hold unacknowledged: 200 events and 100 retries."""
 SCHEDULE_S = (0.5, 2.0)
-QUEUES = ("events", "deliveries", "retry.500ms", "retry.2s", "dead")
+NAMES = Names("switchhook")
 SETTLED_S = 5.0
 """A quorum queue that was declared for the first time survives a kill only after some seconds."""
 
@@ -56,6 +60,7 @@ class Arena:
         self.ledger = Ledger(sink, database)
         self.services: list[ServiceProcess] = []
         self.amqp_url = f"{broker.url}{vhost}"
+        self.schedule_s: tuple[float, ...] = SCHEDULE_S
         self._stack = stack
         self._directory = directory
         self._rows = rows
@@ -69,15 +74,19 @@ class Arena:
             "SWITCHHOOK_MONGO__URL": self.store.url,
             "SWITCHHOOK_MONGO__DATABASE": self.database.name,
             "SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]',
-            "SWITCHHOOK_RETRY__SCHEDULE": str([*SCHEDULE_S]),
+            "SWITCHHOOK_RETRY__SCHEDULE": str([*self.schedule_s]),
             "SWITCHHOOK_RETRY__JITTER": "0",
             "SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000",
         }
 
     async def service(self, **more: str) -> ServiceProcess:
         """Start a service; more settings by the name of their variable."""
+        return await self.start(ServiceProcess, more)
+
+    async def start(self, kind: type[Service], more: Mapping[str, str]) -> Service:
+        """Start a service of some kind."""
         directory = self._directory / f"service{len(self.services)}"
-        service = ServiceProcess(directory, {**self.settings, **more})
+        service = kind(directory, {**self.settings, **more})
         self.services.append(service)
         self._stack.push_async_callback(service.stop)
         await service.start()
@@ -149,9 +158,10 @@ class Arena:
         connection = await aio_pika.connect(self.amqp_url)
         async with connection:
             channel = await connection.channel()
+            tiers = [NAMES.tier(round(delay_s * 1000)) for delay_s in self.schedule_s]
             found = {
-                name: await channel.declare_queue(f"switchhook.{name}", passive=True)
-                for name in QUEUES
+                name: await channel.declare_queue(name, passive=True)
+                for name in (NAMES.events, NAMES.deliveries, *tiers, NAMES.dead)
             }
         return {name: q.declaration_result.message_count or 0 for name, q in found.items()}
 

@@ -54,7 +54,9 @@ def pytest_terminal_summary(
     terminalreporter.write_line(as_text(rows))
     report = config.getoption("--chaos-report", None)
     if report:
-        Path(report).write_text(as_markdown(rows, seed), "utf-8")
+        path = Path(report)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(as_markdown(rows, seed), "utf-8")
 
 
 @pytest.fixture(scope="session")

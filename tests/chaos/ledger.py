@@ -148,18 +148,23 @@ class Ledger:
         during: Span | None = None,
         accounts: Collection[str] | None = None,
         healthy: Collection[str] | None = None,
+        parked: Collection[str] = (),
         note: str = "",
     ) -> Row:
-        """Return the row of a fault: of all accounts, or of those that it hit."""
+        """Return the row of a fault: of all accounts, or of those that it hit.
+
+        `parked` are the calls whose events stand in the rejected queue: given up, not lost.
+        """
         owed = self.owed(accounts)
-        taken, dead = self.taken(), await self.dead()
+        taken = self.taken()
+        dead = {*await self.dead(), *((call, hook) for call, hook in owed if call in parked)}
         whose = self.webhooks if accounts is None else accounts
         return Row(
             fault=fault,
             accepted=len({call_id for call_id, _ in owed}),
             delivered=len(owed & taken.keys()),
-            dead=len(owed & (dead.keys() - taken.keys())),
-            lost=len(owed - taken.keys() - dead.keys()),
+            dead=len(owed & (dead - taken.keys())),
+            lost=len(owed - taken.keys() - dead),
             duplicated=self.duplicated({hook for name in whose for hook in self.webhooks[name]}),
             bound=bound,
             recovery_s=None if during is None else self.recovery_s(during),
