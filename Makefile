@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup run test lint types unit property integration e2e bench bench-quick docs lock
+.PHONY: help setup run test lint types unit property integration e2e chaos soak bench bench-quick docs lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,12 @@ types: setup ## mypy, strict
 
 unit property integration e2e: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
+
+chaos: setup ## every fault in full length, about half an hour; one table
+	@$(bin)/pytest tests/chaos -m "not soak" --chaos-full --chaos-report .run/chaos.md
+
+soak: setup ## half an hour at half of the machine's rate
+	@$(bin)/pytest tests/chaos -m soak --chaos-full --chaos-report .run/soak.md
 
 bench: setup ## measure everything against the bare loops it is made of
 	@$(bin)/switchhook bench

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from service.domain.errors import StoreUnavailable
@@ -17,8 +18,10 @@ from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
 from service.ports import WebhookStore
 
+SOON_S = 0.5
+"""How long an event waits for a remembered account to be loaded anew."""
 RETRY_STALE_S = 1.0
-"""How long a stale account serves on after the store failed to refresh it."""
+"""How long a stale account serves on before the store is asked again."""
 MOST_NUMBERS = 50_000
 
 
@@ -28,6 +31,8 @@ class Entry:
 
     account: Account
     good_until: float
+    overdue: bool = False
+    """Whether the store did not answer soon when it was asked last."""
 
 
 class RememberedDirectory:
@@ -63,14 +68,24 @@ class RememberedDirectory:
         account = self.remembered(account_id)
         if account is not None:
             return account
-        try:
-            return await self._load_once(account_id)
-        except StoreUnavailable:
-            entry = self._entries.get(account_id)
-            if entry is None:
-                raise
-            entry.good_until = self._now() + RETRY_STALE_S
-            return entry.account
+        entry = self._entries.get(account_id)
+        if entry is None:
+            return await asyncio.shield(self._loading_of(account_id))
+        return await self._refreshed(entry)
+
+    async def _refreshed(self, entry: Entry) -> Account:
+        """Return a remembered account, loaded anew where the store answers soon.
+
+        While the store is away only the first event of an account waits for it.
+        """
+        loading = self._loading_of(entry.account.account_id)
+        await asyncio.wait([loading], timeout=0 if entry.overdue else SOON_S)
+        if loading.done():
+            with suppress(StoreUnavailable):
+                return loading.result()
+        entry.overdue = True
+        entry.good_until = self._now() + RETRY_STALE_S
+        return entry.account
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
         """See `ports.Directory`."""
@@ -102,6 +117,8 @@ class RememberedDirectory:
         entry = self._entries.get(account_id)
         if entry is not None:
             entry.good_until = 0.0
+            # Whoever told of a change was heard from the store.
+            entry.overdue = False
 
     def forget_webhook(self, webhook_id: str) -> None:
         """Drop the account that a webhook was seen in last: it may have left it."""
@@ -115,14 +132,20 @@ class RememberedDirectory:
             self.forget(account_id)
         self._numbers.clear()
 
-    async def _load_once(self, account_id: str) -> Account:
-        """Load an account once, however many events ask for it meanwhile."""
+    def _loading_of(self, account_id: str) -> asyncio.Future[Account]:
+        """Return the loading of an account: one, however many events ask for it meanwhile."""
         loading = self._loading.get(account_id)
         if loading is None:
             loading = asyncio.ensure_future(self._load(account_id))
             self._loading[account_id] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(account_id, None))
-        return await asyncio.shield(loading)
+            loading.add_done_callback(lambda done: self._loaded(account_id, done))
+        return loading
+
+    def _loaded(self, account_id: str, loading: asyncio.Future[Account]) -> None:
+        self._loading.pop(account_id, None)
+        if not loading.cancelled():
+            # Its error was told to those who waited for it, which may be nobody.
+            loading.exception()
 
     async def _load(self, account_id: str) -> Account:
         account = await self._store.account(account_id)

@@ -16,6 +16,8 @@ from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 
+ROOM_S = 1.0
+
 log = structlog.get_logger(__name__)
 
 

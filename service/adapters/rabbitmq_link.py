@@ -7,6 +7,7 @@ start by the same few lines.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import aio_pika
@@ -23,6 +24,8 @@ CONNECT_TIMEOUT_S = 10
 HEARTBEAT_S = 10
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
+HEALTHY_S = 1.0
+"""A session that lasted for longer was a good one: the pause after it is the first again."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,11 +52,11 @@ class Link:
         while True:
             url = self._urls[turn % len(self._urls)]
             turn += 1
+            began = time.monotonic()
             try:
                 # In a task of its own: a TaskGroup of Python 3.11 whose child fails while being
                 # waited for leaves a cancellation behind, which is to end with the session.
                 await asyncio.create_task(self._once(url), name=f"{self.name} session")
-                pause_s = FIRST_PAUSE_S
                 log.warning("broker.lost", link=self.name, error="a channel or consumer was closed")
             except TopologyConflict:
                 raise
@@ -64,6 +67,8 @@ class Link:
             except BROKER_ERRORS as error:
                 log.warning("broker.lost", link=self.name, error=describe(error))
             heed_cancellation()
+            if time.monotonic() - began > HEALTHY_S:
+                pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

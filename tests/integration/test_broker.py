@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_link import Link
+from service.adapters.rabbitmq_link import FIRST_PAUSE_S, HEALTHY_S, Link
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names, declare
 from service.dev.servers import RabbitServer
@@ -225,6 +225,28 @@ async def test_a_session_that_leaves_a_cancellation_behind_is_followed_by_anothe
     async with running(Link("consume", [amqp_url], session, metrics)) as task:
         await eventually(again, 10, "a second session")
         assert not task.done()
+
+
+async def test_after_a_session_that_went_well_the_link_comes_back_at_once(
+    amqp_url: str, metrics: Metrics
+) -> None:
+    loop = asyncio.get_running_loop()
+    ended: list[float] = []
+    pauses: list[float] = []
+
+    async def session(_: AbstractConnection) -> None:
+        if ended:
+            pauses.append(loop.time() - ended[-1])
+        await asyncio.sleep(HEALTHY_S + 0.1)
+        ended.append(loop.time())
+        raise ConnectionResetError("the connection was lost")
+
+    async def four_pauses() -> bool:
+        return len(pauses) == 4
+
+    async with running(Link("consume", [amqp_url], session, metrics)):
+        await eventually(four_pauses, 60, "four pauses")
+    assert max(pauses) < 4 * FIRST_PAUSE_S, "the fourth would be eight times the first"
 
 
 async def test_an_exchange_that_is_deleted_and_declared_anew_is_bound_again(

@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 
-from service.adapters.directory import RETRY_STALE_S, RememberedDirectory
+from service.adapters.directory import RETRY_STALE_S, SOON_S, RememberedDirectory
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account
 from tests.builders import ACCOUNT, RESELLER, make_account, make_webhook
 from tests.fakes import FakeStore, counted, make_metrics
-from tests.virtual_time import in_virtual_time, settle
+from tests.virtual_time import in_virtual_time, now, settle
 
 MAX_AGE_S = 60.0
 
@@ -251,3 +251,47 @@ async def test_a_number_cannot_be_told_while_the_store_is_away() -> None:
     setting.store.failures = 1
     with pytest.raises(StoreUnavailable):
         await setting.directory.account_of_number("+1555")
+
+
+@in_virtual_time
+async def test_while_the_store_hangs_a_remembered_account_is_waited_for_once() -> None:
+    store = Blocking()
+    store.accounts[ACCOUNT] = make_account(make_webhook())
+    store.may_answer.set()
+    policy = CachePolicy(max_accounts=10, max_age_s=MAX_AGE_S)
+    directory = RememberedDirectory(store, policy, make_metrics(), now)
+    remembered = await directory.account(ACCOUNT)
+    store.may_answer.clear()
+    await asyncio.sleep(MAX_AGE_S + 1)
+    began = now()
+    assert await directory.account(ACCOUNT) is remembered
+    assert now() - began == SOON_S
+    for _ in range(3):
+        await asyncio.sleep(RETRY_STALE_S + 1)
+        began = now()
+        assert await directory.account(ACCOUNT) is remembered
+        assert now() == began, "nobody waits a second time"
+    changed = store.accounts[ACCOUNT] = make_account(make_webhook("new"))
+    store.may_answer.set()
+    await settle()
+    await asyncio.sleep(MAX_AGE_S + 1)
+    assert await directory.account(ACCOUNT) is changed
+
+
+@in_virtual_time
+async def test_an_account_that_changed_is_waited_for_although_the_store_was_away() -> None:
+    store = Blocking()
+    store.accounts[ACCOUNT] = make_account(make_webhook())
+    store.may_answer.set()
+    policy = CachePolicy(max_accounts=10, max_age_s=MAX_AGE_S)
+    directory = RememberedDirectory(store, policy, make_metrics(), now)
+    await directory.account(ACCOUNT)
+    store.may_answer.clear()
+    await asyncio.sleep(MAX_AGE_S + 1)
+    await directory.account(ACCOUNT)
+    changed = store.accounts[ACCOUNT] = make_account(make_webhook("new"))
+    directory.forget(ACCOUNT)
+    asked = asyncio.create_task(directory.account(ACCOUNT))
+    await settle()
+    store.may_answer.set()
+    assert await asked is changed

@@ -1,0 +1,182 @@
+"""The stage of one fault: its virtual host, database, receiver and services."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aio_pika
+
+from service.adapters.rabbitmq_topology import Names
+from service.dev.process import ServiceProcess
+from service.dev.servers import MongoServer, RabbitServer
+from service.domain.errors import SwitchhookError
+from tests.chaos.ledger import Ledger, Load
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Row
+from tests.chaos.sink import Sink
+from tests.conftest import Documents
+from tests.e2e.harness import webhook_document
+
+Service = TypeVar("Service", bound=ServiceProcess)
+
+PREFETCH = 300
+"""What one process may hold unacknowledged: 200 events and 100 retries."""
+SCHEDULE_S = (0.5, 2.0)
+NAMES = Names("switchhook")
+SETTLED_S = 5.0
+"""A quorum queue that was declared for the first time survives a kill only after some seconds."""
+
+
+class Arena:
+    """Everything a fault needs; what it starts is stopped with `stack`."""
+
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        directory: Path,
+        broker: RabbitServer,
+        store: MongoServer,
+        vhost: str,
+        database: Documents,
+        sink: Sink,
+        rng: random.Random,
+        rows: list[Row],
+        *,
+        full: bool,
+    ) -> None:
+        self.broker = broker
+        self.store = store
+        self.vhost = vhost
+        self.database = database
+        self.sink = sink
+        self.rng = rng
+        self.full = full
+        self.ledger = Ledger(sink, database)
+        self.services: list[ServiceProcess] = []
+        self.amqp_url = f"{broker.url}{vhost}"
+        self.schedule_s: tuple[float, ...] = SCHEDULE_S
+        self._stack = stack
+        self._directory = directory
+        self._rows = rows
+        self._accounts = 0
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a service here. Failing webhooks stay on: most faults need them."""
+        return {
+            "SWITCHHOOK_AMQP__URL": self.amqp_url,
+            "SWITCHHOOK_MONGO__URL": self.store.url,
+            "SWITCHHOOK_MONGO__DATABASE": self.database.name,
+            "SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]',
+            "SWITCHHOOK_RETRY__SCHEDULE": str([*self.schedule_s]),
+            "SWITCHHOOK_RETRY__JITTER": "0",
+            "SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000",
+        }
+
+    async def service(self, **more: str) -> ServiceProcess:
+        """Start a service; more settings by the name of their variable."""
+        return await self.start(ServiceProcess, more)
+
+    async def start(self, kind: type[Service], more: Mapping[str, str]) -> Service:
+        """Start a service of some kind."""
+        directory = self._directory / f"service{len(self.services)}"
+        service = kind(directory, {**self.settings, **more})
+        self.services.append(service)
+        self._stack.push_async_callback(service.stop)
+        await service.start()
+        return service
+
+    async def proxy(self, port: int) -> Proxy:
+        """Put a proxy in front of a port."""
+        return await self._stack.enter_async_context(Proxy(port))
+
+    def through(self, proxy: Proxy) -> str:
+        """Return the broker's address through a proxy."""
+        return self.amqp_url.replace(f":{self.broker.port}/", f":{proxy.port}/")
+
+    async def account(self, uri: str, **webhook: Any) -> str:
+        """Add an account with one webhook; return its id."""
+        self._accounts += 1
+        account_id = f"{self._accounts:032x}"
+        document = webhook_document(uri, _id=f"hook{self._accounts:04}", account_id=account_id)
+        document |= webhook
+        await self.database["webhooks"].insert_one(document)
+        self.ledger.webhooks[account_id].append(document["_id"])
+        return account_id
+
+    async def healthy(self, count: int, path: str = "/ok") -> list[str]:
+        """Add accounts with one endpoint each, all of which answer."""
+        first = self._accounts
+        return [
+            await self.account(await self.sink.url(f"127.1.0.{first + n + 1}", path))
+            for n in range(count)
+        ]
+
+    def load(self, accounts: list[str], name: str = "load") -> Load:
+        """Return a load on these accounts; its name is part of every call's."""
+        load = Load(self.ledger, self.amqp_url, accounts, name)
+        self._stack.push_async_callback(load.stop)
+        return load
+
+    async def kill(self, *services: ServiceProcess) -> None:
+        """Kill them all in the same moment."""
+        for service in services:
+            os.killpg(service.pid, signal.SIGKILL)
+        for service in services:
+            await service.kill()
+
+    async def quiet(self, timeout_s: float) -> bool:
+        """Return whether all queues and services became empty in time."""
+        deadline = time.monotonic() + timeout_s
+        quiet = 0
+        while quiet < 2:
+            quiet = quiet + 1 if await self._is_quiet() else 0
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.2)
+        return True
+
+    async def _is_quiet(self) -> bool:
+        if any((await self.depths()).values()):
+            return False
+        for service in self.services:
+            # One that is dead holds nothing.
+            with suppress(OSError, SwitchhookError):
+                metrics = await service.metrics()
+                if any(metrics[name] for name in metrics if "consumer_unacked" in name):
+                    return False
+        return True
+
+    async def depths(self) -> dict[str, int]:
+        """Return how many messages wait in each queue."""
+        connection = await aio_pika.connect(self.amqp_url)
+        async with connection:
+            channel = await connection.channel()
+            tiers = [NAMES.tier(round(delay_s * 1000)) for delay_s in self.schedule_s]
+            found = {
+                name: await channel.declare_queue(name, passive=True)
+                for name in (NAMES.events, NAMES.deliveries, *tiers, NAMES.dead)
+            }
+        return {name: q.declaration_result.message_count or 0 for name, q in found.items()}
+
+    async def verdict(self, fault: str, timeout_s: float = 30, **more: Any) -> Row:
+        """Wait until everything is settled, note the row, and judge it."""
+        await self.ledger.until_settled(timeout_s)
+        quiet = await self.quiet(timeout_s)
+        row = await self.ledger.verdict(fault, **more)
+        self.judge(row)
+        assert quiet, f"something is still held: {await self.depths()}"
+        return row
+
+    def judge(self, row: Row) -> None:
+        """Note a row; nothing may be lost, and no more be sent twice than the fault explains."""
+        self._rows.append(row)
+        assert row.accepted > 0, "nothing was accepted, so nothing was proved"
+        assert row.lost == 0, row
+        assert row.duplicated <= row.bound, row

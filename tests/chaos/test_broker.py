@@ -1,0 +1,169 @@
+"""The broker restarts, dies, is out of memory; connections to it break in the middle of a word."""
+
+import asyncio
+from typing import Any
+
+from service.dev.receiver import Answer
+from tests.chaos.arena import PREFETCH, SETTLED_S, Arena
+from tests.chaos.ledger import Stopwatch
+from tests.chaos.proxy import FAIR, Proxy, Weather
+from tests.e2e.harness import eventually
+
+CONNECTED = [f'switchhook_broker_connected{{link="{link}"}}' for link in ("consume", "publish")]
+
+
+def flaky(attempt: int) -> Answer:
+    """Fail at first, so that every delivery has to go through a tier."""
+    return Answer(503 if attempt == 1 else 200)
+
+
+async def test_a_broker_stopped_and_started_loses_nothing(arena: Arena) -> None:
+    await _restarted(arena, "broker restart (graceful)", kill=False)
+
+
+async def test_a_broker_killed_under_load_loses_nothing(arena: Arena) -> None:
+    await _restarted(arena, "broker SIGKILL under publish load", kill=True)
+
+
+async def _restarted(arena: Arena, fault_name: str, *, kill: bool) -> None:
+    arena.sink.answer("/ok", Answer(delay_s=0.05))
+    arena.sink.answer("/flaky", flaky)
+    accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
+    await arena.service()
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(SETTLED_S)
+    times = 5 if arena.full else 1
+    for _ in range(times):
+        await asyncio.sleep(arena.rng.uniform(0, 1))
+        with Stopwatch() as fault:
+            await (arena.broker.kill() if kill else arena.broker.stop())
+            await arena.broker.start()
+        await _accepts_again(arena)
+    await load.stop()
+    await arena.verdict(
+        fault_name if times == 1 else f"{fault_name}, {times} times",
+        60,
+        bound=times * PREFETCH,
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:5],
+        note=f"unknown outcomes of the load: {arena.ledger.unknown}",
+    )
+
+
+async def _accepts_again(arena: Arena) -> None:
+    accepted = len(arena.ledger.accepted)
+
+    async def more() -> bool:
+        return len(arena.ledger.accepted) > accepted + 50
+
+    await eventually(more, 60, "events accepted after the restart")
+
+
+async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(arena: Arena) -> None:
+    cuts, spans = await _cut(arena, b"switchhook publish")
+    await arena.verdict(
+        f"publishing connection cut, {cuts} times after random bytes",
+        bound=cuts * PREFETCH,
+        **spans,
+    )
+
+
+async def test_a_connection_cut_in_the_middle_of_acknowledgements_repeats_nothing(
+    arena: Arena,
+) -> None:
+    cuts, spans = await _cut(arena, b"switchhook consume")
+    await arena.verdict(
+        f"consuming connection cut, {cuts} times after random bytes",
+        bound=0,
+        **spans,
+        note="what was finished is remembered, so redelivery repeats no request",
+    )
+
+
+async def _cut(arena: Arena, which: bytes) -> tuple[int, dict[str, Any]]:
+    arena.sink.answer("/flaky", flaky)
+    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
+    proxy = await arena.proxy(arena.broker.port)
+    await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    wanted = 50 if arena.full else 6
+    with Stopwatch() as fault:
+        proxy.set(Weather(cut_after=lambda: arena.rng.randrange(200, 20_000), only=which))
+        await eventually(lambda: _has_cut(proxy, wanted), 300, f"{wanted} cuts")
+        proxy.set(FAIR)
+    await asyncio.sleep(1)
+    await load.stop()
+    return proxy.cuts, {"before": before.span, "during": fault.span, "healthy": accounts[:5]}
+
+
+async def _has_cut(proxy: Proxy, times: int) -> bool:
+    return proxy.cuts >= times
+
+
+async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(arena: Arena) -> None:
+    arena.sink.answer("/flaky", flaky)
+    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
+    service = await arena.service()
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    seconds = 60 if arena.full else 5
+    with Stopwatch() as fault:
+        await arena.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            await arena.broker.control("set_vm_memory_high_watermark", "0.4")
+    await _accepts_again(arena)
+    await load.stop()
+    timed_out = (await service.metrics()).get(
+        'switchhook_dependency_waits_total{error="BrokerUnavailable"}', 0
+    )
+    await arena.verdict(
+        f"broker memory alarm, {seconds} s",
+        60,
+        # A publish that was given up may be stored all the same, once the alarm is over.
+        bound=int(timed_out),
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:5],
+        note=f"publishes given up and repeated: {int(timed_out)}",
+    )
+
+
+async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -> None:
+    """Connections stand and nothing comes; the subset ends it before the heartbeats would."""
+    arena.sink.answer("/flaky", flaky)
+    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
+    proxy = await arena.proxy(arena.broker.port)
+    service = await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    seconds = 60 if arena.full else 8
+    with Stopwatch() as fault:
+        proxy.set(Weather(black_hole=True))
+        await asyncio.sleep(seconds)
+        # What is on the way is lost, as when a machine dies: it is not said later.
+        proxy.reset_all()
+        proxy.set(FAIR)
+    await load.stop()
+    await arena.verdict(
+        f"broker hangs (black hole), {seconds} s",
+        60,
+        bound=PREFETCH,
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:5],
+        note="publishes of unknown outcome are repeated",
+    )
+    metrics = await service.metrics()
+    assert [metrics[name] for name in CONNECTED] == [1, 1]

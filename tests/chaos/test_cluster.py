@@ -1,0 +1,113 @@
+"""Three brokers, three mongods: the leader of each is killed under load."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from service.dev.receiver import Answer
+from tests.chaos.arena import PREFETCH, SETTLED_S, Arena
+from tests.chaos.cluster import Member, Node, rabbit_cluster, replica_set, set_url
+from tests.chaos.conftest import ROWS, SEED
+from tests.chaos.ledger import Stopwatch
+from tests.chaos.sink import Sink
+from tests.e2e.harness import eventually
+
+DOWN_S = 15
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_the_leaders_of_both_clusters_are_killed_under_load_and_nothing_is_lost(
+    tmp_path: Path, directory: Path, request: pytest.FixtureRequest
+) -> None:
+    async with AsyncExitStack() as stack:
+        nodes = await stack.enter_async_context(rabbit_cluster(directory / "nodes"))
+        members = await stack.enter_async_context(replica_set(directory / "members"))
+        client = AsyncMongoClient[Mapping[str, Any]](set_url(members), tz_aware=True)
+        await stack.enter_async_context(client)
+        sink = await stack.enter_async_context(Sink())
+        config = request.config
+        arena = Arena(
+            stack, tmp_path, nodes[1], members[0], "", client["cluster"], sink,
+            random.Random(config.stash[SEED]), config.stash[ROWS], full=True,
+        )  # fmt: skip
+        sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+        accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
+        urls = " ".join(node.url for node in nodes)
+        await asyncio.gather(
+            *(
+                arena.service(SWITCHHOOK_AMQP__URL=urls, SWITCHHOOK_MONGO__URL=set_url(members))
+                for _ in range(2)
+            )
+        )
+        leader = await _leader(nodes)
+        # The load must not hang on the node that is to die: the switch has its own troubles then.
+        arena.amqp_url = next(node for node in nodes if node is not leader).url
+        await _broker(arena, accounts, leader)
+        await _store(arena, accounts, members)
+
+
+async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
+    load = arena.load(accounts, "broker")
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(SETTLED_S)
+    with Stopwatch() as fault:
+        await leader.kill()
+        await asyncio.sleep(DOWN_S)
+    await load.stop()
+    await arena.verdict(
+        "cluster of three brokers: SIGKILL of the leader",
+        60,
+        bound=2 * PREFETCH,
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:8],
+        note="both workers were connected to it",
+    )
+    await leader.start()
+
+
+async def _store(arena: Arena, accounts: list[str], members: Sequence[Member]) -> None:
+    load = arena.load(accounts, "store")
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(3)
+    primary = await _primary(members)
+    with Stopwatch() as fault:
+        await primary.kill()
+        await asyncio.sleep(DOWN_S)
+    await load.stop()
+    await arena.verdict(
+        "replica set of three: SIGKILL of the primary",
+        60,
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:8],
+    )
+
+
+async def _leader(nodes: Sequence[Node]) -> Node:
+    """Return the node that leads the event queue."""
+    listed = await nodes[0].control("list_queues", "name", "leader", "--formatter", "csv")
+    line = next(line for line in listed.splitlines() if "switchhook.events" in line)
+    return next(node for node in nodes if node.node in line)
+
+
+async def _primary(members: Sequence[Member]) -> Member:
+    async def asked() -> Member | None:
+        for member in members:
+            async with AsyncMongoClient[Mapping[str, Any]](member.url, timeoutMS=2000) as client:
+                if (await client.admin.command("hello"))["isWritablePrimary"]:
+                    return member
+        return None
+
+    found = await eventually(asked, 20, "a primary")
+    assert isinstance(found, Member)
+    return found

@@ -1,0 +1,102 @@
+"""The machine itself misleads: names that do not resolve, a clock that jumps."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from service.dev.process import ServiceProcess
+from tests.chaos.arena import Arena
+from tests.chaos.ledger import Stopwatch
+
+NAME = "hooks.switchhook.test"
+FAKETIME = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")]
+
+
+class OwnNames(ServiceProcess):
+    """A service that resolves names by a hosts file of its own, in a mount namespace of its own."""
+
+    @property
+    def hosts(self) -> Path:
+        """The file it looks names up in, and in nothing else."""
+        return self.directory / "hosts"
+
+    def command(self) -> Sequence[str]:
+        """See `Server`."""
+        self.hosts.touch()
+        switch = self.directory / "nsswitch.conf"
+        switch.write_text("hosts: files\n", "utf-8")
+        script = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'  # noqa: E501
+        shell = ["sh", "-c", script, "sh", str(self.hosts), str(switch)]
+        return ["unshare", "--mount", *shell, *super().command()]
+
+
+async def test_a_name_that_fails_to_resolve_and_then_does_costs_no_event(arena: Arena) -> None:
+    namespaces = subprocess.run(  # noqa: ASYNC221 (it takes a millisecond)
+        ["unshare", "--mount", "true"], capture_output=True, check=False
+    )
+    if namespaces.returncode:
+        pytest.skip("a mount namespace needs root; without it the machine's DNS would be touched")
+    url = await arena.sink.url("127.6.0.1", "/named")
+    accounts = await arena.healthy(5)
+    named = await arena.account(url.replace("127.6.0.1", NAME), retries=5)
+    service = await arena.start(OwnNames, {})
+    load = arena.load([*accounts, named])
+    load.start(50)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    seconds = 60 if arena.full else 3
+    with Stopwatch() as fault:
+        await asyncio.sleep(seconds)
+    outcomes = await arena.database["attempts"].distinct("outcome", {"account_id": named})
+    assert outcomes == ["dns_failed"]
+    service.hosts.write_text(f"127.6.0.1 {NAME}\n", "utf-8")
+    await asyncio.sleep(2)
+    await load.stop()
+    row = await arena.verdict(
+        f"DNS fails for {seconds} s, then recovers",
+        before=before.span,
+        during=fault.span,
+        healthy=accounts,
+    )
+    assert arena.sink.at("/named"), row
+
+
+async def test_a_clock_that_is_stepped_loses_and_repeats_nothing(
+    arena: Arena, tmp_path: Path
+) -> None:
+    if not FAKETIME:
+        pytest.skip("no libfaketime: apt-get install faketime")
+    accounts = await arena.healthy(5)
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n", "utf-8")
+    await arena.service(
+        LD_PRELOAD=str(FAKETIME[0]),
+        FAKETIME_TIMESTAMP_FILE=str(clock),
+        FAKETIME_NO_CACHE="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+        DONT_FAKE_MONOTONIC="1",
+    )
+    load = arena.load(accounts)
+    load.start(50)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    with Stopwatch() as fault:
+        for step in ("+3600", "-3600", "-86400", "+31536000", "+0"):
+            clock.write_text(f"{step}\n", "utf-8")
+            await asyncio.sleep(10 if arena.full else 1)
+    await load.stop()
+    row = await arena.verdict(
+        "clock stepped by an hour, a day, a year, and back",
+        before=before.span,
+        during=fault.span,
+        healthy=accounts,
+    )
+    started = await arena.database["attempts"].distinct("started_at")
+    spread_s = max(started).timestamp() - min(started).timestamp()
+    assert spread_s > 31_000_000, "the clock was not stepped at all"
+    assert row.recovery_s is not None
+    assert abs(time.time() - max(started).timestamp()) > 1_000

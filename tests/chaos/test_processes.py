@@ -1,0 +1,139 @@
+"""Our own processes die, in every way and at the worst moments."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from service.dev.receiver import Answer
+from tests.chaos.arena import PREFETCH, Arena
+from tests.chaos.ledger import Stopwatch
+from tests.chaos.proxy import FAIR, Weather
+from tests.e2e.harness import eventually
+
+RETRIED = 'switchhook_deliveries_total{outcome="retried"}'
+
+
+async def test_a_worker_killed_in_the_middle_of_deliveries_loses_nothing(arena: Arena) -> None:
+    arena.sink.answer("/ok", Answer(delay_s=0.2))
+    accounts = await arena.healthy(10)
+    survivor, victim = await asyncio.gather(arena.service(), arena.service())
+    load = arena.load(accounts)
+    load.start(150)
+    with Stopwatch() as before:
+        await asyncio.sleep(3)
+    kills = 20 if arena.full else 3
+    with Stopwatch() as fault:
+        for _ in range(kills):
+            await asyncio.sleep(arena.rng.uniform(0.2, 1.0))
+            await arena.kill(victim)
+            await victim.start()
+    await load.stop()
+    await arena.verdict(
+        f"worker SIGKILL mid-delivery, {kills} times, one of two",
+        bound=kills * PREFETCH,
+        before=before.span,
+        during=fault.span,
+    )
+    assert (await survivor.metrics())["switchhook_pool_in_use"] == 0
+
+
+async def test_a_worker_killed_between_confirm_and_acknowledgement_sends_again_what_it_held(
+    arena: Arena,
+) -> None:
+    """Its acknowledgements are held back on the wire: none of what it settled counts as done."""
+    arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await arena.healthy(2), *await arena.healthy(2, "/flaky")]
+    proxy = await arena.proxy(arena.broker.port)
+    service = await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
+    proxy.set(Weather(mute=True, only=b"switchhook consume"))
+    events = 40
+    await arena.load(accounts).publish(events)
+
+    async def all_settled() -> bool:
+        """Half are taken, half are confirmed in the tier or beyond; none is acknowledged."""
+        taken = len(arena.ledger.taken()) >= events / 2
+        return taken and (await service.metrics())[RETRIED] >= events / 2
+
+    await eventually(all_settled, 20, "every first attempt settled")
+    with Stopwatch() as fault:
+        await arena.kill(service)
+        proxy.set(FAIR)
+        await service.start()
+    await arena.verdict(
+        "worker SIGKILL between confirm and ack",
+        bound=events,
+        during=fault.span,
+        note="every event was settled and none acknowledged: all may come again",
+    )
+
+
+async def test_all_workers_killed_at_once_lose_nothing(arena: Arena) -> None:
+    arena.sink.answer("/ok", Answer(delay_s=0.2))
+    accounts = await arena.healthy(10)
+    workers = await asyncio.gather(arena.service(), arena.service())
+    load = arena.load(accounts)
+    load.start(150)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    with Stopwatch() as fault:
+        await arena.kill(*workers)
+        await asyncio.sleep(20 if arena.full else 2)
+        await asyncio.gather(*(worker.start() for worker in workers))
+    await asyncio.sleep(2)
+    await load.stop()
+    await arena.verdict(
+        "all workers SIGKILL at once",
+        bound=2 * PREFETCH,
+        before=before.span,
+        during=fault.span,
+    )
+
+
+async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(arena: Arena) -> None:
+    arena.sink.answer("/ok", Answer(delay_s=0.1))
+    arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
+    workers = await asyncio.gather(arena.service(), arena.service())
+    load = arena.load(accounts)
+    load.start(150)
+    with Stopwatch() as before:
+        await asyncio.sleep(2)
+    with Stopwatch() as fault:
+        for worker in (*workers, *(workers if arena.full else ())):
+            os.kill(worker.pid, signal.SIGTERM)
+            assert await worker.wait() == 0
+            await worker.start()
+    await load.stop()
+    await arena.verdict(
+        "rolling restart under load (SIGTERM, one after the other)",
+        bound=0,
+        before=before.span,
+        during=fault.span,
+        healthy=accounts[:8],
+    )
+
+
+async def test_a_worker_frozen_until_the_broker_gives_up_on_it_repeats_at_most_its_window(
+    arena: Arena,
+) -> None:
+    """Long only: the broker needs its missed heartbeats, 20 to 30 s, to notice."""
+    if not arena.full:
+        pytest.skip("needs a minute: make chaos")
+    arena.sink.answer("/ok", Answer(delay_s=0.1))
+    accounts = await arena.healthy(10)
+    frozen, _ = await asyncio.gather(arena.service(), arena.service())
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(3)
+    with Stopwatch() as fault:
+        os.kill(frozen.pid, signal.SIGSTOP)
+        await asyncio.sleep(45)
+        os.kill(frozen.pid, signal.SIGCONT)
+    await asyncio.sleep(5)
+    await load.stop()
+    await arena.verdict(
+        "worker SIGSTOP 45 s", 60, bound=PREFETCH, before=before.span, during=fault.span
+    )

@@ -1,0 +1,99 @@
+"""MongoDB dies, hangs, and changes its mind about who is primary."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from service.dev.receiver import Answer
+from tests.chaos.arena import Arena
+from tests.chaos.ledger import Load, Stopwatch
+from tests.e2e.harness import eventually
+
+READY_S = 30
+FROM_MEMORY_S = 1.0
+
+
+async def _under_way(arena: Arena) -> tuple[Load, list[str], Stopwatch]:
+    """Start a service and a load on accounts it knows, some of whose deliveries are retried."""
+    arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await arena.healthy(9), *await arena.healthy(1, "/flaky")]
+    # What is remembered becomes too old during the fault, not only after a minute.
+    await arena.service(SWITCHHOOK_CACHE__MAX_AGE_S="5")
+    load = arena.load(accounts)
+    load.start(100)
+    with Stopwatch() as before:
+        await asyncio.sleep(3)
+    return load, accounts[:9], before
+
+
+async def test_a_store_killed_and_away_loses_nothing_and_delays_no_known_account(
+    arena: Arena,
+) -> None:
+    load, known, before = await _under_way(arena)
+    stranger = await arena.account(await arena.sink.url("127.1.1.1", "/ok"))
+    seconds = 60 if arena.full else 20
+    with Stopwatch() as fault:
+        await arena.store.kill()
+        await arena.load([stranger], "stranger").publish(20)
+        await asyncio.sleep(seconds)
+        assert arena.sink.at("/ok"), "deliveries go on"
+        await arena.store.start()
+    await load.stop()
+    row = await arena.verdict(
+        f"mongod SIGKILL, away {seconds} s",
+        60,
+        before=before.span,
+        during=fault.span,
+        healthy=known,
+        note="20 events of an account never seen before are held until it is back",
+    )
+    assert row.p99_s is not None
+    assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
+
+
+async def test_a_store_that_hangs_loses_nothing(arena: Arena) -> None:
+    load, known, before = await _under_way(arena)
+    seconds = 60 if arena.full else 10
+    with Stopwatch() as fault:
+        os.kill(arena.store.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(arena.store.pid, signal.SIGCONT)
+    await load.stop()
+    row = await arena.verdict(
+        f"mongod SIGSTOP {seconds} s",
+        60,
+        before=before.span,
+        during=fault.span,
+        healthy=known,
+    )
+    assert row.p99_s is not None
+    assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
+
+
+async def test_a_primary_that_steps_down_loses_nothing(arena: Arena) -> None:
+    load, known, before = await _under_way(arena)
+    async with AsyncMongoClient[Mapping[str, Any]](arena.store.url, timeoutMS=5000) as client:
+        with Stopwatch() as fault:
+            await client.admin.command("replSetStepDown", 5, force=True)
+
+            async def primary() -> bool:
+                try:
+                    return bool((await client.admin.command("hello"))["isWritablePrimary"])
+                except PyMongoError:
+                    return False
+
+            await eventually(primary, READY_S, "a primary")
+    await load.stop()
+    await arena.verdict(
+        "primary stepdown, 5 s without a primary",
+        before=before.span,
+        during=fault.span,
+        healthy=known,
+    )
