@@ -58,7 +58,10 @@ class Directory(Protocol):
         """Return the account, asking the store where needed."""
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
-        """Return the webhook as the store has it now, or as remembered while the store is away."""
+        """Return the webhook, enabled or not, with the changes that the store has told of."""
+
+    def forget(self, account_id: str) -> None:
+        """Drop an account: it has changed."""
 
     async def account_of_number(self, number: str) -> str | None:
         """Return the id of the account that owns a dialled number."""

@@ -93,6 +93,9 @@ class FakeDirectory:
     async def account_of_number(self, number: str) -> str | None:
         return await self._store.account_of_number(number)
 
+    def forget(self, account_id: str) -> None:
+        pass
+
 
 @dataclass
 class FakeQueues:

@@ -90,7 +90,9 @@ class Disabler:
         )
 
     async def _disable(self, webhook: Webhook, reason: str) -> None:
-        if not await self._health.disable(webhook.webhook_id, reason):
+        disabled = await self._health.disable(webhook.webhook_id, reason)
+        self._directory.forget(webhook.account_id)
+        if not disabled:
             return
         self._metrics.webhooks_disabled.inc()
         log.warning(

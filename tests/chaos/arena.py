@@ -68,7 +68,10 @@ class Arena:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment of a service here. Failing webhooks stay on: most faults need them."""
+        """The environment of a service here.
+
+        Failing webhooks stay on, and their endpoints are not left alone: most faults need them.
+        """
         return {
             "SWITCHHOOK_AMQP__URL": self.amqp_url,
             "SWITCHHOOK_MONGO__URL": self.store.url,
@@ -77,6 +80,7 @@ class Arena:
             "SWITCHHOOK_RETRY__SCHEDULE": str([*self.schedule_s]),
             "SWITCHHOOK_RETRY__JITTER": "0",
             "SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000",
+            "SWITCHHOOK_BREAKER__FAILURE_COUNT": "10000",
         }
 
     async def service(self, **more: str) -> ServiceProcess:

@@ -43,7 +43,8 @@ async def test_a_name_that_fails_to_resolve_and_then_does_costs_no_event(arena: 
     url = await arena.sink.url("127.6.0.1", "/named")
     accounts = await arena.healthy(5)
     named = await arena.account(url.replace("127.6.0.1", NAME), retries=5)
-    service = await arena.start(OwnNames, {})
+    own = {"SWITCHHOOK_EGRESS__ALLOW_NAMES": f'["{NAME}"]'}
+    service = await arena.start(OwnNames, own)
     load = arena.load([*accounts, named])
     load.start(50)
     with Stopwatch() as before:

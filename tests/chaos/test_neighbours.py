@@ -57,7 +57,9 @@ async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena:
     healthy = await arena.healthy(50)
     async with Rogue(rogues.silence, arena.sink, takes=False) as rogue:
         dead = await arena.account(rogue.uri, retries=0)
-        service = await arena.service(SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="2")
+        service = await arena.service(
+            SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="2", SWITCHHOOK_BREAKER__FAILURE_COUNT="10"
+        )
         load = arena.load(healthy, "healthy")
         load.start(100)
         await asyncio.sleep(1)
@@ -153,7 +155,10 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
     arena.sink.answer("/down", Answer(503))
     if arena.full:
         arena.schedule_s = (0.5, 2.0, 5.0, 60.0, 600.0)
-    await arena.service(SWITCHHOOK_HTTP__PER_ENDPOINT_LIMIT=str(PER_ENDPOINT))
+    await arena.service(
+        SWITCHHOOK_HTTP__PER_ENDPOINT_LIMIT=str(PER_ENDPOINT),
+        SWITCHHOOK_BREAKER__FAILURE_COUNT="10",
+    )
     load = arena.load([*accounts, *bystanders])
     load.start(100)
     with Stopwatch() as before:

@@ -205,12 +205,22 @@ async def test_an_account_that_went_takes_its_webhooks_along() -> None:
     assert setting.directory._owners == {}
 
 
-async def test_a_webhook_is_always_asked_of_the_store() -> None:
+async def test_a_webhook_that_its_account_has_is_not_asked_for() -> None:
+    setting = Setting()
+    for _ in range(3):
+        assert await setting.directory.webhook(ACCOUNT, "hook-1") == make_webhook()
+    assert setting.store.asked == [ACCOUNT]
+
+
+async def test_a_webhook_that_its_account_has_no_longer_is_asked_for() -> None:
     setting = Setting()
     await setting.directory.account(ACCOUNT)
+    setting.store.accounts[ACCOUNT] = make_account()
+    disabled = setting.store.webhooks["hook-1"] = make_webhook(enabled=False)
+    setting.directory.forget(ACCOUNT)
+    assert await setting.directory.webhook(ACCOUNT, "hook-1") is disabled
+    del setting.store.webhooks["hook-1"]
     assert await setting.directory.webhook(ACCOUNT, "hook-1") is None
-    fresh = setting.store.webhooks["hook-1"] = make_webhook(enabled=False)
-    assert await setting.directory.webhook(ACCOUNT, "hook-1") is fresh
 
 
 async def test_a_remembered_webhook_serves_while_the_store_is_away() -> None:
