@@ -31,10 +31,12 @@ log = structlog.get_logger(__name__)
 class Gate:
     """One endpoint's requests in flight, those waiting, how long one takes, and its breaker."""
 
-    __slots__ = ("breaker", "duration_s", "in_flight", "waiting")
+    __slots__ = ("breaker", "duration_s", "in_flight", "moved_at", "waiting")
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.moved_at = 0.0
+        """When a request ended last, or the first of those under way began."""
         self.duration_s = FIRST_GUESS_S
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.breaker = Breaker()
@@ -70,8 +72,11 @@ class EndpointGates:
             gate = self._add(endpoint)
         if gate.in_flight >= self._limit:
             return await self._in_line(gate)
-        if not gate.breaker.admits(self._now()):
+        now = self._now()
+        if not gate.breaker.admits(now):
             return DeferReason.BROKEN
+        if gate.in_flight == 0:
+            gate.moved_at = now
         gate.in_flight += 1
         return None
 
@@ -79,6 +84,7 @@ class EndpointGates:
         """Learn from the response, if any came of it, and give the place to the next in line."""
         gate = self._gates[endpoint]
         gate.duration_s += SMOOTHING * (duration_s - gate.duration_s)
+        gate.moved_at = self._now()
         self._learn(endpoint, gate.breaker, response)
         self._pass_on(gate)
 
@@ -109,8 +115,10 @@ class EndpointGates:
     async def _in_line(self, gate: Gate) -> DeferReason | None:
         if not gate.breaker.closed:
             return DeferReason.BROKEN
+        # Where nothing moves, what the endpoint needed before says nothing.
+        duration_s = max(gate.duration_s, self._now() - gate.moved_at)
         # Little's law: those ahead in line, at `limit` a time, each taking `duration_s`.
-        if (len(gate.waiting) + 1) * gate.duration_s > self._longest_wait_s * self._limit:
+        if (len(gate.waiting) + 1) * duration_s > self._longest_wait_s * self._limit:
             return DeferReason.SATURATED
         if not await self._wait(gate):
             return DeferReason.SATURATED

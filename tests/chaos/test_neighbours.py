@@ -16,6 +16,7 @@ from tests.chaos.rogues import Rogue
 from tests.e2e.harness import eventually
 
 POOL, PER_ENDPOINT = 60, 20
+NOTICED_S = 1.5
 GROWTH_BYTES = 150e6
 """What a process may grow by under load: its windows, its caches, its attempt log."""
 
@@ -50,7 +51,10 @@ async def watching(service: ServiceProcess) -> AsyncIterator[Watch]:
 
 @pytest.mark.timeout(900)
 async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena: Arena) -> None:
-    """Measured up to three times: a machine's hiccup passes, a lack of isolation does not."""
+    """Measured up to three times: a machine's hiccup passes, a lack of isolation does not.
+
+    The shorter subset, which runs beside anything, only looks for delays that people notice.
+    """
     backlog = 10_000 if arena.full else 2_000
     # What is put off again and again is put off for longer: as in the default schedule.
     arena.schedule_s = (1.0, 5.0, 20.0)
@@ -64,7 +68,7 @@ async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena:
         load.start(100)
         await asyncio.sleep(1)
         rounds: list[Row] = []
-        while len(rounds) < 3 and not (rounds and rounds[-1].isolated):
+        while len(rounds) < 3 and not (rounds and _isolated(arena, rounds[-1])):
             rounds.append(await _round(arena, healthy, dead, backlog, len(rounds)))
         await load.stop()
         assert (await service.metrics())["switchhook_pool_in_use"] <= 50, "its cap"
@@ -73,7 +77,11 @@ async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena:
     for row in rounds:
         arena.judge(row)
         assert row.dead == 0
-    assert rounds[-1].isolated, rounds
+    assert _isolated(arena, rounds[-1]), rounds
+
+
+def _isolated(arena: Arena, row: Row) -> bool:
+    return row.isolated if arena.full else row.p99_s is not None and row.p99_s < NOTICED_S
 
 
 async def _given_up(arena: Arena, account_id: str) -> None:

@@ -274,6 +274,24 @@ async def test_a_place_freed_in_the_moment_the_next_one_gives_up_goes_to_the_one
     assert await gates.enter(HERE) is None
 
 
+@in_virtual_time
+async def test_nobody_joins_the_line_of_an_endpoint_where_nothing_moves() -> None:
+    at = 0.0
+    gates = make_gates(2, 0.5, clock=lambda: at)
+    await gates.enter(HERE)
+    await gates.enter(HERE)
+    waiting = entering(gates)
+    await settle()
+    at = 0.6
+    assert await gates.enter(HERE) is DeferReason.SATURATED
+    gates.leave(HERE, 0.6, None)
+    assert await waiting is None
+    another = entering(gates)
+    await settle()
+    gates.leave(HERE, 0.01, None)
+    assert await another is None
+
+
 FAILED, FINE = Response(Outcome.TIMED_OUT), Response(Outcome.SUCCEEDED, 200)
 
 
