@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from service.dev.receiver import Answer
 from tests.chaos.arena import PREFETCH, SETTLED_S, Arena
 from tests.chaos.ledger import Stopwatch
@@ -17,10 +19,13 @@ def flaky(attempt: int) -> Answer:
     return Answer(503 if attempt == 1 else 200)
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.long
 async def test_a_broker_stopped_and_started_loses_nothing(arena: Arena) -> None:
     await _restarted(arena, "broker restart (graceful)", kill=False)
 
 
+@pytest.mark.timeout(600)
 async def test_a_broker_killed_under_load_loses_nothing(arena: Arena) -> None:
     await _restarted(arena, "broker SIGKILL under publish load", kill=True)
 
@@ -62,6 +67,7 @@ async def _accepts_again(arena: Arena) -> None:
     await eventually(more, 60, "events accepted after the restart")
 
 
+@pytest.mark.timeout(600)
 async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(arena: Arena) -> None:
     cuts, spans = await _cut(arena, b"switchhook publish")
     await arena.verdict(
@@ -71,6 +77,7 @@ async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(arena: 
     )
 
 
+@pytest.mark.timeout(600)
 async def test_a_connection_cut_in_the_middle_of_acknowledgements_repeats_nothing(
     arena: Arena,
 ) -> None:
@@ -106,6 +113,7 @@ async def _has_cut(proxy: Proxy, times: int) -> bool:
     return proxy.cuts >= times
 
 
+@pytest.mark.timeout(600)
 async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(arena: Arena) -> None:
     arena.sink.answer("/flaky", flaky)
     accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
@@ -138,6 +146,8 @@ async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(ar
     )
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.long
 async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -> None:
     """Connections stand and nothing comes; the subset ends it before the heartbeats would."""
     arena.sink.answer("/flaky", flaky)
