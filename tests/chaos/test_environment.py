@@ -66,6 +66,7 @@ async def test_a_name_that_fails_to_resolve_and_then_does_costs_no_event(arena: 
     assert arena.sink.at("/named"), row
 
 
+@pytest.mark.long
 async def test_a_clock_that_is_stepped_loses_and_repeats_nothing(
     arena: Arena, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
@@ -56,6 +57,7 @@ async def test_a_store_killed_and_away_loses_nothing_and_delays_no_known_account
     assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
 
 
+@pytest.mark.long
 async def test_a_store_that_hangs_loses_nothing(arena: Arena) -> None:
     load, known, before = await _under_way(arena)
     seconds = 60 if arena.full else 10
