@@ -12,8 +12,8 @@ setup: ## install everything that is needed, once
 run: setup ## show a call turning into callbacks, everything on this machine
 	@$(bin)/switchhook dev
 
-test: setup lint types ## everything CI runs
-	@$(bin)/pytest
+test: setup lint ## everything CI runs; the tests mostly wait, so the types are checked meanwhile
+	@$(bin)/mypy & types=$$!; $(bin)/pytest && wait $$types
 
 lint: setup ## style, and the one way through the house
 	@$(bin)/ruff check -q . && $(bin)/ruff format -q --check . && $(bin)/lint-imports

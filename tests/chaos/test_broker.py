@@ -113,6 +113,7 @@ async def _has_cut(proxy: Proxy, times: int) -> bool:
     return proxy.cuts >= times
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(arena: Arena) -> None:
     arena.sink.answer("/flaky", flaky)

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from service.dev.receiver import Answer
 from tests.chaos import rogues
 from tests.chaos.arena import Arena
@@ -28,6 +30,7 @@ class Villain:
     outcome: str | None
 
 
+@pytest.mark.long
 async def test_misbehaving_endpoints_harm_nobody_else_and_nothing_of_theirs_is_lost(
     arena: Arena, tmp_path: Path
 ) -> None:

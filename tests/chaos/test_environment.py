@@ -34,6 +34,7 @@ class OwnNames(ServiceProcess):
         return ["unshare", "--mount", *shell, *super().command()]
 
 
+@pytest.mark.long
 async def test_a_name_that_fails_to_resolve_and_then_does_costs_no_event(arena: Arena) -> None:
     namespaces = subprocess.run(  # noqa: ASYNC221 (it takes a millisecond)
         ["unshare", "--mount", "true"], capture_output=True, check=False

@@ -115,6 +115,7 @@ async def _round(arena: Arena, healthy: list[str], dead: str, backlog: int, numb
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 async def test_memory_and_requests_in_flight_are_bounded_under_a_backlog_and_slow_receivers(
     arena: Arena,
@@ -190,6 +191,7 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
     assert row.dead == 0 or arena.full, "those at their last attempt may have died"
 
 
+@pytest.mark.long
 async def test_webhooks_created_changed_disabled_and_deleted_under_load(arena: Arena) -> None:
     """Each kind of change, many times; what is never touched gets everything, once."""
     steady = await arena.healthy(5)

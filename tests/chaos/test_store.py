@@ -79,6 +79,7 @@ async def test_a_store_that_hangs_loses_nothing(arena: Arena) -> None:
     assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
 
 
+@pytest.mark.long
 async def test_a_primary_that_steps_down_loses_nothing(arena: Arena) -> None:
     load, known, before = await _under_way(arena)
     async with AsyncMongoClient[Mapping[str, Any]](arena.store.url, timeoutMS=5000) as client:
