@@ -12,8 +12,8 @@ setup: ## install everything that is needed, once
 run: setup ## show a call turning into callbacks, everything on this machine
 	@$(bin)/switchhook dev
 
-test: setup lint ## everything CI runs; the tests mostly wait, so the types are checked meanwhile
-	@$(bin)/mypy & types=$$!; $(bin)/pytest && wait $$types
+test: setup lint ## everything CI runs
+	@tests/run.sh
 
 lint: setup ## style, and the one way through the house
 	@$(bin)/ruff check -q . && $(bin)/ruff format -q --check . && $(bin)/lint-imports
