@@ -80,6 +80,7 @@ def _operations(
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
         makes_key_pairs=service.vault.makes_key_pairs,
+        forget=service.directory.forget,
     )
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store))

@@ -51,6 +51,8 @@ class Webhooks:
     disable_policy: DisablePolicy
     most_per_account: int
     makes_key_pairs: bool
+    forget: Callable[[str], None]
+    """Told of every account whose webhooks changed, so that this process notices at once."""
     now: Callable[[], datetime] = _now
 
     async def all(self, account_id: str) -> Sequence[Document]:
@@ -93,7 +95,7 @@ class Webhooks:
         if not await self.documents.insert(document, self.most_per_account):
             text = f"the account has {self.most_per_account} webhooks, which is the most allowed"
             raise Conflict(text)
-        _audit(document, entry)
+        self._noted(document, entry)
         return document
 
     async def edit(
@@ -124,7 +126,7 @@ class Webhooks:
         entry = self._entry(by, "deleted", ())
         deleted = await self.documents.delete(account_id, webhook_id, entry["at"])
         document = _found(deleted, webhook_id)
-        _audit(document, entry)
+        self._noted(document, entry)
         return document
 
     async def enable_all(self, by: Principal, account_id: str, *, descendants: bool) -> int:
@@ -139,7 +141,7 @@ class Webhooks:
         enabled = await self.disabled.enable_all(account_ids, entry)
         for webhook_id in enabled:
             await self.health.succeeded(webhook_id)
-            _audit({"_id": webhook_id, "account_id": account_id}, entry)
+            self._noted({"_id": webhook_id, "account_id": account_id}, entry)
         return len(enabled)
 
     async def rotate(
@@ -176,8 +178,12 @@ class Webhooks:
         at = {"modified_at": entry["at"], "modified_by": entry["by"]}
         changed = await self.documents.change(account_id, webhook_id, {**members, **at}, entry)
         document = _found(changed, webhook_id)
-        _audit(document, entry)
+        self._noted(document, entry)
         return document
+
+    def _noted(self, document: Document, entry: Document) -> None:
+        self.forget(document["account_id"])
+        _audit(document, entry)
 
     def _entry(self, by: Principal, action: str, members: Sequence[str]) -> dict[str, Any]:
         return {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
