@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Sequence
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from service.adapters.dialling import EgressRefused, told
 from service.adapters.tls import tls_detail
@@ -22,7 +23,7 @@ _BY_ERROR: Sequence[tuple[type[BaseException], Outcome]] = (
     (ssl.SSLError, Outcome.TLS_FAILED),
     (aiohttp.ServerDisconnectedError, Outcome.RESET),
     (ConnectionResetError, Outcome.RESET),
-    (aiohttp.ClientResponseError, Outcome.BAD_RESPONSE),
+    (HttpProcessingError, Outcome.BAD_RESPONSE),
     (aiohttp.ClientPayloadError, Outcome.BAD_RESPONSE),
     (ValueError, Outcome.INVALID_REQUEST),
     (Exception, Outcome.UNREACHABLE),
@@ -65,7 +66,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _detail(cause: BaseException) -> str:
     """Return what an error says, without the URI: its query may be a password."""
-    text = cause.message if isinstance(cause, aiohttp.ClientResponseError) else str(cause)
+    text = cause.message if isinstance(cause, HttpProcessingError) else str(cause)
     if isinstance(cause, EgressRefused):
         text = told(cause.refusal)
     if isinstance(cause, aiohttp.InvalidURL):

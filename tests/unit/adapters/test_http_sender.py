@@ -10,29 +10,40 @@ from yarl import URL
 
 from service.adapters.dialling import EgressRefused
 from service.adapters.egress import Refusal
+from service.adapters.http_exchange import Destination
 from service.adapters.http_failures import failure, printable
-from service.adapters.http_sender import _retry_after, _with_query
-from service.domain.delivery import Outcome
+from service.adapters.http_sender import _retry_after
+from service.domain.delivery import Outcome, Request
+
+NOTHING_PACKED = "Accept-Encoding: identity\r\n"
+PARTS = ("verb", "query", "name", "value")
 
 
 @pytest.mark.parametrize(
-    ("uri", "query", "expected"),
+    ("uri", "query", "target"),
     [
-        ("https://h.example/a", "", "https://h.example/a"),
-        ("https://h.example/a", "b=c", "https://h.example/a?b=c"),
-        ("https://h.example", "b=c", "https://h.example/?b=c"),
-        ("https://h.example/a?token=x", "b=c", "https://h.example/a?token=x&b=c"),
-        ("https://h.example/a?", "b=c", "https://h.example/a?b=c"),
-        ("https://h.example/a?x=1#top", "b=c", "https://h.example/a?x=1&b=c"),
-        (
-            "https://h.example/a",
-            "o%5Bk%5D=a+b%2B&u=%C3%A9",
-            "https://h.example/a?o%5Bk%5D=a+b%2B&u=%C3%A9",
-        ),
+        ("https://h.example/a", "", "/a"),
+        ("https://h.example/a", "b=c", "/a?b=c"),
+        ("https://h.example", "b=c", "/?b=c"),
+        ("https://h.example/a?token=x", "b=c", "/a?token=x&b=c"),
+        ("https://h.example/a?", "b=c", "/a?b=c"),
+        ("https://h.example/a?x=1#top", "b=c", "/a?x=1&b=c"),
+        ("https://h.example/a", "o%5Bk%5D=a+b%2B&u=%C3%A9", "/a?o%5Bk%5D=a+b%2B&u=%C3%A9"),
     ],
 )
-def test_a_query_is_appended_as_it_is(uri: str, query: str, expected: str) -> None:
-    assert str(_with_query(URL(uri), query)) == expected
+def test_a_query_is_appended_as_it_is(uri: str, query: str, target: str) -> None:
+    head = Destination(URL(uri)).head(Request("GET", uri, query, {}, None))
+    assert head == f"GET {target} HTTP/1.1\r\nHost: h.example\r\n{NOTHING_PACKED}\r\n".encode()
+
+
+@pytest.mark.parametrize("break_", ["\r", "\n", "\r\n", "\r\nX: y", "\0"])
+@pytest.mark.parametrize("place", ["name", "value", "verb", "query"])
+def test_no_line_break_gets_into_a_request(break_: str, place: str) -> None:
+    parts = {part: f"a{break_}b" if part == place else "a" for part in PARTS}
+    headers = {parts["name"]: parts["value"]}
+    request = Request(parts["verb"], "https://h.example/", parts["query"], headers, b"{}")
+    with pytest.raises(ValueError, match="line break"):
+        Destination(URL(request.uri)).head(request)
 
 
 @pytest.mark.parametrize(
