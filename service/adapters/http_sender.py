@@ -46,7 +46,8 @@ class HttpSender:
         self._guard = EgressGuard(egress, own_ports)
         self._destination = lru_cache(maxsize=URIS_REMEMBERED)(self._judged)
         self._policy = policy
-        self._in_use = metrics.pool_in_use
+        self._in_use = 0
+        metrics.measure(metrics.pool_in_use, lambda: self._in_use)
         self._watch = CertificateWatch()
         metrics.measure(metrics.certificates_expiring, self._watch.expiring)
         self._resolver = JudgingResolver(self._guard, system)
@@ -71,7 +72,7 @@ class HttpSender:
         if isinstance(destination, Refusal):
             log_refusal(destination, None)
             return Response(Outcome.EGRESS_REFUSED, detail=told(destination))
-        self._in_use.inc()
+        self._in_use += 1
         try:
             return await self._exchange(request, destination)
         except (
@@ -86,7 +87,7 @@ class HttpSender:
                 log_refusal(refused.refusal, destination.host)
             return failure(error)
         finally:
-            self._in_use.dec()
+            self._in_use -= 1
 
     def _judged(self, uri: str) -> Destination | Refusal:
         judged = self._guard.judged(uri)
@@ -121,7 +122,9 @@ def _response(message: RawResponseMessage, body: bytes, *, in_full: bool) -> Res
 @lru_cache(maxsize=100)
 def _timeouts(policy: HttpPolicy, total_s: float | None) -> aiohttp.ClientTimeout:
     total_s = policy.total_timeout_s if total_s is None else total_s
-    return aiohttp.ClientTimeout(total=total_s, sock_connect=policy.connect_timeout_s)
+    connect_s = policy.connect_timeout_s
+    # `connect` is what a connection may take in all, the lookup of the name included.
+    return aiohttp.ClientTimeout(total=total_s, connect=total_s, sock_connect=connect_s)
 
 
 def _headers(message: RawResponseMessage) -> tuple[tuple[str, str], ...]:

@@ -33,12 +33,19 @@ def payload_of(event: Event, account: Account) -> dict[str, Any]:
 
 
 class Encoder:
-    """Writes the bodies of one event's requests, each distinct one once."""
+    """Writes the bodies of one event's requests, each distinct one once.
 
-    def __init__(self, payload: Mapping[str, Any], cluster_id: str | None) -> None:
+    `snapshot` is the payload as JSON where there is one: most bodies are just that.
+    """
+
+    def __init__(
+        self, payload: Mapping[str, Any], cluster_id: str | None, snapshot: bytes | None = None
+    ) -> None:
         self._payload = payload
         self._cluster_id = cluster_id
         self._plain: dict[str, bytes] = {}
+        if snapshot is not None and cluster_id is None:
+            self._plain[JSON] = snapshot
 
     def body(self, webhook: Webhook) -> tuple[str, bytes]:
         """Return content type and bytes; for GET the bytes are the query."""

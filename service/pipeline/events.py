@@ -71,7 +71,7 @@ class EventWork:
         payload = payload_of(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
-        encoder = Encoder(payload, self.cluster_id)
+        encoder = Encoder(payload, self.cluster_id, snapshot)
         owed = [
             (delivery_for(event, webhook, received_at, snapshot), webhook) for webhook in webhooks
         ]

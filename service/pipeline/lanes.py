@@ -31,11 +31,12 @@ class Lane:
         self, name: str, work: Work, queues: Queues, metrics: Metrics, patience: Patience
     ) -> None:
         self.name = name
+        self._task_name = f"{name} message"
         self._work = work
         self._queues = queues
         self._metrics = metrics
         self._patience = patience
-        self._underway: dict[bytes, asyncio.Task[None]] = {}
+        self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -66,33 +67,31 @@ class Lane:
             self._busy_since = time.monotonic()
             self._empty.clear()
         self._count += 1
-        self._tasks.create_task(self._settle(incoming), name=f"{self.name} message")
+        earlier = self._underway.get(incoming.body) if incoming.redelivered else None
+        task = self._tasks.create_task(self._settle(incoming, earlier), name=self._task_name)
+        # A third copy waits for the second.
+        self._underway[incoming.body] = incoming, task
 
     async def drain(self) -> None:
         """Return once everything taken in is settled."""
         await self._empty.wait()
 
-    async def _settle(self, incoming: Incoming) -> None:
+    async def _settle(
+        self, incoming: Incoming, earlier: tuple[Incoming, asyncio.Task[None]] | None
+    ) -> None:
         try:
-            await self._after_earlier_copy(incoming)
+            if earlier is not None:
+                await asyncio.wait([earlier[1]])
             if await self._work_or_reject(incoming):
                 incoming.ack()
             self.settled_at = time.monotonic()
         finally:
-            if self._underway.get(incoming.body) is asyncio.current_task():
+            latest = self._underway.get(incoming.body)
+            if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
             self._count -= 1
             if self._count == 0:
                 self._empty.set()
-
-    async def _after_earlier_copy(self, incoming: Incoming) -> None:
-        earlier = self._underway.get(incoming.body) if incoming.redelivered else None
-        current = asyncio.current_task()
-        if current is not None:
-            # A third copy waits for the second.
-            self._underway[incoming.body] = current
-        if earlier is not None:
-            await asyncio.wait([earlier])
 
     async def _work_or_reject(self, incoming: Incoming) -> bool:
         """Return whether the message is to be acknowledged."""

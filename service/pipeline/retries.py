@@ -44,7 +44,8 @@ class RetryWork:
             reason = DeadLetterReason.WEBHOOK_DISABLED
             await self.deliverer.give_up(delivery, reason, webhook.uri)
         else:
-            encoder = Encoder(orjson.loads(delivery.payload), self.cluster_id)
+            payload = orjson.loads(delivery.payload)
+            encoder = Encoder(payload, self.cluster_id, delivery.payload)
             await self.deliverer.deliver(delivery, webhook, encoder, self.slots)
         self.finished.add(delivery)
 

@@ -40,13 +40,21 @@ def signed_bytes(delivery_id: str, timestamp: str, body: bytes) -> bytes:
 
 def signature(secret: bytes, signed: bytes) -> str:
     """Return one symmetric signature."""
-    return "v1," + b64encode(hmac.digest(secret, signed, "sha256")).decode()
+    keyed = _keyed(secret).copy()
+    keyed.update(signed)
+    return "v1," + b64encode(keyed.digest()).decode()
 
 
 def public_key(seed: bytes) -> str:
     """Return what verifies the signatures of a private key, as Standard Webhooks write it."""
     raw = _private_key(seed).public_key().public_bytes_raw()
     return PUBLIC_KEY_PREFIX + b64encode(raw).decode()
+
+
+@lru_cache(maxsize=10_000)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Return the beginning that all signatures with a secret share, for it costs half of one."""
+    return hmac.new(secret, digestmod="sha256")
 
 
 @lru_cache(maxsize=10_000)
