@@ -58,6 +58,7 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
         stack.callback(service.store.close)
         stack.push_async_callback(service.log_client.close)
         stack.push_async_callback(service.sender.close)
+        stack.push_async_callback(asyncio.to_thread, service.tracer.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
         application = management.application

@@ -1,7 +1,8 @@
 """What the pipeline needs of the outside, in its own words; the adapters provide it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
 from service.domain.errors import RejectReason
@@ -24,6 +25,8 @@ class Incoming(Protocol):
     body: bytes
     content_encoding: str | None
     redelivered: bool
+    traceparent: str | None
+    """Of the trace that the switch says it belongs to; see `domain.trace`."""
 
     def ack(self) -> None:
         """Have the broker told, very soon, that all is settled.
@@ -108,6 +111,34 @@ class Announcer(Protocol):
 
     async def webhook_disabled(self, webhook: Webhook) -> None:
         """Say on the bus that a webhook was disabled. Best effort: never raises."""
+
+
+class Span(Protocol):
+    """A part of a trace, while it lasts: `with tracer.span(...) as span`."""
+
+    traceparent: str
+
+    def note(self, **attributes: str | int | None) -> None:
+        """Keep what is worth knowing about it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Tracer(Protocol):
+    """Records what takes how long, or has others do so."""
+
+    def span(self, name: str, above: str | None) -> Span:
+        """Begin a span below the one that a `traceparent` names; without one, begin a trace."""
+
+    def close(self) -> None:
+        """Let nothing wait any longer; may take seconds, and may be called in a thread."""
 
 
 class AttemptLog(Protocol):

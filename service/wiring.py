@@ -1,6 +1,7 @@
 """The service put together: plain constructor calls, top to bottom."""
 
 import asyncio
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +26,9 @@ from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.vault import Vault
+from service.domain.errors import SettingsError
 from service.observability.metrics import Metrics
+from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
@@ -39,7 +42,7 @@ from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
-from service.ports import DeadLetterStore, Decoder, Directory, Queues, Sender
+from service.ports import DeadLetterStore, Decoder, Directory, Queues, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
@@ -59,6 +62,7 @@ class Service:
     watch: Watch
     recorder: Recorder
     sender: HttpSender
+    tracer: Tracer
     attempter: Attempter
     publisher: Publisher
     directory: RememberedDirectory
@@ -103,7 +107,9 @@ def build(settings: Settings) -> Service:
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
-    deliverer = _deliverer(settings, metrics, sender, publisher, recorder, disabler)
+    tracer = _tracer(settings)
+    attempter = Attempter(sender, AccessTokens(sender), _gates(settings, metrics), tracer)
+    deliverer = _deliverer(settings, metrics, attempter, publisher, recorder, disabler)
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
     lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store), decoders)
     consumer, bound = _consumer(settings, metrics, lanes)
@@ -116,7 +122,8 @@ def build(settings: Settings) -> Service:
         watch=_watch(settings, store, directory, disabler),
         recorder=recorder,
         sender=sender,
-        attempter=deliverer.attempter,
+        tracer=tracer,
+        attempter=attempter,
         publisher=publisher,
         directory=directory,
         decoders=decoders,
@@ -131,13 +138,13 @@ def build(settings: Settings) -> Service:
 def _deliverer(
     settings: Settings,
     metrics: Metrics,
-    sender: Sender,
+    attempter: Attempter,
     queues: Queues,
     recorder: Recorder,
     disabler: Disabler,
 ) -> Deliverer:
     return Deliverer(
-        attempter=Attempter(sender, AccessTokens(sender), _gates(settings, metrics)),
+        attempter=attempter,
         queues=queues,
         recorder=recorder,
         disabler=disabler,
@@ -146,6 +153,20 @@ def _deliverer(
         metrics=metrics,
         patience=Patience(metrics),
     )
+
+
+def _tracer(settings: Settings) -> Tracer:
+    """Return what traces. Raises SettingsError where the packages it needs are missing."""
+    tracing = settings.tracing
+    if tracing.otlp_url is None:
+        return PassingOn()
+    try:
+        otel = importlib.import_module("service.adapters.otel")
+    except ImportError as error:
+        problem = f"tracing.otlp_url: needs the packages of switchhook[otel] ({error.name})"
+        raise SettingsError([problem]) from error
+    tracer: Tracer = otel.OtelTracer(tracing.otlp_url, tracing.sample_ratio)
+    return tracer
 
 
 def _gates(settings: Settings, metrics: Metrics) -> EndpointGates:
@@ -172,6 +193,7 @@ def _lanes(
         patience=patience,
         cluster_id=settings.kazoo.cluster_id,
         slots=asyncio.Semaphore(settings.http.pool_limit - retry_slots),
+        tracer=deliverer.attempter.tracer,
     )
     retries = RetryWork(
         directory=directory,

@@ -31,6 +31,7 @@ class FakeIncoming:
     exchange: str = "callevt"
     routing_key: str = "call.CHANNEL_CREATE.x"
     content_encoding: str | None = None
+    traceparent: str | None = None
     acks: int = 0
     refusals: int = 0
 

@@ -1,8 +1,9 @@
 """Consuming: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -12,11 +13,12 @@ from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
+from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 
-ROOM_S = 1.0
+NO_HEADERS: Mapping[str, object] = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
 
@@ -127,13 +129,16 @@ class Received:
 
     __slots__ = (
         "_acks", "_tag", "body", "content_encoding", "exchange", "redelivered", "routing_key",
+        "traceparent",
     )  # fmt: skip
 
     def __init__(self, message: DeliveredMessage, acks: Acks) -> None:
         self.exchange = message.exchange or ""
         self.routing_key = message.routing_key or ""
         self.body = message.body
-        self.content_encoding = message.header.properties.content_encoding
+        properties = message.header.properties
+        self.content_encoding = properties.content_encoding
+        self.traceparent = traceparent_in((properties.headers or NO_HEADERS).get("traceparent"))
         self.redelivered = bool(message.redelivered)
         self._acks = acks
         self._tag = message.delivery_tag or 0

@@ -136,6 +136,8 @@ class AttemptAnswer(BaseModel):
     fallback_for: str | None = None
     replay_id: str | None = None
     test: bool = False
+    trace_id: str | None = None
+    """Of the trace it belongs to (W3C Trace Context)."""
 
 
 class AttemptInFull(AttemptAnswer):
@@ -173,6 +175,8 @@ class LetterAnswer(Shape):
     received_at: datetime
     died_at: datetime
     attempts: list[LetterAttempt]
+    trace_id: str | None = None
+    """Of the trace it belongs to (W3C Trace Context)."""
     replay_id: str | None = None
     replayed_at: datetime | None = None
     replayed_by: str | None = None

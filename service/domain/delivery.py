@@ -6,6 +6,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from service.domain.trace import trace_id_of
+
 
 class Outcome(StrEnum):
     """How an attempt ended. A value is a metric label and stands in the attempt log."""
@@ -112,11 +114,18 @@ class Delivery:
     """The outcome that ended the attempts at the webhook's own URI; its fallback is to be asked."""
     replay_id: str | None = None
     """Which replay revived it."""
+    traceparent: str | None = None
+    """Of the trace it belongs to; see `domain.trace`."""
 
     @property
     def step(self) -> tuple[str, int, int, str | None]:
         """What must not be done twice: this delivery, this attempt, this deferral, this replay."""
         return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
+
+    @property
+    def trace_id(self) -> str | None:
+        """Which trace it belongs to."""
+        return trace_id_of(self.traceparent) if self.traceparent else None
 
 
 @dataclass(frozen=True, slots=True)

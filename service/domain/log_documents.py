@@ -6,13 +6,14 @@ from typing import Any
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery
 from service.domain.endpoint import endpoint_of
+from service.domain.trace import new_traceparent
 
 MOST_BODY_BYTES = 16_384
 MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
     "Content-Type", "User-Agent", "X-Account-ID", "X-Hook-ID", "X-Switchhook-Attempt",
     "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
-    "X-Switchhook-Test", "webhook-id", "webhook-timestamp",
+    "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
 """Request headers that are no secret; those that the account added may be, and are hidden."""
 HIDDEN = "(hidden)"
@@ -58,6 +59,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "fallback_for": delivery.fallback_for,
         "replay_id": delivery.replay_id,
         "test": attempt.test or None,
+        "trace_id": delivery.trace_id,
         "webhook": delivery.webhook,
     }
     return {key: value for key, value in marks.items() if value is not None}
@@ -96,6 +98,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "endpoint": _endpoint(letter.uri),
         "payload": delivery.payload.decode(),
         "webhook": delivery.webhook,
+        "trace_id": delivery.trace_id,
         "attempts": [
             {
                 "attempt": past.attempt,
@@ -129,6 +132,8 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         received_at=document["received_at"].timestamp(),
         payload=payload.encode() if isinstance(payload, str) else bytes(payload),
         webhook=document.get("webhook"),
+        # A part of its own, for the first one may be long over.
+        traceparent=new_traceparent(document.get("trace_id")),
     )
 
 

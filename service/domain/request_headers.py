@@ -17,8 +17,8 @@ VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
 OURS = frozenset({
     "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie",
     "date", "expect", "forwarded", "host", "http2-settings", "keep-alive", "max-forwards",
-    "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via",
-    "x-account-id", "x-hook-id", "x-real-ip",
+    "set-cookie", "te", "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade",
+    "user-agent", "via", "x-account-id", "x-hook-id", "x-real-ip",
 })  # fmt: skip
 """Hop-by-hop, of the message's framing, said by proxies, or said by the service itself."""
 OUR_PREFIXES = ("proxy-", "webhook-", "x-forwarded-", "x-switchhook-")

@@ -95,7 +95,7 @@ def attempt_view(row: Document) -> dict[str, Any]:
     if not succeeded:
         view |= _failure(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
-    marks = ("fallback_for", "replay_id", "test")
+    marks = ("fallback_for", "replay_id", "test", "trace_id")
     return view | {key: row[key] for key in marks if row.get(key) is not None}
 
 

@@ -20,7 +20,7 @@ from service.domain.webhook import Webhook
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.build import Encoder, request_for, uri_for
 from service.pipeline.gates import EndpointGates
-from service.ports import Sender
+from service.ports import Sender, Tracer
 
 remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
 
@@ -32,6 +32,7 @@ class Attempter:
     sender: Sender
     access_tokens: AccessTokens
     gates: EndpointGates
+    tracer: Tracer
     clock: Callable[[], float] = time.time
 
     async def attempt(
@@ -73,11 +74,20 @@ class Attempter:
             async with slots:
                 started_at = self.clock()
                 start = time.perf_counter()
-                request = request_for(delivery, webhook, encoder, number, started_at)
-                if test:
-                    request = _as_test(request)
-                response = await self._exchange(request, delivery, webhook)
-                duration_s = time.perf_counter() - start
+                with self.tracer.span("attempt", delivery.traceparent) as span:
+                    within = span.traceparent
+                    request = request_for(delivery, webhook, encoder, number, started_at, within)
+                    if test:
+                        request = _as_test(request)
+                    response = await self._exchange(request, delivery, webhook)
+                    duration_s = time.perf_counter() - start
+                    span.note(
+                        delivery_id=delivery.delivery_id,
+                        webhook_id=webhook.webhook_id,
+                        attempt=number,
+                        outcome=response.outcome.value,
+                        status=response.status,
+                    )
         finally:
             self.gates.leave(endpoint, duration_s, response)
         return self._made(delivery, webhook, request, response, started_at, duration_s, test=test)

@@ -76,6 +76,7 @@ def request_for(
     encoder: Encoder,
     attempt: int,
     now: float,
+    traceparent: str | None = None,
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     content_type, body = encoder.body(webhook)
@@ -90,6 +91,8 @@ def request_for(
         "webhook-id": delivery.delivery_id,
         "webhook-timestamp": timestamp,
     }
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
     if delivery.webhook is None:
         headers["X-Switchhook-Schema"] = SCHEMA_IDS[delivery.hook]
     signed = signatures(webhook, delivery.delivery_id, timestamp, body, now)

@@ -153,6 +153,7 @@ class Deliverer:
             account_id=delivery.account_id,
             hook=delivery.hook,
             call_id=delivery.call_id,
+            trace_id=delivery.trace_id,
             attempt=attempt.attempt,
             outcome=response.outcome.value,
             status=response.status,

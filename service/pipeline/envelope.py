@@ -79,6 +79,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             webhook=members.get("webhook"),
             fallback_for=members.get("fallback_for"),
             replay_id=members.get("replay_id"),
+            traceparent=members.get("traceparent"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(error) from error

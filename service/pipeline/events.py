@@ -20,7 +20,16 @@ from service.pipeline.ingest import Ingest
 from service.pipeline.match import fits, subscribed
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
-from service.ports import Directory, Incoming
+from service.ports import Directory, Incoming, Tracer
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a message came in (unix seconds), in which trace, and whether it may have before."""
+
+    at: float
+    traceparent: str
+    redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +44,14 @@ class EventWork:
     patience: Patience
     cluster_id: str | None
     slots: asyncio.Semaphore
+    tracer: Tracer
     clock: Callable[[], float] = time.time
 
     async def __call__(self, incoming: Incoming) -> None:
         """Settle the message. Raises RejectedMessage where it cannot be understood."""
         received_at = self.clock()
-        events = await self.patience.until_available(lambda: self.ingest.events(incoming))
+        with self.tracer.span("ingest", incoming.traceparent) as span:
+            events = await self.patience.until_available(lambda: self.ingest.events(incoming))
         if not events:
             self.metrics.ignored.inc()
         for event in events:
@@ -48,9 +59,12 @@ class EventWork:
             if event.account_id is None:
                 self.metrics.unowned.inc()
                 continue
-            account, webhooks = await self._interested(event, event.account_id)
+            with self.tracer.span("match", span.traceparent) as matching:
+                account, webhooks = await self._interested(event, event.account_id)
+                matching.note(hook=event.hook, webhooks=len(webhooks))
             if webhooks:
-                await self._tell(event, account, webhooks, received_at, incoming)
+                arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
+                await self._tell(event, account, webhooks, arrival)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks for its hook that let it through."""
@@ -61,21 +75,14 @@ class EventWork:
         return account, subscribed(event, account, ancestors)
 
     async def _tell(
-        self,
-        event: Event,
-        account: Account,
-        webhooks: list[Webhook],
-        received_at: float,
-        incoming: Incoming,
+        self, event: Event, account: Account, webhooks: list[Webhook], arrival: Arrival
     ) -> None:
         payload = payload_of(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
         encoder = Encoder(payload, self.cluster_id, snapshot)
-        owed = [
-            (delivery_for(event, webhook, received_at, snapshot), webhook) for webhook in webhooks
-        ]
-        if incoming.redelivered:
+        owed = [(delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks]
+        if arrival.redelivered:
             owed = [pair for pair in owed if pair[0] not in self.finished]
         if len(owed) == 1:
             # The common case needs no task of its own.
@@ -99,7 +106,7 @@ def _brought_along(document: Mapping[str, Any]) -> Webhook:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
 
-def delivery_for(event: Event, webhook: Webhook, received_at: float, snapshot: bytes) -> Delivery:
+def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: bytes) -> Delivery:
     """Return what a webhook is owed of an event; `snapshot` is its payload as JSON."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
@@ -109,7 +116,8 @@ def delivery_for(event: Event, webhook: Webhook, received_at: float, snapshot: b
         hook=event.hook,
         event_name=event.name,
         call_id=event.call_id,
-        received_at=received_at,
+        received_at=arrival.at,
         payload=snapshot,
+        traceparent=arrival.traceparent,
         webhook=None if event.webhook is None else dict(event.webhook),
     )

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import orjson
 
 from service.domain.delivery import Attempt, DeferReason
+from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
-from service.pipeline.events import delivery_for
+from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.explain import as_message, trials
 from service.pipeline.record import Recorder
 from service.ports import Decoder
@@ -37,9 +38,9 @@ class Probe:
         sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
         found = trials(self.decoders[hook.source], sample, account)
         trial = next(trial for trial in found if trial.event.hook == hook.hook_id)
-        delivery = delivery_for(
-            trial.event, webhook, self.clock(), orjson.dumps(dict(trial.payload))
-        )
+        arrival = Arrival(self.clock(), new_traceparent())
+        snapshot = orjson.dumps(dict(trial.payload))
+        delivery = delivery_for(trial.event, webhook, arrival, snapshot)
         encoder = Encoder(trial.payload, self.cluster_id)
         attempt = await self.attempter.attempt(delivery, webhook, encoder, self.slots, test=True)
         if isinstance(attempt, Attempt):

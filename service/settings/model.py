@@ -85,9 +85,13 @@ class AuthSettings(Section):
     @field_validator("crossbar_url")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value
+        return _http(value)
+
+
+def _http(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return url
 
 
 class ApiSettings(Section):
@@ -195,6 +199,21 @@ class HealthSettings(Section):
     """Seconds without a message settled, while some are held, until `/healthz` fails."""
 
 
+class TracingSettings(Section):
+    """Who records traces; they are passed on from the switch to the receivers in any case."""
+
+    otlp_url: str | None = None
+    """Where spans are sent, by OTLP over HTTP: `http://collector:4318/v1/traces`. Needs the
+    packages of `switchhook[otel]`."""
+    sample_ratio: Annotated[float, Ge(0.0), Le(1.0)] = 0.1
+    """The share of the traces that begin here which is recorded; of others the switch decides."""
+
+    @field_validator("otlp_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return _http(value)
+
+
 class Settings(Section):
     """Everything, frozen."""
 
@@ -214,6 +233,7 @@ class Settings(Section):
     secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogPolicy = LogPolicy()
 
     @property

@@ -91,6 +91,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "endpoint": "https://hooks.example.net:443",
         "payload": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
         "webhook": None,
+        "trace_id": None,
         "attempts": [
             {
                 "attempt": 1,

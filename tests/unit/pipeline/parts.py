@@ -7,6 +7,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
+from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
@@ -67,7 +68,9 @@ class Parts:
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(
-            Attempter(self.sender, AccessTokens(self.sender), self.gates, clock=lambda: NOW),
+            Attempter(
+                self.sender, AccessTokens(self.sender), self.gates, PassingOn(), clock=lambda: NOW
+            ),
             self.queues,
             self.recorder,
             self.disabler,
@@ -102,6 +105,7 @@ class Parts:
             self.patience,
             self.cluster_id,
             self.slots,
+            PassingOn(),
             clock=lambda: NOW,
         )
 

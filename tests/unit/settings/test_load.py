@@ -167,7 +167,7 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
     assert problem == (
         "ampq (file FILE): there is no such key; allowed are amqp, api, attempts, breaker, "
         "cache, disable, egress, health, http, kazoo, log, metrics, mongo, retry, secrets, "
-        "shutdown, tls"
+        "shutdown, tls, tracing"
     )
 
 
