@@ -179,8 +179,12 @@ class Arena:
         return row
 
     def judge(self, row: Row) -> None:
-        """Note a row; nothing may be lost, and no more be sent twice than the fault explains."""
+        """Note a row; nothing may be lost, and no more be sent twice than the fault explains.
+
+        What is sent twice carries the same id.
+        """
         self._rows.append(row)
         assert row.accepted > 0, "nothing was accepted, so nothing was proved"
+        assert self.ledger.renamed() == []
         assert row.lost == 0, row
         assert row.duplicated <= row.bound, row
