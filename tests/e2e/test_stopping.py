@@ -6,9 +6,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from service.dev.receiver import Answer, Receiver
 from service.dev.servers import HOST, free_port
-from tests.conftest import Documents, StartService
+from tests.conftest import StartService
 from tests.e2e.harness import (
     Unready,
     call_event,
@@ -17,17 +19,16 @@ from tests.e2e.harness import (
     eventually,
     has_logged,
     switch,
-    webhook_document,
 )
 
 EVENTS = "switchhook.events"
 
 
+@pytest.mark.usefixtures("webhook")
 async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
-    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
     receiver.script("/hook", Answer(200, delay_s=1.0))
-    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     service = await start_service()
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         for number in range(10):
@@ -44,17 +45,15 @@ async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
     assert len(receiver.requests) == 11, "nothing that was answered is sent again"
 
 
+@pytest.mark.usefixtures("webhook")
 async def test_an_endpoint_that_hangs_is_waited_for_until_the_grace_period_is_over(
-    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
     receiver.script("/hook", Answer(200, delay_s=20), 200)
-    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     service = await start_service(
         SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="20", SWITCHHOOK_SHUTDOWN__GRACE_S="1"
     )
-    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
-        await kazoo.publish(call_event("c-1"))
-    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    await _one_in_flight(settings, receiver)
     started = time.monotonic()
     os.kill(service.pid, signal.SIGTERM)
     assert await service.wait() == 0
@@ -67,15 +66,13 @@ async def test_an_endpoint_that_hangs_is_waited_for_until_the_grace_period_is_ov
     assert first.delivery_id == second.delivery_id
 
 
+@pytest.mark.usefixtures("webhook")
 async def test_a_second_sigterm_exits_at_once(
-    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
     receiver.script("/hook", Answer(200, delay_s=4.0))
-    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     service = await start_service()
-    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
-        await kazoo.publish(call_event("c-1"))
-    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    await _one_in_flight(settings, receiver)
     os.kill(service.pid, signal.SIGTERM)
     await eventually(lambda: has_logged(service, "service.stopping"), what="the first signal")
     os.kill(service.pid, signal.SIGTERM)
@@ -92,6 +89,12 @@ async def test_it_ends_at_once_where_the_broker_was_never_there(
         os.kill(service.pid, signal.SIGTERM)
         async with asyncio.timeout(5):
             assert await service.wait() == 0
+
+
+async def _one_in_flight(settings: dict[str, str], receiver: Receiver) -> None:
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish(call_event("c-1"))
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
 
 
 async def _events_are(settings: dict[str, str], count: int) -> bool:
