@@ -118,3 +118,10 @@ def problem(reply: Reply, field: str) -> Any:
     assert envelope["request_id"] == reply.headers["X-Request-ID"]
     assert field in envelope["data"], envelope["data"]
     return envelope["data"][field]
+
+
+def check_error(reply: Reply, status: int, message: str) -> None:
+    """Hold an error that Crossbar has a word for against what it must look like."""
+    assert (reply.status, reply.envelope["message"]) == (status, message), reply.envelope
+    assert reply.envelope["error"] == str(status)
+    assert reply.envelope["request_id"] == reply.headers["X-Request-ID"]

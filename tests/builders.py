@@ -33,6 +33,17 @@ MASTER = "00000000000000000000000000000a01"
 CALL_ID = "NDlkNGI3.OTZlMDgz@10.26.0.58"
 NOW = 1_700_000_000.0
 SECRET = bytes(range(24))
+WEBHOOK_DEFAULTS = {
+    "http_verb": "post",
+    "format": "form-data",
+    "retries": 2,
+    "enabled": True,
+    "include_subaccounts": False,
+    "include_internal_legs": True,
+    "custom_data": {},
+    "modifiers": {},
+}
+"""What a webhook's document has where nothing else was said: Kazoo's."""
 
 
 def make_webhook(webhook_id: str = "hook-1", **changes: Any) -> Webhook:

@@ -1,7 +1,6 @@
 """A Crossbar that knows a few accounts and webhooks: documented envelopes, pages and errors."""
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -63,12 +62,7 @@ class Crossbar:
         self.url = f"http://{HOST}:{self._runner.addresses[0][1]}"
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:

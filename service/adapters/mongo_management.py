@@ -99,7 +99,7 @@ class MongoWebhookDocuments:
             await self._store.ask(replaced)
         return self._opened(deleted)
 
-    async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[str]:
+    async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
         """See `management.ports.DisabledWebhooks`."""
         enabled = []
         wanted = {
@@ -118,7 +118,7 @@ class MongoWebhookDocuments:
             one = {**wanted, "_id": document["_id"]}
             result = await self._store.ask(self._webhooks.update_one(one, _update(members, entry)))
             if result.modified_count:
-                enabled.append(str(document["_id"]))
+                enabled.append(document)
         return enabled
 
     def _opened(self, document: Document | None) -> Document | None:

@@ -68,7 +68,7 @@ class MongoTokens:
 
     async def add(self, token: Token) -> None:
         """See `management.ports.TokenStore`."""
-        members = {"_id": token.token_id, "digest": token.digest, **asdict(token)}
+        members = {"_id": token.token_id, **asdict(token)}
         await self._store.ask(self._tokens.insert_one(members))
 
     async def find(self, token_id: str) -> Token | None:

@@ -71,6 +71,10 @@ class AttemptHandlers:
 
 def operations(handlers: AttemptHandlers) -> Sequence[Operation]:
     """Return the paths."""
+    return [*_lists(handlers), *_of_one(handlers)]
+
+
+def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
     return [
         Operation(
             "GET",
@@ -90,6 +94,11 @@ def operations(handlers: AttemptHandlers) -> Sequence[Operation]:
             query=AttemptsQuery,
             paged=True,
         ),
+    ]
+
+
+def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
+    return [
         Operation(
             "GET",
             ONE,

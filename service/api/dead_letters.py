@@ -75,7 +75,10 @@ def _selection(account_id: str, order: ReplayOrder) -> Selection:
 
 def operations(handlers: LetterHandlers) -> Sequence[Operation]:
     """Return the paths."""
-    write = Access.WRITE
+    return [*_letters(handlers), *_replays(handlers)]
+
+
+def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
     return [
         Operation(
             "GET",
@@ -94,13 +97,18 @@ def operations(handlers: LetterHandlers) -> Sequence[Operation]:
             LetterInFull,
             errors=(404,),
         ),
+    ]
+
+
+def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
+    return [
         Operation(
             "POST",
             f"{ALL}/replay",
             handlers.replay,
             "Bring dead letters back to life, or count them",
             ReplayAnswer | Counted,
-            write,
+            Access.WRITE,
             NoQuery,
             ReplayOrder,
             {"filter": {"reason": "exhausted"}, "dry_run": True},
@@ -121,7 +129,7 @@ def operations(handlers: LetterHandlers) -> Sequence[Operation]:
             handlers.cancel,
             "Stop a replay",
             ReplayAnswer,
-            write,
+            Access.WRITE,
             errors=(404, 409),
         ),
     ]

@@ -16,6 +16,7 @@ from service.pipeline.sign import public_key
 
 ALL = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{ALL}/{{webhook_id}}"
+BELOW = "/v2/accounts/{account_id}/descendants/webhooks"
 EXAMPLE = {
     "name": "CRM",
     "uri": "https://hooks.example.com/calls",
@@ -101,7 +102,10 @@ def _follows(document: Document, query: WebhooksQuery) -> bool:
 
 def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
     """Return the paths."""
-    write, descendants = Access.WRITE, "/v2/accounts/{account_id}/descendants/webhooks"
+    return [*_of_all(handlers), *_enabling(handlers), *_of_one(handlers)]
+
+
+def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
     return [
         Operation(
             "GET",
@@ -118,35 +122,33 @@ def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
             handlers.create,
             "Create a webhook",
             WebhookAnswer,
-            write,
+            Access.WRITE,
             NoQuery,
             WebhookCreate,
             EXAMPLE,
             201,
             errors=(409,),
         ),
-        Operation(
-            "PATCH",
-            ALL,
-            handlers.enable_all,
-            "Enable the webhooks that were disabled for failing",
-            str,
-            write,
-            NoQuery,
-            BulkEnable,
-            {"re-enable": True},
-        ),
-        Operation(
-            "PATCH",
-            descendants,
-            handlers.enable_descendants,
-            "Enable those of the account and of all accounts below it",
-            str,
-            write,
-            NoQuery,
-            BulkEnable,
-            {"re-enable": True},
-        ),
+    ]
+
+
+def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
+    order = {"re-enable": True}
+    own, below = (
+        "Enable the webhooks that were disabled for failing",
+        "Enable those of the account and of all accounts below it",
+    )
+    return [
+        Operation("PATCH", path, handler, summary, str, Access.WRITE, NoQuery, BulkEnable, order)
+        for path, handler, summary in (
+            (ALL, handlers.enable_all, own),
+            (BELOW, handlers.enable_descendants, below),
+        )
+    ]
+
+
+def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
+    return [
         Operation("GET", ONE, handlers.get, "One webhook", WebhookAnswer, errors=(404,)),
         *(
             Operation(
@@ -155,7 +157,7 @@ def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
                 handlers.edit,
                 "Change members of a webhook",
                 WebhookAnswer,
-                write,
+                Access.WRITE,
                 NoQuery,
                 WebhookEdit,
                 {"enabled": True},
@@ -169,7 +171,7 @@ def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
             handlers.delete,
             "Delete a webhook for good",
             WebhookAnswer,
-            write,
+            Access.WRITE,
             errors=(404,),
         ),
     ]

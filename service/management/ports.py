@@ -53,8 +53,8 @@ class WebhookDocuments(Protocol):
 class DisabledWebhooks(Protocol):
     """The webhooks that were switched off because they failed."""
 
-    async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[str]:
-        """Switch on those that the service itself had switched off; return their ids."""
+    async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
+        """Switch on those that the service itself had switched off; return what they were."""
 
 
 class FailureCounts(Protocol):

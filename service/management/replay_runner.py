@@ -80,7 +80,7 @@ class ReplayRunner:
         state = ReplayState.FINISHED if ended else ReplayState.RUNNING
         progress = Progress(replayed, state, now + LEASE, now if ended else None)
         wanted = await self.letters.replays.advance(replay.replay_id, progress)
-        if ended:
+        if wanted and ended:
             log.info(
                 "replay.finished",
                 replay_id=replay.replay_id,

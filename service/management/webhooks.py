@@ -139,9 +139,9 @@ class Webhooks:
             account_ids = await self.accounts.with_descendants(account_id)
         entry = self._entry(by, "enabled", ("enabled",))
         enabled = await self.disabled.enable_all(account_ids, entry)
-        for webhook_id in enabled:
-            await self.health.succeeded(webhook_id)
-            self._noted({"_id": webhook_id, "account_id": account_id}, entry)
+        for document in enabled:
+            await self.health.succeeded(str(document["_id"]))
+            self._noted(document, entry)
         return len(enabled)
 
     async def rotate(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aio_pika
+import aiohttp
 
 from service.adapters.rabbitmq_topology import Names
 from service.dev.process import ServiceProcess
 from service.dev.servers import MongoServer, RabbitServer
 from service.domain.errors import SwitchhookError
-from tests.chaos.ledger import Ledger, Load
+from tests.chaos.ledger import Ledger, Load, Span, Stopwatch
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Row
 from tests.chaos.sink import Sink
@@ -128,6 +129,16 @@ class Arena:
         self._stack.push_async_callback(load.stop)
         return load
 
+    async def under_load(
+        self, accounts: list[str], rate_per_s: float, alone_s: float, name: str = "load"
+    ) -> tuple[Load, Span]:
+        """Start a load; return it with the first seconds of it, which no fault disturbed."""
+        load = self.load(accounts, name)
+        load.start(rate_per_s)
+        with Stopwatch() as before:
+            await asyncio.sleep(alone_s)
+        return load, before.span
+
     async def kill(self, *services: ServiceProcess) -> None:
         """Kill them all in the same moment."""
         for service in services:
@@ -151,7 +162,7 @@ class Arena:
             return False
         for service in self.services:
             # One that is dead holds nothing.
-            with suppress(OSError, SwitchhookError):
+            with suppress(SwitchhookError, OSError, aiohttp.ClientConnectionError):
                 metrics = await service.metrics()
                 if any(metrics[name] for name in metrics if "consumer_unacked" in name):
                     return False
@@ -179,8 +190,12 @@ class Arena:
         return row
 
     def judge(self, row: Row) -> None:
-        """Note a row; nothing may be lost, and no more be sent twice than the fault explains."""
+        """Note a row; nothing may be lost, and no more be sent twice than the fault explains.
+
+        What is sent twice carries the same id.
+        """
         self._rows.append(row)
         assert row.accepted > 0, "nothing was accepted, so nothing was proved"
+        assert self.ledger.renamed() == []
         assert row.lost == 0, row
         assert row.duplicated <= row.bound, row

@@ -111,11 +111,18 @@ class Ledger:
     def duplicated(self, webhooks: Collection[str]) -> int:
         """Return how often a receiver was given again what it had taken before."""
         times = Counter(
-            seen.delivery_id
+            (seen.call_id, seen.webhook_id)
             for seen in self.sink.seen
             if seen.taken and seen.webhook_id in webhooks
         )
         return sum(count - 1 for count in times.values())
+
+    def renamed(self) -> list[Owed]:
+        """Return the deliveries that came under more than one id: no receiver can dedupe those."""
+        ids: defaultdict[Owed, set[str]] = defaultdict(set)
+        for seen in self.sink.seen:
+            ids[seen.call_id, seen.webhook_id].add(seen.delivery_id)
+        return [owed for owed, given in ids.items() if len(given) > 1]
 
     def latencies(self, during: Span, accounts: Collection[str] | None = None) -> list[float]:
         """Return how long after their publishing the events of a span were taken, in seconds."""

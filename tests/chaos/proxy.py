@@ -6,7 +6,6 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
@@ -38,7 +37,6 @@ class Weather:
     mute: bool = False
     cut_after: Callable[[], int] | None = None
     delay_s: float = 0.0
-    bytes_per_s: float | None = None
     only: bytes = b""
 
 
@@ -109,12 +107,7 @@ class Proxy:
         await self.listen()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Listen no more, and end what stands."""
         await self.refuse()
         tasks = [*self._connections.values()]
@@ -181,9 +174,8 @@ class Proxy:
         weather = self._weather
         if not connection.matches(weather):
             return data
-        pause_s = weather.delay_s + len(data) / (weather.bytes_per_s or float("inf"))
-        if pause_s:
-            await asyncio.sleep(pause_s)
+        if weather.delay_s:
+            await asyncio.sleep(weather.delay_s)
         if weather.cut_after is None or not upward:
             return data
         if connection.limit is None:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.chaos.proxy import HOST, RESET_ON_CLOSE, reserved_port
@@ -94,7 +93,8 @@ class Rogue:
         self, manners: Manners, sink: Sink, *, takes: bool, tls: ssl.SSLContext | None = None
     ) -> None:
         self.port = reserved_port()
-        self.connections = 0
+        self.most = 0
+        """How many connections it had at once at most."""
         self._manners = manners
         self._sink = sink
         self._takes = takes
@@ -112,12 +112,7 @@ class Rogue:
         self._server = await asyncio.start_server(self._serve, HOST, self.port, ssl=self._tls)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Listen no more and end every conversation."""
         if self._server is not None:
             self._server.close()
@@ -130,7 +125,7 @@ class Rogue:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self.connections += 1
+        self.most = max(self.most, len(self._tasks))
         listening = Overheard(reader)
         try:
             if self._takes:

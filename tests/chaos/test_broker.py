@@ -35,10 +35,7 @@ async def _restarted(arena: Arena, fault_name: str, *, kill: bool) -> None:
     arena.sink.answer("/flaky", flaky)
     accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
     await arena.service()
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(SETTLED_S)
+    load, before = await arena.under_load(accounts, 100, SETTLED_S)
     times = 5 if arena.full else 1
     for _ in range(times):
         await asyncio.sleep(arena.rng.uniform(0, 1))
@@ -51,7 +48,7 @@ async def _restarted(arena: Arena, fault_name: str, *, kill: bool) -> None:
         fault_name if times == 1 else f"{fault_name}, {times} times",
         60,
         bound=times * PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=accounts[:5],
         note=f"unknown outcomes of the load: {arena.ledger.unknown}",
@@ -95,10 +92,7 @@ async def _cut(arena: Arena, which: bytes) -> tuple[int, dict[str, Any]]:
     accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
     proxy = await arena.proxy(arena.broker.port)
     await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 100, 2)
     wanted = 50 if arena.full else 6
     with Stopwatch() as fault:
         proxy.set(Weather(cut_after=lambda: arena.rng.randrange(200, 20_000), only=which))
@@ -106,7 +100,7 @@ async def _cut(arena: Arena, which: bytes) -> tuple[int, dict[str, Any]]:
         proxy.set(FAIR)
     await asyncio.sleep(1)
     await load.stop()
-    return proxy.cuts, {"before": before.span, "during": fault.span, "healthy": accounts[:5]}
+    return proxy.cuts, {"before": before, "during": fault.span, "healthy": accounts[:5]}
 
 
 async def _has_cut(proxy: Proxy, times: int) -> bool:
@@ -119,10 +113,7 @@ async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(ar
     arena.sink.answer("/flaky", flaky)
     accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
     service = await arena.service()
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 100, 2)
     seconds = 60 if arena.full else 5
     with Stopwatch() as fault:
         await arena.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
@@ -140,7 +131,7 @@ async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(ar
         60,
         # A publish that was given up may be stored all the same, once the alarm is over.
         bound=int(timed_out),
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=accounts[:5],
         note=f"publishes given up and repeated: {int(timed_out)}",
@@ -155,10 +146,7 @@ async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -
     accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
     proxy = await arena.proxy(arena.broker.port)
     service = await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 100, 2)
     seconds = 60 if arena.full else 8
     with Stopwatch() as fault:
         proxy.set(Weather(black_hole=True))
@@ -171,7 +159,7 @@ async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -
         f"broker hangs (black hole), {seconds} s",
         60,
         bound=PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=accounts[:5],
         note="publishes of unknown outcome are repeated",

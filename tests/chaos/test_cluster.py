@@ -56,10 +56,7 @@ async def test_the_leaders_of_both_clusters_are_killed_under_load_and_nothing_is
 
 
 async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
-    load = arena.load(accounts, "broker")
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(SETTLED_S)
+    load, before = await arena.under_load(accounts, 100, SETTLED_S, "broker")
     with Stopwatch() as fault:
         await leader.kill()
         await asyncio.sleep(DOWN_S)
@@ -71,7 +68,7 @@ async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
         f"cluster of three brokers: SIGKILL of the leader, back after {DOWN_S} s",
         600,  # the broker itself tries stuck dead letters again every 180 s
         bound=2 * PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
         accounts=accounts,
         healthy=accounts[:8],
@@ -81,10 +78,7 @@ async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
 
 
 async def _store(arena: Arena, accounts: list[str], members: Sequence[Member]) -> None:
-    load = arena.load(accounts, "store")
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(3)
+    load, before = await arena.under_load(accounts, 100, 3, "store")
     primary = await _primary(members)
     with Stopwatch() as fault:
         await primary.kill()
@@ -93,7 +87,7 @@ async def _store(arena: Arena, accounts: list[str], members: Sequence[Member]) -
     await arena.verdict(
         "replica set of three: SIGKILL of the primary",
         60,
-        before=before.span,
+        before=before,
         during=fault.span,
         accounts=accounts,
         healthy=accounts[:8],

@@ -43,10 +43,7 @@ async def test_misbehaving_endpoints_harm_nobody_else_and_nothing_of_theirs_is_l
             SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S=str(TOTAL_TIMEOUT_S),
             SWITCHHOOK_HTTP__CONNECT_TIMEOUT_S="1",
         )
-        load = arena.load(accounts, "healthy")
-        load.start(50)
-        with Stopwatch() as before:
-            await asyncio.sleep(3)
+        load, before = await arena.under_load(accounts, 50, 3, "healthy")
         seconds = 60 if arena.full else 8
         with Stopwatch() as fault:
             gone = villains[GONE].account_id
@@ -63,7 +60,7 @@ async def test_misbehaving_endpoints_harm_nobody_else_and_nothing_of_theirs_is_l
         row = await arena.verdict(
             f"{len(villains)} kinds of misbehaving endpoints at once: the healthy",
             bound=0,
-            before=before.span,
+            before=before,
             during=fault.span,
             accounts=accounts,
             healthy=accounts,

@@ -16,6 +16,8 @@ from tests.chaos.rogues import Rogue
 from tests.e2e.harness import eventually
 
 POOL, PER_ENDPOINT = 60, 20
+CAP = 50
+"""Requests in flight to one endpoint by default."""
 NOTICED_S = 1.5
 GROWTH_BYTES = 150e6
 """What a process may grow by under load: its windows, its caches, its attempt log."""
@@ -61,7 +63,7 @@ async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena:
     healthy = await arena.healthy(50)
     async with Rogue(rogues.silence, arena.sink, takes=False) as rogue:
         dead = await arena.account(rogue.uri, retries=0)
-        service = await arena.service(
+        await arena.service(
             SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="2", SWITCHHOOK_BREAKER__FAILURE_COUNT="10"
         )
         load = arena.load(healthy, "healthy")
@@ -71,7 +73,8 @@ async def test_a_dead_endpoints_backlog_does_not_delay_fifty_healthy_ones(arena:
         while len(rounds) < 3 and not (rounds and _isolated(arena, rounds[-1])):
             rounds.append(await _round(arena, healthy, dead, backlog, len(rounds)))
         await load.stop()
-        assert (await service.metrics())["switchhook_pool_in_use"] <= 50, "its cap"
+        # What was closed here may not be known to be closed there.
+        assert rogue.most <= 1.1 * CAP
         if arena.full:
             await _given_up(arena, dead)
     for row in rounds:
@@ -169,10 +172,7 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
         SWITCHHOOK_HTTP__PER_ENDPOINT_LIMIT=str(PER_ENDPOINT),
         SWITCHHOOK_BREAKER__FAILURE_COUNT="10",
     )
-    load = arena.load([*accounts, *bystanders])
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(3)
+    load, before = await arena.under_load([*accounts, *bystanders], 100, 3)
     seconds = 600 if arena.full else 6
     with Stopwatch() as outage:
         await asyncio.sleep(seconds)
@@ -182,7 +182,7 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
     await arena.ledger.until_settled(700 if arena.full else 60)
     row = await arena.verdict(
         f"thundering herd after receivers were down for {seconds} s",
-        before=before.span,
+        before=before,
         during=outage.span,
         healthy=bystanders,
         note=f"then at most {max(arena.sink.peak.values())} of {PER_ENDPOINT} at once to one",
@@ -197,10 +197,7 @@ async def test_webhooks_created_changed_disabled_and_deleted_under_load(arena: A
     steady = await arena.healthy(5)
     changing = [await arena.account(await arena.sink.url("127.4.0.1", "/first")) for _ in range(20)]
     await arena.service()
-    load = arena.load([*steady, *changing])
-    load.start(150)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load([*steady, *changing], 150, 2)
     second = await arena.sink.url("127.4.0.2", "/second")
     with Stopwatch() as fault:
         for account_id in changing[:10]:
@@ -219,7 +216,7 @@ async def test_webhooks_created_changed_disabled_and_deleted_under_load(arena: A
         arena.ledger.webhooks[account_id].clear()
     await arena.verdict(
         "webhooks created, moved, disabled, deleted under load",
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=steady,
         note="heeded within 2 s: no request to the old address, a disabled or a deleted one",

@@ -41,10 +41,7 @@ async def test_poison_that_kills_its_worker_again_and_again_ends_in_the_rejected
 
     died = asyncio.Event()
     arena.sink.on_request = kill
-    load = arena.load(accounts)
-    load.start(20)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 20, 2)
     with Stopwatch() as fault:
         await arena.load([poison], "poison").publish(1)
         while not await depth(arena.amqp_url, "switchhook.rejected"):
@@ -71,7 +68,7 @@ async def test_poison_that_kills_its_worker_again_and_again_ends_in_the_rejected
     row = await arena.ledger.verdict(
         f"poison: kills its worker {kills} times (delivery limit {limit})",
         bound=kills * PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=accounts,
         parked=parked,

@@ -20,10 +20,7 @@ async def test_a_worker_killed_in_the_middle_of_deliveries_loses_nothing(arena: 
     arena.sink.answer("/ok", Answer(delay_s=0.2))
     accounts = await arena.healthy(10)
     survivor, victim = await asyncio.gather(arena.service(), arena.service())
-    load = arena.load(accounts)
-    load.start(150)
-    with Stopwatch() as before:
-        await asyncio.sleep(3)
+    load, before = await arena.under_load(accounts, 150, 3)
     kills = 20 if arena.full else 3
     with Stopwatch() as fault:
         for _ in range(kills):
@@ -34,7 +31,7 @@ async def test_a_worker_killed_in_the_middle_of_deliveries_loses_nothing(arena: 
     await arena.verdict(
         f"worker SIGKILL mid-delivery, {kills} times, one of two",
         bound=kills * PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
     )
     assert (await survivor.metrics())["switchhook_pool_in_use"] == 0
@@ -77,10 +74,7 @@ async def test_all_workers_killed_at_once_lose_nothing(arena: Arena) -> None:
     arena.sink.answer("/ok", Answer(delay_s=0.2))
     accounts = await arena.healthy(10)
     workers = await asyncio.gather(arena.service(), arena.service())
-    load = arena.load(accounts)
-    load.start(150)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 150, 2)
     await asyncio.sleep(0.5)  # what is under way when it begins belongs to the fault
     with Stopwatch() as fault:
         await arena.kill(*workers)
@@ -91,7 +85,7 @@ async def test_all_workers_killed_at_once_lose_nothing(arena: Arena) -> None:
     await arena.verdict(
         "all workers SIGKILL at once",
         bound=2 * PREFETCH,
-        before=before.span,
+        before=before,
         during=fault.span,
     )
 
@@ -102,10 +96,7 @@ async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(arena: Are
     arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
     accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
     workers = await asyncio.gather(arena.service(), arena.service())
-    load = arena.load(accounts)
-    load.start(150)
-    with Stopwatch() as before:
-        await asyncio.sleep(2)
+    load, before = await arena.under_load(accounts, 150, 2)
     await asyncio.sleep(0.5)  # what is under way when it begins belongs to the fault
     with Stopwatch() as fault:
         for worker in (*workers, *(workers if arena.full else ())):
@@ -116,7 +107,7 @@ async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(arena: Are
     await arena.verdict(
         "rolling restart under load (SIGTERM, one after the other)",
         bound=0,
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=accounts[:8],
     )
@@ -131,16 +122,11 @@ async def test_a_worker_frozen_until_the_broker_gives_up_on_it_repeats_at_most_i
     arena.sink.answer("/ok", Answer(delay_s=0.1))
     accounts = await arena.healthy(10)
     frozen, _ = await asyncio.gather(arena.service(), arena.service())
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(3)
+    load, before = await arena.under_load(accounts, 100, 3)
     with Stopwatch() as fault:
         os.kill(frozen.pid, signal.SIGSTOP)
         await asyncio.sleep(45)
         os.kill(frozen.pid, signal.SIGCONT)
     await asyncio.sleep(5)
     await load.stop()
-    await arena.verdict(
-        "worker SIGSTOP 45 s", 60, bound=PREFETCH, before=before.span, during=fault.span
-    )
+    await arena.verdict("worker SIGSTOP 45 s", 60, bound=PREFETCH, before=before, during=fault.span)

@@ -12,49 +12,52 @@ from pymongo.errors import PyMongoError
 
 from service.dev.receiver import Answer
 from tests.chaos.arena import Arena
-from tests.chaos.ledger import Load, Stopwatch
+from tests.chaos.ledger import Load, Span, Stopwatch
+from tests.chaos.proxy import FAIR, Weather
 from tests.e2e.harness import eventually
 
 READY_S = 30
 FROM_MEMORY_S = 1.0
+STRANGER = "127.1.1.1"
 
 
-async def _under_way(arena: Arena) -> tuple[Load, list[str], Stopwatch]:
+async def _under_way(arena: Arena, **settings: str) -> tuple[Load, list[str], Span]:
     """Start a service and a load on accounts it knows, some of whose deliveries are retried."""
     arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
     accounts = [*await arena.healthy(9), *await arena.healthy(1, "/flaky")]
     # What is remembered becomes too old during the fault, not only after a minute.
-    await arena.service(SWITCHHOOK_CACHE__MAX_AGE_S="5")
-    load = arena.load(accounts)
-    load.start(100)
-    with Stopwatch() as before:
-        await asyncio.sleep(3)
+    await arena.service(SWITCHHOOK_CACHE__MAX_AGE_S="5", **settings)
+    load, before = await arena.under_load(accounts, 100, 3)
     return load, accounts[:9], before
+
+
+async def _served_from_memory(arena: Arena, fault: str, **more: Any) -> None:
+    row = await arena.verdict(fault, 60, **more)
+    assert row.p99_s is not None
+    assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
 
 
 async def test_a_store_killed_and_away_loses_nothing_and_delays_no_known_account(
     arena: Arena,
 ) -> None:
     load, known, before = await _under_way(arena)
-    stranger = await arena.account(await arena.sink.url("127.1.1.1", "/ok"))
+    stranger = await arena.account(await arena.sink.url(STRANGER, "/ok"))
     seconds = 60 if arena.full else 20
     with Stopwatch() as fault:
         await arena.store.kill()
         await arena.load([stranger], "stranger").publish(20)
         await asyncio.sleep(seconds)
-        assert arena.sink.at("/ok"), "deliveries go on"
+        assert not [seen for seen in arena.sink.seen if seen.host == STRANGER], "they are held"
         await arena.store.start()
     await load.stop()
-    row = await arena.verdict(
+    await _served_from_memory(
+        arena,
         f"mongod SIGKILL, away {seconds} s",
-        60,
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=known,
         note="20 events of an account never seen before are held until it is back",
     )
-    assert row.p99_s is not None
-    assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
 
 
 @pytest.mark.long
@@ -68,15 +71,26 @@ async def test_a_store_that_hangs_loses_nothing(arena: Arena) -> None:
         finally:
             os.kill(arena.store.pid, signal.SIGCONT)
     await load.stop()
-    row = await arena.verdict(
-        f"mongod SIGSTOP {seconds} s",
-        60,
-        before=before.span,
-        during=fault.span,
-        healthy=known,
+    await _served_from_memory(
+        arena, f"mongod SIGSTOP {seconds} s", before=before, during=fault.span, healthy=known
     )
-    assert row.p99_s is not None
-    assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
+
+
+@pytest.mark.long
+async def test_a_store_that_takes_two_seconds_for_everything_delays_no_known_account(
+    arena: Arena,
+) -> None:
+    proxy = await arena.proxy(arena.store.port)
+    url = arena.store.url.replace(f":{arena.store.port}/", f":{proxy.port}/")
+    load, known, before = await _under_way(arena, SWITCHHOOK_MONGO__URL=url)
+    seconds = 60 if arena.full else 10
+    with Stopwatch() as fault:
+        proxy.set(Weather(delay_s=1.0))  # there, and back again
+        await asyncio.sleep(seconds)
+        proxy.set(FAIR)
+    await load.stop()
+    name = f"store slow (2 s for each answer), {seconds} s"
+    await _served_from_memory(arena, name, before=before, during=fault.span, healthy=known)
 
 
 @pytest.mark.long
@@ -96,7 +110,7 @@ async def test_a_primary_that_steps_down_loses_nothing(arena: Arena) -> None:
     await load.stop()
     await arena.verdict(
         "primary stepdown, 5 s without a primary",
-        before=before.span,
+        before=before,
         during=fault.span,
         healthy=known,
     )

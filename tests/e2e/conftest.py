@@ -1,4 +1,4 @@
-"""What starts a service for a whole module of tests."""
+"""What starts a service for many tests, or several workers for one."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from service.dev.process import ServiceProcess
+from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer, RabbitServer
-from tests.conftest import add_vhosts
+from tests.api_client import Client
+from tests.conftest import Documents, StartService, add_vhosts
+from tests.e2e.harness import webhook_document
 from tests.e2e.stage import LOCAL, QUICK, UNHURRIED, NewStage, Stage, running_stage
+from tests.e2e.strict import MOST_WEBHOOKS, PUBLIC, SECRET
+from tests.e2e.workers import StartWorkers
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +44,54 @@ async def stage(new_stage: NewStage) -> AsyncIterator[Stage]:
     """A service that many tests share: each of them works with accounts of its own."""
     async with new_stage() as running:
         yield running
+
+
+@pytest.fixture
+def scratch(directory: Path, tmp_path: Path) -> Path:
+    """Where the supervisor makes its temporary directory: a short path, as it holds sockets."""
+    path = directory / str(abs(hash(tmp_path)))[:8]
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+async def start_workers(start_service: StartService, scratch: Path) -> StartWorkers:
+    async def start(**more: str) -> ServiceProcess:
+        return await start_service(workers=2, TMPDIR=str(scratch), **more)
+
+    return start
+
+
+@pytest.fixture
+async def webhook(database: Documents, receiver: Receiver) -> None:
+    """One webhook of the account, pointing at the receiver."""
+    await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
+
+
+@pytest.fixture(scope="session")
+async def strict(new_stage: NewStage) -> AsyncIterator[Stage]:
+    """A service that may dial public addresses only."""
+    limits = {"SWITCHHOOK_API__MAX_WEBHOOKS_PER_ACCOUNT": str(MOST_WEBHOOKS)}
+    async with new_stage(SWITCHHOOK_EGRESS__ALLOW="[]", **limits) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(strict: Stage) -> AsyncIterator[Client]:
+    """An account that has nothing; neither has it afterwards."""
+    client = await strict.tenant()
+    yield client
+    for collection in ("webhooks", "replays"):
+        count = await strict.database[collection].count_documents({"account_id": client.account_id})
+        assert count == 0, f"something was stored in {collection}"
+
+
+@pytest.fixture
+async def owner(strict: Stage) -> AsyncIterator[tuple[Client, str]]:
+    """An account with one webhook, which is the same afterwards."""
+    client = await strict.tenant()
+    webhook = await client.create(PUBLIC, secret=SECRET)
+    own = {"account_id": client.account_id}
+    before = await strict.database["webhooks"].find(own).to_list()
+    yield client, webhook["id"]
+    assert await strict.database["webhooks"].find(own).to_list() == before

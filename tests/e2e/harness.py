@@ -1,6 +1,7 @@
 """What the end-to-end tests share: webhooks to write, events to publish, queues to look into."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +13,9 @@ from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_bus import KazooTime
+from service.adapters.rabbitmq_topology import Names, queues
+from service.dev.process import ServiceProcess
+from service.dev.receiver import Receiver
 from service.domain.errors import SwitchhookError
 from service.sources.bus_message import BusMessage, Occasion
 from service.sources.catalogue import HOOKS
@@ -112,6 +116,17 @@ async def depth(amqp_url: str, queue: str) -> int:
         return found.declaration_result.message_count or 0
 
 
+async def clash_on_the_broker(amqp_url: str) -> None:
+    """Have a queue of ours there before us, with another argument."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        names = Names("switchhook")
+        arguments = queues(names, ())[names.deliveries] | {"x-delivery-limit": 3}
+        await channel.declare_exchange("switchhook", "direct", durable=True)
+        await channel.declare_queue(names.deliveries, durable=True, arguments=arguments)
+
+
 async def eventually(
     question: Callable[[], Awaitable[Any]], timeout_s: float = 15, what: str = "it"
 ) -> Any:
@@ -126,11 +141,35 @@ async def eventually(
         await asyncio.sleep(0.05)
 
 
+def logged(service: ServiceProcess, *events: str) -> list[dict[str, Any]]:
+    """Return the lines the service wrote about these events."""
+    lines = service.log.read_text().splitlines()
+    known = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    return [line for line in known if line["event"] in events]
+
+
+async def has_logged(service: ServiceProcess, event: str) -> bool:
+    """Return whether the service wrote about this event."""
+    return bool(logged(service, event))
+
+
+def calls_told(receiver: Receiver) -> set[str]:
+    """Return the calls the receiver was told of."""
+    return {json.loads(request.body)["call_id"] for request in receiver.requests}
+
+
 def metric(metrics: Mapping[str, float], name: str) -> float:
     """Return a metric that must exist."""
     if name not in metrics:
         raise SwitchhookError(f"no metric {name}; there are {sorted(metrics)[:200]}")
     return metrics[name]
+
+
+class Unready(ServiceProcess):
+    """A service that is not waited for: it is to meet something wrong, or to wait itself."""
+
+    async def ready(self) -> None:
+        """See `Server`."""
 
 
 class BadText(str):

@@ -15,7 +15,7 @@ from service.dev.process import ServiceProcess
 from service.dev.servers import HOST
 from tests.api_client import Client, make_token
 from tests.conftest import Documents
-from tests.e2e.harness import call_event, switch
+from tests.e2e.harness import call_event, eventually, switch
 
 QUICK = {"SWITCHHOOK_RETRY__SCHEDULE": "[0.3, 0.9]", "SWITCHHOOK_RETRY__JITTER": "0"}
 UNHURRIED = {"SWITCHHOOK_API__RATE_PER_S": "100000", "SWITCHHOOK_API__BURST": "100000"}
@@ -75,6 +75,20 @@ class NewStage(Protocol):
 
 def new_account() -> str:
     return uuid.uuid4().hex
+
+
+async def attempts_of(
+    api: Client, count: int, path: str = "webhooks/attempts", **query: Any
+) -> Any:
+    """Return the attempts in the log as soon as there are so many."""
+
+    async def enough() -> list[Any]:
+        found: list[Any] = (await api.get(path, **query)).data
+        return found if len(found) >= count else []
+
+    found = await eventually(enough, what=f"{count} attempts")
+    assert len(found) == count, found
+    return found
 
 
 @asynccontextmanager

@@ -9,14 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import aio_pika
-
-from service.adapters.rabbitmq_topology import Names, queues
 from service.dev.receiver import Receiver
 from service.dev.servers import free_port
 from service.sources.catalogue import HOOKS
 from tests.conftest import Documents, StartService
-from tests.e2e.harness import ACCOUNT, webhook_document
+from tests.e2e.harness import ACCOUNT, clash_on_the_broker, webhook_document
 
 
 async def switchhook(*arguments: str, env: Mapping[str, str]) -> tuple[int, str]:
@@ -83,13 +80,7 @@ async def test_bad_settings_are_all_named_and_exit_2(tmp_path: Path) -> None:
 async def test_a_clash_on_the_broker_stops_the_start_with_one_line(
     settings: dict[str, str],
 ) -> None:
-    connection = await aio_pika.connect(settings["SWITCHHOOK_AMQP__URL"])
-    async with connection:
-        channel = await connection.channel()
-        names = Names("switchhook")
-        arguments = queues(names, ())[names.deliveries] | {"x-delivery-limit": 3}
-        await channel.declare_exchange("switchhook", "direct", durable=True)
-        await channel.declare_queue(names.deliveries, durable=True, arguments=arguments)
+    await clash_on_the_broker(settings["SWITCHHOOK_AMQP__URL"])
     ports = {
         "SWITCHHOOK_API__PORT": str(free_port()),
         "SWITCHHOOK_METRICS__PORT": str(free_port()),

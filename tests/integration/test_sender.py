@@ -2,10 +2,11 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from ipaddress import ip_network
 from socket import SO_LINGER, SOL_SOCKET
 
@@ -231,25 +232,55 @@ async def test_the_query_is_appended_as_it_is_and_escapes_of_the_uri_stay(
     assert "Content-Type" not in first.headers
 
 
-async def test_the_connection_is_used_again() -> None:
-    connections = 0
+async def test_a_connection_that_does_not_come_about_times_out_before_the_whole_does() -> None:
+    # The kernel drops what comes to a listener whose queue of connections is full.
+    with socket.create_server((HOST, 0), backlog=0) as full, ExitStack() as stack:
+        address = full.getsockname()
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        await asyncio.sleep(0.1)
+        started = asyncio.get_running_loop().time()
+        response = await send(f"http://{HOST}:{address[1]}/")
+        took_s = asyncio.get_running_loop().time() - started
+    assert response.outcome is Outcome.CONNECT_TIMED_OUT, response
+    assert QUICK.connect_timeout_s <= took_s < QUICK.total_timeout_s
+
+
+@asynccontextmanager
+async def keeping_alive(requests_each: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """Serve so many requests on each connection, then close it; yield how many each one had."""
+    served: list[int] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while await reader.readline():
+        served.append(0)
+        mine = len(served) - 1
+        while served[mine] < requests_each and await reader.readline():
             await reader.readuntil(b"{}")
+            served[mine] += 1
             writer.write(OK + b"Content-Length: 0\r\n\r\n")
         writer.close()
 
-    listening = await asyncio.start_server(handle, HOST, 0)
-    uri = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/"
-    async with sender() as made:
+    async with await asyncio.start_server(handle, HOST, 0) as listening:
+        yield f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/", served
+
+
+async def test_the_connection_is_used_again() -> None:
+    async with keeping_alive(100) as (uri, served), sender() as made:
         for _ in range(5):
             response = await made.send(Request("POST", uri, "", {}, b"{}"))
             assert response.outcome is Outcome.SUCCEEDED
-    listening.close()
-    assert connections == 1
+        assert served == [5]
+
+
+async def test_a_connection_that_the_receiver_closed_meanwhile_costs_no_attempt() -> None:
+    async with keeping_alive(2) as (uri, served), sender() as made:
+        for _ in range(6):
+            response = await made.send(Request("POST", uri, "", {}, b"{}"))
+            assert response.outcome is Outcome.SUCCEEDED, served
+            await asyncio.sleep(0.05)
+        assert served == [2, 2, 2]
 
 
 def test_tls_is_verified_and_not_older_than_1_2() -> None:

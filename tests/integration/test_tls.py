@@ -1,13 +1,9 @@
 """TLS to endpoints: five bad certificates, and more, fail by name before a byte is sent."""
 
 import asyncio
-import socket
 import ssl
-import threading
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,99 +20,13 @@ from service.domain.errors import SettingsError
 from service.domain.policy import ClientCertificate, EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
 from tests.certificates import Authority, Certificate, openssl, self_signed
+from tests.integration.tls_server import OK_AND_CLOSE, context_of, no_newer_than, serving
 from tests.outside import Outside
 
 HTTP = HttpPolicy(connect_timeout_s=2.0, total_timeout_s=3.0)
 NAME = "DNS:hooks.example.net"
 URI = "https://hooks.example.net/"
 DAY = timedelta(days=1)
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-
-@dataclass
-class TlsServer:
-    """Notes every byte that comes after a handshake, and the names that were asked for.
-
-    It runs in threads: a server of asyncio does not say why it refuses a handshake.
-    """
-
-    context: ssl.SSLContext
-    received: bytearray = field(default_factory=bytearray)
-    names: list[str] = field(default_factory=list)
-    handshakes: int = 0
-    _listening: socket.socket = field(default_factory=lambda: socket.create_server((HOST, 0)))
-
-    def __post_init__(self) -> None:
-        self.context.sni_callback = self._asked  # type: ignore[assignment]
-
-    @property
-    def port(self) -> int:
-        port: int = self._listening.getsockname()[1]
-        return port
-
-    def run(self) -> None:
-        """Serve until closed."""
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-
-    def _asked(self, _: ssl.SSLSocket, name: str | None, __: ssl.SSLContext) -> None:
-        self.names.append(name or "")
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(5.0)
-            try:
-                # Dropping the wrapper must not close the connection before the alert is read.
-                secure = self.context.wrap_socket(connection.dup(), server_side=True)
-            except ssl.SSLError:
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65_536):
-                    pass
-                return
-            self._answer(secure)
-
-    def _answer(self, secure: ssl.SSLSocket) -> None:
-        self.handshakes += 1
-        with secure:
-            while data := secure.recv(65_536):
-                self.received += data
-                if self.received.endswith(b"{}"):
-                    secure.sendall(OK)
-
-
-def context_of(certificate: Certificate) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.cert_file, certificate.key_file)
-    return context
-
-
-def no_newer_than(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version = version
-    return context
-
-
-@contextmanager
-def serving(context: ssl.SSLContext) -> Iterator[TlsServer]:
-    server = TlsServer(context)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.close()
-        thread.join()
 
 
 @asynccontextmanager
@@ -202,16 +112,19 @@ async def test_a_protocol_that_is_too_old_fails_by_its_name_and_nothing_is_sent(
 
 
 async def test_a_server_that_speaks_no_tls_is_told_nothing(believing: TlsPolicy) -> None:
-    listening = await asyncio.start_server(saying_http, HOST, 0)
-    async with listening:
+    heard = bytearray()
+
+    async def saying_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.read(65_536))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        heard.extend(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(saying_http, HOST, 0) as listening:
         response = await send(listening.sockets[0].getsockname()[1], believing)
     assert (response.outcome, response.detail) == (Outcome.TLS_FAILED, "not_tls")
-
-
-async def saying_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    assert b"hush" not in await reader.read(65_536)
-    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    writer.close()
+    assert heard, "it did come to a handshake"
+    assert b"hush" not in heard
 
 
 async def test_an_address_must_be_in_the_certificate_too(
@@ -302,17 +215,18 @@ async def test_a_certificate_that_ends_soon_is_counted_and_told_of_once_a_day(
 ) -> None:
     registry = CollectorRegistry()
     soon = authority.sign(NAME, begins=-80 * DAY, ends=10 * DAY)
-    with serving(context_of(soon)) as server, capture_logs() as logs:
+    with serving(context_of(soon), OK_AND_CLOSE) as server, capture_logs() as logs:
         async with sender(server.port, believing, registry) as made:
             for _ in range(3):
                 assert (await made.send(asking())).outcome is Outcome.SUCCEEDED
+    assert server.handshakes == 3, "each time it was seen anew"
     [line] = [line for line in logs if line["event"] == "endpoint.certificate_expiring"]
     assert line["host"] == "hooks.example.net"
     assert registry.get_sample_value("switchhook_endpoint_certificates_expiring") == 1.0
 
 
 def test_the_certificate_is_seen_by_the_loop_that_the_service_runs_on(
-    authority: Authority, directory: Path
+    authority: Authority,
 ) -> None:
     seen: list[str] = []
     certificate = authority.sign(NAME)
@@ -330,4 +244,3 @@ def test_the_certificate_is_seen_by_the_loop_that_the_service_runs_on(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(shake_hands())
     assert seen == ["hooks.example.net"]
-    assert directory.exists()

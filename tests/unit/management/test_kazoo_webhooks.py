@@ -6,7 +6,7 @@ import pytest
 from service.domain.webhook_document import webhook_of
 from service.management.decision import Decision, Verdict
 from service.management.kazoo_webhooks import Imported, read_webhook
-from tests.builders import ACCOUNT
+from tests.builders import ACCOUNT, WEBHOOK_DEFAULTS
 
 
 def kazoo_document(**members: Any) -> dict[str, Any]:
@@ -45,15 +45,8 @@ def test_a_document_comes_in_our_shape_with_kazoos_defaults() -> None:
         "name": "crm",
         "uri": "https://hooks.example.net/kazoo",
         "hook": "channel_destroy",
-        "http_verb": "post",
-        "format": "form-data",
-        "retries": 2,
-        "enabled": True,
-        "include_subaccounts": False,
-        "include_internal_legs": True,
-        "custom_data": {},
-        "modifiers": {},
         "disable_reason": None,
+        **WEBHOOK_DEFAULTS,
     }
     assert webhook.remark == ""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.domain.delivery import Delivery
 from service.domain.errors import StoreUnavailable
@@ -127,6 +128,16 @@ async def test_a_replay_that_was_begun_elsewhere_goes_on_from_there() -> None:
     await runner_of(store).run_next()
     assert len(store.revived) == 10
     assert store.replay.replayed == 70
+
+
+@in_virtual_time
+async def test_a_replay_cancelled_as_it_ended_is_not_said_to_be_finished() -> None:
+    store = Store(0)
+    store.cancelled_after = 0
+    with capture_logs() as lines:
+        await runner_of(store).run_next()
+    assert store.replay.state is ReplayState.CANCELLED
+    assert lines == []
 
 
 @in_virtual_time

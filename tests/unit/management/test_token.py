@@ -1,3 +1,4 @@
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,8 +20,10 @@ def test_a_tokens_text_is_recoverable_from_nothing_that_is_kept() -> None:
     assert token_id_in(text) == kept.token_id
 
 
-def test_no_two_tokens_are_alike() -> None:
-    assert len({new_token("a", NOW)[0] for _ in range(100)}) == 100
+def test_no_two_tokens_have_the_same_secret_of_256_bits() -> None:
+    secrets = {new_token("a", NOW)[0].split("_", 2)[2] for _ in range(100)}
+    assert len(secrets) == 100
+    assert {len(urlsafe_b64decode(f"{secret}=")) for secret in secrets} == {32}
 
 
 def test_who_has_the_text_is_who_it_was_made_for() -> None:

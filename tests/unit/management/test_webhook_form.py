@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.webhook_document import BadDocument
 from service.management.webhook_form import completed, public_view, summary
-from tests.builders import ACCOUNT
+from tests.builders import ACCOUNT, WEBHOOK_DEFAULTS
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
@@ -23,15 +23,8 @@ def test_a_document_is_completed_with_every_default() -> None:
         "name": "crm",
         "uri": "https://x.example/",
         "hook": "sms",
-        "http_verb": "post",
-        "format": "form-data",
-        "retries": 2,
-        "enabled": True,
-        "include_subaccounts": False,
-        "include_internal_legs": True,
-        "custom_data": {},
-        "modifiers": {},
         "disable_reason": None,
+        **WEBHOOK_DEFAULTS,
     }
 
 

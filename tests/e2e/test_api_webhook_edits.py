@@ -1,0 +1,100 @@
+"""Webhooks changed through the API: what null removes, what stays hidden, who did it."""
+
+import json
+
+import pytest
+
+from service.management.token import token_id_in
+from tests.api_client import problem
+from tests.e2e.stage import Stage
+
+
+async def test_null_in_a_patch_removes_an_option(stage: Stage) -> None:
+    api = await stage.tenant()
+    options = {
+        "timeout_s": 3,
+        "headers": {"X-Key": "k"},
+        "auth": {"type": "bearer", "token": "t"},
+        "fallback_uri": "http://127.0.0.1:9/f",
+        "custom_data": {"a": "b"},
+        "modifiers": {"call_direction": "inbound"},
+        "retries": 5,
+    }
+    webhook = await api.create("http://127.0.0.1:9/", **options)
+    reply = await api.patch(f"webhooks/{webhook['id']}", **dict.fromkeys(options))
+    assert reply.status == 200
+    assert not {"timeout_s", "headers", "auth", "fallback_uri"} & set(reply.data)
+    assert (reply.data["custom_data"], reply.data["modifiers"]) == ({}, {})
+    assert reply.data["retries"] == 2
+    stored = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
+    assert not set(options) & set(stored)
+
+
+@pytest.mark.parametrize("member", ["name", "uri", "hook"])
+async def test_null_cannot_remove_what_a_webhook_must_have(stage: Stage, member: str) -> None:
+    api = await stage.tenant()
+    webhook = await api.create("http://127.0.0.1:9/")
+    assert problem(await api.patch(f"webhooks/{webhook['id']}", **{member: None}), member)
+    assert (await api.get(f"webhooks/{webhook['id']}")).data[member] == webhook[member]
+
+
+async def test_what_was_hidden_and_comes_back_leaves_secrets_as_they_are(stage: Stage) -> None:
+    api = await stage.tenant()
+    webhook = await api.create(
+        "http://127.0.0.1:9/",
+        headers={"X-Api-Key": "key-1", "X-Other": "other-1"},
+        auth={"type": "basic", "username": "u", "password": "p"},
+    )
+    before = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
+    seen = (await api.get(f"webhooks/{webhook['id']}")).data
+    assert seen["headers"] == {"X-Api-Key": "(hidden)", "X-Other": "(hidden)"}
+    assert seen["auth"] == {"type": "basic", "username": "u", "password": "(hidden)"}
+    # A console sends the whole form back.
+    reply = await api.ask("POST", f"webhooks/{webhook['id']}", {"data": seen | {"name": "new"}})
+    assert reply.status == 200, reply.envelope
+    after = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
+    secrets = ("secret", "headers", "auth")
+    assert {key: after[key] for key in secrets} == {key: before[key] for key in secrets}
+    assert after["name"] == "new"
+
+    partly = {"X-Api-Key": "(hidden)", "X-Other": "other-2"}
+    await api.patch(f"webhooks/{webhook['id']}", headers=partly)
+    after = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
+    assert after["headers"] == {"X-Api-Key": "key-1", "X-Other": "other-2"}
+
+
+async def test_the_audit_trail_names_the_token_and_not_its_secret(stage: Stage) -> None:
+    first = await stage.tenant()
+    second = await stage.tenant(first.account_id)
+    webhook = await first.create("http://127.0.0.1:9/")
+    where = f"webhooks/{webhook['id']}"
+    await second.patch(where, enabled=False)
+    await second.patch(where, enabled=True, retries=1)
+    await first.post(f"{where}/secret/rotate")
+    trail = (await first.get(where)).data["_read_only"]
+    names = [f"token:{token_id_in(str(client.token))}" for client in (first, second)]
+    assert [(entry["action"], entry["by"]) for entry in trail["history"]] == [
+        ("created", names[0]),
+        ("disabled", names[1]),
+        ("enabled", names[1]),
+        ("rotated", names[0]),
+    ]
+    assert trail["history"][2]["members"] == ["enabled", "retries"]
+    assert (trail["created_by"], trail["modified_by"]) == (names[0], names[0])
+    await second.delete(where)
+    log = stage.service.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines() if "webhook.audited" in line]
+    audited = [
+        (line["action"], line["by"]) for line in lines if line["webhook_id"] == webhook["id"]
+    ]
+    assert audited[-1] == ("deleted", names[1])
+    assert len(audited) == 5
+    assert str(first.token) not in log
+
+
+async def test_enabled_null_means_the_default_and_is_audited_as_what_it_does(stage: Stage) -> None:
+    api = await stage.tenant()
+    webhook = await api.create("http://127.0.0.1:9/")
+    reply = await api.patch(f"webhooks/{webhook['id']}", enabled=None)
+    assert (reply.status, reply.data["enabled"]) == (200, True)
+    assert reply.data["_read_only"]["history"][-1]["action"] != "disabled"

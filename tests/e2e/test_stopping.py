@@ -1,0 +1,101 @@
+"""SIGTERM: what is in flight is finished, the rest goes back, nothing is waited for too long."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from service.dev.receiver import Answer, Receiver
+from service.dev.servers import HOST, free_port
+from tests.conftest import StartService
+from tests.e2e.harness import (
+    Unready,
+    call_event,
+    calls_told,
+    depth,
+    eventually,
+    has_logged,
+    switch,
+)
+
+EVENTS = "switchhook.events"
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
+) -> None:
+    receiver.script("/hook", Answer(200, delay_s=1.0))
+    service = await start_service()
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        for number in range(10):
+            await kazoo.publish(call_event(f"call-{number}"))
+        await receiver.until(lambda: len(receiver.requests) == 10, 10)
+        os.kill(service.pid, signal.SIGTERM)
+        await eventually(lambda: has_logged(service, "service.stopping"), what="the first signal")
+        await kazoo.publish(call_event("late"))
+    assert await service.wait() == 0
+    assert len(receiver.requests) == 10
+    await eventually(lambda: _events_are(settings, 1))
+    await service.start()
+    await receiver.until(lambda: "late" in calls_told(receiver), 10)
+    assert len(receiver.requests) == 11, "nothing that was answered is sent again"
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_an_endpoint_that_hangs_is_waited_for_until_the_grace_period_is_over(
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
+) -> None:
+    receiver.script("/hook", Answer(200, delay_s=20), 200)
+    service = await start_service(
+        SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="20", SWITCHHOOK_SHUTDOWN__GRACE_S="1"
+    )
+    await _one_in_flight(settings, receiver)
+    started = time.monotonic()
+    os.kill(service.pid, signal.SIGTERM)
+    assert await service.wait() == 0
+    assert 1 <= time.monotonic() - started < 10
+    assert await has_logged(service, "service.handing_back")
+    await eventually(lambda: _events_are(settings, 1), what="the return of the event")
+    await service.start()
+    await receiver.until(lambda: len(receiver.requests) == 2, 10)
+    first, second = receiver.requests
+    assert first.delivery_id == second.delivery_id
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_a_second_sigterm_exits_at_once(
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
+) -> None:
+    receiver.script("/hook", Answer(200, delay_s=4.0))
+    service = await start_service()
+    await _one_in_flight(settings, receiver)
+    os.kill(service.pid, signal.SIGTERM)
+    await eventually(lambda: has_logged(service, "service.stopping"), what="the first signal")
+    os.kill(service.pid, signal.SIGTERM)
+    async with asyncio.timeout(1):
+        assert await service.wait() == 1
+
+
+async def test_it_ends_at_once_where_the_broker_was_never_there(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    nowhere = {"SWITCHHOOK_AMQP__URL": f"amqp://guest:guest@{HOST}:{free_port()}/"}
+    async with Unready(tmp_path / "service", settings | nowhere) as service:
+        await eventually(lambda: has_logged(service, "broker.lost"), what="the broker missed")
+        os.kill(service.pid, signal.SIGTERM)
+        async with asyncio.timeout(5):
+            assert await service.wait() == 0
+
+
+async def _one_in_flight(settings: dict[str, str], receiver: Receiver) -> None:
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish(call_event("c-1"))
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+
+
+async def _events_are(settings: dict[str, str], count: int) -> bool:
+    return await depth(settings["SWITCHHOOK_AMQP__URL"], EVENTS) == count
