@@ -74,7 +74,10 @@ class Sender(Protocol):
     """Makes HTTP requests."""
 
     async def send(self, request: Request) -> Response:
-        """Make one attempt. Never raises for anything the receiver or the network does."""
+        """Make one attempt. Never raises for anything the receiver or the network does.
+
+        Raises NothingSent where it is this machine that cannot.
+        """
 
 
 class Queues(Protocol):

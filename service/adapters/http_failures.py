@@ -10,6 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from service.adapters.dialling import EgressRefused, told
 from service.adapters.tls import tls_detail
 from service.domain.delivery import Outcome, Response
+from service.domain.errors import NothingSent
 
 MOST_DETAIL_CHARS = 200
 
@@ -29,6 +30,11 @@ _BY_ERROR: Sequence[tuple[type[BaseException], Outcome]] = (
     (Exception, Outcome.UNREACHABLE),
 )
 
+_OUR_OWN = frozenset({
+    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL,
+})  # fmt: skip
+"""No receiver is to blame for these: no descriptors, buffers or ports are left."""
+
 _BY_ERRNO = {
     errno.ECONNREFUSED: Outcome.REFUSED,
     errno.ECONNRESET: Outcome.RESET,
@@ -37,8 +43,10 @@ _BY_ERRNO = {
 
 
 def failure(error: Exception) -> Response:
-    """Return what an error means."""
+    """Return what an error means. Raises NothingSent where it is our own machine's."""
     cause = _cause(error)
+    if isinstance(cause, OSError) and cause.errno in _OUR_OWN:
+        raise NothingSent(str(cause)) from error
     if isinstance(cause, ssl.SSLError):
         return Response(Outcome.TLS_FAILED, detail=tls_detail(cause))
     outcome = _BY_ERRNO.get(getattr(cause, "errno", None) or 0) or next(

@@ -63,6 +63,8 @@ class DeferReason(StrEnum):
 
     SATURATED = "saturated"
     BROKEN = "broken"
+    NOTHING_SENT = "nothing_sent"
+    """Our own machine could not: it ran out of descriptors, say."""
 
 
 class DeadLetterReason(StrEnum):

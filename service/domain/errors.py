@@ -33,6 +33,10 @@ class BrokerUnavailable(Unavailable):
     """RabbitMQ did not confirm; whether it stored the message is unknown, so publish it again."""
 
 
+class NothingSent(SwitchhookError):
+    """Our own machine lacks what a request needs, such as descriptors: put the delivery off."""
+
+
 class CrossbarUnavailable(Unavailable):
     """Crossbar, Kazoo's REST API, does not answer, or not as it should."""
 

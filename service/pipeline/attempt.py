@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import structlog
+
 from service.domain.delivery import (
     Attempt,
     DeferReason,
@@ -16,11 +18,14 @@ from service.domain.delivery import (
     attempt_id_of,
 )
 from service.domain.endpoint import Endpoint, endpoint_of
+from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.build import Encoder, request_for, uri_for
 from service.pipeline.gates import EndpointGates
 from service.ports import Sender, Tracer
+
+log = structlog.get_logger(__name__)
 
 remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
 
@@ -56,7 +61,11 @@ class Attempter:
         reason = await self.gates.enter(endpoint)
         if reason is not None:
             return reason
-        return await self._send(delivery, webhook, encoder, endpoint, slots, test=test)
+        try:
+            return await self._send(delivery, webhook, encoder, endpoint, slots, test=test)
+        except NothingSent as error:
+            log.warning("attempt.nothing_sent", endpoint=str(endpoint), error=str(error))
+            return DeferReason.NOTHING_SENT
 
     async def _send(
         self,

@@ -1,5 +1,6 @@
 """The parts of the sender that need no network."""
 
+import errno
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,6 +15,7 @@ from service.adapters.http_exchange import Destination
 from service.adapters.http_failures import failure, printable
 from service.adapters.http_sender import _retry_after
 from service.domain.delivery import Outcome, Request
+from service.domain.errors import NothingSent
 
 NOTHING_PACKED = "Accept-Encoding: identity\r\n"
 PARTS = ("verb", "query", "name", "value")
@@ -104,6 +106,12 @@ def test_every_error_has_its_outcome(
     assert response.outcome is outcome
     assert response.status is None
     assert response.detail == detail
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL])
+def test_no_receiver_is_to_blame_for_what_our_own_machine_lacks(number: int) -> None:
+    with pytest.raises(NothingSent, match=str(number)):
+        failure(OSError(number, "too many"))
 
 
 def test_no_detail_holds_the_query_of_the_uri() -> None:

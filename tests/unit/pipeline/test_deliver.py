@@ -5,6 +5,7 @@ import pytest
 
 from service.domain.delivery import DeadLetterReason, Delivery, Outcome, PastAttempt, Response
 from service.domain.endpoint import endpoint_of
+from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
 from service.pipeline.build import Encoder
 from tests.builders import NOW, make_delivery, make_gates, make_past, make_webhook
@@ -182,6 +183,19 @@ async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> No
     assert parts.log.rows == []
     assert counted(parts.metrics, "deferrals_total", reason="saturated") == 3
     assert deliveries(parts)["retried"] == 0
+
+
+@in_virtual_time
+async def test_what_our_own_machine_cannot_send_is_put_off_and_nobody_is_blamed() -> None:
+    parts = answering(NothingSent("too many open files"))
+    await deliver(parts)
+    ((delivery, _),) = parts.queues.retried
+    assert (delivery.deferrals, delivery.past) == (1, ())
+    assert parts.log.rows == []
+    assert parts.health.failures == {}
+    assert counted(parts.metrics, "deferrals_total", reason="nothing_sent") == 1
+    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None
+    assert not parts.slots.locked()
 
 
 @in_virtual_time
