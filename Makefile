@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup run test lint types unit property integration e2e chaos soak bench bench-quick docs lock
+.PHONY: help setup run test lint types unit property integration e2e deploy-tests chaos soak bench bench-quick docs lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ types: setup ## mypy, strict
 unit property integration e2e: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
 
+deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters
+	@$(bin)/pytest tests/deploy
+
 chaos: setup ## every fault in full length, about half an hour; one table
 	@$(bin)/pytest tests/chaos -m "not soak" --chaos-full --chaos-report .run/chaos.md
 
@@ -42,3 +45,4 @@ docs: setup ## write the documents that are made of the code
 lock: setup ## pin the newest allowed dependencies, with hashes
 	@uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements.lock
 	@uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements-dev.lock
+	@uv pip compile -q --group build --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements-build.lock
