@@ -113,7 +113,7 @@ def _switchs(sources: Sequence[Binding]) -> Iterator[Definition]:
 
 
 def _exchange(name: str, kind: str, *, durable: bool) -> Definition:
-    flags = {"durable": durable, "auto_delete": False, "internal": False}
+    flags = {"durable": durable, "auto_delete": False}
     return {"name": name, "vhost": VHOST, "type": kind, **flags, "arguments": {}}
 
 

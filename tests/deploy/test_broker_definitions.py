@@ -17,7 +17,7 @@ from service.dev.process import ServiceProcess
 from service.dev.receiver import Answer, Receiver
 from service.dev.servers import HOST, RabbitServer
 from tests.conftest import Documents, StartService
-from tests.e2e.harness import ACCOUNT, call_event, eventually, switch, webhook_document
+from tests.e2e.harness import ACCOUNT, call_event, switch, webhook_document
 
 FILES = ROOT / "deploy" / "rabbitmq"
 USER, ADMIN, PASSWORD = "switchhook", "admin", "0123abcd"
@@ -57,14 +57,12 @@ def events(service: ServiceProcess) -> list[str]:
     return [json.loads(line).get("event", "") for line in lines if line.startswith("{")]
 
 
-async def delivered(
-    amqp_url: str, database: Documents, receiver: Receiver, call_id: str = "c-1"
-) -> None:
-    """Have one call answered by one request."""
+async def delivered(amqp_url: str, database: Documents, receiver: Receiver) -> None:
+    """Have an event of a call bring a request."""
     await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     async with switch(amqp_url) as kazoo:
-        await kazoo.publish(call_event(call_id))
-    await receiver.until(lambda: len(receiver.requests) == 1, 15)
+        await kazoo.publish(call_event("c-1"))
+    await receiver.until(lambda: len(receiver.requests) >= 1, 15)
 
 
 @asynccontextmanager
@@ -90,32 +88,34 @@ def url_of(broker: RabbitServer, user: str) -> str:
 
 
 async def test_our_own_broker_starts_with_all_that_the_service_needs_and_so_again(
-    directory: Path,
-    start_service: StartService,
-    database: Documents,
-    receiver: Receiver,
+    directory: Path, start_service: StartService, database: Documents, receiver: Receiver
 ) -> None:
+    receiver.script("/hook", Answer(status=503), Answer(status=200))
     async with broker_of_the_files(directory / "own") as broker:
-        before = await topology(broker)
         service = await start_service(SWITCHHOOK_AMQP__URL=url_of(broker, USER))
         await delivered(url_of(broker, ADMIN), database, receiver)
+        await receiver.until(lambda: len(receiver.requests) == 2, 15, "the retry")
         await service.stop()
-        assert await topology(broker) == before, "the service added or changed something"
-        said = events(service)
-        assert "service.stopped" in said
-        assert not {"source.unbound", "source.declared_otherwise"} & set(said)
-        await broker.control("stop_app")
-        await broker.control("start_app")
+        assert "service.stopped" in events(service)
+        assert not {"source.unbound", "source.declared_otherwise"} & set(events(service))
+        assert await topology(broker) == topology_of(read("definitions.json"))
+        await broker.control("eval", "rabbit:stop(), rabbit:start().")
         async with switch(url_of(broker, ADMIN)) as kazoo:
             # Only the broker was there to declare and to bind; this raises where nothing took it.
             await kazoo.publish(call_event("c-2"))
 
 
-async def topology(broker: RabbitServer) -> list[str]:
-    """Return queues, exchanges, bindings and policies as the broker exports them."""
-    exported = json.loads(await broker.control("export_definitions", "-", "--format", "json"))
-    kinds = ("queues", "exchanges", "bindings", "policies", "users", "permissions")
-    return sorted(f"{kind} {json.dumps(item)}" for kind in kinds for item in exported[kind])
+async def topology(broker: RabbitServer) -> set[str]:
+    """Return what stands on the broker, as it exports it."""
+    return topology_of(json.loads(await broker.control("export_definitions", "-")))
+
+
+def topology_of(definitions: dict[str, Any]) -> set[str]:
+    # Newer brokers tell a queue's type beside its arguments as well.
+    queues = [item | {"type": "quorum"} for item in definitions["queues"]]
+    everything = definitions | {"queues": queues}
+    kinds = ("queues", "exchanges", "bindings", "policies")
+    return {json.dumps([kind, item], sort_keys=True) for kind in kinds for item in everything[kind]}
 
 
 async def test_nobody_gets_in_by_the_definitions_alone(
@@ -127,9 +127,6 @@ async def test_nobody_gets_in_by_the_definitions_alone(
     for password in ("", "switchhook", "guest"):
         with pytest.raises(AMQPError):
             await aio_pika.connect(amqp_url.replace("guest:guest", f"{USER}:{password}"))
-    await broker.control("change_password", USER, PASSWORD)
-    own = await aio_pika.connect(amqp_url.replace("guest:guest", f"{USER}:{PASSWORD}"))
-    await own.close()
 
 
 async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
@@ -149,9 +146,7 @@ async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
     }
     await import_definitions(broker, tmp_path / "definitions.json", definitions)
     own_url = amqp_url.replace("guest:guest", f"{user}:{PASSWORD}")
-    service = await start_service(
-        SWITCHHOOK_AMQP__URL=own_url, SWITCHHOOK_RETRY__SCHEDULE="[0.3, 0.9]"
-    )
+    service = await start_service(SWITCHHOOK_AMQP__URL=own_url)
     receiver.script("/hook", Answer(status=410))
     async with listening(amqp_url, "notifications", "notifications.webhook.disabled") as heard:
         await delivered(amqp_url, database, receiver)
@@ -160,26 +155,6 @@ async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
     said = set(events(service))
     assert "source.declare_not_permitted" in said
     assert not {"source.unbound", "source.declared_otherwise", "webhook.disabled_unsaid"} & said
-
-
-async def test_a_retry_comes_back_through_the_tiers_of_the_definitions(
-    amqp_url: str,
-    broker: RabbitServer,
-    tmp_path: Path,
-    start_service: StartService,
-    database: Documents,
-    receiver: Receiver,
-) -> None:
-    definitions = in_vhost(read("definitions.json"), amqp_url.rpartition("/")[2])
-    await import_definitions(broker, tmp_path / "definitions.json", definitions)
-    await start_service()
-    receiver.script("/hook", Answer(status=503), Answer(status=200))
-    await delivered(amqp_url, database, receiver)
-
-    async def twice() -> bool:
-        return len(receiver.requests) == 2
-
-    await eventually(twice, what="the retry")
 
 
 @asynccontextmanager
