@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
+pin := uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup run test lint types unit property integration e2e chaos soak bench bench-quick docs lock
+.PHONY: help setup run test lint types unit property integration e2e deploy-tests chaos soak bench bench-quick docs audit sbom lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +25,9 @@ types: setup ## mypy, strict
 unit property integration e2e: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
 
+deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters
+	@$(bin)/pytest tests/deploy
+
 chaos: setup ## every fault in full length, about half an hour; one table
 	@$(bin)/pytest tests/chaos -m "not soak" --chaos-full --chaos-report .run/chaos.md
 
@@ -39,6 +43,14 @@ bench-quick: setup ## the two ratios that matter most, in a minute
 docs: setup ## write the documents that are made of the code
 	@$(bin)/python -m service.dev.documents
 
+audit: setup ## known vulnerabilities of what is pinned
+	@$(bin)/python -m service.dev.audit deploy/requirements.lock
+
+sbom: setup ## what is pinned, with hashes, as CycloneDX in .run/sbom.json
+	@mkdir -p .run
+	@PYTHONWARNINGS=ignore $(bin)/cyclonedx-py requirements deploy/requirements.lock --pyproject pyproject.toml --output-reproducible -o .run/sbom.json
+
 lock: setup ## pin the newest allowed dependencies, with hashes
-	@uv pip compile -q pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements.lock
-	@uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o deploy/requirements-dev.lock
+	@$(pin) pyproject.toml --extra otel -o deploy/requirements.lock
+	@$(pin) pyproject.toml --group dev -o deploy/requirements-dev.lock
+	@$(pin) --group build -o deploy/requirements-build.lock

@@ -9,7 +9,7 @@ stamp=$venv/.installed
 
 needed=()
 [ -d /usr/lib/rabbitmq/lib ] || [ -n "${SWITCHHOOK_AMQP__URL:-}" ] || needed+=(rabbitmq-server)
-ldconfig -p | grep -q libcurl.so.4 || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
+ldconfig -p | grep libcurl.so.4 >/dev/null || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
 python3 -c 'import ensurepip' 2>/dev/null || needed+=(python3-venv)
 command -v openssl >/dev/null || needed+=(openssl)
 if [ ${#needed[@]} -gt 0 ]; then

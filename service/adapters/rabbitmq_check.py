@@ -11,17 +11,12 @@ from aiormq.exceptions import (
 )
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, connect, describe
-from service.adapters.rabbitmq_topology import Names, declare
+from service.adapters.rabbitmq_topology import Names, declare, permissions
 from service.domain.errors import TopologyConflict
 from service.domain.finding import Finding, fine, trouble, warning
 from service.sources.binding import Binding
 
 OLDEST_RABBITMQ = (3, 10)
-PERMISSIONS = (
-    "grant: rabbitmqctl set_permissions -p VHOST USER '^{prefix}(\\.|$)' "
-    "'^{prefix}(\\.|$)|^notifications$' "
-    "'^{prefix}(\\.|$)|^(callevt|im|configuration|notifications|faxes)$'"
-)
 
 
 async def examine_broker(
@@ -39,7 +34,7 @@ async def examine_broker(
         return
     try:
         yield _version(connection)
-        yield await _topology(connection, names, tiers_ms)
+        yield await _topology(connection, names, tiers_ms, bindings)
         for binding in bindings:
             yield await _exchange(connection, binding)
     finally:
@@ -58,18 +53,27 @@ def _version(connection: AbstractConnection) -> Finding:
 
 
 async def _topology(
-    connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]
+    connection: AbstractConnection,
+    names: Names,
+    tiers_ms: Sequence[int],
+    bindings: Sequence[Binding],
 ) -> Finding:
     try:
         await declare(connection, names, tiers_ms)
     except TopologyConflict as error:
         return trouble("broker", str(error), "see the message")
     except ChannelAccessRefused as error:
-        remedy = PERMISSIONS.format(prefix=names.prefix)
-        return trouble("broker", f"may not declare our queues: {describe(error)}", remedy)
+        text = f"may not declare our queues: {describe(error)}"
+        return trouble("broker", text, _grant(names, bindings))
     except BROKER_ERRORS as error:
         return trouble("broker", f"our queues: {describe(error)}", "see the broker's log")
     return fine("broker", f"queues {names.prefix}.* stand")
+
+
+def _grant(names: Names, bindings: Sequence[Binding]) -> str:
+    needed = permissions(names, bindings)
+    expressions = f"'{needed.configure}' '{needed.write}' '{needed.read}'"
+    return f"grant: rabbitmqctl set_permissions -p VHOST USER {expressions}"
 
 
 async def _exchange(connection: AbstractConnection, binding: Binding) -> Finding:

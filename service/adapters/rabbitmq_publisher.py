@@ -13,19 +13,18 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, describe, unavailable
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq_topology import ANNOUNCING, Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.domain.webhook import Webhook
 from service.pipeline.envelope import seal, seal_letter
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
-from service.sources.kazoo.notifications import binding, disabled_message
+from service.sources.kazoo.notifications import disabled_message
 
 LONGEST_HEADER = 500
 LONGEST_ENCODING = 60
 """Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
-DISABLED = binding(["webhook_disabled"])
 
 log = structlog.get_logger(__name__)
 
@@ -114,10 +113,10 @@ class Publisher:
         if self._connection is None:
             return
         channel = await self._connection.channel()
-        exchange = await channel.get_exchange(DISABLED.exchange, ensure=False)
+        exchange = await channel.get_exchange(ANNOUNCING.exchange, ensure=False)
         body = orjson.dumps(disabled_message(webhook.account_id, webhook.webhook_id))
         message = Message(body, content_type="application/json")
-        await exchange.publish(message, DISABLED.routing_keys[0], mandatory=False)
+        await exchange.publish(message, ANNOUNCING.routing_keys[0], mandatory=False)
         await channel.close()
 
     async def _publish(self, message: Message, queue: str, *, foreign: bool = False) -> None:

@@ -20,7 +20,11 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 
 from service.domain.errors import TopologyConflict
+from service.sources.binding import Binding
+from service.sources.kazoo.notifications import binding
 
+ANNOUNCING = binding(["webhook_disabled"])
+"""Where and how the switch is told of a webhook that was disabled."""
 DELIVERY_LIMIT = 20
 """How often a message may come back because its reader died, before it is taken for poison."""
 
@@ -66,6 +70,26 @@ def _delay(delay_ms: int) -> str:
         if delay_ms % length_ms == 0:
             return f"{delay_ms // length_ms}{unit}"
     return f"{delay_ms}ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a user needs, as the three expressions of `rabbitmqctl set_permissions`."""
+
+    configure: str
+    write: str
+    read: str
+
+
+def permissions(names: Names, bindings: Sequence[Binding]) -> Permissions:
+    """Return the least that the service can do its work with, where the switch owns the broker."""
+    ours = rf"^{names.prefix}(\.|$)"
+    sources = "|".join(binding.exchange for binding in bindings)
+    return Permissions(
+        configure=ours,
+        write=f"{ours}|^{ANNOUNCING.exchange}$",
+        read=f"{ours}|^({sources})$",
+    )
 
 
 QUORUM = {"x-queue-type": "quorum"}

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from service.api.hook_reference import hook_reference, hook_table
+from service.dev.broker_definitions import own_broker, switchs_broker
 from service.settings.describe import default_file, settings_table
+from service.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,8 +17,11 @@ def documents(root: Path) -> dict[Path, str]:
     text = readme.read_text("utf-8")
     for name, table in (("settings", settings_table()), ("hooks", hook_table())):
         text = _with_block(text, name, table)
+    rabbitmq = root / "deploy" / "rabbitmq"
     return {
         readme: text,
+        rabbitmq / "definitions.json": own_broker(Settings()),
+        rabbitmq / "switch-definitions.json": switchs_broker(Settings()),
         root / "config" / "default.yaml": default_file(),
         root / "service" / "sources" / "HOOKS.md": hook_reference(),
     }

@@ -1,0 +1,133 @@
+"""What RabbitMQ can be told before the service starts: the files in `deploy/rabbitmq`.
+
+The broker imports them (`load_definitions`) before it lets anybody in. So after its restart the
+switch's exchanges, which are not durable, stand again with our bindings on them before the first
+event is published, and no event goes past us.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from service.adapters.rabbitmq_topology import Names, permissions, queues
+from service.settings.model import Settings
+from service.sources.binding import Binding
+from service.sources.catalogue import bindings
+
+VHOST = "/"
+USER = "switchhook"
+NO_PASSWORD = ""
+"""Nobody gets in with it: RabbitMQ takes no password for the right one of an empty hash."""
+REJECTED_BYTES = 1024**3
+
+Definition = dict[str, Any]
+
+
+def own_broker(settings: Settings) -> str:
+    """Return the definitions for a broker of our own: everything, the user and policies included.
+
+    The user has no password until `rabbitmqctl change_password` gives it one.
+    """
+    names, sources = Names(settings.amqp.prefix), bindings(settings.kazoo)
+    topology = queues(names, settings.retry.tiers_ms)
+    return _text(
+        {
+            "vhosts": [{"name": VHOST}],
+            "users": [_user()],
+            "permissions": [_permission(names, sources)],
+            "policies": list(_policies(names)),
+            "exchanges": [_exchange(names.exchange, "direct", durable=True), *_switchs(sources)],
+            "queues": [_queue(name, arguments) for name, arguments in topology.items()],
+            "bindings": [
+                *(_binding(names.exchange, name, name) for name in topology),
+                *_bound_to_switch(names, sources),
+            ],
+        }
+    )
+
+
+def switchs_broker(settings: Settings) -> str:
+    """Return what to add to a broker that is the switch's: its exchanges, bound to our queue."""
+    names, sources = Names(settings.amqp.prefix), bindings(settings.kazoo)
+    events = queues(names, ())[names.events]
+    return _text(
+        {
+            "exchanges": list(_switchs(sources)),
+            "queues": [_queue(names.events, events)],
+            "bindings": list(_bound_to_switch(names, sources)),
+        }
+    )
+
+
+def _text(definitions: Mapping[str, Sequence[Definition]]) -> str:
+    """Return it as JSON, one object a line."""
+    sections = (
+        f'  "{name}": [\n' + ",\n".join(f"    {json.dumps(item)}" for item in items) + "\n  ]"
+        for name, items in definitions.items()
+    )
+    return "{\n" + ",\n".join(sections) + "\n}\n"
+
+
+def _user() -> Definition:
+    algorithm = "rabbit_password_hashing_sha256"
+    hashed = {"password_hash": NO_PASSWORD, "hashing_algorithm": algorithm}
+    return {"name": USER, **hashed, "tags": []}
+
+
+def _permission(names: Names, sources: Sequence[Binding]) -> Definition:
+    needed = permissions(names, sources)
+    return {
+        "user": USER,
+        "vhost": VHOST,
+        "configure": needed.configure,
+        "write": needed.write,
+        "read": needed.read,
+    }
+
+
+def _policies(names: Names) -> Iterator[Definition]:
+    """Yield what a live queue may be told anew, unlike its arguments. One policy counts for each.
+
+    Unreadable messages have no end where a publisher is broken, and a full disk stops everything:
+    of them the oldest go. No other queue may lose anything.
+    """
+    spread = {"queue-leader-locator": "balanced"}
+    limit = {"max-length-bytes": REJECTED_BYTES, "overflow": "drop-head"}
+    yield _policy(names.prefix, rf"^{names.prefix}\.", 0, spread)
+    yield _policy(names.rejected, rf"^{names.prefix}\.rejected$", 1, spread | limit)
+
+
+def _policy(name: str, pattern: str, priority: int, definition: Definition) -> Definition:
+    return {
+        "vhost": VHOST,
+        "name": name,
+        "pattern": pattern,
+        "apply-to": "queues",
+        "priority": priority,
+        "definition": definition,
+    }
+
+
+def _switchs(sources: Sequence[Binding]) -> Iterator[Definition]:
+    return (_exchange(source.exchange, source.exchange_type, durable=False) for source in sources)
+
+
+def _exchange(name: str, kind: str, *, durable: bool) -> Definition:
+    flags = {"durable": durable, "auto_delete": False}
+    return {"name": name, "vhost": VHOST, "type": kind, **flags, "arguments": {}}
+
+
+def _queue(name: str, arguments: Definition) -> Definition:
+    flags = {"durable": True, "auto_delete": False}
+    return {"name": name, "vhost": VHOST, **flags, "arguments": arguments}
+
+
+def _bound_to_switch(names: Names, sources: Sequence[Binding]) -> Iterator[Definition]:
+    for source in sources:
+        for routing_key in source.routing_keys:
+            yield _binding(source.exchange, names.events, routing_key)
+
+
+def _binding(exchange: str, queue: str, routing_key: str) -> Definition:
+    ends = {"source": exchange, "destination": queue, "destination_type": "queue"}
+    return {**ends, "vhost": VHOST, "routing_key": routing_key, "arguments": {}}
