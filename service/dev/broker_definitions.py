@@ -18,7 +18,6 @@ VHOST = "/"
 USER = "switchhook"
 NO_PASSWORD = ""
 """Nobody gets in with it: RabbitMQ takes no password for the right one of an empty hash."""
-REJECTED_BYTES = 1024**3
 
 Definition = dict[str, Any]
 
@@ -86,15 +85,8 @@ def _permission(names: Names, sources: Sequence[Binding]) -> Definition:
 
 
 def _policies(names: Names) -> Iterator[Definition]:
-    """Yield what a live queue may be told anew, unlike its arguments. One policy counts for each.
-
-    Unreadable messages have no end where a publisher is broken, and a full disk stops everything:
-    of them the oldest go. No other queue may lose anything.
-    """
-    spread = {"queue-leader-locator": "balanced"}
-    limit = {"max-length-bytes": REJECTED_BYTES, "overflow": "drop-head"}
-    yield _policy(names.prefix, rf"^{names.prefix}\.", 0, spread)
-    yield _policy(names.rejected, rf"^{names.prefix}\.rejected$", 1, spread | limit)
+    """Yield what a live queue may be told anew, unlike its arguments. None may lose anything."""
+    yield _policy(names.prefix, rf"^{names.prefix}\.", 0, {"queue-leader-locator": "balanced"})
 
 
 def _policy(name: str, pattern: str, priority: int, definition: Definition) -> Definition:
