@@ -47,6 +47,7 @@ class HttpSender:
         self._policy = policy
         self._body_bytes = policy.response_body_bytes
         self._in_use = metrics.pool_in_use
+        metrics.pool_limit.set(policy.pool_limit)
         self._watch = CertificateWatch()
         metrics.measure(metrics.certificates_expiring, self._watch.expiring)
         contexts = contexts_of(tls, self._watch.handshaken)

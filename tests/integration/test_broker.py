@@ -77,7 +77,8 @@ def consumer_of(
     bindings = bindings or Bindings(
         NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True
     )
-    return Consumer(NAMES, TIERS_MS, [Subscription(queue, 10, taken.accept)], bindings, metrics)
+    subscription = Subscription(queue, 10, taken.accept, lambda _: None)
+    return Consumer(NAMES, TIERS_MS, [subscription], bindings, metrics)
 
 
 async def test_declaring_twice_changes_nothing(amqp_url: str) -> None:
@@ -99,7 +100,7 @@ async def test_a_queue_with_other_arguments_is_a_conflict_that_names_it(amqp_url
 async def test_a_retry_comes_back_after_its_delay_unchanged(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    publisher = Publisher(NAMES, 5)
+    publisher = Publisher(NAMES, 5, metrics)
     delivery = make_delivery()
     taken = Taken()
     consumer = consumer_of(taken, metrics, NAMES.deliveries)
@@ -118,7 +119,7 @@ async def test_a_retry_comes_back_after_its_delay_unchanged(
 async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    publisher = Publisher(NAMES, 5)
+    publisher = Publisher(NAMES, 5, metrics)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         channel = await connection.channel()
@@ -129,13 +130,13 @@ async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
         await publisher.retry(make_delivery(), 300)
 
 
-async def test_publishing_without_a_connection_fails_in_time() -> None:
+async def test_publishing_without_a_connection_fails_in_time(metrics: Metrics) -> None:
     with pytest.raises(BrokerUnavailable):
-        await Publisher(NAMES, 0.2).retry(make_delivery(), 300)
+        await Publisher(NAMES, 0.2, metrics).retry(make_delivery(), 300)
 
 
 async def test_concurrent_publishes_are_each_confirmed(amqp_url: str, metrics: Metrics) -> None:
-    publisher = Publisher(NAMES, 10)
+    publisher = Publisher(NAMES, 10, metrics)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         channel = await connection.channel()
@@ -170,7 +171,7 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
 
 async def test_a_link_can_be_stopped_at_any_moment(amqp_url: str, metrics: Metrics) -> None:
     for moment in range(60):
-        consumer, publisher = consumer_of(Taken(), metrics), Publisher(NAMES, 5)
+        consumer, publisher = consumer_of(Taken(), metrics), Publisher(NAMES, 5, metrics)
         links = [
             asyncio.create_task(Link("stop", [amqp_url], session, metrics).run())
             for session in (consumer.session, publisher.session)
