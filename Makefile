@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.PHONY: help setup run test lint types unit property integration e2e chaos soak bench bench-quick docs lock
+.PHONY: help setup run test lint types unit property integration e2e watch chaos soak bench bench-quick docs lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -21,7 +21,7 @@ lint: setup ## style, and the one way through the house
 types: setup ## mypy, strict
 	@$(bin)/mypy
 
-unit property integration e2e: setup ## one kind of tests
+unit property integration e2e watch: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
 
 chaos: setup ## every fault in full length, about half an hour; one table

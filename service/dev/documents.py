@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from service.api.hook_reference import hook_reference, hook_table
+from service.dev.dashboard import dashboard
 from service.settings.describe import default_file, settings_table
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ def documents(root: Path) -> dict[Path, str]:
         readme: text,
         root / "config" / "default.yaml": default_file(),
         root / "service" / "sources" / "HOOKS.md": hook_reference(),
+        root / "deploy" / "grafana" / "dashboards" / "switchhook.json": dashboard(),
     }
 
 
