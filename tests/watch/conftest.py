@@ -58,7 +58,7 @@ async def scene(
         prometheus = PrometheusServer(directory / "prometheus", targets)
         await stack.enter_async_context(service)
         await stack.enter_async_context(prometheus)
-        made = Scene(service, watched_broker, prometheus, client[NAME])
+        made = Scene(service, watched_broker, prometheus, client[NAME], settings)
         await _work(made, settings)
         yield made
 

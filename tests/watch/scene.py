@@ -83,11 +83,13 @@ class Scene:
         broker: RabbitServer,
         prometheus: PrometheusServer,
         database: Documents,
+        settings: Mapping[str, str],
     ) -> None:
         self.service = service
         self.broker = broker
         self.prometheus = prometheus
         self.database = database
+        self.settings = settings
 
     async def value(self, expr: str) -> float | None:
         """Return the value of a query with one sample; None where it has none."""
