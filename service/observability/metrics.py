@@ -32,7 +32,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
         self.registry = registry
-        self._measured: list[tuple[Gauge, Callable[[], float]]] = []
+        self._notes: list[Callable[[], None]] = []
         consumed = Counter(
             "switchhook_events_consumed_total",
             "Events taken from the bus",
@@ -68,12 +68,24 @@ class Metrics:
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Have the gauge show what `value` returns, which costs nothing until somebody looks."""
         gauge.set_function(value)
-        self._measured.append((gauge, value))
+        self._notes.append(lambda: gauge.set(value()))
+
+    def tally(self, counter: Counter, total: Callable[[], int]) -> None:
+        """Have the counter follow, once a second, what is counted elsewhere for next to nothing."""
+        noted = 0
+
+        def note() -> None:
+            nonlocal noted
+            now = total()
+            counter.inc(now - noted)
+            noted = now
+
+        self._notes.append(note)
 
     def note_measured(self) -> None:
         """Write down what is measured: who looks into a worker's file cannot call a function."""
-        for gauge, value in self._measured:
-            gauge.set(value())
+        for note in self._notes:
+            note()
 
     def _deliveries(self, registry: CollectorRegistry) -> None:
         deliveries = Counter(
