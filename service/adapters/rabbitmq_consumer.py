@@ -59,8 +59,8 @@ class Consumer:
 
     @property
     def consuming(self) -> bool:
-        """Whether every queue is consumed."""
-        return len(self._consuming) == len(self._subscriptions)
+        """Whether every queue is consumed, and is to be."""
+        return not self._stopped and len(self._consuming) == len(self._subscriptions)
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
