@@ -2,7 +2,7 @@
 bin := .venv/bin
 pin := uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup run test lint types unit property integration e2e deploy-tests chaos soak bench bench-quick docs audit sbom lock
+.PHONY: help setup run test lint types unit property integration e2e watch deploy-tests chaos soak bench bench-quick docs audit sbom lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -22,7 +22,7 @@ lint: setup ## style, and the one way through the house
 types: setup ## mypy, strict
 	@$(bin)/mypy
 
-unit property integration e2e: setup ## one kind of tests
+unit property integration e2e watch: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
 
 deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters

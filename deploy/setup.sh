@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prepares this machine for `make run` and `make test`: RabbitMQ, what mongod links against, and what
-# the tests make certificates with from Debian, the Python dependencies from the lock file. Does nothing that is done already.
+# the tests make certificates with from Debian, the Python dependencies from the lock file, and a
+# Prometheus to try alarms and dashboard with. Does nothing that is done already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -33,4 +34,19 @@ if [ ! -e "$stamp" ] || [ "$lock" -nt "$stamp" ] || [ pyproject.toml -nt "$stamp
     $venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $lock
     $venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     touch "$stamp"
+fi
+
+# Unpacked, not installed: installing it would start a Prometheus of its own, and needs root.
+prometheus=.run/prometheus
+if ! command -v promtool >/dev/null && [ ! -x $prometheus/usr/bin/promtool ]; then
+    echo "unpacking prometheus into $prometheus ..."
+    rm -rf $prometheus $prometheus.new
+    mkdir -p $prometheus.new
+    fetch() { (cd $prometheus.new && apt-get download -qq prometheus 2>/dev/null); }
+    fetch || { [ "$(id -u)" -eq 0 ] && apt-get update -qq && fetch; } ||
+        echo "Prometheus cannot be downloaded, so tests/watch will fail. As root: apt-get update" >&2
+    for package in $prometheus.new/*.deb; do
+        [ ! -e "$package" ] || { dpkg -x "$package" $prometheus.new && rm "$package"; }
+    done
+    mv $prometheus.new $prometheus
 fi

@@ -29,6 +29,7 @@ from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding
 from service.management.replay_runner import ReplayRunner
+from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
 from service.wiring import Service, build, database_of, vault_of
@@ -135,6 +136,7 @@ async def _background(
         tasks.create_task(replays.run(), name="run replays"),
         tasks.create_task(service.attempter.gates.tidy(), name="tidy the gates"),
         tasks.create_task(_note_measured(service), name="note what is measured"),
+        tasks.create_task(measure_loop_lag(service.metrics.loop_lag), name="measure the loop"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),
     ]
     try:

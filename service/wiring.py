@@ -22,6 +22,7 @@ from service.adapters.mongo_store import (
 from service.adapters.mongo_watch import Watch
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
+from service.adapters.rabbitmq_depths import LOOK_EVERY_S
 from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
@@ -83,10 +84,15 @@ class Service:
         missing = self.bindings.missing
         return {
             "broker_consuming": "ok" if self.consumer.consuming else "not consuming",
-            "broker_publishing": "ok" if self.publishing.up else "not connected",
+            "broker_publishing": self._publishing_state(),
             "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
             "store": "ok" if self.store.up else "does not answer",
         }
+
+    def _publishing_state(self) -> str:
+        if not self.publishing.up:
+            return "not connected"
+        return "blocked by an alarm of the broker" if self.publisher.blocked else "ok"
 
 
 def build(settings: Settings) -> Service:
@@ -104,7 +110,7 @@ def build(settings: Settings) -> Service:
         record_successes=attempts.record_successes,
     )
     sender = HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
-    publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
+    publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
     tracer = _tracer(settings)
@@ -218,14 +224,19 @@ def _consumer(
     names, amqp = Names(settings.amqp.prefix), settings.amqp
     events, deliveries, burials = lanes
     subscriptions = [
-        Subscription(names.events, amqp.prefetch, events.accept),
-        Subscription(names.deliveries, amqp.delivery_prefetch, deliveries.accept),
-        Subscription(names.dead, BURIAL_PREFETCH, burials.accept),
+        Subscription(names.events, amqp.prefetch, events.accept, events.note_waiting),
+        Subscription(
+            names.deliveries, amqp.delivery_prefetch, deliveries.accept, deliveries.note_waiting
+        ),
+        Subscription(names.dead, BURIAL_PREFETCH, burials.accept, burials.note_waiting),
     ]
     bound = Bindings(
         names.events, bindings(settings.kazoo), metrics, may_declare=amqp.declare_sources
     )
-    return Consumer(names, settings.retry.tiers_ms, subscriptions, bound, metrics), bound
+    # Often enough for the health check to notice in time.
+    look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
+    tiers_ms = settings.retry.tiers_ms
+    return Consumer(names, tiers_ms, subscriptions, bound, metrics, look_s), bound
 
 
 def _watch(

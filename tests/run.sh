@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .run
-(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/e2e/test_api_*.py) \
+(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/watch tests/e2e/test_api_*.py) \
   > .run/tests.log 2>&1 &
 .venv/bin/pytest tests/chaos tests/e2e --ignore-glob='*/test_api_*'
 first=$?

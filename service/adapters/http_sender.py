@@ -48,6 +48,7 @@ class HttpSender:
         self._policy = policy
         self._in_use = 0
         metrics.measure(metrics.pool_in_use, lambda: self._in_use)
+        metrics.pool_limit.set(policy.pool_limit)
         self._watch = CertificateWatch()
         metrics.measure(metrics.certificates_expiring, self._watch.expiring)
         self._resolver = JudgingResolver(self._guard, system)

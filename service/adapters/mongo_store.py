@@ -1,5 +1,6 @@
 """MongoDB: the connection, the collections, and the `WebhookStore` port."""
 
+import time
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -79,14 +80,17 @@ class Store:
         self.database = database
         self.up = False
         self._gauge = metrics.store_up
+        self._duration = metrics.store_duration
 
     async def ask(self, question: Awaitable[T]) -> T:
         """Return the answer. Raises StoreUnavailable for every error of the driver."""
+        began = time.perf_counter()
         try:
             answer = await question
         except PyMongoError as error:
             self._note(up=False)
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        self._duration.observe(time.perf_counter() - began)
         self._note(up=True)
         return answer
 

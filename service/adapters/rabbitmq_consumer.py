@@ -11,6 +11,7 @@ from aiormq.abc import DeliveredMessage
 
 from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
+from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
 from service.domain.trace import traceparent_in
@@ -25,11 +26,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A queue, how many unacknowledged messages of it we hold at most, and who takes them."""
+    """A queue, how many unacknowledged messages of it we hold at most, and who takes them.
+
+    `note_waiting` is told every so often how many messages wait in the queue.
+    """
 
     queue: str
     prefetch: int
     accept: Callable[[Incoming], None]
+    note_waiting: Callable[[int], None]
 
 
 class Consumer:
@@ -42,20 +47,22 @@ class Consumer:
         subscriptions: Sequence[Subscription],
         bindings: Bindings,
         metrics: Metrics,
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._names = names
         self._tiers_ms = tiers_ms
         self._subscriptions = subscriptions
         self._bindings = bindings
         self._metrics = metrics
+        self._look_every_s = look_every_s
         self._consuming: list[tuple[AbstractChannel, str]] = []
         self._acks: list[Acks] = []
         self._stopped = False
 
     @property
     def consuming(self) -> bool:
-        """Whether every queue is consumed."""
-        return len(self._consuming) == len(self._subscriptions)
+        """Whether every queue is consumed, and is to be."""
+        return not self._stopped and len(self._consuming) == len(self._subscriptions)
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
@@ -73,6 +80,7 @@ class Consumer:
                     for subscription in self._subscriptions:
                         acks = await self._consume(connection, subscription, lost)
                         telling.append(tasks.create_task(acks.keep_telling()))
+                    telling.append(tasks.create_task(self._look(connection)))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
                 heed_cancellation()
                 await lost.wait()
@@ -85,6 +93,10 @@ class Consumer:
             self._consuming.clear()
             while self._acks:
                 self._acks.pop().close()
+
+    async def _look(self, connection: AbstractConnection) -> None:
+        queues = {one.queue: one.note_waiting for one in self._subscriptions}
+        await keep_looking(connection, queues, lambda: self.consuming, self._look_every_s)
 
     async def tell(self) -> None:
         """Acknowledge everything that is settled by now."""

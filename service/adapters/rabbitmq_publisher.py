@@ -5,6 +5,7 @@ publish, and acknowledgements must get through all the same.
 """
 
 import asyncio
+import time
 
 import orjson
 import structlog
@@ -17,11 +18,14 @@ from service.adapters.rabbitmq_topology import ANNOUNCING, Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.domain.webhook import Webhook
+from service.observability.metrics import Metrics
 from service.pipeline.envelope import seal, seal_letter
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 from service.sources.kazoo.notifications import disabled_message
 
+BLOCKED_AFTER_S = 1.0
+LOOK_EVERY_S = 1.0
 LONGEST_HEADER = 500
 LONGEST_ENCODING = 60
 """Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
@@ -32,9 +36,12 @@ log = structlog.get_logger(__name__)
 class Publisher:
     """The session of the publishing connection, and the `Queues` port on top of it."""
 
-    def __init__(self, names: Names, timeout_s: float) -> None:
+    def __init__(self, names: Names, timeout_s: float, metrics: Metrics) -> None:
         self._names = names
         self._timeout_s = timeout_s
+        self._duration = metrics.publish_duration
+        self._blocked_gauge = metrics.blocked
+        self.blocked = False
         self._channel: AbstractChannel | None = None
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
@@ -52,8 +59,12 @@ class Publisher:
             self._connection = connection
             self._ready.set()
             heed_cancellation()
-            await lost.wait()
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch(connection), name="watch for alarms")
+                await lost.wait()
+                watching.cancel()
         finally:
+            self._set_blocked(blocked=False)
             self._ready.clear()
             self._connection = self._channel = self._foreign = None
 
@@ -61,6 +72,27 @@ class Publisher:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda *_: lost.set())
         return channel
+
+    async def _watch(self, connection: AbstractConnection) -> None:
+        """Note whether the broker takes messages, until cancelled.
+
+        It says so only to a connection that publishes; the driver tells nobody, but waits.
+        """
+        wire = connection.transport.connection if connection.transport else None
+        while wire is not None:
+            try:
+                async with asyncio.timeout(BLOCKED_AFTER_S):
+                    await wire.ready()
+                self._set_blocked(blocked=False)
+            except TimeoutError:
+                self._set_blocked(blocked=True)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _set_blocked(self, *, blocked: bool) -> None:
+        if blocked != self.blocked:
+            log.warning("broker.blocked") if blocked else log.info("broker.unblocked")
+        self.blocked = blocked
+        self._blocked_gauge.set(blocked)
 
     async def retry(self, delivery: Delivery, delay_ms: int) -> None:
         """See `ports.Queues`."""
@@ -125,6 +157,7 @@ class Publisher:
         Raises BrokerUnavailable where it did not, or where that is unknown. The AMQP message id is
         left to the driver, which needs a new one for each publish to tell returns apart.
         """
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._ready.wait()
@@ -133,6 +166,7 @@ class Publisher:
                     raise BrokerUnavailable("the connection was just lost")
                 exchange = await channel.get_exchange(self._names.exchange, ensure=False)
                 await exchange.publish(message, queue, mandatory=True)
+            self._duration.observe(time.perf_counter() - began)
         except PublishError as error:
             raise BrokerUnavailable(f"queue {queue} does not exist, or is not bound") from error
         except BROKER_ERRORS as error:

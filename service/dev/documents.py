@@ -5,6 +5,7 @@ from pathlib import Path
 
 from service.api.hook_reference import hook_reference, hook_table
 from service.dev.broker_definitions import own_broker, switchs_broker
+from service.dev.dashboard import dashboard
 from service.settings.describe import default_file, settings_table
 from service.settings.model import Settings
 
@@ -24,6 +25,7 @@ def documents(root: Path) -> dict[Path, str]:
         rabbitmq / "switch-definitions.json": switchs_broker(Settings()),
         root / "config" / "default.yaml": default_file(),
         root / "service" / "sources" / "HOOKS.md": hook_reference(),
+        root / "deploy" / "grafana" / "dashboards" / "switchhook.json": dashboard(),
     }
 
 

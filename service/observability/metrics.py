@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
+from service import __version__
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
@@ -15,6 +16,9 @@ FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Must be set before this process imports prometheus_client, for metrics to be kept in files."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+LATE_S = 1.0
+"""The service level: the first attempt begins, and a delivery is with its receiver, within it."""
 
 
 class Metrics:
@@ -28,7 +32,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
         self.registry = registry
-        self._measured: list[tuple[Gauge, Callable[[], float]]] = []
+        self._notes: list[Callable[[], None]] = []
         consumed = Counter(
             "switchhook_events_consumed_total",
             "Events taken from the bus",
@@ -57,17 +61,31 @@ class Metrics:
         )
         self._deliveries(registry)
         self._attempts(registry)
+        self._queues(registry)
         self._dependencies(registry)
+        self._process(registry)
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Have the gauge show what `value` returns, which costs nothing until somebody looks."""
         gauge.set_function(value)
-        self._measured.append((gauge, value))
+        self._notes.append(lambda: gauge.set(value()))
+
+    def tally(self, counter: Counter, total: Callable[[], int]) -> None:
+        """Have the counter follow, once a second, what is counted elsewhere for next to nothing."""
+        noted = 0
+
+        def note() -> None:
+            nonlocal noted
+            now = total()
+            counter.inc(now - noted)
+            noted = now
+
+        self._notes.append(note)
 
     def note_measured(self) -> None:
         """Write down what is measured: who looks into a worker's file cannot call a function."""
-        for gauge, value in self._measured:
-            gauge.set(value())
+        for note in self._notes:
+            note()
 
     def _deliveries(self, registry: CollectorRegistry) -> None:
         deliveries = Counter(
@@ -114,6 +132,11 @@ class Metrics:
             "Webhooks that had half of the failures that switch them off",
             registry=registry,
         )
+        self.begun_late = Counter(
+            "switchhook_first_attempts_late_total",
+            "First attempts, not deferred, that began over a second after the event came in",
+            registry=registry,
+        )
         self.event_to_delivery = Histogram(
             "switchhook_event_to_delivery_seconds",
             "From taking an event in to its delivery at first attempt",
@@ -137,6 +160,12 @@ class Metrics:
             "Attempts that are missing in the log because the store was away",
             registry=registry,
         )
+        self.attempt_log_waiting = Gauge(
+            "switchhook_attempt_log_waiting",
+            "Attempts that are not written to the log yet",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.certificates_expiring = Gauge(
             "switchhook_endpoint_certificates_expiring",
             "Hosts of endpoints whose certificate ends within 14 days, or a third of its life",
@@ -149,8 +178,14 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.pool_limit = Gauge(
+            "switchhook_pool_limit",
+            "HTTP requests in flight at most",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
 
-    def _dependencies(self, registry: CollectorRegistry) -> None:
+    def _queues(self, registry: CollectorRegistry) -> None:
         self.unacked = Gauge(
             "switchhook_consumer_unacked",
             "Messages taken in and not acknowledged yet",
@@ -158,17 +193,51 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.oldest_unacked = Gauge(
+            "switchhook_oldest_unacked_seconds",
+            "For how long the oldest message is held that is not acknowledged yet",
+            ["lane"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.settled = Counter(
+            "switchhook_messages_settled_total",
+            "Messages done with: acknowledged, or moved to the rejected queue",
+            ["lane"],
+            registry=registry,
+        )
+        self.queue_waiting = Gauge(
+            "switchhook_queue_waiting",
+            "Messages that wait in the lane's queue, as the broker said last",
+            ["lane"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.acks_lost = Counter(
             "switchhook_acks_lost_total",
             "Messages settled after their connection was lost: the broker hands them out again",
             registry=registry,
         )
+
+    def _dependencies(self, registry: CollectorRegistry) -> None:
         self.connected = Gauge(
             "switchhook_broker_connected",
             "Whether a connection to the broker stands",
             ["link"],
             registry=registry,
             multiprocess_mode="livemin",
+        )
+        self.blocked = Gauge(
+            "switchhook_broker_blocked",
+            "Whether the broker takes no messages: an alarm of its memory or disk",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.publish_duration = Histogram(
+            "switchhook_publish_seconds",
+            "Until the broker has confirmed a message",
+            buckets=SECONDS,
+            registry=registry,
         )
         self.bound = Gauge(
             "switchhook_source_bound",
@@ -189,12 +258,34 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.store_duration = Histogram(
+            "switchhook_store_seconds",
+            "Until MongoDB has answered a question",
+            buckets=SECONDS,
+            registry=registry,
+        )
         self.accounts_remembered = Gauge(
             "switchhook_accounts_remembered",
             "Accounts in memory",
             registry=registry,
             multiprocess_mode="livemax",
         )
+
+    def _process(self, registry: CollectorRegistry) -> None:
+        self.loop_lag = Histogram(
+            "switchhook_event_loop_lag_seconds",
+            "How much later than asked the event loop comes back",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.build = Gauge(
+            "switchhook_build_info",
+            "1, with the version that runs",
+            ["version"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.build.labels(__version__).set(1)
 
 
 def keep_in_files(number: int) -> None:

@@ -27,7 +27,7 @@ from service.domain.retry import (
     next_step,
 )
 from service.domain.webhook import Webhook
-from service.observability.metrics import Metrics
+from service.observability.metrics import LATE_S, Metrics
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
 from service.pipeline.disable import Disabler
@@ -143,6 +143,9 @@ class Deliverer:
         self.recorder.add(attempt)
         self.metrics.attempts[response.outcome].inc()
         self.metrics.attempt_duration.observe(attempt.duration_s)
+        late = attempt.started_at - delivery.received_at > LATE_S
+        if late and attempt.attempt == 1 and not delivery.deferrals:
+            self.metrics.begun_late.inc()
         if response.outcome.succeeded and attempt.attempt == 1:
             since = attempt.started_at + attempt.duration_s - delivery.received_at
             self.metrics.event_to_delivery.observe(max(0.0, since))

@@ -37,24 +37,41 @@ class Lane:
         self._metrics = metrics
         self._patience = patience
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
-        self._count = 0
+        self._held: dict[int, float] = {}
+        self._waiting = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks = asyncio.TaskGroup()
         self.settled_at = self._busy_since = time.monotonic()
-        metrics.measure(metrics.unacked.labels(name), lambda: self._count)
+        self._settled = 0
+        metrics.tally(metrics.settled.labels(name), lambda: self._settled)
+        metrics.measure(metrics.unacked.labels(name), lambda: len(self._held))
+        metrics.measure(metrics.oldest_unacked.labels(name), self._oldest_s)
+        metrics.measure(metrics.queue_waiting.labels(name), lambda: self._waiting)
 
     @property
     def unsettled(self) -> int:
         """Messages taken in and not acknowledged yet."""
-        return self._count
+        return len(self._held)
 
     def state(self, stall_s: float) -> str:
-        """Return `ok`, or what is wrong: messages are held and none was settled for so long."""
+        """Return `ok`, or what is wrong: there are messages, and none was settled for so long."""
         idle_s = time.monotonic() - max(self.settled_at, self._busy_since)
-        if self._count == 0 or idle_s < stall_s:
+        held, waiting = len(self._held), self._waiting
+        if not (held or waiting) or idle_s < stall_s:
             return "ok"
-        return f"{self._count} messages held, none settled for {idle_s:.0f} s"
+        return f"{held} messages held, {waiting} in the queue, none settled for {idle_s:.0f} s"
+
+    def note_waiting(self, messages: int) -> None:
+        """Note how many messages the broker has for us: with a queue full, idling is no rest."""
+        if messages and not self._waiting and not self._held:
+            self._busy_since = time.monotonic()
+        self._waiting = messages
+
+    def _oldest_s(self) -> float:
+        """Return for how long the oldest message is held; they stand in the order of coming in."""
+        since = next(iter(self._held.values()), None)
+        return 0.0 if since is None else time.monotonic() - since
 
     async def run(self) -> None:
         """Keep the tasks until cancelled, which cancels them too: their messages go back."""
@@ -63,10 +80,11 @@ class Lane:
 
     def accept(self, incoming: Incoming) -> None:
         """Take a message in; returns at once."""
-        if self._count == 0:
-            self._busy_since = time.monotonic()
+        now = time.monotonic()
+        if not self._held:
+            self._busy_since = now
             self._empty.clear()
-        self._count += 1
+        self._held[id(incoming)] = now
         earlier = self._underway.get(incoming.body) if incoming.redelivered else None
         task = self._tasks.create_task(self._settle(incoming, earlier), name=self._task_name)
         # A third copy waits for the second.
@@ -85,12 +103,13 @@ class Lane:
             if await self._work_or_reject(incoming):
                 incoming.ack()
             self.settled_at = time.monotonic()
+            self._settled += 1
         finally:
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
-            self._count -= 1
-            if self._count == 0:
+            del self._held[id(incoming)]
+            if not self._held:
                 self._empty.set()
 
     async def _work_or_reject(self, incoming: Incoming) -> bool:

@@ -33,6 +33,7 @@ class Recorder:
         self._record_successes = record_successes
         self._rows: deque[Attempt] = deque()
         self._writing = asyncio.Lock()
+        metrics.measure(metrics.attempt_log_waiting, lambda: len(self._rows))
 
     def add(self, attempt: Attempt) -> None:
         """Take a row; where the buffer is full, the oldest one goes."""

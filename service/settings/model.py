@@ -196,7 +196,7 @@ class HealthSettings(Section):
     """When the service counts as stuck."""
 
     stall_s: Annotated[float, Gt(0.0), Le(3600.0)] = 120.0
-    """Seconds without a message settled, while some are held, until `/healthz` fails."""
+    """Seconds without a message settled, while some are held or wait, until `/healthz` fails."""
 
 
 class TracingSettings(Section):

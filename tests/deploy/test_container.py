@@ -160,6 +160,16 @@ def test_the_files_it_mounts_are_there(folder: str) -> None:
     assert all((DEPLOY / Path(path)).is_file() for path in ours)
 
 
+def test_grafana_finds_the_dashboards_where_its_provisioning_looks() -> None:
+    mounts = dict(volume.split(":")[:2] for volume in compose()["services"]["grafana"]["volumes"])
+    providers = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/dashboards/switchhook.yml").read_text()
+    )
+    (provider,) = providers["providers"]
+    assert mounts["./grafana/dashboards"] == provider["options"]["path"]
+    assert [*(DEPLOY / "grafana/dashboards").glob("*.json")]
+
+
 def test_what_waits_for_what_exists() -> None:
     services = compose()["services"]
     for service in services.values():

@@ -11,16 +11,19 @@ import aio_pika
 import orjson
 from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
+from yarl import URL
 
 from service.adapters.rabbitmq_bus import KazooTime
 from service.adapters.rabbitmq_topology import Names, queues
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
+from service.dev.servers import RabbitServer
 from service.domain.errors import SwitchhookError
 from service.sources.bus_message import BusMessage, Occasion
 from service.sources.catalogue import HOOKS
 
 ACCOUNT = "00000000000000000000000000000c03"
+ANOTHER = "another"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 SAMPLES = {hook.hook_id: hook.sample for hook in HOOKS}
@@ -125,6 +128,34 @@ async def clash_on_the_broker(amqp_url: str) -> None:
         arguments = queues(names, ())[names.deliveries] | {"x-delivery-limit": 3}
         await channel.declare_exchange("switchhook", "direct", durable=True)
         await channel.declare_queue(names.deliveries, durable=True, arguments=arguments)
+
+
+async def forget_consumers(broker: RabbitServer, amqp_url: str, queue: str, kept: str = "") -> None:
+    """Have the broker forget who consumes a queue, telling nobody; a consumer tag may be kept."""
+    name = f'<<"{URL(amqp_url).path.removeprefix("/")}">>, queue, <<"{queue}">>'
+    await broker.control(
+        "eval",
+        f"{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r({name})), Server = amqqueue:get_pid(Q),"
+        "{ok, {_, Consumers}, _} = ra:local_query(Server, fun rabbit_fifo:query_consumers/1),"
+        "[ra:process_command(Server, rabbit_fifo:make_checkout(Id, cancel, #{}))"
+        f' || {{Tag, _}} = Id <- maps:keys(Consumers), Tag =/= <<"{kept}">>].',
+    )
+
+
+@asynccontextmanager
+async def another_consumer(amqp_url: str, queue: str) -> AsyncIterator[None]:
+    """Hold one message of a queue while the block runs, and take no other."""
+
+    async def hold(_: aio_pika.abc.AbstractIncomingMessage) -> None:
+        return
+
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=1)
+        found = await channel.get_queue(queue)
+        await found.consume(hold, consumer_tag=ANOTHER)
+        yield
 
 
 async def eventually(

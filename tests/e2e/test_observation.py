@@ -3,8 +3,18 @@
 import json
 
 from service.dev.receiver import Receiver
+from service.dev.servers import RabbitServer
 from tests.conftest import Documents, StartService
-from tests.e2e.harness import call_event, eventually, metric, switch, webhook_document
+from tests.e2e.harness import (
+    ANOTHER,
+    another_consumer,
+    call_event,
+    eventually,
+    forget_consumers,
+    metric,
+    switch,
+    webhook_document,
+)
 
 
 async def test_health_and_readiness_name_what_they_looked_at(start_service: StartService) -> None:
@@ -19,6 +29,28 @@ async def test_health_and_readiness_name_what_they_looked_at(start_service: Star
     assert set(json.loads(text)["checks"]) == {
         "broker_consuming", "broker_publishing", "bindings", "store",
     }  # fmt: skip
+
+
+async def test_health_fails_where_messages_wait_and_none_of_them_comes(
+    start_service: StartService, settings: dict[str, str], broker: RabbitServer
+) -> None:
+    service = await start_service(SWITCHHOOK_HEALTH__STALL_S="1")
+    url, events = settings["SWITCHHOOK_AMQP__URL"], "switchhook.events"
+
+    async def health_is(status: int) -> str | None:
+        found, text = await service.get("/healthz")
+        return text if found == status else None
+
+    async with another_consumer(url, events):
+        await forget_consumers(broker, url, events, kept=ANOTHER)
+        async with switch(url) as kazoo:
+            for number in range(3):
+                await kazoo.publish(call_event(f"c-{number}"))
+        text = await eventually(lambda: health_is(503), what="the failing health check")
+        assert "0 messages held, 2 in the queue, none settled for" in text
+        assert (await service.metrics())['switchhook_queue_waiting{lane="events"}'] == 2
+    # The last one who consumed has gone: the service notices, and takes up its work again.
+    await eventually(lambda: health_is(200), what="the recovery")
 
 
 async def test_the_metrics_of_the_design_are_there_from_the_start(

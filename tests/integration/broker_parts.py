@@ -69,7 +69,7 @@ def consumer_of(
     queue: str = NAMES.events,
     bindings: Bindings | None = None,
 ) -> Consumer:
-    subscriptions = [Subscription(queue, 10, taken.accept)]
+    subscriptions = [Subscription(queue, 10, taken.accept, lambda _: None)]
     return Consumer(NAMES, TIERS_MS, subscriptions, bindings or new_bindings(metrics), metrics)
 
 

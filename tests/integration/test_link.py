@@ -15,7 +15,7 @@ from tests.integration.broker_parts import NAMES, Taken, consumer_of, running
 
 async def test_a_link_can_be_stopped_at_any_moment(amqp_url: str, metrics: Metrics) -> None:
     for moment in range(60):
-        consumer, publisher = consumer_of(Taken(), metrics), Publisher(NAMES, 5)
+        consumer, publisher = consumer_of(Taken(), metrics), Publisher(NAMES, 5, metrics)
         links = [
             asyncio.create_task(Link("stop", [amqp_url], session, metrics).run())
             for session in (consumer.session, publisher.session)

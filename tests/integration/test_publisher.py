@@ -27,7 +27,7 @@ from tests.integration.broker_parts import (
 async def test_a_retry_comes_back_after_its_delay_unchanged(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    publisher = Publisher(NAMES, 5)
+    publisher = Publisher(NAMES, 5, metrics)
     delivery = make_delivery()
     taken = Taken()
     consumer = consumer_of(taken, metrics, NAMES.deliveries)
@@ -46,7 +46,7 @@ async def test_a_retry_comes_back_after_its_delay_unchanged(
 async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
     amqp_url: str, metrics: Metrics
 ) -> None:
-    publisher = Publisher(NAMES, 5)
+    publisher = Publisher(NAMES, 5, metrics)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         channel = await connection.channel()
@@ -60,7 +60,7 @@ async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
 async def test_publishing_to_a_queue_that_is_full_is_not_taken_for_done(
     amqp_url: str, metrics: Metrics, broker: RabbitServer
 ) -> None:
-    publisher = Publisher(NAMES, 5)
+    publisher = Publisher(NAMES, 5, metrics)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
     vhost, tier = amqp_url.rpartition("/")[2], NAMES.tier(800)
@@ -82,13 +82,13 @@ async def _taken(publisher: Publisher, wanted: bool) -> bool:
     return wanted
 
 
-async def test_publishing_without_a_connection_fails_in_time() -> None:
+async def test_publishing_without_a_connection_fails_in_time(metrics: Metrics) -> None:
     with pytest.raises(BrokerUnavailable):
-        await Publisher(NAMES, 0.2).retry(make_delivery(), 300)
+        await Publisher(NAMES, 0.2, metrics).retry(make_delivery(), 300)
 
 
 async def test_concurrent_publishes_are_each_confirmed(amqp_url: str, metrics: Metrics) -> None:
-    publisher = Publisher(NAMES, 10)
+    publisher = Publisher(NAMES, 10, metrics)
     async with connected(amqp_url) as connection:
         await declare(connection, NAMES, TIERS_MS)
         channel = await connection.channel()

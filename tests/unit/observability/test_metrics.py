@@ -19,6 +19,7 @@ from tests.fakes import counted, make_metrics
         ],
         ("events_consumed_total", {"source": "kazoo", "hook": "channel_create"}),
         ("deferrals_total", {"reason": "saturated"}),
+        ("first_attempts_late_total", {}),
         ("attempt_log_dropped_total", {}),
         ("pool_in_use", {}),
     ],
@@ -56,6 +57,12 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         gauge._name.removeprefix("switchhook_"): gauge._multiprocess_mode for gauge in gauges
     } == {
         "pool_in_use": "livesum",
+        "pool_limit": "livesum",
+        "attempt_log_waiting": "livesum",
+        "oldest_unacked_seconds": "livemax",
+        "queue_waiting": "livemax",
+        "broker_blocked": "livemax",
+        "build_info": "livemax",
         "endpoint_breakers_open": "livemax",
         "endpoint_certificates_expiring": "livemax",
         "consumer_unacked": "livesum",

@@ -217,10 +217,42 @@ async def test_an_idle_lane_is_well_and_a_busy_one_until_it_stalls() -> None:
         lane.accept(FakeIncoming(b"2"))
         await settle()
         assert lane.state(stall_s=60.0) == "ok"
-        assert lane.state(stall_s=0.0) == "2 messages held, none settled for 0 s"
+        stalled = "2 messages held, 0 in the queue, none settled for 0 s"
+        assert lane.state(stall_s=0.0) == stalled
         worker.may_end.set()
         await lane.drain()
         assert lane.state(stall_s=0.0) == "ok"
+
+
+@in_virtual_time
+async def test_a_lane_that_idles_while_its_queue_is_full_is_not_well() -> None:
+    async with running(Worker()) as lane:
+        lane.note_waiting(7)
+        assert lane.state(stall_s=60.0) == "ok"
+        stalled = "0 messages held, 7 in the queue, none settled for 0 s"
+        assert lane.state(stall_s=0.0) == stalled
+        lane.note_waiting(0)
+        assert lane.state(stall_s=0.0) == "ok"
+
+
+@in_virtual_time
+async def test_the_age_of_the_oldest_message_held_and_the_settled_ones_are_measured() -> None:
+    worker, metrics = Worker(), make_metrics()
+    async with running(worker, metrics=metrics) as lane:
+        assert counted(metrics, "oldest_unacked_seconds", lane="events") == 0
+        lane.accept(FakeIncoming(b"1"))
+        await settle()
+        first = counted(metrics, "oldest_unacked_seconds", lane="events")
+        lane.accept(FakeIncoming(b"2"))
+        later = counted(metrics, "oldest_unacked_seconds", lane="events")
+        assert 0 < (first or 0) < (later or 0)
+        worker.may_end.set()
+        await lane.drain()
+        assert counted(metrics, "oldest_unacked_seconds", lane="events") == 0
+        assert counted(metrics, "messages_settled_total", lane="events") == 0
+        metrics.note_measured()
+        metrics.note_measured()
+        assert counted(metrics, "messages_settled_total", lane="events") == 2
 
 
 @in_virtual_time
