@@ -76,7 +76,7 @@ class HttpSender:
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`."""
         try:
-            judged = self._judged(request.uri)
+            judged = self._judged(request.uri, request.https_only)
         except ValueError as error:
             return Response(Outcome.INVALID_REQUEST, detail=printable(str(error)))
         if isinstance(judged, Refusal):

@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from service.adapters.vault import Vault
 from service.domain.disable import policy_in
 from service.domain.errors import StoreUnavailable
+from service.domain.policy import requires_https
 from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
@@ -150,6 +151,7 @@ class MongoWebhooks:
             document.get("reseller_id"),
             webhooks,
             policy_in(document),
+            require_https=requires_https(document),
         )
 
     async def webhook(self, webhook_id: str) -> Webhook | None:

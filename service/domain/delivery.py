@@ -134,6 +134,8 @@ class Request:
     """Whether somebody wants to read the answer even where the receiver took the delivery."""
     account_id: str = ""
     """In whose name it is made; some accounts have a client certificate."""
+    https_only: bool = False
+    """Whether that account refuses plain http."""
 
 
 @dataclass(frozen=True, slots=True)
