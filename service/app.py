@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 
 from service.adapters.mongo_check import examine_store
+from service.adapters.mongo_server import examine_server
 from service.adapters.rabbitmq_check import examine_broker
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
@@ -27,7 +28,7 @@ from service.adapters.tls import examine_tls
 from service.api.health import health_routes, metrics_routes
 from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
-from service.domain.finding import Finding
+from service.domain.finding import Finding, Severity
 from service.management.replay_runner import ReplayRunner
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
@@ -163,15 +164,29 @@ async def _wind_down(service: Service) -> None:
 
 
 async def _prepare(service: Service) -> None:
-    """Create the store's indexes, as soon as it answers."""
+    """Look at the store and create its indexes, as soon as it answers."""
+    said: set[Finding] = set()
     while True:
         try:
+            for finding in await service.store.ask(examine_server(service.store.database)):
+                if finding not in said:
+                    said.add(finding)
+                    _tell(finding)
             await service.store.prepare(service.settings.attempts.retention_days)
         except StoreUnavailable as error:
             log.warning("store.not_prepared", error=str(error))
             await asyncio.sleep(PREPARE_AGAIN_S)
         else:
             return
+
+
+def _tell(finding: Finding) -> None:
+    """Log what is not well, at the level that says whether we can work with it."""
+    said = {"about": finding.about, "error": finding.text, "remedy": finding.remedy}
+    if finding.severity is Severity.PROBLEM:
+        log.error("start.problem", **said)
+    elif finding.severity is Severity.WARNING:
+        log.warning("start.warning", **said)
 
 
 async def _note_measured(service: Service) -> None:

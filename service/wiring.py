@@ -21,7 +21,8 @@ from service.adapters.mongo_store import (
 from service.adapters.mongo_watch import Watch
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_link import Link
+from service.adapters.rabbitmq_link import Link, Session
+from service.adapters.rabbitmq_obstacles import ALARM
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.vault import Vault
@@ -79,10 +80,15 @@ class Service:
         missing = self.bindings.missing
         return {
             "broker_consuming": "ok" if self.consumer.consuming else "not consuming",
-            "broker_publishing": "ok" if self.publishing.up else "not connected",
+            "broker_publishing": self._publishing(),
             "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
             "store": "ok" if self.store.up else "does not answer",
         }
+
+    def _publishing(self) -> str:
+        if not self.publishing.up:
+            return "not connected"
+        return ALARM if self.publisher.blocked else "ok"
 
 
 def build(settings: Settings) -> Service:
@@ -123,8 +129,8 @@ def build(settings: Settings) -> Service:
         lanes=lanes,
         bindings=bound,
         consumer=consumer,
-        consuming=Link("consume", settings.amqp.urls, consumer.session, metrics),
-        publishing=Link("publish", settings.amqp.urls, publisher.session, metrics),
+        consuming=_link("consume", settings, consumer.session, metrics),
+        publishing=_link("publish", settings, publisher.session, metrics),
     )
 
 
@@ -146,6 +152,10 @@ def _deliverer(
         metrics=metrics,
         patience=Patience(metrics),
     )
+
+
+def _link(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:
+    return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
 
 
 def _gates(settings: Settings, metrics: Metrics) -> EndpointGates:

@@ -5,6 +5,7 @@ publish, and acknowledgements must get through all the same.
 """
 
 import asyncio
+from contextlib import suppress
 
 import orjson
 import structlog
@@ -13,6 +14,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, describe, unavailable
+from service.adapters.rabbitmq_obstacles import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq_topology import Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
@@ -22,6 +24,8 @@ from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 from service.sources.kazoo.notifications import binding, disabled_message
 
+ALARM_S = 1.0
+ALARM_EVERY_S = 1.0
 LONGEST_HEADER = 500
 LONGEST_ENCODING = 60
 """Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
@@ -40,6 +44,8 @@ class Publisher:
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
+        self.blocked = False
+        """Whether the broker takes nothing for now."""
 
     async def session(self, connection: AbstractConnection) -> None:
         """Offer publishing until the connection or a channel is lost."""
@@ -53,10 +59,36 @@ class Publisher:
             self._connection = connection
             self._ready.set()
             heed_cancellation()
-            await lost.wait()
+            while not lost.is_set():
+                await self._watch_for_alarms(connection)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ALARM_EVERY_S):
+                        await lost.wait()
         finally:
+            self.blocked = False
             self._ready.clear()
             self._connection = self._channel = self._foreign = None
+
+    async def _watch_for_alarms(self, connection: AbstractConnection) -> None:
+        """Say that the broker has an alarm, and that it is over.
+
+        The driver is told once we publish, and has nothing but its `ready` to tell us by.
+        """
+        transport = connection.transport
+        if transport is None:
+            return
+        try:
+            async with asyncio.timeout(ALARM_S):
+                await transport.ready()
+        except TimeoutError:
+            blocked = True
+        else:
+            blocked = False
+        if blocked and not self.blocked:
+            log.error("broker.blocked", error=f"the broker has {ALARM}", remedy=ALARM_REMEDY)
+        elif self.blocked and not blocked:
+            log.info("broker.unblocked")
+        self.blocked = blocked
 
     async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

@@ -19,6 +19,7 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 
+from service.adapters.rabbitmq_obstacles import needing
 from service.domain.errors import TopologyConflict
 
 DELIVERY_LIMIT = 20
@@ -109,7 +110,8 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
 async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]) -> None:
     """Declare everything, which changes nothing where it exists.
 
-    Raises TopologyConflict, naming the object and the argument, where it exists otherwise.
+    Raises TopologyConflict, naming the object and the argument, where it exists otherwise, and
+    NotPermitted.
     """
     channel = await connection.channel()
     try:
@@ -124,7 +126,12 @@ async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequen
 
 
 async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[int]) -> None:
-    await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
+    with needing(("exchange", "configure")):
+        await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
     for name, arguments in queues(names, tiers_ms).items():
-        queue = await channel.declare_queue(name, durable=True, arguments=arguments)
-        await queue.bind(names.exchange, name)
+        # Who may not configure the queues has failed at the first, which forwards nothing.
+        forwards = "x-dead-letter-exchange" in arguments
+        with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
+            queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+        with needing(("queue", "write"), ("exchange", "read")):
+            await queue.bind(names.exchange, name)
