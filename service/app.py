@@ -46,14 +46,18 @@ Server = AbstractAsyncContextManager[None]
 log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings, stop: asyncio.Event, place: Place | None = None) -> None:
+async def run(
+    settings: Settings, stop: asyncio.Event, place: Place | None = None, *, shadow: bool = False
+) -> None:
     """Run the service until `stop` is set: by itself, or in its place among other workers.
+
+    In the shadow of another service everything is done but the requests.
 
     Raises TopologyConflict where the broker has our queues with other arguments, and
     SwitchhookError where a port is taken.
     """
     install_tolerant_decoders()
-    service = build(settings)
+    service = build(settings, shadow=shadow)
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
@@ -72,6 +76,8 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             _leave_startup_to_itself()
             consuming = tasks.create_task(service.consuming.run(), name="consume")
+            if shadow:
+                log.warning("service.shadow", note="no request leaves; attempts end as shadowed")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
             await _wind_down(service)

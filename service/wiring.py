@@ -25,6 +25,7 @@ from service.adapters.rabbitmq_link import Link, Session
 from service.adapters.rabbitmq_obstacles import ALARM
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
+from service.adapters.shadow_sender import ShadowSender
 from service.adapters.vault import Vault
 from service.observability.metrics import Metrics
 from service.pipeline.access_tokens import AccessTokens
@@ -59,7 +60,7 @@ class Service:
     vault: Vault
     watch: Watch
     recorder: Recorder
-    sender: HttpSender
+    sender: HttpSender | ShadowSender
     attempter: Attempter
     publisher: Publisher
     directory: RememberedDirectory
@@ -91,8 +92,11 @@ class Service:
         return ALARM if self.publisher.blocked else "ok"
 
 
-def build(settings: Settings) -> Service:
-    """Return the service, wired and not started. Must be called inside a running event loop."""
+def build(settings: Settings, *, shadow: bool = False) -> Service:
+    """Return the service, wired and not started. Must be called inside a running event loop.
+
+    In the shadow of another service no request leaves.
+    """
     metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
@@ -105,7 +109,7 @@ def build(settings: Settings) -> Service:
         attempts.buffer_rows,
         record_successes=attempts.record_successes,
     )
-    sender = HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
+    sender = _sender(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
@@ -152,6 +156,12 @@ def _deliverer(
         metrics=metrics,
         patience=Patience(metrics),
     )
+
+
+def _sender(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSender | ShadowSender:
+    if shadow:
+        return ShadowSender(settings.egress, settings.own_ports)
+    return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
 
 
 def _link(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:

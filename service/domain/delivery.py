@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     AUTH_FAILED = "auth_failed"
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
+    SHADOWED = "shadowed"
+    """None was made: another service does the sending, and this one only watches."""
 
     @property
     def succeeded(self) -> bool:
@@ -39,7 +41,13 @@ class Outcome(StrEnum):
 
 
 _FINAL = frozenset(
-    {Outcome.SUCCEEDED, Outcome.GONE, Outcome.EGRESS_REFUSED, Outcome.INVALID_REQUEST},
+    {
+        Outcome.SUCCEEDED,
+        Outcome.GONE,
+        Outcome.EGRESS_REFUSED,
+        Outcome.INVALID_REQUEST,
+        Outcome.SHADOWED,
+    },
 )
 
 
@@ -72,6 +80,8 @@ class DeadLetterReason(StrEnum):
     INVALID_REQUEST = "invalid_request"
     WEBHOOK_DISABLED = "webhook_disabled"
     DEFERRED_TOO_OFTEN = "deferred_too_often"
+    SHADOWED = "shadowed"
+    """It was owed by us before we were told to watch only."""
     BUG = "bug"
 
 
@@ -112,6 +122,11 @@ class Delivery:
     """The outcome that ended the attempts at the webhook's own URI; its fallback is to be asked."""
     replay_id: str | None = None
     """Which replay revived it."""
+
+    @property
+    def owed(self) -> bool:
+        """Whether it was put off, retried or replayed: nobody but us would deliver it."""
+        return bool(self.past or self.deferrals or self.replay_id)
 
     @property
     def step(self) -> tuple[str, int, int, str | None]:

@@ -75,6 +75,8 @@ class AccessTokens:
         response = await self._sender.send(_token_request(client))
         if response.outcome is Outcome.EGRESS_REFUSED:
             return replace(response, detail=f"the token endpoint: {response.detail}")
+        if response.outcome is Outcome.SHADOWED:
+            return response
         if not response.outcome.succeeded:
             what = response.status if response.status is not None else response.outcome.value
             return _failed(f"the token endpoint: {what}")
