@@ -121,6 +121,12 @@ async def test_a_token_endpoint_that_may_not_be_asked_ends_the_delivery() -> Non
     assert setting.server.received == []
 
 
+async def test_in_the_shadow_no_token_is_missed() -> None:
+    setting = Setting()
+    setting.server.failing = Response(Outcome.SHADOWED)
+    assert (await setting.send()).outcome is Outcome.SHADOWED
+
+
 async def test_a_token_that_another_account_got_is_none_for_one_that_refuses_plain_http() -> None:
     setting = Setting()
     await setting.send()
