@@ -43,7 +43,7 @@ def obstacle_in(error: PyMongoError, database: str) -> Obstacle:
         return Obstacle("the disk of MongoDB is full", remedy, lasting=True)
     if isinstance(error, ConfigurationError) and "wire version" in str(error):
         return Obstacle("MongoDB is too old for the driver", _upgrade(), lasting=True)
-    cause = str(error).partition(", Timeout:")[0][:LONGEST_CAUSE]
+    cause = re.split(r", Timeout:| \(configured", str(error), maxsplit=1)[0][:LONGEST_CAUSE]
     text = f"cannot be reached: {type(error).__name__}: {cause}"
     return Obstacle(text, "is MongoDB running, and mongo.url right?", lasting=False)
 

@@ -85,12 +85,12 @@ class Link:
     def _tell(self, error: BaseException, url: str) -> None:
         """Say why there is no connection: what a person must mend at level error, and once."""
         found = obstacle_in(error, url, self._prefix)
-        said = {"link": self.name, "error": found.text, "remedy": found.remedy}
         if found.lasting and found.text != self._complained_of:
             self._complained_of = found.text
-            log.error("broker.refuses", **said)
+            said = {"error": found.text, "remedy": found.remedy}
+            log.error("broker.refuses", link=self.name, **said)
         else:
-            log.warning("broker.lost", **said)
+            log.warning("broker.lost", link=self.name, error=found.text)
 
     async def _once(self, url: str) -> None:
         connection = await connect(url, self.name)
@@ -108,6 +108,16 @@ class Link:
         self._gauge.set(up)
 
 
+class OwnConnection(aio_pika.Connection):
+    """A connection that we close: the driver's own wish, when it is collected, comes too late.
+
+    For one that never stood that is a warning about a coroutine, in the middle of what we print.
+    """
+
+    def __del__(self) -> None:
+        """Leave it at that."""
+
+
 async def connect(url: str, name: str) -> AbstractConnection:
     """Return a new connection. Raises one of BROKER_ERRORS."""
     address = URL(url)
@@ -116,6 +126,7 @@ async def connect(url: str, name: str) -> AbstractConnection:
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         return await aio_pika.connect(
             address,
+            connection_class=OwnConnection,
             client_properties={"connection_name": f"switchhook {name}"},
         )
 

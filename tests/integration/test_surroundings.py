@@ -75,7 +75,6 @@ async def broker_problems(url: str) -> list[Finding]:
         ),
     ],
 )
-@pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited")
 async def test_a_wrong_address_of_the_broker_is_one_line_without_the_password(
     amqp_url: str, wrong: Callable[[str], str], text: str, remedy: str
 ) -> None:

@@ -72,14 +72,19 @@ NOT_AUTHORIZED = (
             "the disk of MongoDB is full",
             True,
         ),
-        (OperationFailure("28: No space left on device", 8), "the disk of MongoDB is full", True),
+        (
+            # What a mongod 6.0 on a full disk said, before it ended.
+            WriteError("WiredTigerRecordStore::insertRecord 28: No space left on device", 8),
+            "the disk of MongoDB is full",
+            True,
+        ),
         (
             ConfigurationError("Server at a:1 reports wire version 8, but this version of PyMongo"),
             "MongoDB is too old for the driver",
             True,
         ),
         (
-            ServerSelectionTimeoutError("a:1: connection refused, Timeout: 2s, Topology: <..>"),
+            ServerSelectionTimeoutError("a:1: connection refused (configured timeouts: a: 1ms), T"),
             "cannot be reached: ServerSelectionTimeoutError: a:1: connection refused",
             False,
         ),
