@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 
 from service.adapters.mongo_check import examine_store
+from service.adapters.mongo_server import examine_server
 from service.adapters.rabbitmq_check import examine_broker
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
@@ -27,7 +28,7 @@ from service.adapters.tls import examine_tls
 from service.api.health import health_routes, metrics_routes
 from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
-from service.domain.finding import Finding
+from service.domain.finding import Finding, Severity
 from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
@@ -46,14 +47,18 @@ Server = AbstractAsyncContextManager[None]
 log = structlog.get_logger(__name__)
 
 
-async def run(settings: Settings, stop: asyncio.Event, place: Place | None = None) -> None:
+async def run(
+    settings: Settings, stop: asyncio.Event, place: Place | None = None, *, shadow: bool = False
+) -> None:
     """Run the service until `stop` is set: by itself, or in its place among other workers.
+
+    In the shadow of another service everything is done but the requests.
 
     Raises TopologyConflict where the broker has our queues with other arguments, and
     SwitchhookError where a port is taken.
     """
     install_tolerant_decoders()
-    service = build(settings)
+    service = build(settings, shadow=shadow)
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
@@ -73,6 +78,8 @@ async def run(settings: Settings, stop: asyncio.Event, place: Place | None = Non
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             _leave_startup_to_itself()
             consuming = tasks.create_task(service.consuming.run(), name="consume")
+            if shadow:
+                log.warning("service.shadow", note="no request leaves; attempts end as shadowed")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
             await _wind_down(service)
@@ -166,15 +173,29 @@ async def _wind_down(service: Service) -> None:
 
 
 async def _prepare(service: Service) -> None:
-    """Create the store's indexes, as soon as it answers."""
+    """Look at the store and create its indexes, as soon as it answers."""
+    said: set[Finding] = set()
     while True:
         try:
+            for finding in await service.store.ask(examine_server(service.store.database)):
+                if finding not in said:
+                    said.add(finding)
+                    _tell(finding)
             await service.store.prepare(service.settings.attempts.retention_days)
         except StoreUnavailable as error:
             log.warning("store.not_prepared", error=str(error))
             await asyncio.sleep(PREPARE_AGAIN_S)
         else:
             return
+
+
+def _tell(finding: Finding) -> None:
+    """Log what is not well, at the level that says whether we can work with it."""
+    said = {"about": finding.about, "error": finding.text, "remedy": finding.remedy}
+    if finding.severity is Severity.PROBLEM:
+        log.error("start.problem", **said)
+    elif finding.severity is Severity.WARNING:
+        log.warning("start.warning", **said)
 
 
 async def _note_measured(service: Service) -> None:

@@ -46,7 +46,8 @@ def main() -> None:
 @main.command()
 @config_option
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 512))
-def run(config: str | None, workers: int) -> None:
+@click.option("--shadow", is_flag=True, help="Do everything but the requests: to compare.")
+def run(config: str | None, workers: int, *, shadow: bool) -> None:
     """Run the service until SIGTERM or SIGINT; a second one exits at once.
 
     Several workers are processes that share the queues; SIGHUP replaces them one after the other.
@@ -54,14 +55,14 @@ def run(config: str | None, workers: int) -> None:
     settings = settings_or_exit(config)
     configure_logs(settings.log)
     if workers == 1:
-        run_to_end(lambda: _until_signalled(settings))
+        run_to_end(lambda: _until_signalled(settings, shadow=shadow))
     else:
         load = partial(load_settings, config, os.environ)
-        clean = run_to_end(lambda: supervise(workers, config, settings, load))
+        clean = run_to_end(lambda: supervise(workers, config, settings, load, shadow=shadow))
         sys.exit(0 if clean else FAILED)
 
 
-async def _until_signalled(settings: Settings) -> None:
+async def _until_signalled(settings: Settings, *, shadow: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -72,7 +73,7 @@ async def _until_signalled(settings: Settings) -> None:
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, on_signal)
-    await app.run(settings, stop)
+    await app.run(settings, stop, shadow=shadow)
 
 
 @main.command(hidden=True)
@@ -81,6 +82,7 @@ async def _until_signalled(settings: Settings) -> None:
 @click.option("--count", required=True, type=int)
 @click.option("--directory", required=True, type=click.Path(path_type=Path))
 @click.option("--listener", "listeners", multiple=True, type=int)
+@click.option("--shadow", is_flag=True)
 def worker(config: str | None, **place: Any) -> None:
     """Run as one of the workers of `run --workers N`, which alone starts this."""
     settings = settings_or_exit(config)
@@ -93,7 +95,7 @@ async def _while_supervised(settings: Settings, place: Place) -> None:
     keep_in_files(place.number)
     stop = asyncio.Event()
     stop_with_supervisor(stop)
-    await app.run(settings, stop, place)
+    await app.run(settings, stop, place, shadow=place.shadow)
 
 
 @main.command()

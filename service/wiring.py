@@ -23,9 +23,11 @@ from service.adapters.mongo_watch import Watch
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S
-from service.adapters.rabbitmq_link import Link
+from service.adapters.rabbitmq_link import Link, Session
+from service.adapters.rabbitmq_obstacles import ALARM
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
+from service.adapters.shadow_sender import ShadowSender
 from service.adapters.vault import Vault
 from service.domain.errors import SettingsError
 from service.observability.metrics import Metrics
@@ -62,7 +64,7 @@ class Service:
     vault: Vault
     watch: Watch
     recorder: Recorder
-    sender: HttpSender
+    sender: HttpSender | ShadowSender
     tracer: Tracer
     attempter: Attempter
     publisher: Publisher
@@ -84,19 +86,22 @@ class Service:
         missing = self.bindings.missing
         return {
             "broker_consuming": "ok" if self.consumer.consuming else "not consuming",
-            "broker_publishing": self._publishing_state(),
+            "broker_publishing": self._publishing(),
             "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
             "store": "ok" if self.store.up else "does not answer",
         }
 
-    def _publishing_state(self) -> str:
+    def _publishing(self) -> str:
         if not self.publishing.up:
             return "not connected"
-        return "blocked by an alarm of the broker" if self.publisher.blocked else "ok"
+        return ALARM if self.publisher.blocked else "ok"
 
 
-def build(settings: Settings) -> Service:
-    """Return the service, wired and not started. Must be called inside a running event loop."""
+def build(settings: Settings, *, shadow: bool = False) -> Service:
+    """Return the service, wired and not started. Must be called inside a running event loop.
+
+    In the shadow of another service no request leaves.
+    """
     metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
@@ -109,7 +114,7 @@ def build(settings: Settings) -> Service:
         attempts.buffer_rows,
         record_successes=attempts.record_successes,
     )
-    sender = HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
+    sender = _sender(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
@@ -136,8 +141,8 @@ def build(settings: Settings) -> Service:
         lanes=lanes,
         bindings=bound,
         consumer=consumer,
-        consuming=Link("consume", settings.amqp.urls, consumer.session, metrics),
-        publishing=Link("publish", settings.amqp.urls, publisher.session, metrics),
+        consuming=_link("consume", settings, consumer.session, metrics),
+        publishing=_link("publish", settings, publisher.session, metrics),
     )
 
 
@@ -173,6 +178,16 @@ def _tracer(settings: Settings) -> Tracer:
         raise SettingsError([problem]) from error
     tracer: Tracer = otel.OtelTracer(tracing.otlp_url, tracing.sample_ratio)
     return tracer
+
+
+def _sender(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSender | ShadowSender:
+    if shadow:
+        return ShadowSender(settings.egress, settings.own_ports)
+    return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
+
+
+def _link(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:
+    return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
 
 
 def _gates(settings: Settings, metrics: Metrics) -> EndpointGates:

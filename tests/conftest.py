@@ -106,9 +106,11 @@ async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterat
     async with AsyncExitStack() as stack:
         numbers = itertools.count(1)
 
-        async def start(workers: int = 1, **more: str) -> ServiceProcess:
+        async def start(workers: int = 1, *, shadow: bool = False, **more: str) -> ServiceProcess:
             directory = tmp_path / f"{next(numbers)}"
-            service = ServiceProcess(directory, {**settings, **more}, workers=workers)
+            service = ServiceProcess(
+                directory, {**settings, **more}, workers=workers, shadow=shadow
+            )
             stack.push_async_callback(service.stop)
             await service.start()
             return service

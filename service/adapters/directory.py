@@ -93,7 +93,8 @@ class RememberedDirectory:
         for webhook in account.webhooks:
             if webhook.webhook_id == webhook_id:
                 return webhook
-        return await self._store.webhook(webhook_id)
+        found = await self._store.webhook(webhook_id)
+        return None if found is None else account.bound(found)
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.Directory`."""

@@ -46,8 +46,10 @@ class EgressGuard:
     policy: EgressPolicy
     own_ports: Collection[int] = ()
 
-    def judged(self, uri: str) -> URL | Refusal:
+    def judged(self, uri: str, https_only: bool = False) -> URL | Refusal:  # noqa: FBT001, FBT002 (it is a key of a cache)
         """Return what would be requested, or why it may not be. Nothing is looked up.
+
+        `https_only` is what the account demands, the policy what the platform does.
 
         Raises ValueError, with a text for people, where nothing could be requested.
         """
@@ -55,7 +57,7 @@ class EgressGuard:
         host, port = url.raw_host, url.port
         if not host or port is None:
             raise ValueError("the URI must be http or https and name a host")
-        if self.policy.require_https and url.scheme != "https":
+        if (https_only or self.policy.require_https) and url.scheme != "https":
             return Refusal("require_https", url.scheme)
         return self.host(host) or judge_port(self.policy, port) or url
 

@@ -67,7 +67,7 @@ class HttpSender:
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`."""
         try:
-            destination = self._destination(request.uri)
+            destination = self._destination(request.uri, request.https_only)
         except ValueError as error:
             return Response(Outcome.INVALID_REQUEST, detail=printable(str(error)))
         if isinstance(destination, Refusal):
@@ -90,8 +90,8 @@ class HttpSender:
         finally:
             self._in_use -= 1
 
-    def _judged(self, uri: str) -> Destination | Refusal:
-        judged = self._guard.judged(uri)
+    def _judged(self, uri: str, https_only: bool) -> Destination | Refusal:  # noqa: FBT001
+        judged = self._guard.judged(uri, https_only)
         return judged if isinstance(judged, Refusal) else Destination(judged)
 
     async def _exchange(self, request: Request, destination: Destination) -> Response:

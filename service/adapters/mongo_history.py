@@ -105,8 +105,8 @@ def _attempts(selection: Selection) -> dict[str, Any]:
     """Return the question; its parts stand apart, as two may be about one member."""
     parts: list[dict[str, Any]] = [_members(selection)]
     if selection.failed is not None:
-        operator = "$ne" if selection.failed else "$eq"
-        parts.append({"outcome": {operator: Outcome.SUCCEEDED.value}})
+        good, neither = Outcome.SUCCEEDED.value, Outcome.SHADOWED.value
+        parts.append({"outcome": {"$nin": [good, neither]} if selection.failed else {"$eq": good}})
     if selection.ids is not None:
         parts.append({"_id": {"$in": list(selection.ids)}})
     if selection.since is not None:

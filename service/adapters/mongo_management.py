@@ -12,6 +12,7 @@ from pymongo import ReturnDocument
 from service.adapters.mongo_store import Store, ids_of
 from service.adapters.vault import Vault
 from service.domain.disable import DisablePolicy, policy_in
+from service.domain.policy import requires_https
 
 Document = Mapping[str, Any]
 
@@ -38,6 +39,12 @@ class MongoAccounts:
         question = self._accounts.find_one({"_id": {"$eq": account_id}}, {"disable": 1})
         document = await self._store.ask(question)
         return None if document is None else policy_in(document)
+
+    async def requires_https(self, account_id: str) -> bool:
+        """See `management.ports.Accounts`."""
+        question = self._accounts.find_one({"_id": {"$eq": account_id}}, {"require_https": 1})
+        document = await self._store.ask(question)
+        return document is not None and requires_https(document)
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """See `management.ports.Accounts`."""

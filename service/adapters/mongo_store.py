@@ -12,9 +12,11 @@ from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from service.adapters.mongo_obstacles import obstacle_in
 from service.adapters.vault import Vault
 from service.domain.disable import policy_in
 from service.domain.errors import StoreUnavailable
+from service.domain.policy import requires_https
 from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
@@ -79,6 +81,7 @@ class Store:
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self.database = database
         self.up = False
+        self._complained_of: set[str] = set()
         self._gauge = metrics.store_up
         self._duration = metrics.store_duration
 
@@ -89,6 +92,7 @@ class Store:
             answer = await question
         except PyMongoError as error:
             self._note(up=False)
+            self._complain(error)
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
         self._duration.observe(time.perf_counter() - began)
         self._note(up=True)
@@ -118,11 +122,19 @@ class Store:
             )
         except OperationFailure as error:
             if error.code != INDEX_OPTIONS_CONFLICT:
+                self._complain(error)
                 raise StoreUnavailable(str(error)) from error
             index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
             await self.ask(database.command("collMod", collection, index=index))
         except PyMongoError as error:
             raise StoreUnavailable(str(error)) from error
+
+    def _complain(self, error: PyMongoError) -> None:
+        """Say what a person must mend, once."""
+        obstacle = obstacle_in(error, self.database.name)
+        if obstacle.lasting and obstacle.text not in self._complained_of:
+            self._complained_of.add(obstacle.text)
+            log.error("store.refuses", error=obstacle.text, remedy=obstacle.remedy)
 
     def _note(self, *, up: bool) -> None:
         if up != self.up:
@@ -154,6 +166,7 @@ class MongoWebhooks:
             document.get("reseller_id"),
             webhooks,
             policy_in(document),
+            require_https=requires_https(document),
         )
 
     async def webhook(self, webhook_id: str) -> Webhook | None:

@@ -25,6 +25,9 @@ UNTIL_BOUND_S = 0.5
 REPEAT_S = 30.0
 """Binding again is idempotent and heals an exchange that was deleted and declared anew."""
 
+NOT_PERMITTED = "not permitted"
+PERMIT = "grant the broker's user to read it; switchhook check prints the command"
+
 log = structlog.get_logger(__name__)
 
 
@@ -82,7 +85,7 @@ class Bindings:
         except ChannelNotFoundEntity:
             return "the exchange does not exist yet; the switch declares it when it starts"
         except ChannelAccessRefused as error:
-            return f"not permitted: {error}"
+            return f"{NOT_PERMITTED}: {error}"
         finally:
             await channel.close()
         return None
@@ -109,6 +112,9 @@ class Bindings:
         said = obstacle or "bound"
         if self._reported.get(exchange) != said:
             self._reported[exchange] = said
-            level = log.warning if obstacle else log.info
-            level("source.bound" if obstacle is None else "source.unbound",
-                  exchange=exchange, obstacle=obstacle)  # fmt: skip
+            if obstacle is None:
+                log.info("source.bound", exchange=exchange)
+            elif said.startswith(NOT_PERMITTED):
+                log.error("source.unbound", exchange=exchange, obstacle=said, remedy=PERMIT)
+            else:
+                log.warning("source.unbound", exchange=exchange, obstacle=said)

@@ -1,22 +1,30 @@
 """What an operator should know about the broker before the service starts."""
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 
+from aio_pika import Message
 from aio_pika.abc import AbstractConnection
-from aiormq.exceptions import (
-    AuthenticationError,
-    ChannelAccessRefused,
-    ChannelNotFoundEntity,
-    ProbableAuthenticationError,
-)
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 
-from service.adapters.rabbitmq_link import BROKER_ERRORS, connect, describe
-from service.adapters.rabbitmq_topology import Names, declare, permissions
-from service.domain.errors import TopologyConflict
+from service.adapters.rabbitmq_link import BROKER_ERRORS, close, connect
+from service.adapters.rabbitmq_obstacles import (
+    ALARM,
+    ALARM_REMEDY,
+    needing,
+    obstacle_in,
+    too_old,
+    version_of,
+)
+from service.adapters.rabbitmq_topology import Names, declare
+from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.domain.finding import Finding, fine, trouble, warning
 from service.sources.binding import Binding
 
-OLDEST_RABBITMQ = (3, 10)
+CONFIRM_TIMEOUT_S = 3.0
+NOBODY = "nobody"
+"""A routing key of our exchange that no queue is bound with."""
 
 
 async def examine_broker(
@@ -25,66 +33,76 @@ async def examine_broker(
     """Yield what is found: reachable, new enough, permitted, declared, the switch's exchanges."""
     try:
         connection = await connect(url, "check")
-    except (AuthenticationError, ProbableAuthenticationError) as error:
-        yield trouble("broker", f"refuses us: {describe(error)}", "check the user in amqp.url")
-        return
     except BROKER_ERRORS as error:
-        remedy = "is RabbitMQ running, and amqp.url right?"
-        yield trouble("broker", f"cannot be reached: {describe(error)}", remedy)
+        yield obstacle_in(error, url, names.prefix).found("broker")
         return
+    version = version_of(connection)
+    old = too_old(version)
     try:
-        yield _version(connection)
-        yield await _topology(connection, names, tiers_ms, bindings)
+        yield old.found("broker") if old else fine("broker", f"RabbitMQ {version}")
+        if old:
+            return
+        finding = await _topology(connection, url, names, tiers_ms)
+        yield finding
+        if finding.fatal:
+            return
         for binding in bindings:
-            yield await _exchange(connection, binding)
+            yield await _exchange(connection, url, names, binding)
+        alarm = await _alarm(url, names)
+        if alarm:
+            yield alarm
     finally:
         await connection.close()
 
 
-def _version(connection: AbstractConnection) -> Finding:
-    transport = connection.transport
-    properties = getattr(getattr(transport, "connection", None), "server_properties", {})
-    text = str(properties.get("version", "unknown"))
-    numbers = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
-    if numbers and numbers < OLDEST_RABBITMQ:
-        needed = ".".join(map(str, OLDEST_RABBITMQ))
-        return trouble("broker", f"RabbitMQ {text} is too old", f"upgrade to {needed} or later")
-    return fine("broker", f"RabbitMQ {text}")
-
-
 async def _topology(
-    connection: AbstractConnection,
-    names: Names,
-    tiers_ms: Sequence[int],
-    bindings: Sequence[Binding],
+    connection: AbstractConnection, url: str, names: Names, tiers_ms: Sequence[int]
 ) -> Finding:
     try:
         await declare(connection, names, tiers_ms)
     except TopologyConflict as error:
         return trouble("broker", str(error), "see the message")
-    except ChannelAccessRefused as error:
-        text = f"may not declare our queues: {describe(error)}"
-        return trouble("broker", text, _grant(names, bindings))
-    except BROKER_ERRORS as error:
-        return trouble("broker", f"our queues: {describe(error)}", "see the broker's log")
+    except (*BROKER_ERRORS, BrokerUnavailable) as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
     return fine("broker", f"queues {names.prefix}.* stand")
 
 
-def _grant(names: Names, bindings: Sequence[Binding]) -> str:
-    needed = permissions(names, bindings)
-    expressions = f"'{needed.configure}' '{needed.write}' '{needed.read}'"
-    return f"grant: rabbitmqctl set_permissions -p VHOST USER {expressions}"
-
-
-async def _exchange(connection: AbstractConnection, binding: Binding) -> Finding:
+async def _exchange(
+    connection: AbstractConnection, url: str, names: Names, binding: Binding
+) -> Finding:
+    """Bind a queue that goes with us: reading the exchange is a permission of its own."""
     channel = await connection.channel()
+    name = f"{names.prefix}.check-{secrets.token_hex(4)}"
     try:
-        await channel.get_exchange(binding.exchange, ensure=True)
+        queue = await channel.declare_queue(name, exclusive=True, auto_delete=True)
+        with needing(("queue", "write"), ("exchange", "read")):
+            await queue.bind(binding.exchange, binding.routing_keys[0])
+        await queue.delete(if_unused=False, if_empty=False)
     except ChannelNotFoundEntity:
         remedy = "the switch declares it when it starts; until then nothing arrives"
         return warning("broker", f"exchange {binding.exchange} is missing", remedy)
-    except BROKER_ERRORS as error:
-        return warning("broker", f"exchange {binding.exchange}: {describe(error)}", "see above")
+    except (*BROKER_ERRORS, BrokerUnavailable, ChannelAccessRefused) as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
     finally:
         await channel.close()
     return fine("broker", f"exchange {binding.exchange} exists")
+
+
+async def _alarm(url: str, names: Names) -> Finding | None:
+    """Publish to nobody, over a connection of its own: an alarm stops what publishes."""
+    connection = await connect(url, "check publishing")
+    try:
+        channel = await connection.channel(publisher_confirms=True)
+        exchange = await channel.get_exchange(names.exchange, ensure=False)
+        async with asyncio.timeout(CONFIRM_TIMEOUT_S):
+            # It is by the first that the broker knows us for one who publishes.
+            for _ in range(2):
+                await exchange.publish(Message(b""), NOBODY, mandatory=False)
+    except TimeoutError:
+        return trouble("broker", f"has {ALARM}", ALARM_REMEDY)
+    except BROKER_ERRORS as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
+    finally:
+        # One that is blocked does not hear that we want to close it.
+        await close(connection)
+    return None

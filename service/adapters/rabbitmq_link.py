@@ -16,6 +16,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
+from service.adapters.rabbitmq_obstacles import obstacle_in, refuse_old
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
@@ -38,11 +39,20 @@ Session = Callable[[AbstractConnection], Awaitable[None]]
 class Link:
     """Keeps one connection up; `session` builds on each new one and returns when it has ended."""
 
-    def __init__(self, name: str, urls: Sequence[str], session: Session, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        name: str,
+        urls: Sequence[str],
+        session: Session,
+        metrics: Metrics,
+        prefix: str = "switchhook",
+    ) -> None:
         self.name = name
         self.up = False
         self._urls = urls
         self._session = session
+        self._prefix = prefix
+        self._complained_of = ""
         self._gauge = metrics.connected.labels(name)
         self._gauge.set(0)
 
@@ -64,27 +74,48 @@ class Link:
                 heed_cancellation()
                 # aiormq cancels what waits on a connection that it finds dead.
                 log.warning("broker.lost", link=self.name, error="the connection was lost")
-            except BROKER_ERRORS as error:
-                log.warning("broker.lost", link=self.name, error=describe(error))
+            except (*BROKER_ERRORS, BrokerUnavailable) as error:
+                self._tell(error, url)
             heed_cancellation()
             if time.monotonic() - began > HEALTHY_S:
                 pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def _tell(self, error: BaseException, url: str) -> None:
+        """Say why there is no connection: what a person must mend at level error, and once."""
+        found = obstacle_in(error, url, self._prefix)
+        if found.lasting and found.text != self._complained_of:
+            self._complained_of = found.text
+            said = {"error": found.text, "remedy": found.remedy}
+            log.error("broker.refuses", link=self.name, **said)
+        else:
+            log.warning("broker.lost", link=self.name, error=found.text)
+
     async def _once(self, url: str) -> None:
         connection = await connect(url, self.name)
         log.info("broker.connected", link=self.name)
         try:
+            refuse_old(connection)
             self._set(up=True)
             await self._session(connection)
         finally:
             self._set(up=False)
-            await _close(connection)
+            await close(connection)
 
     def _set(self, *, up: bool) -> None:
         self.up = up
         self._gauge.set(up)
+
+
+class OwnConnection(aio_pika.Connection):
+    """A connection that we close: the driver's own wish, when it is collected, comes too late.
+
+    For one that never stood that is a warning about a coroutine, in the middle of what we print.
+    """
+
+    def __del__(self) -> None:
+        """Leave it at that."""
 
 
 async def connect(url: str, name: str) -> AbstractConnection:
@@ -95,11 +126,13 @@ async def connect(url: str, name: str) -> AbstractConnection:
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         return await aio_pika.connect(
             address,
+            connection_class=OwnConnection,
             client_properties={"connection_name": f"switchhook {name}"},
         )
 
 
-async def _close(connection: AbstractConnection) -> None:
+async def close(connection: AbstractConnection) -> None:
+    """Close a connection, whether or not the broker still hears us."""
     try:
         async with asyncio.timeout(2):
             await connection.close()

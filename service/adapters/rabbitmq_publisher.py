@@ -14,7 +14,9 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, describe, unavailable
-from service.adapters.rabbitmq_topology import ANNOUNCING, Names
+from service.adapters.rabbitmq_obstacles import ALARM, ALARM_REMEDY
+from service.adapters.rabbitmq_permissions import ANNOUNCING
+from service.adapters.rabbitmq_topology import Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.domain.webhook import Webhook
@@ -41,11 +43,12 @@ class Publisher:
         self._timeout_s = timeout_s
         self._duration = metrics.publish_duration
         self._blocked_gauge = metrics.blocked
-        self.blocked = False
         self._channel: AbstractChannel | None = None
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
+        self.blocked = False
+        """Whether the broker takes nothing for now."""
 
     async def session(self, connection: AbstractConnection) -> None:
         """Offer publishing until the connection or a channel is lost."""
@@ -89,8 +92,10 @@ class Publisher:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _set_blocked(self, *, blocked: bool) -> None:
-        if blocked != self.blocked:
-            log.warning("broker.blocked") if blocked else log.info("broker.unblocked")
+        if blocked and not self.blocked:
+            log.error("broker.blocked", error=f"the broker has {ALARM}", remedy=ALARM_REMEDY)
+        elif self.blocked and not blocked:
+            log.info("broker.unblocked")
         self.blocked = blocked
         self._blocked_gauge.set(blocked)
 

@@ -19,12 +19,9 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 
+from service.adapters.rabbitmq_obstacles import needing
 from service.domain.errors import TopologyConflict
-from service.sources.binding import Binding
-from service.sources.kazoo.notifications import binding
 
-ANNOUNCING = binding(["webhook_disabled"])
-"""Where and how the switch is told of a webhook that was disabled."""
 DELIVERY_LIMIT = 20
 """How often a message may come back because its reader died, before it is taken for poison."""
 
@@ -72,26 +69,6 @@ def _delay(delay_ms: int) -> str:
     return f"{delay_ms}ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """What a user needs, as the three expressions of `rabbitmqctl set_permissions`."""
-
-    configure: str
-    write: str
-    read: str
-
-
-def permissions(names: Names, bindings: Sequence[Binding]) -> Permissions:
-    """Return the least that the service can do its work with, where the switch owns the broker."""
-    ours = rf"^{names.prefix}(\.|$)"
-    sources = "|".join(binding.exchange for binding in bindings)
-    return Permissions(
-        configure=ours,
-        write=f"{ours}|^{ANNOUNCING.exchange}$",
-        read=f"{ours}|^({sources})$",
-    )
-
-
 QUORUM = {"x-queue-type": "quorum"}
 
 
@@ -133,7 +110,8 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
 async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]) -> None:
     """Declare everything, which changes nothing where it exists.
 
-    Raises TopologyConflict, naming the object and the argument, where it exists otherwise.
+    Raises TopologyConflict, naming the object and the argument, where it exists otherwise, and
+    NotPermitted.
     """
     channel = await connection.channel()
     try:
@@ -148,7 +126,12 @@ async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequen
 
 
 async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[int]) -> None:
-    await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
+    with needing(("exchange", "configure")):
+        await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
     for name, arguments in queues(names, tiers_ms).items():
-        queue = await channel.declare_queue(name, durable=True, arguments=arguments)
-        await queue.bind(names.exchange, name)
+        # Who may not configure the queues has failed at the first, which forwards nothing.
+        forwards = "x-dead-letter-exchange" in arguments
+        with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
+            queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+        with needing(("queue", "write"), ("exchange", "read")):
+            await queue.bind(names.exchange, name)

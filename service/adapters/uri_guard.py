@@ -23,17 +23,17 @@ class ResolvingGuard:
         self._guard = EgressGuard(policy, own_ports)
         self._resolver = JudgingResolver(self._guard, system)
 
-    async def refusal(self, uri: str) -> str | None:
+    async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
         """See `management.ports.UriGuard`. The address is not told: it may be an internal one."""
-        refusal = await self._refusal(uri)
+        refusal = await self._refusal(uri, https_only=https_only)
         if refusal is None:
             return None
         log_refusal(refusal, None)
         return refusal.rule
 
-    async def _refusal(self, uri: str) -> Refusal | None:
+    async def _refusal(self, uri: str, *, https_only: bool) -> Refusal | None:
         try:
-            judged = self._guard.judged(uri)
+            judged = self._guard.judged(uri, https_only)
         except ValueError as error:
             return Refusal("malformed", str(error))
         if isinstance(judged, Refusal):

@@ -119,7 +119,7 @@ class AttemptAnswer(BaseModel):
     attempt: int
     uri: str
     """Without its query."""
-    result: Literal["success", "failure"]
+    result: Literal["success", "failure", "shadowed"]
     outcome: Outcome
     reason: str | None = None
     client_error: str | None = None

@@ -48,7 +48,7 @@ class TrialHandlers:
         own = DEFAULT_HOOK if webhook.hook == ALL_HOOKS else webhook.hook
         hook = self._hook(order.hook or own)
         account = await self.directory.account(call.account_id)
-        attempt = await self.probe.send(webhook, hook, account)
+        attempt = await self.probe.send(account.bound(webhook), hook, account)
         if isinstance(attempt, DeferReason):
             raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
         return Answer(attempt_in_full(attempt_document(attempt)))

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from service.adapters.rabbitmq_topology import Names, permissions, queues
+from service.adapters.rabbitmq_permissions import permissions
+from service.adapters.rabbitmq_topology import Names, queues
 from service.settings.model import Settings
 from service.sources.binding import Binding
 from service.sources.catalogue import bindings
@@ -33,7 +34,7 @@ def own_broker(settings: Settings) -> str:
         {
             "vhosts": [{"name": VHOST}],
             "users": [_user()],
-            "permissions": [_permission(names, sources)],
+            "permissions": [_permission(names)],
             "policies": list(_policies(names)),
             "exchanges": [_exchange(names.exchange, "direct", durable=True), *_switchs(sources)],
             "queues": [_queue(name, arguments) for name, arguments in topology.items()],
@@ -73,8 +74,8 @@ def _user() -> Definition:
     return {"name": USER, **hashed, "tags": []}
 
 
-def _permission(names: Names, sources: Sequence[Binding]) -> Definition:
-    needed = permissions(names, sources)
+def _permission(names: Names) -> Definition:
+    needed = permissions(names.prefix)
     return {
         "user": USER,
         "vhost": VHOST,

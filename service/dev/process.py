@@ -22,12 +22,14 @@ class ServiceProcess(Server):
         *,
         api_port: int = 0,
         workers: int = 1,
+        shadow: bool = False,
     ) -> None:
         super().__init__("switchhook", directory)
         self.port = api_port or self.port
         self.metrics_port = int(settings.get("SWITCHHOOK_METRICS__PORT", free_port()))
         self._settings = settings
         self._workers = workers
+        self._shadow = shadow
 
     @property
     def log(self) -> Path:
@@ -36,7 +38,8 @@ class ServiceProcess(Server):
 
     def command(self) -> Sequence[str]:
         """See `Server`."""
-        return [sys.executable, "-m", "service", "run", "--workers", str(self._workers)]
+        shadow = ("--shadow",) if self._shadow else ()
+        return [sys.executable, "-m", "service", "run", "--workers", str(self._workers), *shadow]
 
     def environment(self) -> Mapping[str, str]:
         """See `Server`. What the caller's own environment sets for another service is left out."""

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     AUTH_FAILED = "auth_failed"
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
+    SHADOWED = "shadowed"
+    """None was made: another service does the sending, and this one only watches."""
 
     @property
     def succeeded(self) -> bool:
@@ -41,7 +43,13 @@ class Outcome(StrEnum):
 
 
 _FINAL = frozenset(
-    {Outcome.SUCCEEDED, Outcome.GONE, Outcome.EGRESS_REFUSED, Outcome.INVALID_REQUEST},
+    {
+        Outcome.SUCCEEDED,
+        Outcome.GONE,
+        Outcome.EGRESS_REFUSED,
+        Outcome.INVALID_REQUEST,
+        Outcome.SHADOWED,
+    },
 )
 
 
@@ -76,6 +84,8 @@ class DeadLetterReason(StrEnum):
     INVALID_REQUEST = "invalid_request"
     WEBHOOK_DISABLED = "webhook_disabled"
     DEFERRED_TOO_OFTEN = "deferred_too_often"
+    SHADOWED = "shadowed"
+    """It was owed by us before we were told to watch only."""
     BUG = "bug"
 
 
@@ -120,6 +130,11 @@ class Delivery:
     """Of the trace it belongs to; see `domain.trace`."""
 
     @property
+    def owed(self) -> bool:
+        """Whether it was put off, retried or replayed: nobody but us would deliver it."""
+        return bool(self.past or self.deferrals or self.replay_id)
+
+    @property
     def step(self) -> tuple[str, int, int, str | None]:
         """What must not be done twice: this delivery, this attempt, this deferral, this replay."""
         return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
@@ -145,6 +160,8 @@ class Request:
     """Whether somebody wants to read the answer even where the receiver took the delivery."""
     account_id: str = ""
     """In whose name it is made; some accounts have a client certificate."""
+    https_only: bool = False
+    """Whether that account refuses plain http."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,17 @@ class BrokerUnavailable(Unavailable):
     """RabbitMQ did not confirm; whether it stored the message is unknown, so publish it again."""
 
 
+class BrokerRefuses(BrokerUnavailable):
+    """RabbitMQ is there and will not do: a permission is missing, or it is too old.
+
+    Come again all the same: what a person mends must not need a restart of ours.
+    """
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
 class NothingSent(SwitchhookError):
     """Our own machine lacks what a request needs, such as descriptors: put the delivery off."""
 

@@ -31,6 +31,20 @@ class Finding:
         return f"{line}; {self.remedy}" if self.remedy else line
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What stands between us and a dependency, and what helps."""
+
+    text: str
+    remedy: str
+    lasting: bool
+    """Whether waiting is no help: a person must act."""
+
+    def found(self, about: str) -> Finding:
+        """Return it as a finding: as things are, the service cannot work."""
+        return trouble(about, self.text, self.remedy)
+
+
 def fine(about: str, text: str) -> Finding:
     """Return a finding that says all is well."""
     return Finding(Severity.OK, about, text)

@@ -1,9 +1,10 @@
 """What an operator may choose about requests and memory; each is a section of the settings."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, Len
 
@@ -61,6 +62,11 @@ class EgressPolicy:
     """The only ports that may be dialled; empty: any that is not in `deny_ports`."""
     deny_ports: tuple[Port, ...] = NOT_FOR_WEBHOOKS
     """Ports that may not be dialled; wins over `ports`."""
+
+
+def requires_https(document: Mapping[str, Any]) -> bool:
+    """Return whether an account's document refuses plain http; what is unclear does refuse it."""
+    return document.get("require_https") not in (None, False, "false")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,12 @@ class FallBack:
     """Make one attempt at the webhook's fallback; its own URI had all of its own."""
 
 
-NextStep = Delivered | Retry | FallBack | GiveUp
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Nothing was sent, on purpose, and nothing will be: another service delivers it."""
+
+
+NextStep = Delivered | Withheld | Retry | FallBack | GiveUp
 
 _REASONS = {
     Outcome.GONE: DeadLetterReason.GONE,
@@ -87,6 +92,7 @@ _REASONS = {
     Outcome.INVALID_REQUEST: DeadLetterReason.INVALID_REQUEST,
 }
 DELIVERED = Delivered()
+WITHHELD = Withheld()
 FALL_BACK = FallBack()
 
 
@@ -102,6 +108,8 @@ def next_step(
     """Decide what follows attempt number `attempts` of a webhook that allows `retries` more."""
     if response.outcome.succeeded:
         return DELIVERED
+    if response.outcome is Outcome.SHADOWED:
+        return WITHHELD
     if not response.outcome.may_pass:
         return GiveUp(_REASONS[response.outcome])
     if attempts > retries:

@@ -1,7 +1,7 @@
 """Who wants to hear: accounts, and the webhooks they stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +40,8 @@ class OAuthClient:
     client_id: str
     client_secret: str = field(repr=False)
     scope: str = ""
+    https_only: bool = False
+    """Whether its account refuses plain http: then it has no token that was fetched with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Webhook:
     """Seconds until the whole answer must be there; None is the platform's."""
     fallback_uri: str | None = None
     """Where a delivery goes once, when its retries are used up."""
+    https_only: bool = False
+    """Whether its account refuses plain http."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Account:
     inherited_for_all: Sequence[Webhook] = ()
     disable: DisablePolicy | None = None
     """When its webhooks are switched off, where that is not as the platform has it."""
+    require_https: bool = False
+    """Whether its own webhooks may not use plain http; those of its descendants may."""
 
     def own(self, hook: str) -> Sequence[Webhook]:
         """Return the webhooks that want events of this account."""
@@ -109,6 +115,10 @@ class Account:
         """Return the webhooks that want events of this account's descendants."""
         return self.inherited_by_hook.get(hook, self.inherited_for_all)
 
+    def bound(self, webhook: Webhook) -> Webhook:
+        """Return a webhook of the account's with what the account demands of all of them."""
+        return _bound(webhook, require_https=self.require_https)
+
 
 def account_of(
     account_id: str,
@@ -116,9 +126,13 @@ def account_of(
     reseller_id: str | None = None,
     webhooks: Sequence[Webhook] = (),
     disable: DisablePolicy | None = None,
+    *,
+    require_https: bool = False,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
-    enabled = tuple(webhook for webhook in webhooks if webhook.enabled)
+    enabled = tuple(
+        _bound(webhook, require_https=require_https) for webhook in webhooks if webhook.enabled
+    )
     inherited = tuple(webhook for webhook in enabled if webhook.include_subaccounts)
     return Account(
         account_id,
@@ -130,7 +144,15 @@ def account_of(
         _for_hook(enabled, ALL_HOOKS),
         _for_hook(inherited, ALL_HOOKS),
         disable,
+        require_https,
     )
+
+
+def _bound(webhook: Webhook, *, require_https: bool) -> Webhook:
+    if not require_https:
+        return webhook
+    oauth = replace(webhook.oauth, https_only=True) if webhook.oauth else None
+    return replace(webhook, https_only=True, oauth=oauth)
 
 
 def _by_hook(webhooks: Sequence[Webhook]) -> Mapping[str, Sequence[Webhook]]:

@@ -72,7 +72,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 def attempt_view(row: Document) -> dict[str, Any]:
     """Return an attempt under Kazoo's names, texts and all, with ours beside them."""
     started_at: datetime = row["started_at"]
-    succeeded = row["outcome"] == "succeeded"
+    succeeded, shadowed = row["outcome"] == "succeeded", row["outcome"] == "shadowed"
     view: dict[str, Any] = {
         "id": str(row["_id"]),
         "timestamp": int(started_at.timestamp()) + GREGORIAN_OFFSET_S,
@@ -87,12 +87,12 @@ def attempt_view(row: Document) -> dict[str, Any]:
         "call_id": row.get("call_id"),
         "attempt": row["attempt"],
         "uri": row["uri"],
-        "result": "success" if succeeded else "failure",
+        "result": "success" if succeeded else "shadowed" if shadowed else "failure",
         "outcome": row["outcome"],
     }
     if row.get("status") is not None:
         view["resp_status_code"] = str(row["status"])
-    if not succeeded:
+    if not succeeded and not shadowed:
         view |= _failure(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
     marks = ("fallback_for", "replay_id", "test", "trace_id")

@@ -25,6 +25,9 @@ class Accounts(Protocol):
     async def disable_policy(self, account_id: str) -> DisablePolicy | None:
         """Return when the account's webhooks are switched off, where it has a rule of its own."""
 
+    async def requires_https(self, account_id: str) -> bool:
+        """Return whether the account's own webhooks may not use plain http."""
+
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """Return the ids of the account and of all below it."""
 
@@ -70,8 +73,11 @@ class FailureCounts(Protocol):
 class UriGuard(Protocol):
     """Judges where a webhook may point, by the rules of every connection."""
 
-    async def refusal(self, uri: str) -> str | None:
-        """Return the rule that forbids it, or None. A name that does not resolve may later."""
+    async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
+        """Return the rule that forbids it, or None. A name that does not resolve may later.
+
+        `https_only` is what the webhook's account demands.
+        """
 
 
 class TokenStore(Protocol):

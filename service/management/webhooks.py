@@ -80,7 +80,7 @@ class Webhooks:
         Raises Conflict where the account has too many.
         """
         given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
-        await self._check(given, given)
+        await self._check(account_id, given, given)
         entry = self._entry(by, "created", ())
         document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
         document |= {
@@ -111,7 +111,7 @@ class Webhooks:
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # as it is where nothing is said
         merged = {**stored, **changes}
-        await self._check(changes, merged)
+        await self._check(account_id, changes, merged)
         _readable({key: value for key, value in merged.items() if value is not None})
         if "enabled" in changes:
             changes = {**changes, "disable_reason": None, "disabled_at": None}
@@ -159,13 +159,15 @@ class Webhooks:
         _readable({**stored, **members})
         return await self._change(account_id, webhook_id, members, entry)
 
-    async def _check(self, given: Document, merged: Document) -> None:
+    async def _check(self, account_id: str, given: Document, merged: Document) -> None:
         problems = check_members(given, merged, self.hooks)
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}
-        for name, uri in _uris(given):
-            rule = await self.guard.refusal(uri) if name not in problems else None
+        uris = [(name, uri) for name, uri in _uris(given) if name not in problems]
+        https_only = bool(uris) and await self.accounts.requires_https(account_id)
+        for name, uri in uris:
+            rule = await self.guard.refusal(uri, https_only=https_only)
             if rule is not None:
                 text = f"invalid client URL: refused by rule {rule}"
                 problems[name] = {"error": {"message": text, "value": uri}}

@@ -98,6 +98,7 @@ class Metrics:
         self.retried = deliveries.labels("retried")
         self.dead_lettered = deliveries.labels("dead_lettered")
         self.cancelled = deliveries.labels("cancelled")
+        self.shadowed = deliveries.labels("shadowed")
         self.deferred = _by(
             Counter(
                 "switchhook_deferrals_total",

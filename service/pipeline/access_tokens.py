@@ -41,7 +41,8 @@ class AccessTokens:
     async def send(self, request: Request, client: OAuthClient) -> Response:
         """Make the request with a token; where the receiver answers 401, once more with a new one.
 
-        Where no token is to be had, the response says so: `auth_failed`.
+        Where no token is to be had, the response says so: `auth_failed`, or `egress_refused` where
+        the token endpoint may not be asked, which no later attempt would change.
         """
         token = await self._token(client)
         response = await self._send_with(request, token)
@@ -72,6 +73,10 @@ class AccessTokens:
 
     async def _fetch(self, client: OAuthClient) -> str | Response:
         response = await self._sender.send(_token_request(client))
+        if response.outcome is Outcome.EGRESS_REFUSED:
+            return replace(response, detail=f"the token endpoint: {response.detail}")
+        if response.outcome is Outcome.SHADOWED:
+            return response
         if not response.outcome.succeeded:
             what = response.status if response.status is not None else response.outcome.value
             return _failed(f"the token endpoint: {what}")
@@ -103,7 +108,10 @@ def _token_request(client: OAuthClient) -> Request:
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept": "application/json",
     }
-    return Request("POST", client.token_url, "", headers, urlencode(form).encode(), in_full=True)
+    body = urlencode(form).encode()
+    return Request(
+        "POST", client.token_url, "", headers, body, in_full=True, https_only=client.https_only
+    )
 
 
 def _failed(detail: str) -> Response:

@@ -111,6 +111,7 @@ def request_for(
         sent,
         webhook.timeout_s,
         account_id=webhook.account_id,
+        https_only=webhook.https_only,
     )
 
 

@@ -23,6 +23,7 @@ from service.domain.retry import (
     NextStep,
     Retry,
     RetryPolicy,
+    Withheld,
     deferral_ms,
     next_step,
 )
@@ -87,6 +88,12 @@ class Deliverer:
         match self._next_step(delivery, webhook, attempt):
             case Delivered():
                 self.metrics.delivered.inc()
+            case Withheld() if delivery.owed:
+                await self.give_up(
+                    _after(delivery, attempt), DeadLetterReason.SHADOWED, attempt.uri
+                )
+            case Withheld():
+                self.metrics.shadowed.inc()
             case Retry(delay_ms):
                 later = _after(delivery, attempt)
                 await self.patience.until_confirmed(lambda: self.queues.retry(later, delay_ms))

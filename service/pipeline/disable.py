@@ -52,9 +52,9 @@ class Disabler:
             self._failing.popitem(last=False)
 
     async def note(self, webhook: Webhook, attempt: Attempt) -> None:
-        """Count the attempt. A success of a webhook that never failed costs nothing."""
+        """Count the attempt, if one was made. A success of one that never failed costs nothing."""
         outcome = attempt.response.outcome
-        if self._clock() < self._resume_at:
+        if outcome is Outcome.SHADOWED or self._clock() < self._resume_at:
             return
         try:
             if not outcome.succeeded:

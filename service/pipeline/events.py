@@ -69,7 +69,8 @@ class EventWork:
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks for its hook that let it through."""
         if event.webhook is not None:
-            return account_of(account_id), [_brought_along(event.webhook)]
+            webhook = _brought_along(event.webhook)
+            return account_of(account_id), [(await self._account(account_id)).bound(webhook)]
         account = await self._account(account_id)
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
         return account, subscribed(event, account, ancestors)

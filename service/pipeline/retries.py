@@ -51,7 +51,10 @@ class RetryWork:
 
     async def _webhook(self, delivery: Delivery) -> Webhook | None:
         if delivery.webhook is not None:
-            return webhook_of(delivery.webhook)
+            account = await self.patience.until_available(
+                lambda: self.directory.account(delivery.account_id),
+            )
+            return account.bound(webhook_of(delivery.webhook))
         return await self.patience.until_available(
             lambda: self.directory.webhook(delivery.account_id, delivery.webhook_id),
         )

@@ -21,10 +21,11 @@ class Launcher:
     directory: Path
     listeners: tuple[int, ...]
     config: str | None
+    shadow: bool = False
 
     async def start(self, number: int) -> Process:
         """See `keeper.Starter`."""
-        place = Place(number, self.count, self.directory, self.listeners)
+        place = Place(number, self.count, self.directory, self.listeners, self.shadow)
         config = () if self.config is None else ("--config", self.config)
         return await create_subprocess_exec(
             *(sys.executable, "-m", "service", "worker", *place.arguments(), *config),

@@ -17,6 +17,8 @@ class Place:
     count: int
     directory: Path
     listeners: tuple[int, ...]
+    shadow: bool = False
+    """Whether all of them only watch; see `app.run`."""
 
     def arguments(self) -> Sequence[str]:
         """Return the place as the options of the command `worker`."""
@@ -24,6 +26,7 @@ class Place:
             *("--number", str(self.number), "--count", str(self.count)),
             *("--directory", str(self.directory)),
             *(text for fd in self.listeners for text in ("--listener", str(fd))),
+            *(("--shadow",) if self.shadow else ()),
         ]
 
     def sockets(self) -> list[socket.socket]:

@@ -31,7 +31,9 @@ log = structlog.get_logger(__name__)
 LoadSettings = Callable[[], Settings]
 
 
-async def supervise(count: int, config: str | None, settings: Settings, load: LoadSettings) -> bool:
+async def supervise(
+    count: int, config: str | None, settings: Settings, load: LoadSettings, *, shadow: bool = False
+) -> bool:
     """Run `count` workers until SIGTERM or SIGINT; return whether all of them ended cleanly.
 
     `load` reads the settings again. Raises SwitchhookError where a port is taken.
@@ -41,7 +43,7 @@ async def supervise(count: int, config: str | None, settings: Settings, load: Lo
         directory = Path(name)
         listeners = listen(api.host, api.port)
         fds = tuple(listener.fileno() for listener in listeners)
-        launcher = Launcher(count, directory, fds, config)
+        launcher = Launcher(count, directory, fds, config, shadow)
         supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
         registry = supervisor.exposition.registry
         async with serve(with_routes(metrics_routes(registry)), metrics.host, metrics.port):

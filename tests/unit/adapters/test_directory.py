@@ -5,7 +5,7 @@ import pytest
 from service.adapters.directory import RETRY_STALE_S, SOON_S, RememberedDirectory
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
-from service.domain.webhook import Account
+from service.domain.webhook import Account, account_of
 from tests.builders import ACCOUNT, RESELLER, make_account, make_webhook
 from tests.fakes import FakeStore, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
@@ -221,6 +221,15 @@ async def test_a_webhook_that_its_account_has_no_longer_is_asked_for() -> None:
     assert await setting.directory.webhook(ACCOUNT, "hook-1") is disabled
     del setting.store.webhooks["hook-1"]
     assert await setting.directory.webhook(ACCOUNT, "hook-1") is None
+
+
+async def test_a_webhook_that_is_asked_for_is_bound_by_its_accounts_demands() -> None:
+    setting = Setting()
+    setting.store.accounts[ACCOUNT] = account_of(ACCOUNT, require_https=True)
+    setting.store.webhooks["off"] = make_webhook("off", enabled=False)
+    webhook = await setting.directory.webhook(ACCOUNT, "off")
+    assert webhook is not None
+    assert webhook.https_only
 
 
 async def test_a_remembered_webhook_serves_while_the_store_is_away() -> None:

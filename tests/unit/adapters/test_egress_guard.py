@@ -91,6 +91,14 @@ def test_plain_http_and_ports_are_judged_by_policy() -> None:
     assert guard.address("8.8.8.8", 9443) == Refusal("port", "port 9443")
 
 
+def test_an_account_may_refuse_plain_http_for_itself() -> None:
+    guard = EgressGuard(EgressPolicy())
+    assert guard.judged("http://hooks.example.net/", True) == Refusal("require_https", "http")
+    assert guard.judged("HTTP://hooks.example.net/", True) == Refusal("require_https", "http")
+    assert guard.judged("https://hooks.example.net/", True) == URL("https://hooks.example.net/")
+    assert guard.judged("http://hooks.example.net/") == URL("http://hooks.example.net/")
+
+
 @pytest.mark.parametrize(
     ("uri", "requested"),
     [

@@ -1,8 +1,7 @@
 import pytest
 
-from service.adapters.rabbitmq_topology import DELIVERY_LIMIT, Names, permissions, queues
+from service.adapters.rabbitmq_topology import DELIVERY_LIMIT, Names, queues
 from service.domain.retry import RetryPolicy
-from service.sources.binding import Binding
 
 NAMES = Names("switchhook")
 FORWARDING = {
@@ -79,11 +78,3 @@ def test_the_queues_are_these_and_those_that_others_lead_to_come_first() -> None
         "switchhook.retry.800ms",
         "switchhook.retry.1s",
     ]
-
-
-def test_the_permissions_are_for_what_is_ours_for_reading_the_sources_and_for_one_notice() -> None:
-    sources = [Binding("callevt", "topic", ("#",)), Binding("im", "topic", ("#",))]
-    needed = permissions(Names("second-one"), sources)
-    assert needed.configure == r"^second-one(\.|$)"
-    assert needed.write == r"^second-one(\.|$)|^notifications$"
-    assert needed.read == r"^second-one(\.|$)|^(callevt|im)$"

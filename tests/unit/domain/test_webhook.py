@@ -1,4 +1,9 @@
-from service.domain.webhook import Account, account_of
+from dataclasses import replace
+
+import pytest
+
+from service.domain.policy import requires_https
+from service.domain.webhook import Account, OAuthClient, account_of
 from tests.builders import ACCOUNT, MASTER, RESELLER, make_webhook
 
 OWN = make_webhook("own")
@@ -53,3 +58,34 @@ def test_an_account_without_a_document_has_nobody_above_it() -> None:
 
 def test_a_secret_is_not_shown_when_a_webhook_is_printed() -> None:
     assert "hush" not in repr(make_webhook(secret=b"hush" * 6))
+
+
+def test_what_an_account_demands_is_demanded_of_each_of_its_webhooks_and_their_tokens() -> None:
+    oauth = OAuthClient("https://login.example/token", "me", "hush")
+    account = account_of(ACCOUNT, webhooks=[replace(OWN, oauth=oauth), WIDE], require_https=True)
+    assert all(webhook.https_only for webhook in account.webhooks)
+    assert [webhook.https_only for webhook in account.inherited("channel_create")] == [True]
+    bound = account.own("channel_create")[0]
+    assert bound.oauth == replace(oauth, https_only=True)
+    assert account.bound(DISABLED).https_only
+    assert account_of(ACCOUNT).bound(OWN) is OWN
+
+
+@pytest.mark.parametrize(
+    ("document", "required"),
+    [
+        ({}, False),
+        ({"require_https": None}, False),
+        ({"require_https": False}, False),
+        ({"require_https": "false"}, False),
+        ({"require_https": True}, True),
+        ({"require_https": "true"}, True),
+        ({"require_https": "yes"}, True),
+        ({"require_https": {}}, True),
+    ],
+)
+def test_an_unclear_demand_for_https_is_one(
+    document: dict[str, object],
+    required: bool,
+) -> None:
+    assert requires_https(document) is required

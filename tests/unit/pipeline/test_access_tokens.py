@@ -1,5 +1,6 @@
 import asyncio
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -109,6 +110,28 @@ async def test_an_answer_without_a_usable_token_is_a_failure() -> None:
         setting = Setting()
         setting.server.failing = Response(Outcome.SUCCEEDED, 200, body=body)
         assert (await setting.send()).outcome is Outcome.AUTH_FAILED
+
+
+async def test_a_token_endpoint_that_may_not_be_asked_ends_the_delivery() -> None:
+    setting = Setting()
+    setting.server.failing = Response(Outcome.EGRESS_REFUSED, detail="egress refused by rule x")
+    response = await setting.send()
+    assert response.outcome is Outcome.EGRESS_REFUSED
+    assert response.detail == "the token endpoint: egress refused by rule x"
+    assert setting.server.received == []
+
+
+async def test_in_the_shadow_no_token_is_missed() -> None:
+    setting = Setting()
+    setting.server.failing = Response(Outcome.SHADOWED)
+    assert (await setting.send()).outcome is Outcome.SHADOWED
+
+
+async def test_a_token_that_another_account_got_is_none_for_one_that_refuses_plain_http() -> None:
+    setting = Setting()
+    await setting.send()
+    await setting.tokens.send(make_request(), replace(CLIENT, https_only=True))
+    assert [asked.https_only for asked in setting.server.asked] == [False, True]
 
 
 async def test_a_token_without_a_lifetime_is_used_for_an_hour() -> None:

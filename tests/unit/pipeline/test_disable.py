@@ -128,3 +128,15 @@ async def test_a_store_that_is_away_is_not_asked_by_every_attempt() -> None:
 def test_only_failures_within_the_window_count(failures: list[float], exceeded: bool) -> None:
     policy = DisablePolicy(failure_count=3, window_s=60)
     assert policy.exceeded(failures, 100) is exceeded
+
+
+async def test_attempts_that_were_not_made_count_for_nothing() -> None:
+    setting = Setting(DisablePolicy(failure_count=2))
+    await setting.fail(1)
+    for _ in range(3):
+        shadowed = make_attempt(Response(Outcome.SHADOWED))
+        await setting.disabler.note(setting.webhook, shadowed)
+    assert setting.health.disabled == {}
+    assert setting.health.forgotten == []
+    await setting.fail(1)
+    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}

@@ -1,13 +1,15 @@
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from service.cli import main, worker
 from service.workers.place import Place, health_socket
 
 
-def test_the_options_of_the_command_are_those_a_place_is_told_by() -> None:
-    place = Place(2, 4, Path("/tmp/x"), (7, 9))  # noqa: S108
+@pytest.mark.parametrize("shadow", [False, True])
+def test_the_options_of_the_command_are_those_a_place_is_told_by(shadow: bool) -> None:
+    place = Place(2, 4, Path("/tmp/x"), (7, 9), shadow)  # noqa: S108
     with worker.make_context("worker", list(place.arguments())) as context:
         given = {name: value for name, value in context.params.items() if name != "config"}
     assert Place(**given) == place

@@ -1,0 +1,76 @@
+"""What stands between us and MongoDB, in one line each, with what helps."""
+
+import re
+
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+
+from service.domain.finding import Obstacle
+
+OLDEST_MONGODB = (4, 4)
+"""The oldest that the driver speaks to; change streams and `hello` are there, too."""
+
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
+NO_SPACE = frozenset({14_031, 12_501})
+"""OutOfDiskSpace, and what the journal's own check says."""
+REFUSED = re.compile(r"not authorized on (\S+) to execute command \{ (\w+): (?:\"([^\"]*)\")?")
+LONGEST_CAUSE = 160
+
+
+def too_old(version: str) -> Obstacle | None:
+    """Return the obstacle that a version is."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not numbers or numbers >= OLDEST_MONGODB:
+        return None
+    return Obstacle(f"MongoDB {version} is too old", _upgrade(), lasting=True)
+
+
+def obstacle_in(error: PyMongoError, database: str) -> Obstacle:
+    """Return what an error of the driver means. What was to be written is not quoted."""
+    code = _code(error)
+    if code == AUTHENTICATION_FAILED:
+        remedy = "check user, password and authSource in mongo.url"
+        return Obstacle("refuses the user of mongo.url, or the password", remedy, lasting=True)
+    if code == UNAUTHORIZED and "requires authentication" in str(error):
+        remedy = "put user, password and authSource into mongo.url"
+        return Obstacle("asks for a user, and mongo.url names none", remedy, lasting=True)
+    if code == UNAUTHORIZED:
+        text = _refused(str(error))
+        role = "dbAdmin" if "collMod" in text else "readWrite"
+        return Obstacle(text, grant(database, role), lasting=True)
+    if code in NO_SPACE or "No space left" in str(error):
+        remedy = "free space, or lower attempts.retention_days; MongoDB may need a restart"
+        return Obstacle("the disk of MongoDB is full", remedy, lasting=True)
+    if isinstance(error, ConfigurationError) and "wire version" in str(error):
+        return Obstacle("MongoDB is too old for the driver", _upgrade(), lasting=True)
+    cause = re.split(r", Timeout:| \(configured", str(error), maxsplit=1)[0][:LONGEST_CAUSE]
+    text = f"cannot be reached: {type(error).__name__}: {cause}"
+    return Obstacle(text, "is MongoDB running, and mongo.url right?", lasting=False)
+
+
+def grant(database: str, role: str = "readWrite") -> str:
+    """Return the command that gives the user of `mongo.url` a role."""
+    roles = f"[{{role: '{role}', db: '{database}'}}]"
+    return f"in mongosh, in the user's own database: db.grantRolesToUser('USER', {roles})"
+
+
+def _code(error: PyMongoError) -> int | None:
+    if not isinstance(error, OperationFailure):
+        return None
+    writes = (error.details or {}).get("writeErrors") or [{}]
+    inside: int | None = writes[0].get("code")
+    return inside if inside is not None else error.code
+
+
+def _refused(said: str) -> str:
+    found = REFUSED.search(said)
+    if found is None:
+        return "refuses what the service needs: not authorized"
+    database, command, collection = found.groups()
+    return f"refuses us '{command}' on {database}.{collection}" if collection else (
+        f"refuses us '{command}' on {database}"
+    )  # fmt: skip
+
+
+def _upgrade() -> str:
+    return f"upgrade to {'.'.join(map(str, OLDEST_MONGODB))} or later"
