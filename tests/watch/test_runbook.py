@@ -18,9 +18,10 @@ AT_ONCE = 4
 
 
 def commands() -> list[str]:
-    """Return the lines of all blocks of commands that are to be tried, each once."""
+    """Return the lines of the alarms' blocks of commands, each once; the tasks change things."""
     text = (ROOT / "deploy" / "RUNBOOK.md").read_text("utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    alarms, _, _ = text.partition("## Recurring tasks")
+    blocks = re.findall(r"^```sh\n(.*?)^```", alarms, re.MULTILINE | re.DOTALL)
     lines = (re.sub(r"\s{2,}#.*", "", line) for block in blocks for line in block.splitlines())
     chosen: dict[str, str] = {}
     for line in sorted(lines, key=len):
