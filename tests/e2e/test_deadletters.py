@@ -111,7 +111,7 @@ async def test_a_replay_that_is_interrupted_is_cancelled(
     dead: list[str], settings: dict[str, str], receiver: Receiver, database: Documents
 ) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "service", "deadletters", "replay", "--rate", "0.5",
+        sys.executable, "-m", "service", "deadletters", "replay", "--rate", "0.1",
         env={**os.environ, **settings},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

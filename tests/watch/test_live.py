@@ -69,7 +69,7 @@ async def test_a_broker_that_takes_no_messages_is_seen(
         await kazoo.publish(call_event("c-blocked", account_id=account))
     await scene.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
     try:
-        await eventually(lambda: _readiness(scene, "blocked by an alarm"), 30, "the block")
+        await eventually(lambda: _readiness(scene, "it takes no messages"), 30, "the block")
         await eventually(lambda: scene.value("switchhook_broker_blocked"), what="the gauge")
         await eventually(lambda: scene.value(ALARM), what="the alarm")
         assert await scene.value("max(rabbitmq_alarms_memory_used_watermark)") == 1
