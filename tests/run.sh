@@ -4,9 +4,10 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .run
-(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/watch tests/e2e/test_api_*.py) \
+more=(tests/e2e/test_api_*.py tests/e2e/test_{disabling,moving,secrets,tracing}.py)
+(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/watch "${more[@]}") \
   > .run/tests.log 2>&1 &
-.venv/bin/pytest tests/chaos tests/e2e --ignore-glob='*/test_api_*'
+.venv/bin/pytest tests/chaos tests/e2e "${more[@]/#/--ignore=}"
 first=$?
 wait %1
 second=$?
