@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
@@ -11,6 +11,7 @@ from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
 Label = TypeVar("Label", bound=StrEnum)
+Mode = Literal["livesum", "livemin", "livemax"]
 
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Must be set before this process imports prometheus_client, for metrics to be kept in files."""
@@ -33,37 +34,28 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
         self.registry = registry
         self._notes: list[Callable[[], None]] = []
-        consumed = Counter(
-            "switchhook_events_consumed_total",
-            "Events taken from the bus",
-            ["source", "hook"],
-            registry=registry,
+        consumed = self._counter(
+            "events_consumed_total", "Events taken from the bus", "source", "hook"
         )
         self.consumed = {pair: consumed.labels(*pair) for pair in hooks}
-        self.unowned = Counter(
-            "switchhook_events_without_account_total",
+        self.unowned = self._counter(
+            "events_without_account_total",
             "Events whose account is unknown: counted and acknowledged",
-            registry=registry,
         )
-        self.ignored = Counter(
-            "switchhook_events_ignored_total",
-            "Messages that tell nothing a hook is for: acknowledged",
-            registry=registry,
+        self.ignored = self._counter(
+            "events_ignored_total", "Messages that tell nothing a hook is for: acknowledged"
         )
         self.rejected = _by(
-            Counter(
-                "switchhook_events_rejected_total",
-                "Messages moved to the rejected queue",
-                ["reason"],
-                registry=registry,
+            self._counter(
+                "events_rejected_total", "Messages moved to the rejected queue", "reason"
             ),
             RejectReason,
         )
-        self._deliveries(registry)
-        self._attempts(registry)
-        self._queues(registry)
-        self._dependencies(registry)
-        self._process(registry)
+        self._deliveries()
+        self._attempts()
+        self._queues()
+        self._dependencies()
+        self._process()
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Have the gauge show what `value` returns, which costs nothing until somebody looks."""
@@ -87,12 +79,11 @@ class Metrics:
         for note in self._notes:
             note()
 
-    def _deliveries(self, registry: CollectorRegistry) -> None:
-        deliveries = Counter(
-            "switchhook_deliveries_total",
+    def _deliveries(self) -> None:
+        deliveries = self._counter(
+            "deliveries_total",
             "What became of deliveries; retried counts each return to a tier",
-            ["outcome"],
-            registry=registry,
+            "outcome",
         )
         self.delivered = deliveries.labels("delivered")
         self.retried = deliveries.labels("retried")
@@ -100,193 +91,130 @@ class Metrics:
         self.cancelled = deliveries.labels("cancelled")
         self.shadowed = deliveries.labels("shadowed")
         self.deferred = _by(
-            Counter(
-                "switchhook_deferrals_total",
-                "Deliveries put off without an attempt",
-                ["reason"],
-                registry=registry,
-            ),
+            self._counter("deferrals_total", "Deliveries put off without an attempt", "reason"),
             DeferReason,
         )
-        self.breakers_open = Gauge(
-            "switchhook_endpoint_breakers_open",
+        self.breakers_open = self._gauge(
+            "endpoint_breakers_open",
             "Endpoints that failed and failed, and are left alone",
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
         )
         self.dead_letters = _by(
-            Counter(
-                "switchhook_dead_letters_total",
-                "Deliveries given up",
-                ["reason"],
-                registry=registry,
-            ),
+            self._counter("dead_letters_total", "Deliveries given up", "reason"),
             DeadLetterReason,
         )
-        self.webhooks_disabled = Counter(
-            "switchhook_webhooks_disabled_total",
-            "Webhooks switched off because they failed",
-            registry=registry,
+        self.webhooks_disabled = self._counter(
+            "webhooks_disabled_total", "Webhooks switched off because they failed"
         )
-        self.webhooks_warned = Counter(
-            "switchhook_webhooks_warned_total",
-            "Webhooks that had half of the failures that switch them off",
-            registry=registry,
+        self.webhooks_warned = self._counter(
+            "webhooks_warned_total", "Webhooks that had half of the failures that switch them off"
         )
-        self.begun_late = Counter(
-            "switchhook_first_attempts_late_total",
+        self.begun_late = self._counter(
+            "first_attempts_late_total",
             "First attempts, not deferred, that began over a second after the event came in",
-            registry=registry,
         )
-        self.event_to_delivery = Histogram(
-            "switchhook_event_to_delivery_seconds",
-            "From taking an event in to its delivery at first attempt",
-            buckets=SECONDS,
-            registry=registry,
+        self.event_to_delivery = self._histogram(
+            "event_to_delivery_seconds", "From taking an event in to its delivery at first attempt"
         )
 
-    def _attempts(self, registry: CollectorRegistry) -> None:
+    def _attempts(self) -> None:
         self.attempts = _by(
-            Counter("switchhook_attempts_total", "HTTP requests", ["outcome"], registry=registry),
+            self._counter("attempts_total", "HTTP requests", "outcome"),
             Outcome,
         )
-        self.attempt_duration = Histogram(
-            "switchhook_attempt_duration_seconds",
-            "How long HTTP requests took",
-            buckets=SECONDS,
-            registry=registry,
+        self.attempt_duration = self._histogram(
+            "attempt_duration_seconds", "How long HTTP requests took"
         )
-        self.attempt_log_dropped = Counter(
-            "switchhook_attempt_log_dropped_total",
+        self.attempt_log_dropped = self._counter(
+            "attempt_log_dropped_total",
             "Attempts that are missing in the log because the store was away",
-            registry=registry,
         )
-        self.attempt_log_waiting = Gauge(
-            "switchhook_attempt_log_waiting",
-            "Attempts that are not written to the log yet",
-            registry=registry,
-            multiprocess_mode="livesum",
+        self.attempt_log_waiting = self._gauge(
+            "attempt_log_waiting", "Attempts that are not written to the log yet", "livesum"
         )
-        self.certificates_expiring = Gauge(
-            "switchhook_endpoint_certificates_expiring",
+        self.certificates_expiring = self._gauge(
+            "endpoint_certificates_expiring",
             "Hosts of endpoints whose certificate ends within 14 days, or a third of its life",
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
         )
-        self.pool_in_use = Gauge(
-            "switchhook_pool_in_use",
-            "HTTP requests in flight",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self.pool_limit = Gauge(
-            "switchhook_pool_limit",
-            "HTTP requests in flight at most",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        self.pool_in_use = self._gauge("pool_in_use", "HTTP requests in flight", "livesum")
+        self.pool_limit = self._gauge("pool_limit", "HTTP requests in flight at most", "livesum")
 
-    def _queues(self, registry: CollectorRegistry) -> None:
-        self.unacked = Gauge(
-            "switchhook_consumer_unacked",
-            "Messages taken in and not acknowledged yet",
-            ["lane"],
-            registry=registry,
-            multiprocess_mode="livesum",
+    def _queues(self) -> None:
+        self.unacked = self._gauge(
+            "consumer_unacked", "Messages taken in and not acknowledged yet", "livesum", "lane"
         )
-        self.oldest_unacked = Gauge(
-            "switchhook_oldest_unacked_seconds",
+        self.oldest_unacked = self._gauge(
+            "oldest_unacked_seconds",
             "For how long the oldest message is held that is not acknowledged yet",
-            ["lane"],
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
+            "lane",
         )
-        self.settled = Counter(
-            "switchhook_messages_settled_total",
+        self.settled = self._counter(
+            "messages_settled_total",
             "Messages done with: acknowledged, or moved to the rejected queue",
-            ["lane"],
-            registry=registry,
+            "lane",
         )
-        self.queue_waiting = Gauge(
-            "switchhook_queue_waiting",
+        self.queue_waiting = self._gauge(
+            "queue_waiting",
             "Messages that wait in the lane's queue, as the broker said last",
-            ["lane"],
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
+            "lane",
         )
-        self.acks_lost = Counter(
-            "switchhook_acks_lost_total",
+        self.acks_lost = self._counter(
+            "acks_lost_total",
             "Messages settled after their connection was lost: the broker hands them out again",
-            registry=registry,
         )
 
-    def _dependencies(self, registry: CollectorRegistry) -> None:
-        self.connected = Gauge(
-            "switchhook_broker_connected",
-            "Whether a connection to the broker stands",
-            ["link"],
-            registry=registry,
-            multiprocess_mode="livemin",
+    def _dependencies(self) -> None:
+        self.connected = self._gauge(
+            "broker_connected", "Whether a connection to the broker stands", "livemin", "link"
         )
-        self.blocked = Gauge(
-            "switchhook_broker_blocked",
+        self.blocked = self._gauge(
+            "broker_blocked",
             "Whether the broker takes no messages: an alarm of its memory or disk",
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
         )
-        self.publish_duration = Histogram(
-            "switchhook_publish_seconds",
-            "Until the broker has confirmed a message",
-            buckets=SECONDS,
-            registry=registry,
+        self.publish_duration = self._histogram(
+            "publish_seconds", "Until the broker has confirmed a message"
         )
-        self.bound = Gauge(
-            "switchhook_source_bound",
+        self.bound = self._gauge(
+            "source_bound",
             "Whether all bindings to an exchange of the switch stand",
-            ["exchange"],
-            registry=registry,
-            multiprocess_mode="livemin",
+            "livemin",
+            "exchange",
         )
-        self.waits = Counter(
-            "switchhook_dependency_waits_total",
-            "Pauses because a dependency did not answer",
-            ["error"],
-            registry=registry,
+        self.waits = self._counter(
+            "dependency_waits_total", "Pauses because a dependency did not answer", "error"
         )
-        self.store_up = Gauge(
-            "switchhook_store_up",
-            "Whether MongoDB answered the last time it was asked",
-            registry=registry,
-            multiprocess_mode="livemin",
+        self.store_up = self._gauge(
+            "store_up", "Whether MongoDB answered the last time it was asked", "livemin"
         )
-        self.store_duration = Histogram(
-            "switchhook_store_seconds",
-            "Until MongoDB has answered a question",
-            buckets=SECONDS,
-            registry=registry,
+        self.store_duration = self._histogram(
+            "store_seconds", "Until MongoDB has answered a question"
         )
-        self.accounts_remembered = Gauge(
-            "switchhook_accounts_remembered",
-            "Accounts in memory",
-            registry=registry,
-            multiprocess_mode="livemax",
+        self.accounts_remembered = self._gauge(
+            "accounts_remembered", "Accounts in memory", "livemax"
         )
 
-    def _process(self, registry: CollectorRegistry) -> None:
-        self.loop_lag = Histogram(
-            "switchhook_event_loop_lag_seconds",
-            "How much later than asked the event loop comes back",
-            buckets=SECONDS,
-            registry=registry,
+    def _process(self) -> None:
+        self.loop_lag = self._histogram(
+            "event_loop_lag_seconds", "How much later than asked the event loop comes back"
         )
-        self.build = Gauge(
-            "switchhook_build_info",
-            "1, with the version that runs",
-            ["version"],
-            registry=registry,
-            multiprocess_mode="livemax",
+        self.build = self._gauge(
+            "build_info", "1, with the version that runs", "livemax", "version"
         )
         self.build.labels(__version__).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"switchhook_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, mode: Mode, *labels: str) -> Gauge:
+        name = f"switchhook_{name}"
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(f"switchhook_{name}", text, buckets=SECONDS, registry=self.registry)
 
 
 def keep_in_files(number: int) -> None:
