@@ -9,14 +9,11 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from service.dev.documents import ROOT
 from service.dev.servers import MongoServer, RabbitServer, Server
 from tests.chaos.proxy import reserved_port
 
 MEMBERS = 3
 ELECTION_TIMEOUT_MS = 3000
-ADVANCED = ROOT / "deploy" / "rabbitmq" / "advanced.config"
-"""Without it, retries that were in the tier of a lost leader come after more than three minutes."""
 
 
 class Node(RabbitServer):
@@ -35,11 +32,7 @@ class Node(RabbitServer):
 
     def environment(self) -> Mapping[str, str]:
         """See `Server`. The cookie is in the home directory."""
-        return {
-            **super().environment(),
-            "HOME": str(self.directory.parent),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(ADVANCED),
-        }
+        return {**super().environment(), "HOME": str(self.directory.parent)}
 
     async def _end(self, signum: signal.Signals) -> None:
         # Not the port mapper, which knows the others.
