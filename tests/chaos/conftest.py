@@ -43,20 +43,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(left))
 
 
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Write what there is: a long run that is cut short leaves its rows."""
+    rows, report = item.config.stash[ROWS], item.config.getoption("--chaos-report", None)
+    if rows and report:
+        path = Path(report)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(as_markdown(rows, item.config.stash[SEED]), "utf-8")
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     rows = config.stash[ROWS]
     if not rows:
         return
-    seed = config.stash[SEED]
-    terminalreporter.section(f"chaos, seed {seed}")
+    terminalreporter.section(f"chaos, seed {config.stash[SEED]}")
     terminalreporter.write_line(as_text(rows))
-    report = config.getoption("--chaos-report", None)
-    if report:
-        path = Path(report)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(as_markdown(rows, seed), "utf-8")
 
 
 @pytest.fixture(scope="session")
