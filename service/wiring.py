@@ -106,19 +106,13 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
     directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
-    attempts = settings.attempts
     log_client = log_client_of(settings)
-    recorder = Recorder(
-        MongoAttemptLog(store, log_client, keep_payloads=attempts.keep_payloads),
-        metrics,
-        attempts.buffer_rows,
-        record_successes=attempts.record_successes,
-    )
+    recorder = _recorder(settings, store, log_client, metrics)
     sender = _sender(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
-    tracer = _tracer(settings)
+    tracer = tracer_of(settings)
     attempter = Attempter(sender, AccessTokens(sender), _gates(settings, metrics), tracer)
     deliverer = _deliverer(settings, metrics, attempter, publisher, recorder, disabler)
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
@@ -146,6 +140,16 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     )
 
 
+def _recorder(
+    settings: Settings, store: Store, log_client: LogClient, metrics: Metrics
+) -> Recorder:
+    attempts = settings.attempts
+    attempt_log = MongoAttemptLog(store, log_client, keep_payloads=attempts.keep_payloads)
+    return Recorder(
+        attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
+    )
+
+
 def _deliverer(
     settings: Settings,
     metrics: Metrics,
@@ -166,7 +170,7 @@ def _deliverer(
     )
 
 
-def _tracer(settings: Settings) -> Tracer:
+def tracer_of(settings: Settings) -> Tracer:
     """Return what traces. Raises SettingsError where the packages it needs are missing."""
     tracing = settings.tracing
     if tracing.otlp_url is None:

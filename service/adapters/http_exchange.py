@@ -1,7 +1,7 @@
 """One request and its answer, straight on the connections and the parser that aiohttp keeps.
 
-`ClientSession` costs 70 µs more per request (117 against 47, measured one after the other) for what
-we must not have: cookies, redirects, proxies, middlewares, and a task to write each body.
+`ClientSession` doubles the CPU time of a POST (93 against 50 µs, measured in turns) for what we
+must not have: cookies, redirects, proxies, middlewares, and a task to write each body.
 """
 
 import asyncio
@@ -57,19 +57,19 @@ async def answered(
     connector: aiohttp.TCPConnector,
     destination: Destination,
     sent: bytes,
-    timeouts: aiohttp.ClientTimeout,
+    connecting: aiohttp.ClientTimeout,
+    ends_at: float,
     most_bytes: int,
 ) -> tuple[RawResponseMessage, bytes]:
     """Send bytes; return status line, headers and the start of the body.
 
-    The status line decides: what goes wrong after it changes nothing. Raises aiohttp.ClientError,
-    HttpProcessingError, OSError or TimeoutError where none arrived.
+    All is over at `ends_at`, in the event loop's seconds. The status line decides: what goes wrong
+    after it changes nothing. Raises aiohttp.ClientError, HttpProcessingError, OSError or
+    TimeoutError where none arrived.
     """
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + (timeouts.total or 0.0)
-    connection = await _connected(connector, destination, timeouts)
-    # A timer of its own costs a fifth of what `asyncio.timeout` does (10 µs).
-    deadline = loop.call_at(ends_at, _expire, connection)
+    connection = await _connected(connector, destination, connecting)
+    # Cheaper than `asyncio.timeout`, which was a thirtieth of a delivery.
+    deadline = asyncio.get_running_loop().call_at(ends_at, _expire, connection)
     try:
         message, content = await _begin(connection, sent)
     except BaseException:
@@ -88,10 +88,10 @@ async def answered(
 
 
 async def _connected(
-    connector: aiohttp.TCPConnector, destination: Destination, timeouts: aiohttp.ClientTimeout
+    connector: aiohttp.TCPConnector, destination: Destination, connecting: aiohttp.ClientTimeout
 ) -> aiohttp.connector.Connection:
     try:
-        return await connector.connect(destination, [], timeouts)
+        return await connector.connect(destination, [], connecting)
     except TimeoutError as error:
         raise aiohttp.ConnectionTimeoutError("the connection took too long") from error
 

@@ -1,5 +1,6 @@
 """Making HTTP requests over one bounded pool, and an outcome for whatever happens."""
 
+import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -45,6 +46,7 @@ class HttpSender:
     ) -> None:
         self._guard = EgressGuard(egress, own_ports)
         self._destination = lru_cache(maxsize=URIS_REMEMBERED)(self._judged)
+        self._connecting = lru_cache(maxsize=100)(self._limits)
         self._policy = policy
         self._in_use = 0
         metrics.measure(metrics.pool_in_use, lambda: self._in_use)
@@ -97,17 +99,25 @@ class HttpSender:
     async def _exchange(self, request: Request, destination: Destination) -> Response:
         connector = self._connectors.get(request.account_id, self._connector)
         sent = destination.head(request) + (request.body or b"")
-        timeouts = _timeouts(self._policy, request.timeout_s)
+        total_s = request.timeout_s or self._policy.total_timeout_s
+        ends_at = asyncio.get_running_loop().time() + total_s
         most = self._policy.response_body_bytes
+        connecting = self._connecting(total_s)
         try:
-            message, body = await answered(connector, destination, sent, timeouts, most)
+            message, body = await answered(connector, destination, sent, connecting, ends_at, most)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if request.verb == "POST" or isinstance(error, aiohttp.ClientConnectorError):
                 raise
             # It may have been kept alive for just too long. What is no POST may be repeated
-            # without asking (RFC 9110, 9.2.2).
-            message, body = await answered(connector, destination, sent, timeouts, most)
+            # without asking (RFC 9110, 9.2.2), within the same time.
+            connecting = self._limits(ends_at - asyncio.get_running_loop().time())
+            message, body = await answered(connector, destination, sent, connecting, ends_at, most)
         return _response(message, body, in_full=request.in_full)
+
+    def _limits(self, total_s: float) -> aiohttp.ClientTimeout:
+        """Return how long a connection may take in all, lookup included, and its handshake."""
+        total_s = max(total_s, 0.001)  # zero would be no limit
+        return aiohttp.ClientTimeout(connect=total_s, sock_connect=self._policy.connect_timeout_s)
 
 
 def _response(message: RawResponseMessage, body: bytes, *, in_full: bool) -> Response:
@@ -118,14 +128,6 @@ def _response(message: RawResponseMessage, body: bytes, *, in_full: bool) -> Res
     retry_after_s = _retry_after(message.headers.get("Retry-After"))
     headers = _headers(message)
     return Response(outcome, message.code, headers, body, retry_after_s=retry_after_s)
-
-
-@lru_cache(maxsize=100)
-def _timeouts(policy: HttpPolicy, total_s: float | None) -> aiohttp.ClientTimeout:
-    total_s = policy.total_timeout_s if total_s is None else total_s
-    connect_s = policy.connect_timeout_s
-    # `connect` is what a connection may take in all, the lookup of the name included.
-    return aiohttp.ClientTimeout(total=total_s, connect=total_s, sock_connect=connect_s)
 
 
 def _headers(message: RawResponseMessage) -> tuple[tuple[str, str], ...]:

@@ -80,22 +80,11 @@ def request_for(
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     content_type, body = encoder.body(webhook)
-    timestamp = str(int(now))
     uri = uri_for(delivery, webhook)
-    headers = {
-        **_added_headers(delivery, webhook, uri),
-        "X-Hook-ID": webhook.webhook_id,
-        "X-Account-ID": webhook.account_id,
-        "X-Switchhook-Attempt": str(attempt),
-        "User-Agent": USER_AGENT,
-        "webhook-id": delivery.delivery_id,
-        "webhook-timestamp": timestamp,
-    }
+    headers = _headers(delivery, webhook, uri, attempt, now)
     if traceparent is not None:
         headers["traceparent"] = traceparent
-    if delivery.webhook is None:
-        headers["X-Switchhook-Schema"] = SCHEMA_IDS[delivery.hook]
-    signed = signatures(webhook, delivery.delivery_id, timestamp, body, now)
+    signed = signatures(webhook, delivery.delivery_id, headers["webhook-timestamp"], body, now)
     if signed is not None:
         headers["webhook-signature"] = signed
     if webhook.verb is Verb.GET:
@@ -113,6 +102,24 @@ def request_for(
         account_id=webhook.account_id,
         https_only=webhook.https_only,
     )
+
+
+def _headers(
+    delivery: Delivery, webhook: Webhook, uri: str, attempt: int, now: float
+) -> dict[str, str]:
+    """Return the headers that do not depend on the body; ours come last, so that ours count."""
+    headers = {
+        **_added_headers(delivery, webhook, uri),
+        "X-Hook-ID": webhook.webhook_id,
+        "X-Account-ID": webhook.account_id,
+        "X-Switchhook-Attempt": str(attempt),
+        "User-Agent": USER_AGENT,
+        "webhook-id": delivery.delivery_id,
+        "webhook-timestamp": str(int(now)),
+    }
+    if delivery.webhook is None:
+        headers["X-Switchhook-Schema"] = SCHEMA_IDS[delivery.hook]
+    return headers
 
 
 def uri_for(delivery: Delivery, webhook: Webhook) -> str:

@@ -283,6 +283,21 @@ async def test_a_connection_that_the_receiver_closed_meanwhile_costs_no_attempt(
         assert served == [2, 2, 2]
 
 
+async def test_what_may_be_repeated_is_repeated_once_and_within_the_same_time() -> None:
+    begun: list[float] = []
+
+    async def hang_up(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        begun.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.7 * QUICK.total_timeout_s)
+
+    async with server(hang_up) as uri, sender() as made:
+        response = await made.send(Request("PUT", uri, "", {}, b"{}"))
+    assert response.outcome is Outcome.TIMED_OUT
+    assert len(begun) == 2
+    took_s = asyncio.get_running_loop().time() - begun[0]
+    assert took_s < 1.3 * QUICK.total_timeout_s
+
+
 def test_tls_is_verified_and_not_older_than_1_2() -> None:
     context = verifying_context(TlsPolicy())
     assert context.verify_mode is ssl.CERT_REQUIRED
