@@ -26,12 +26,14 @@ class Breaker:
     Times are of one clock, in seconds. Whatever ends well closes it, also when it began before.
     """
 
-    __slots__ = ("_failures", "_open_until", "_openings", "_probing")
+    __slots__ = ("_failures", "_open_until", "_openings", "_probing", "pause_s")
 
     def __init__(self) -> None:
         self._failures = 0
         self._openings = 0
         self._open_until = 0.0
+        self.pause_s = 0.0
+        """How long it is open this time, from attempt to attempt; 0 where it is closed."""
         self._probing = False
 
     @property
@@ -57,6 +59,7 @@ class Breaker:
         """Close; return whether it was open."""
         was_open = self._openings > 0
         self._failures = self._openings = 0
+        self.pause_s = 0.0
         self._probing = False
         return was_open
 
@@ -70,7 +73,8 @@ class Breaker:
         self._openings += 1
         self._probing = False
         longer = policy.open_s * 2.0 ** min(self._openings - 1, 20)
-        self._open_until = now + min(longer, policy.max_open_s)
+        self.pause_s = min(longer, policy.max_open_s)
+        self._open_until = now + self.pause_s
         return self._openings == 1
 
     def abandoned(self) -> None:

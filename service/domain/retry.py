@@ -123,7 +123,12 @@ def next_step(
 def deferral_ms(
     policy: RetryPolicy,
     delivery: Delivery,
+    pause_s: float,
     choose: Callable[[tuple[int, int, int]], int],
 ) -> int:
-    """Return how long to put a delivery off without an attempt: longer each time."""
-    return policy.tier_ms(delivery.deferrals, choose)
+    """Return how long to put a delivery off without an attempt: longer each time.
+
+    A broken endpoint's deliveries are put off for a whole `pause_s`: before the end of this one they
+    would only be put off again, and at its end they would all come at once.
+    """
+    return max(policy.tier_ms(delivery.deferrals, choose), policy.tier_at_least_ms(pause_s))

@@ -67,6 +67,10 @@ class Attempter:
             log.warning("attempt.nothing_sent", endpoint=str(endpoint), error=str(error))
             return DeferReason.NOTHING_SENT
 
+    def pause_s(self, delivery: Delivery, webhook: Webhook) -> float:
+        """Return for how long the endpoint of the next attempt is left alone this time."""
+        return self.gates.pause_s(remembered_endpoint(uri_for(delivery, webhook)))
+
     async def _send(
         self,
         delivery: Delivery,

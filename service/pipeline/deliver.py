@@ -125,7 +125,8 @@ class Deliverer:
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, webhook.uri)
             return
         later = replace(delivery, deferrals=delivery.deferrals + 1)
-        delay_ms = deferral_ms(self.policy, delivery, self.choose)
+        pause_s = self.attempter.pause_s(delivery, webhook)
+        delay_ms = deferral_ms(self.policy, delivery, pause_s, self.choose)
         await self.patience.until_confirmed(lambda: self.queues.retry(later, delay_ms))
         self.metrics.deferred[reason].inc()
 

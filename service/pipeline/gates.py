@@ -88,6 +88,11 @@ class EndpointGates:
         self._learn(endpoint, gate.breaker, response)
         self._pass_on(gate)
 
+    def pause_s(self, endpoint: Endpoint) -> float:
+        """Return for how long an endpoint's breaker is open this time; 0 where it is closed."""
+        gate = self._gates.get(endpoint)
+        return 0.0 if gate is None else gate.breaker.pause_s
+
     async def tidy(self) -> None:
         """Forget breakers that nobody asks about any more, until cancelled."""
         while True:

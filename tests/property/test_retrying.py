@@ -39,10 +39,13 @@ def test_every_delay_is_a_tier(
         assert step.delay_ms in policy.tiers_ms
 
 
-@given(policies, st.integers(0, 50), choices)
-def test_every_deferral_is_a_tier(policy: RetryPolicy, deferrals: int, choice: int) -> None:
+@given(policies, st.integers(0, 50), st.floats(0, 1e6), choices)
+def test_every_deferral_is_a_tier(
+    policy: RetryPolicy, deferrals: int, pause_s: float, choice: int
+) -> None:
     delivery = make_delivery(deferrals=deferrals)
-    assert deferral_ms(policy, delivery, lambda delays: delays[choice]) in policy.tiers_ms
+    delay_ms = deferral_ms(policy, delivery, pause_s, lambda delays: delays[choice])
+    assert delay_ms in policy.tiers_ms
 
 
 @given(policies)

@@ -28,6 +28,18 @@ def test_a_success_in_between_starts_the_count_again() -> None:
     assert breaker.admits(0)
 
 
+def test_it_tells_how_long_it_is_open_this_time() -> None:
+    assert Breaker().pause_s == 0.0
+    breaker = opened()
+    pauses = [breaker.pause_s]
+    for at in (5.0, 15.0):
+        breaker.admits(at)
+        breaker.failed(POLICY, at)
+        pauses.append(breaker.pause_s)
+    breaker.succeeded()
+    assert [*pauses, breaker.pause_s] == [5.0, 10.0, 15.0, 0.0]
+
+
 def test_after_a_while_one_attempt_is_let_through_and_no_other() -> None:
     breaker = opened()
     assert [breaker.admits(5.0), breaker.admits(5.0), breaker.admits(60.0)] == [True, False, False]

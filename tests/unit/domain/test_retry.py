@@ -144,7 +144,18 @@ def test_the_last_delay_repeats(step: int, delay_ms: int) -> None:
 )
 def test_deferrals_grow_with_repetition(deferrals: int, delay_ms: int) -> None:
     delivery = make_delivery(deferrals=deferrals)
-    assert deferral_ms(POLICY, delivery, on_time) == delay_ms
+    assert deferral_ms(POLICY, delivery, 0.0, on_time) == delay_ms
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "delay_ms"), [(0.5, 1000), (4.5, 5000), (6.1, 24_000), (9999.0, 4_320_000)]
+)
+def test_what_is_for_a_broken_endpoint_is_put_off_for_its_whole_pause(
+    pause_s: float, delay_ms: int
+) -> None:
+    assert deferral_ms(POLICY, make_delivery(), pause_s, on_time) == delay_ms
+    often = make_delivery(deferrals=99)
+    assert deferral_ms(POLICY, often, pause_s, on_time) == max(3_600_000, delay_ms)
 
 
 @pytest.mark.parametrize("schedule", [(1.0, 1.0), (5.0, 1.0), (1.0, 5.0, 4.9)])

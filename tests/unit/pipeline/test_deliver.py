@@ -3,6 +3,7 @@ import asyncio
 import orjson
 import pytest
 
+from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import DeadLetterReason, Delivery, Outcome, PastAttempt, Response
 from service.domain.endpoint import endpoint_of
 from service.domain.errors import NothingSent
@@ -183,6 +184,16 @@ async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> No
     assert parts.log.rows == []
     assert counted(parts.metrics, "deferrals_total", reason="saturated") == 3
     assert deliveries(parts)["retried"] == 0
+
+
+@in_virtual_time
+async def test_a_delivery_for_a_broken_endpoint_is_put_off_for_its_whole_pause() -> None:
+    policy = BreakerPolicy(failure_count=1, open_s=20.0)
+    parts = Parts(sender=FakeSender([GATEWAY_DOWN]), gates=make_gates(1, 0.0, policy))
+    await deliver(parts)
+    await deliver(parts, make_delivery(delivery_id="another"))
+    assert [delay_ms for _, delay_ms in parts.queues.retried] == [1000, 24_000]
+    assert counted(parts.metrics, "deferrals_total", reason="broken") == 1
 
 
 @in_virtual_time
