@@ -128,7 +128,7 @@ def deferral_ms(
 ) -> int:
     """Return how long to put a delivery off without an attempt: longer each time.
 
-    A broken endpoint's are put off for a whole `pause_s`: before the end of this one they would only
-    be put off again, and at its end they would all come at once.
+    A broken endpoint's are put off for a whole `pause_s`: before the end of this one they would
+    only be put off again, and at its end they would all come at once.
     """
     return max(policy.tier_ms(delivery.deferrals, choose), policy.tier_at_least_ms(pause_s))
