@@ -14,12 +14,12 @@ from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import (
     Database,
     LogClient,
-    MongoWebhooks,
     Store,
     open_database,
     open_log_client,
 )
 from service.adapters.mongo_watch import Watch
+from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S

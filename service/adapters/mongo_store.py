@@ -1,4 +1,4 @@
-"""MongoDB: the connection, the collections, and the `WebhookStore` port."""
+"""MongoDB: the connection, the collections, and every question to them."""
 
 import time
 from collections.abc import Awaitable, Iterator, Mapping
@@ -13,16 +13,12 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.mongo_obstacles import obstacle_in
-from service.adapters.vault import Vault
-from service.domain.disable import policy_in
 from service.domain.errors import StoreUnavailable
-from service.domain.policy import requires_https
-from service.domain.webhook import Account, Webhook, account_of
-from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 
-Database = AsyncIOMotorDatabase[Mapping[str, Any]]
-LogClient = AsyncMongoClient[Mapping[str, Any]]
+Document = Mapping[str, Any]
+Database = AsyncIOMotorDatabase[Document]
+LogClient = AsyncMongoClient[Document]
 T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
@@ -46,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 def open_database(url: str, name: str, timeout_s: float) -> Database:
     """Return the database; connects when first used. Nothing waits longer than `timeout_s`."""
-    client: AsyncIOMotorClient[Mapping[str, Any]] = AsyncIOMotorClient(url, **_options(timeout_s))
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_options(timeout_s))
     return client[name]
 
 
@@ -141,59 +137,6 @@ class Store:
             log.info("store.up") if up else log.warning("store.down")
         self.up = up
         self._gauge.set(up)
-
-
-class MongoWebhooks:
-    """Reads accounts, webhooks and numbers; see `ports.WebhookStore`."""
-
-    def __init__(self, store: Store, vault: Vault) -> None:
-        self._store = store
-        self._vault = vault
-        self._accounts = store.database["accounts"]
-        self._webhooks = store.database["webhooks"]
-        self._numbers = store.database["numbers"]
-
-    async def account(self, account_id: str) -> Account:
-        """See `ports.WebhookStore`."""
-        document = await self._store.ask(self._accounts.find_one({"_id": account_id})) or {}
-        wanted = {"account_id": account_id, "enabled": {"$nin": [False, "false"]}}
-        documents = await self._store.ask(self._webhooks.find(wanted).to_list(None))
-        webhooks = [webhook for webhook in map(self._webhook_or_warning, documents) if webhook]
-        tree = document.get("tree")
-        return account_of(
-            account_id,
-            [str(ancestor) for ancestor in tree] if isinstance(tree, list) else [],
-            document.get("reseller_id"),
-            webhooks,
-            policy_in(document),
-            require_https=requires_https(document),
-        )
-
-    async def webhook(self, webhook_id: str) -> Webhook | None:
-        """See `ports.WebhookStore`."""
-        document = await self._store.ask(
-            self._webhooks.find_one({"_id": {"$in": ids_of(webhook_id)}})
-        )
-        return None if document is None else self._webhook_or_warning(document)
-
-    async def account_of_number(self, number: str) -> str | None:
-        """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""
-        spellings = [number] if number.startswith("+") else [number, f"+{number}"]
-        document = await self._store.ask(self._numbers.find_one({"_id": {"$in": spellings}}))
-        owner = None if document is None else document.get("account_id")
-        return owner if isinstance(owner, str) else None
-
-    def _webhook_or_warning(self, document: Mapping[str, Any]) -> Webhook | None:
-        try:
-            return webhook_of(self._vault.opened(document))
-        except BadDocument as error:
-            log.warning(
-                "webhook.skipped",
-                webhook_id=str(document["_id"]),
-                account_id=document.get("account_id"),
-                problem=str(error),
-            )
-            return None
 
 
 def ids_of(webhook_id: str) -> list[Any]:

@@ -16,12 +16,12 @@ from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import (
     LogClient,
-    MongoWebhooks,
     Store,
     open_database,
     open_log_client,
 )
 from service.adapters.mongo_watch import Watch
+from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
@@ -86,6 +86,38 @@ async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancesto
     account = await MongoWebhooks(ours, Vault()).account(ACCOUNT)
     assert account.tree == ()
     assert len(account.webhooks) == 1
+
+
+async def test_accounts_asked_for_in_the_same_moment_are_one_question_and_each_gets_its_own(
+    ours: Store, database: Documents
+) -> None:
+    ids = [f"account-{n}" for n in range(5)]
+    await database["accounts"].insert_one({"_id": ids[0], "tree": [ids[1]]})
+    await database["webhooks"].insert_many(
+        [
+            webhook_document("http://a/", _id="one", account_id=ids[0]),
+            webhook_document("http://a/", _id="two", account_id=ids[2]),
+            webhook_document("http://a/", _id="three", account_id=ids[0]),
+        ]
+    )
+    webhooks = MongoWebhooks(ours, Vault())
+    before = _questions(ours)
+    accounts = await asyncio.gather(*map(webhooks.account, ids))
+    assert _questions(ours) - before == 2
+
+    assert [account.account_id for account in accounts] == ids
+    assert [[one.webhook_id for one in account.webhooks] for account in accounts] == [
+        ["one", "three"], [], ["two"], [], [],
+    ]  # fmt: skip
+    assert accounts[0].tree == (ids[1],)
+
+
+def _questions(store: Store) -> float:
+    return next(
+        sample.value
+        for sample in store._duration.collect()[0].samples
+        if sample.name.endswith("_count")
+    )
 
 
 async def test_a_webhook_is_found_by_its_id_even_if_that_is_an_object_id(
