@@ -199,7 +199,10 @@ def _tell(finding: Finding) -> None:
 
 
 async def _note_measured(service: Service) -> None:
-    """Keep the gauges in a worker's files fresh; a service of one process is asked directly."""
-    while True:
+    """Keep a worker's files fresh, to the end; a service of one process is asked directly."""
+    try:
+        while True:
+            service.metrics.note_measured()
+            await asyncio.sleep(MEASURE_EVERY_S)
+    finally:
         service.metrics.note_measured()
-        await asyncio.sleep(MEASURE_EVERY_S)

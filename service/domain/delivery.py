@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from service.domain.trace import trace_id_of
+from service.domain.value import value
 
 
 class Outcome(StrEnum):
@@ -101,7 +102,7 @@ class PastAttempt:
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delivery:
     """One event owed to one webhook.
 
@@ -145,7 +146,7 @@ class Delivery:
         return trace_id_of(self.traceparent) if self.traceparent else None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """An HTTP request, signed and complete. `query` is appended to the URI byte for byte."""
 
@@ -164,7 +165,7 @@ class Request:
     """Whether that account refuses plain http."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Response:
     """What a request led to. `status` is None where no status line arrived."""
 
@@ -187,7 +188,7 @@ _SERVER_FAULTS = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps.
 

@@ -1,12 +1,14 @@
 """What the bus says: the message as it arrived, and the event it tells of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from typing import Any
 
+from service.domain.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Message:
     """One AMQP message of a switch, as far as decoding needs it."""
 
@@ -17,7 +19,7 @@ class Message:
     content_encoding: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """One normalised occurrence.
 

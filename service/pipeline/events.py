@@ -11,6 +11,7 @@ import orjson
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
+from service.domain.value import value
 from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
@@ -23,7 +24,7 @@ from service.pipeline.patience import Patience
 from service.ports import Directory, Incoming, Tracer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """When a message came in (unix seconds), in which trace, and whether it may have before."""
 
