@@ -1,5 +1,6 @@
 """The ports, in memory. Each does what it promises, or fails as often as it was told to."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,10 +182,13 @@ class FakeHealth:
         self.disabled: dict[str, str] = {}
         self.forgotten: list[str] = []
         self.away = False
+        self.takes_s = 0.0
 
     async def failed(self, webhook_id: str, at: float, keep: int) -> list[float]:
         if self.away:
             raise StoreUnavailable("away")
+        if self.takes_s:
+            await asyncio.sleep(self.takes_s)
         self.failures.setdefault(webhook_id, []).append(at)
         return self.failures[webhook_id][-keep:]
 

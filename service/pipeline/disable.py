@@ -1,9 +1,10 @@
 """Switching off webhooks that fail and fail: counted for all workers together, in the store.
 
-It is no part of a delivery's settlement: while the store is away nothing is counted, and deliveries
-go on as they would.
+It is no part of a delivery's settlement: while the store is away or slow nothing is counted, and
+deliveries go on as they would.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from service.observability.metrics import Metrics
 from service.ports import Announcer, Directory, WebhookHealth
 
 MOST_FAILING = 50_000
+SOON_S = 0.5
+"""How long a delivery waits for its attempt to be counted, which then goes on without it."""
 STORE_AWAY_S = 5.0
-"""How long nothing is counted after the store did not answer."""
+"""How long nothing is counted after the store did not answer, or not soon."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +47,7 @@ class Disabler:
         self._clock = clock
         self._failing: OrderedDict[str, None] = OrderedDict()
         self._resume_at = 0.0
+        self._counting: set[asyncio.Task[None]] = set()
 
     def learn(self, webhook_id: str) -> None:
         """Note that a webhook failed somewhere, here or in another worker."""
@@ -56,16 +60,30 @@ class Disabler:
         outcome = attempt.response.outcome
         if outcome is Outcome.SHADOWED or self._clock() < self._resume_at:
             return
+        if outcome.succeeded and webhook.webhook_id not in self._failing:
+            return
+        counting = asyncio.create_task(self._count(webhook, outcome))
+        self._counting.add(counting)
+        counting.add_done_callback(self._counting.discard)
+        if (await asyncio.wait([counting], timeout=SOON_S))[0]:
+            counting.result()
+        else:
+            self._stop_counting(webhook, f"not within {SOON_S} s")
+
+    async def _count(self, webhook: Webhook, outcome: Outcome) -> None:
         try:
             if not outcome.succeeded:
                 await self._failed(webhook, outcome)
-            elif webhook.webhook_id in self._failing:
+            else:
                 await self._health.succeeded(webhook.webhook_id)
                 self._failing.pop(webhook.webhook_id, None)
         except Unavailable as error:
-            # Each question to a store that is away would hold up a delivery.
-            self._resume_at = self._clock() + STORE_AWAY_S
-            log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=str(error))
+            self._stop_counting(webhook, str(error))
+
+    def _stop_counting(self, webhook: Webhook, error: str) -> None:
+        """Count nothing for a while: each question to such a store would hold up a delivery."""
+        self._resume_at = self._clock() + STORE_AWAY_S
+        log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=error)
 
     async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:
         self.learn(webhook.webhook_id)

@@ -1,12 +1,14 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from service.domain.delivery import Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
-from service.pipeline.disable import Disabler
+from service.pipeline.disable import SOON_S, Disabler
 from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
 from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
+from tests.virtual_time import in_virtual_time, now
 
 OK = make_attempt(Response(Outcome.SUCCEEDED, 200))
 FAILED = make_attempt(Response(Outcome.BAD_STATUS, 500))
@@ -109,6 +111,16 @@ async def test_while_the_store_is_away_nothing_is_counted_and_nothing_raised() -
     setting.health.away = False
     setting.now += 4.0
     await setting.fail(6)
+    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
+
+
+@in_virtual_time
+async def test_a_slow_store_holds_up_one_delivery_for_a_moment_and_counts_it_all_the_same() -> None:
+    setting = Setting(DisablePolicy(failure_count=1))
+    setting.health.takes_s = 2.0
+    await setting.fail(3)
+    assert now() == SOON_S
+    await asyncio.sleep(10)
     assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
 
 
