@@ -13,7 +13,7 @@ from aiohttp.http_parser import RawResponseMessage
 from service.adapters.dialling import JudgingResolver, judged_connector, log_refusal, told
 from service.adapters.egress import Refusal
 from service.adapters.egress_guard import EgressGuard, System
-from service.adapters.http_exchange import Destination, answered
+from service.adapters.http_exchange import Destination, Outbox, answered
 from service.adapters.http_failures import failure, printable, refused_by
 from service.adapters.tls import EVERYBODY, CertificateWatch, contexts_of
 from service.domain.delivery import Outcome, Request, Response, outcome_of_status
@@ -48,6 +48,7 @@ class HttpSender:
         self._destination = lru_cache(maxsize=URIS_REMEMBERED)(self._judged)
         self._connecting = lru_cache(maxsize=100)(self._limits)
         self._policy = policy
+        self._outbox = Outbox()
         self._in_use = 0
         metrics.measure(metrics.pool_in_use, lambda: self._in_use)
         metrics.pool_limit.set(policy.pool_limit)
@@ -98,20 +99,21 @@ class HttpSender:
 
     async def _exchange(self, request: Request, destination: Destination) -> Response:
         connector = self._connectors.get(request.account_id, self._connector)
+        where = connector, destination, self._outbox
         sent = destination.head(request) + (request.body or b"")
         total_s = request.timeout_s or self._policy.total_timeout_s
         ends_at = asyncio.get_running_loop().time() + total_s
         most = self._policy.response_body_bytes
         connecting = self._connecting(total_s)
         try:
-            message, body = await answered(connector, destination, sent, connecting, ends_at, most)
+            message, body = await answered(*where, sent, connecting, ends_at, most)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if request.verb == "POST" or isinstance(error, aiohttp.ClientConnectorError):
                 raise
             # It may have been kept alive for just too long. What is no POST may be repeated
             # without asking (RFC 9110, 9.2.2), within the same time.
             connecting = self._limits(ends_at - asyncio.get_running_loop().time())
-            message, body = await answered(connector, destination, sent, connecting, ends_at, most)
+            message, body = await answered(*where, sent, connecting, ends_at, most)
         return _response(message, body, in_full=request.in_full)
 
     def _limits(self, total_s: float) -> aiohttp.ClientTimeout:
