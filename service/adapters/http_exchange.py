@@ -56,7 +56,7 @@ class Destination(aiohttp.ClientRequest):
 class Outbox:
     """Requests on their way out: those of one turn of the event loop are written in a row.
 
-    A write by itself may have to wake the other side up, which was 47 µs on a machine that had both;
+    A write by itself may need to wake the other side up, which was 47 µs on a machine that has both;
     the next ones find it awake. A delivery of ten took an eighth less CPU time, one alone 3 %.
     """
 
