@@ -1,12 +1,10 @@
 """One structured line per thing that happened: JSON for machines, colours for people."""
 
-import asyncio
-import atexit
 import logging
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import BinaryIO, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 import orjson
 import structlog
@@ -14,7 +12,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 LEVELS["error"] = logging.ERROR
-GATHER_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,41 +24,6 @@ class LogPolicy:
     """The least important lines that are written."""
     format: Literal["json", "console"] = "json"
     """`json` for machines, `console` for people."""
-
-
-class Gathered:
-    """A file whose lines are written together, a moment after the first of them.
-
-    A system call for each was 9 µs of a delivery's 190. A process that is killed takes with it what
-    it did not write yet.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._lines: list[bytes] = []
-        self._waiting_in: asyncio.AbstractEventLoop | None = None
-        atexit.register(self.write_out)
-
-    def write(self, line: bytes) -> None:
-        """Take a line; outside of an event loop it is written at once."""
-        self._lines.append(line)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.write_out()
-            return
-        if self._waiting_in is not loop:
-            self._waiting_in = loop
-            loop.call_later(GATHER_S, self.write_out)
-
-    def flush(self) -> None:
-        """Do nothing: structlog asks for it after every line."""
-
-    def write_out(self) -> None:
-        """Write what there is."""
-        lines, self._lines, self._waiting_in = self._lines, [], None
-        self._file.write(b"".join(lines))
-        self._file.flush()
 
 
 def quiet_logs() -> None:
@@ -81,7 +43,7 @@ def configure_logs(policy: LogPolicy) -> None:
         processors=[_json_line] if as_json else [*shared, *_console()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=(
-            structlog.BytesLoggerFactory(cast("BinaryIO", Gathered(sys.stderr.buffer)))
+            structlog.BytesLoggerFactory(sys.stderr.buffer)
             if as_json
             else structlog.PrintLoggerFactory(sys.stderr)
         ),

@@ -88,8 +88,13 @@ class Metrics:
         gauge.set_function(value)
         self._measured.append(lambda: gauge.set(value()))
 
-    def tally(self, counter: Counter) -> Tally:
-        """Return what to count with instead of the counter, which follows when somebody looks."""
+    def tally(self, counter: Counter) -> Tally | Counter:
+        """Return what to count with instead of the counter, which follows when somebody looks.
+
+        In a worker's file everything must stand at once: the worker may be killed.
+        """
+        if values.ValueClass is not values.MutexValue:
+            return counter
         tally = Tally(counter)
         self._tallies.append(tally)
         return tally

@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectReason
-from service.observability.metrics import Metrics
+from service.observability.metrics import Metrics, Tally
 from tests.fakes import counted, make_metrics
 
 
@@ -59,6 +59,7 @@ def test_what_is_tallied_is_told_once_to_who_looks_and_to_a_workers_file() -> No
     metrics.delivered.inc()
     metrics.note_measured()
     metrics.note_measured()
+    assert isinstance(metrics.delivered, Tally)
     assert metrics.delivered._counter._value.get() == 4
 
 
