@@ -28,7 +28,7 @@ unit property integration e2e watch: setup ## one kind of tests
 deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters
 	@$(bin)/pytest tests/deploy
 
-chaos: setup ## every fault in full length, about half an hour; one table
+chaos: setup ## every fault in full length, about an hour; one table
 	@$(bin)/pytest tests/chaos -m "not soak" --chaos-full --chaos-report .run/chaos.md
 
 soak: setup ## half an hour at half of the machine's rate

@@ -199,10 +199,7 @@ def _tell(finding: Finding) -> None:
 
 
 async def _note_measured(service: Service) -> None:
-    """Keep a worker's files fresh, to the end; a service of one process is asked directly."""
-    try:
-        while True:
-            service.metrics.note_measured()
-            await asyncio.sleep(MEASURE_EVERY_S)
-    finally:
+    """Keep the gauges in a worker's files fresh; a service of one process is asked directly."""
+    while True:
         service.metrics.note_measured()
+        await asyncio.sleep(MEASURE_EVERY_S)

@@ -11,13 +11,7 @@ from service.adapters.directory import RememberedDirectory
 from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import (
-    Database,
-    LogClient,
-    Store,
-    open_database,
-    open_log_client,
-)
+from service.adapters.mongo_store import Database, LogClient, Store, open_database, open_log_client
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings

@@ -56,8 +56,8 @@ class Destination(aiohttp.ClientRequest):
 class Outbox:
     """Requests on their way out: those of one turn of the event loop are written in a row.
 
-    A write by itself may have to wake the other side up, which was 47 µs on a machine of both; the
-    next ones find it awake. A delivery of ten took an eighth less CPU time, one alone 3 %.
+    A write by itself may have to wake the other side up; the next ones find it awake. With ten
+    webhooks per event CPU time fell from 1.10 to 0.95 times the bare loop's, with one by 3 %.
     """
 
     def __init__(self) -> None:

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.adapters.mongo_store import Store
+from service.adapters.mongo_store import Document, Store
 from service.domain.delivery import Delivery, Outcome, time_key
 from service.domain.log_documents import delivery_of
 from service.management.selection import Selection
-
-Document = Mapping[str, Any]
 
 
 class MongoAttemptHistory:

@@ -9,8 +9,6 @@ from service.adapters.mongo_store import LogClient, Store
 from service.domain.delivery import Attempt, DeadLetter
 from service.domain.log_documents import attempt_document, dead_letter_document
 
-Document = Mapping[str, Any]
-
 DUPLICATE_KEY = 11_000
 
 

@@ -3,18 +3,16 @@
 Every value that came from outside is compared with `$eq`: none is ever read as an operator.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 
-from service.adapters.mongo_store import Store, ids_of
+from service.adapters.mongo_store import Document, Store, ids_of
 from service.adapters.vault import Vault
 from service.domain.disable import DisablePolicy, policy_in
 from service.domain.policy import requires_https
-
-Document = Mapping[str, Any]
 
 MOST_HISTORY = 50
 """Entries of its audit trail that a webhook carries."""

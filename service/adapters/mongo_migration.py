@@ -8,10 +8,9 @@ from bson.errors import BSONError
 from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from service.adapters.mongo_store import Database
+from service.adapters.mongo_store import Database, Document
 from service.domain.errors import StoreUnavailable
 
-Document = Mapping[str, Any]
 Change = UpdateOne | DeleteOne
 T = TypeVar("T")
 

@@ -1,18 +1,16 @@
 """Replays and API tokens in MongoDB; see `management/ports.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 
-from service.adapters.mongo_store import Store
+from service.adapters.mongo_store import Document, Store
 from service.management.replay import Progress, Replay, ReplayState
 from service.management.selection import Selection
 from service.management.token import Token
-
-Document = Mapping[str, Any]
 
 AFTER = ReturnDocument.AFTER
 

@@ -4,12 +4,11 @@ Both `switchhook check` and the start of the service look.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from service.adapters.mongo_obstacles import grant, too_old
-from service.adapters.mongo_store import Database
+from service.adapters.mongo_store import Database, Document
 from service.domain.finding import Finding, fine, trouble, warning
 
 READ = frozenset({"find"})
@@ -29,8 +28,6 @@ ON_ALL = frozenset({"changeStream"})
 FAR_OFF_S = 5.0
 """Receivers refuse signatures that are minutes old; clocks that are kept differ by less than 1."""
 LITTLE_SPACE = 0.05
-
-Document = Mapping[str, Any]
 
 
 async def examine_server(

@@ -1,15 +1,10 @@
 """Encrypting anew what the store holds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pymongo.errors import PyMongoError
 
-from service.adapters.mongo_store import Store
+from service.adapters.mongo_store import Document, Store
 from service.adapters.vault import NESTED_MEMBERS, PLAIN_MEMBERS, Vault
 from service.domain.errors import StoreUnavailable
-
-Document = Mapping[str, Any]
 
 
 async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int]:

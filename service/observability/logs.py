@@ -40,7 +40,7 @@ def configure_logs(policy: LogPolicy) -> None:
     ]
     as_json = policy.format == "json"
     structlog.configure(
-        processors=[_json_line] if as_json else [*shared, *_console()],
+        processors=[*shared, *(_JSON if as_json else _console())],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=(
             structlog.BytesLoggerFactory(sys.stderr.buffer)
@@ -59,16 +59,10 @@ def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
     return event
 
 
-_with_traceback = structlog.processors.dict_tracebacks
-_render = structlog.processors.JSONRenderer(serializer=orjson.dumps)
-
-
-def _json_line(logger: WrappedLogger, level: str, event: EventDict) -> str | bytes:
-    """Return the line; four processors one after the other take half as long again (3 µs more)."""
-    event = _stamped(logger, level, structlog.contextvars.merge_contextvars(logger, level, event))
-    if "exc_info" in event:
-        event = _with_traceback(logger, level, event)
-    return _render(logger, level, event)
+_JSON: tuple[Processor, ...] = (
+    structlog.processors.dict_tracebacks,
+    structlog.processors.JSONRenderer(serializer=orjson.dumps),
+)
 
 
 def _console() -> list[Processor]:

@@ -1,7 +1,6 @@
 """Third arrow: from an event and a webhook to the request that tells one of the other."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -157,18 +156,14 @@ def form(payload: Mapping[str, Any]) -> str:
     Objects inside lists become JSON text. A receiver decodes it to what Kazoo's bytes decode to.
     """
     return "&".join(
-        segment for key, value in payload.items() for segment in _segments(_quoted(key), value)
+        segment for key, value in payload.items() for segment in _segments(quote_plus(key), value)
     )
-
-
-_quoted = lru_cache(maxsize=4096)(quote_plus)
-"""Members have the same names again and again; to quote them was a third of a form."""
 
 
 def _segments(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, child in value.items():
-            yield from _segments(f"{name}%5B{_quoted(key)}%5D", child)
+            yield from _segments(f"{name}%5B{quote_plus(key)}%5D", child)
     elif isinstance(value, list):
         for item in value:
             if item is not None:

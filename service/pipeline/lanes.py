@@ -43,7 +43,8 @@ class Lane:
         self._empty.set()
         self._tasks = asyncio.TaskGroup()
         self.settled_at = self._busy_since = time.monotonic()
-        self._settled = metrics.tally(metrics.settled.labels(name))
+        self._settled = 0
+        metrics.tally(metrics.settled.labels(name), lambda: self._settled)
         metrics.measure(metrics.unacked.labels(name), lambda: len(self._held))
         metrics.measure(metrics.oldest_unacked.labels(name), self._oldest_s)
         metrics.measure(metrics.queue_waiting.labels(name), lambda: self._waiting)
@@ -102,7 +103,7 @@ class Lane:
             if await self._work_or_reject(incoming):
                 incoming.ack()
             self.settled_at = time.monotonic()
-            self._settled.inc()
+            self._settled += 1
         finally:
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:

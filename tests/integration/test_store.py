@@ -14,12 +14,7 @@ from prometheus_client import CollectorRegistry
 from service.adapters.directory import RememberedDirectory
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import (
-    LogClient,
-    Store,
-    open_database,
-    open_log_client,
-)
+from service.adapters.mongo_store import LogClient, Store, open_database, open_log_client
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault

@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectReason
-from service.observability.metrics import Metrics, Tally
+from service.observability.metrics import Metrics
 from tests.fakes import counted, make_metrics
 
 
@@ -49,18 +49,6 @@ def test_what_is_measured_is_shown_when_asked_and_written_down_for_others() -> N
     assert counted(metrics, "accounts_remembered") == 3
     metrics.note_measured()
     assert metrics.accounts_remembered._value.get() == 5
-
-
-def test_what_is_tallied_is_told_once_to_who_looks_and_to_a_workers_file() -> None:
-    metrics = make_metrics()
-    for _ in range(3):
-        metrics.delivered.inc()
-    assert counted(metrics, "deliveries_total", outcome="delivered") == 3
-    metrics.delivered.inc()
-    metrics.note_measured()
-    metrics.note_measured()
-    assert isinstance(metrics.delivered, Tally)
-    assert metrics.delivered._counter._value.get() == 4
 
 
 def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None:
