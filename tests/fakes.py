@@ -193,6 +193,8 @@ class FakeHealth:
         return self.failures[webhook_id][-keep:]
 
     async def succeeded(self, webhook_id: str) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
         self.forgotten.append(webhook_id)
         self.failures.pop(webhook_id, None)
 

@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
+from service.adapters.rabbitmq_inbox import Inbox
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
 from service.domain.trace import traceparent_in
@@ -126,13 +127,12 @@ class Consumer:
 
         acks = Acks(wire, self._metrics)
 
-        async def hand_over(message: DeliveredMessage) -> None:
-            # Nothing else may happen here: aiormq cancels this when the connection is lost.
-            subscription.accept(Received(message, acks))
+        def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
+            subscription.accept(Received(deliver, properties, body, acks))
 
-        ok = await wire.basic_consume(subscription.queue, hand_over)
+        tag = await Inbox(wire, take).consume(subscription.queue)
         self._acks.append(acks)
-        self._consuming.append((channel, str(ok.consumer_tag)))
+        self._consuming.append((channel, tag))
         return acks
 
 
@@ -144,16 +144,17 @@ class Received:
         "traceparent",
     )  # fmt: skip
 
-    def __init__(self, message: DeliveredMessage, acks: Acks) -> None:
-        self.exchange = message.exchange or ""
-        self.routing_key = message.routing_key or ""
-        self.body = message.body
-        properties = message.header.properties
+    def __init__(
+        self, deliver: Basic.Deliver, properties: Basic.Properties, body: bytes, acks: Acks
+    ) -> None:
+        self.exchange = deliver.exchange or ""
+        self.routing_key = deliver.routing_key or ""
+        self.body = body
         self.content_encoding = properties.content_encoding
         self.traceparent = traceparent_in((properties.headers or NO_HEADERS).get("traceparent"))
-        self.redelivered = bool(message.redelivered)
+        self.redelivered = bool(deliver.redelivered)
         self._acks = acks
-        self._tag = message.delivery_tag or 0
+        self._tag = deliver.delivery_tag or 0
 
     def ack(self) -> None:
         """Acknowledge on the channel that brought the message, and on no other.

@@ -33,16 +33,19 @@ NO_CONNECTIONS_PORTS = range(16_384, 32_768)
 """Linux gives outgoing connections those from 32,768 on."""
 
 
+_shuffled_ports = iter(random.sample(NO_CONNECTIONS_PORTS, len(NO_CONNECTIONS_PORTS)))
+
+
 def free_port() -> int:
-    """Return a port that nothing listens on just now.
+    """Return a port that nothing listens on just now, and no port twice.
 
     The system's own choice would be one that it may give to a connection before it is used.
     """
-    while True:
-        port = random.choice(NO_CONNECTIONS_PORTS)  # noqa: S311 (no secret)
+    for port in _shuffled_ports:
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
+    raise SwitchhookError("no port is left")
 
 
 class Server:

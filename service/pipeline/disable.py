@@ -47,7 +47,7 @@ class Disabler:
         self._clock = clock
         self._failing: OrderedDict[str, None] = OrderedDict()
         self._resume_at = 0.0
-        self._counting: set[asyncio.Task[None]] = set()
+        self._counting: dict[str, asyncio.Task[None]] = {}
 
     def learn(self, webhook_id: str) -> None:
         """Note that a webhook failed somewhere, here or in another worker."""
@@ -60,25 +60,41 @@ class Disabler:
         outcome = attempt.response.outcome
         if outcome is Outcome.SHADOWED or self._clock() < self._resume_at:
             return
-        if outcome.succeeded and webhook.webhook_id not in self._failing:
+        webhook_id = webhook.webhook_id
+        if not outcome.succeeded:
+            self.learn(webhook_id)
+        elif webhook_id not in self._failing:
             return
-        counting = asyncio.create_task(self._count(webhook, outcome))
-        self._counting.add(counting)
-        counting.add_done_callback(self._counting.discard)
+        else:
+            # Other successes of this moment need not be told as well.
+            del self._failing[webhook_id]
+        earlier = self._counting.get(webhook_id)
+        counting = asyncio.create_task(self._count(webhook, outcome, earlier))
+        self._counting[webhook_id] = counting
+        counting.add_done_callback(lambda done: self._counted(webhook_id, done))
         if (await asyncio.wait([counting], timeout=SOON_S))[0]:
             counting.result()
         else:
             self._stop_counting(webhook, f"not within {SOON_S} s")
 
-    async def _count(self, webhook: Webhook, outcome: Outcome) -> None:
+    async def _count(
+        self, webhook: Webhook, outcome: Outcome, earlier: asyncio.Task[None] | None
+    ) -> None:
+        """Tell the store how an attempt ended, after those that ended earlier."""
+        if earlier is not None:
+            await asyncio.wait([earlier])
         try:
-            if not outcome.succeeded:
-                await self._failed(webhook, outcome)
-            else:
+            if outcome.succeeded:
                 await self._health.succeeded(webhook.webhook_id)
-                self._failing.pop(webhook.webhook_id, None)
+            else:
+                await self._failed(webhook, outcome)
         except Unavailable as error:
+            self.learn(webhook.webhook_id)
             self._stop_counting(webhook, str(error))
+
+    def _counted(self, webhook_id: str, counting: asyncio.Task[None]) -> None:
+        if self._counting.get(webhook_id) is counting:
+            del self._counting[webhook_id]
 
     def _stop_counting(self, webhook: Webhook, error: str) -> None:
         """Count nothing for a while: each question to such a store would hold up a delivery."""
@@ -86,7 +102,6 @@ class Disabler:
         log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=error)
 
     async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:
-        self.learn(webhook.webhook_id)
         now = self._clock()
         policy = (await self._directory.account(webhook.account_id)).disable or self._policy
         failures = await self._health.failed(webhook.webhook_id, now, policy.failure_count)

@@ -1,5 +1,7 @@
 """Our queues on a real broker: declared once, and no message in them is lost or comes for ever."""
 
+import random
+
 import aio_pika
 import pytest
 
@@ -67,6 +69,20 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
         second.ack()
         await consumer.tell()
     await eventually(lambda: _empty(amqp_url, NAMES.events))
+
+
+async def test_messages_come_whole_however_long_they_are(amqp_url: str, metrics: Metrics) -> None:
+    bodies = [b"", b"x", random.randbytes(131_072), random.randbytes(1_000_000), b"the last"]
+    taken = Taken()
+    consumer = consumer_of(taken, metrics)
+    async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+        await eventually(lambda: is_so(consumer.consuming))
+        async with connected(amqp_url) as connection:
+            channel = await connection.channel()
+            for body in bodies:
+                await channel.default_exchange.publish(aio_pika.Message(body), NAMES.events)
+        await eventually(lambda: taken.count_is(len(bodies)))
+    assert [message.body for message in taken.messages] == bodies
 
 
 async def test_poison_that_kills_every_reader_ends_in_the_rejected_queue(amqp_url: str) -> None:

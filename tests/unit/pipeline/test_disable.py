@@ -95,6 +95,35 @@ async def test_a_success_here_counts_for_failures_in_another_worker() -> None:
     assert setting.health.forgotten == ["hook-1"]
 
 
+@in_virtual_time
+async def test_attempts_of_one_webhook_are_counted_in_the_order_they_ended() -> None:
+    setting = Setting()
+    setting.health.takes_s = 0.1  # a failure; a success takes no time, and must not overtake it
+    notes = [setting.disabler.note(setting.webhook, made) for made in (FAILED, OK, FAILED)]
+    await asyncio.gather(*notes)
+    assert len(setting.health.failures["hook-1"]) == 1
+    assert setting.health.forgotten == ["hook-1"]
+
+
+@in_virtual_time
+async def test_successes_of_one_moment_are_told_once() -> None:
+    setting = Setting()
+    await setting.fail(1)
+    await asyncio.gather(*(setting.succeed() for _ in range(20)))
+    assert setting.health.forgotten == ["hook-1"]
+
+
+async def test_a_success_that_could_not_be_told_is_told_by_the_next() -> None:
+    setting = Setting()
+    await setting.fail(1)
+    setting.health.away = True
+    await setting.succeed()
+    setting.health.away = False
+    setting.now += 5.0
+    await setting.succeed()
+    assert setting.health.forgotten == ["hook-1"]
+
+
 async def test_410_gone_disables_at_once() -> None:
     setting = Setting()
     await setting.disabler.note(setting.webhook, make_attempt(Response(Outcome.GONE, 410)))
