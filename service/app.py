@@ -62,7 +62,7 @@ async def run(
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
-        stack.push_async_callback(service.log_client.close)
+        stack.push_async_callback(service.mongo_client.close)
         stack.push_async_callback(service.sender.close)
         stack.push_async_callback(asyncio.to_thread, service.tracer.close)
         management = build_api(service)

@@ -11,7 +11,7 @@ from service.adapters.directory import RememberedDirectory
 from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import Database, LogClient, Store, open_database, open_log_client
+from service.adapters.mongo_store import Client, Database, Store, open_client, open_database
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings
@@ -54,7 +54,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     store: Store
-    log_client: LogClient
+    mongo_client: Client
     vault: Vault
     watch: Watch
     recorder: Recorder
@@ -100,8 +100,8 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
     directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
-    log_client = log_client_of(settings)
-    recorder = _recorder(settings, store, log_client, metrics)
+    mongo_client = mongo_client_of(settings)
+    recorder = _recorder(settings, store, mongo_client, metrics)
     sender = _sender(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
@@ -116,9 +116,9 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         settings=settings,
         metrics=metrics,
         store=store,
-        log_client=log_client,
+        mongo_client=mongo_client,
         vault=vault,
-        watch=_watch(settings, store, directory, disabler),
+        watch=_watch(settings, mongo_client, directory, disabler),
         recorder=recorder,
         sender=sender,
         tracer=tracer,
@@ -134,11 +134,9 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     )
 
 
-def _recorder(
-    settings: Settings, store: Store, log_client: LogClient, metrics: Metrics
-) -> Recorder:
+def _recorder(settings: Settings, store: Store, mongo_client: Client, metrics: Metrics) -> Recorder:
     attempts = settings.attempts
-    attempt_log = MongoAttemptLog(store, log_client, keep_payloads=attempts.keep_payloads)
+    attempt_log = MongoAttemptLog(store, mongo_client, keep_payloads=attempts.keep_payloads)
     return Recorder(
         attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
     )
@@ -253,10 +251,14 @@ def _consumer(
 
 
 def _watch(
-    settings: Settings, store: Store, directory: RememberedDirectory, disabler: Disabler
+    settings: Settings,
+    client: Client,
+    directory: RememberedDirectory,
+    disabler: Disabler,
 ) -> Watch:
     return Watch(
-        store,
+        client,
+        settings.mongo.database,
         settings.cache.poll_interval_s,
         on_account=directory.forget,
         on_webhook=directory.forget_webhook,
@@ -276,10 +278,10 @@ def database_of(settings: Settings) -> Database:
     return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
 
 
-def log_client_of(settings: Settings) -> LogClient:
+def mongo_client_of(settings: Settings) -> Client:
     """Return the client that attempts are written by; connects when first used."""
     mongo = settings.mongo
-    return open_log_client(mongo.url.get_secret_value(), mongo.timeout_s)
+    return open_client(mongo.url.get_secret_value(), mongo.timeout_s)
 
 
 def vault_of(settings: Settings) -> Vault:

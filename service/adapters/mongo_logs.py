@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError
 
-from service.adapters.mongo_store import LogClient, Store
+from service.adapters.mongo_store import Client, Store
 from service.domain.delivery import Attempt, DeadLetter
 from service.domain.log_documents import attempt_document, dead_letter_document
 
@@ -19,7 +19,7 @@ class MongoAttemptLog:
     fought with the event loop for a fifth of its time.
     """
 
-    def __init__(self, store: Store, client: LogClient, *, keep_payloads: bool = True) -> None:
+    def __init__(self, store: Store, client: Client, *, keep_payloads: bool = True) -> None:
         self._store = store
         self._keep_payloads = keep_payloads
         self._attempts = client[store.database.name]["attempts"]

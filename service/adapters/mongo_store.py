@@ -18,7 +18,7 @@ from service.observability.metrics import Metrics
 
 Document = Mapping[str, Any]
 Database = AsyncIOMotorDatabase[Document]
-LogClient = AsyncMongoClient[Document]
+Client = AsyncMongoClient[Document]
 T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
@@ -46,8 +46,8 @@ def open_database(url: str, name: str, timeout_s: float) -> Database:
     return client[name]
 
 
-def open_log_client(url: str, timeout_s: float) -> LogClient:
-    """Return a client for what is written all the time; connects when first used."""
+def open_client(url: str, timeout_s: float) -> Client:
+    """Return PyMongo's own asyncio client, which asks in the event loop; connects when used."""
     return AsyncMongoClient(url, **_options(timeout_s))
 
 

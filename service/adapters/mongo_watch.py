@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pymongo.errors import OperationFailure, PyMongoError
 
-from service.adapters.mongo_store import Store
+from service.adapters.mongo_store import Client
 
 NO_REPLICA_SET = 40_573
 WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
@@ -27,19 +27,22 @@ log = structlog.get_logger(__name__)
 class Watch:
     """Tells what changed: an account, a webhook, the health of one that fails.
 
-    `on_gap` is told that changes may have been missed.
+    `on_gap` is told that changes may have been missed. It goes by PyMongo's own asyncio client, as
+    Motor's stream says after a second at the earliest that it stands: what was remembered until
+    then, after a start every busy account, was asked for once more.
     """
 
     def __init__(
         self,
-        store: Store,
+        client: Client,
+        database: str,
         poll_interval_s: float,
         on_account: Callable[[str], None],
         on_webhook: Callable[[str], None],
         on_failing: Callable[[str], None],
         on_gap: Callable[[], None],
     ) -> None:
-        self._database = store.database
+        self._database = client[database]
         self._poll_interval_s = poll_interval_s
         self._on_account = on_account
         self._on_webhook = on_webhook
@@ -62,11 +65,10 @@ class Watch:
 
     async def _stream(self) -> None:
         relevant = [{"$match": {"ns.coll": {"$in": list(WATCHED)}}}]
-        async with self._database.watch(
+        async with await self._database.watch(
             relevant, full_document="updateLookup", max_await_time_ms=1000
         ) as stream:
-            # The server opens the stream with the first question; only then is nothing missed.
-            await stream.try_next()
+            # From here on nothing is missed.
             self._on_gap()
             log.info("watch.streaming")
             async for change in stream:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from service.adapters.directory import RememberedDirectory
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import LogClient, Store, open_database, open_log_client
+from service.adapters.mongo_store import Client, Store, open_client, open_database
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
@@ -41,8 +41,8 @@ def ours(store: MongoServer, database: Documents, metrics: Metrics) -> Iterator[
 
 
 @pytest.fixture
-async def log_client(store: MongoServer) -> AsyncIterator[LogClient]:
-    async with open_log_client(store.url, 5) as client:
+async def mongo_client(store: MongoServer) -> AsyncIterator[Client]:
+    async with open_client(store.url, 5) as client:
         yield client
 
 
@@ -139,16 +139,16 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time(metrics: M
 
 
 async def test_attempts_are_written_and_the_preparation_is_idempotent(
-    ours: Store, database: Documents, log_client: LogClient
+    ours: Store, database: Documents, mongo_client: Client
 ) -> None:
     await ours.prepare(30)
     await ours.prepare(30)
     response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
     attempt = make_attempt(response, uri="http://a/b?secret=1", started_at=1.5e9)
     other = replace(attempt, attempt_id=attempt_id_of(1.5e9))
-    await MongoAttemptLog(ours, log_client).write([attempt, other])
+    await MongoAttemptLog(ours, mongo_client).write([attempt, other])
     # An answer that got lost: what was stored already stays as it is.
-    await MongoAttemptLog(ours, log_client).write([attempt])
+    await MongoAttemptLog(ours, mongo_client).write([attempt])
     rows = [row async for row in database["attempts"].find()]
     assert len(rows) == 2
     assert rows[0]["status"] == 500
@@ -190,24 +190,26 @@ async def test_a_webhook_is_disabled_once_with_its_reason(ours: Store, database:
 
 
 @asynccontextmanager
-async def watching(store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
+async def watching(url: str, store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
     policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
     directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
     failing: list[str] = []
-    watch = Watch(
-        store,
-        0.2,
-        directory.forget,
-        directory.forget_webhook,
-        failing.append,
-        directory.forget_all,
-    )
-    task = asyncio.create_task(watch.run())
-    try:
-        yield directory
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+    async with open_client(url, 2) as client:
+        watch = Watch(
+            client,
+            store.database.name,
+            0.2,
+            directory.forget,
+            directory.forget_webhook,
+            failing.append,
+            directory.forget_all,
+        )
+        task = asyncio.create_task(watch.run())
+        try:
+            yield directory
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 @asynccontextmanager
@@ -215,7 +217,7 @@ async def _watched(
     server: MongoServer, metrics: Metrics
 ) -> AsyncIterator[tuple[Store, RememberedDirectory]]:
     with opened(server.url, "shop", metrics, 2) as store:
-        async with watching(store, metrics) as directory:
+        async with watching(server.url, store, metrics) as directory:
             yield store, directory
 
 
@@ -233,9 +235,9 @@ async def _become(
 
 
 async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
-    ours: Store, database: Documents, metrics: Metrics
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
 ) -> None:
-    async with watching(ours, metrics) as directory:
+    async with watching(store.url, ours, metrics) as directory:
         assert await _uris(directory) == set()
         await asyncio.sleep(0.5)  # the stream is open: from here on only its news count
         assert await _uris(directory) == set()
@@ -251,9 +253,9 @@ async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
 
 
 async def test_the_change_stream_tells_of_the_account_tree(
-    ours: Store, database: Documents, metrics: Metrics
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
 ) -> None:
-    async with watching(ours, metrics) as directory:
+    async with watching(store.url, ours, metrics) as directory:
         assert (await directory.account(ACCOUNT)).tree == ()
         await database["accounts"].insert_one({"_id": ACCOUNT, "tree": ["root"]})
 
