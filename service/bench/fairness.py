@@ -13,7 +13,6 @@ WARM_UP_S = 8.0
 """Long enough for the dead endpoint to hold all the requests that it may."""
 SECONDS = 20.0
 HEALTHY, OTHER = "/healthy", "/other"
-PAIRS = 3
 
 # Disabling would take the dead endpoint out of the measurement; nobody waits for it at the end.
 SETTINGS = {
@@ -28,11 +27,11 @@ async def fairness(site: Site) -> dict[str, Any]:
     await store(site.mongo_url, "fair", one_each(ACCOUNTS, _urls(site, OTHER, OTHER)))
     await store(site.mongo_url, "unfair", one_each(ACCOUNTS, _urls(site, "/hang", "/slow")))
     without, beside = [], []
-    for pair in range(1, PAIRS + 1):
+    for pair in range(1, site.effort.pairs + 1):
         without.append(await _aged(site, "fair"))
         beside.append(await _aged(site, "unfair"))
         site.tell(
-            f"pair {pair} of {PAIRS}: p99 of eight healthy endpoints {p99_ms(without[-1]):.1f} ms, "
+            f"pair {pair} of {site.effort.pairs}: p99 of the healthy {p99_ms(without[-1]):.1f} ms, "
             f"beside a dead and a slow one {p99_ms(beside[-1]):.1f} ms"
         )
     return {

@@ -74,7 +74,8 @@ class Disabler:
         counting.add_done_callback(lambda done: self._counted(webhook_id, done))
         if (await asyncio.wait([counting], timeout=SOON_S))[0]:
             counting.result()
-        else:
+        elif earlier is None:
+            # Behind others of its webhook that would say nothing of the store.
             self._stop_counting(webhook, f"not within {SOON_S} s")
 
     async def _count(

@@ -153,6 +153,18 @@ async def test_a_slow_store_holds_up_one_delivery_for_a_moment_and_counts_it_all
     assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
 
 
+@in_virtual_time
+async def test_a_burst_of_one_webhooks_failures_does_not_make_the_store_seem_slow() -> None:
+    setting = Setting(DisablePolicy(failure_count=100))
+    setting.health.takes_s = SOON_S / 4
+    notes = [setting.disabler.note(setting.webhook, FAILED) for _ in range(20)]
+    await asyncio.gather(*notes)
+    assert now() == SOON_S
+    await asyncio.sleep(10)
+    await setting.fail(1)
+    assert len(setting.health.failures["hook-1"]) == 21
+
+
 async def test_a_store_that_is_away_is_not_asked_by_every_attempt() -> None:
     setting = Setting()
     setting.health.away = True
