@@ -71,8 +71,11 @@ class Watch:
             # From here on nothing is missed.
             self._on_gap()
             log.info("watch.streaming")
-            async for change in stream:
-                self._tell(change)
+            while stream.alive:
+                # `next` would be one question, which may not take longer than any other.
+                change = await stream.try_next()
+                if change is not None:
+                    self._tell(change)
 
     def _tell(self, change: Mapping[str, Any]) -> None:
         collection = change.get("ns", {}).get("coll")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bson import ObjectId
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from service.adapters.directory import RememberedDirectory
 from service.adapters.mongo_health import MongoWebhookHealth
@@ -250,6 +251,15 @@ async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
         await _become(directory, {"http://b/"}, "other")
         await database["webhooks"].delete_one({"_id": "one"})
         await _become(directory, set(), "other")
+
+
+async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
+    store: MongoServer, ours: Store, metrics: Metrics
+) -> None:
+    with capture_logs() as lines:
+        async with watching(store.url, ours, metrics):
+            await asyncio.sleep(3)  # longer than any question to the store may take
+    assert [line["event"] for line in lines] == ["watch.streaming"]
 
 
 async def test_the_change_stream_tells_of_the_account_tree(
