@@ -199,7 +199,7 @@ def _tell(finding: Finding) -> None:
 
 
 async def _note_measured(service: Service) -> None:
-    """Keep the gauges in a worker's files fresh; a service of one process is asked directly."""
+    """Keep counters that follow, and the gauges in a worker's files, a second behind at most."""
     while True:
         service.metrics.note_measured()
         await asyncio.sleep(MEASURE_EVERY_S)

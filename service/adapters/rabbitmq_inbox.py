@@ -35,8 +35,13 @@ class Inbox:
 
     async def consume(self, queue: str) -> str:
         """Begin; return the consumer's tag."""
-        ok = await self._channel.basic_consume(queue, _never)
+        ok = await self._channel.basic_consume(queue, self._take_whole)
         return str(ok.consumer_tag)
+
+    async def _take_whole(self, message: DeliveredMessage) -> None:
+        """Take what aiormq has put together, should it not go by `frames.put` one day."""
+        if isinstance(message.delivery, Basic.Deliver):
+            self._take(message.delivery, message.header.properties, message.body)
 
     async def _put(self, item: tuple[int, Frame | ContentHeader | ContentBody]) -> None:
         """Take the next frame, which aiormq's reader of the connection has just read."""
@@ -65,7 +70,3 @@ class Inbox:
         except Exception:
             # It stays unacknowledged: the broker hands it out again after this connection.
             log.exception("message.bug", routing_key=deliver.routing_key)
-
-
-async def _never(message: DeliveredMessage) -> None:
-    raise RuntimeError(f"aiormq has put a message together itself: {message.routing_key}")

@@ -5,6 +5,7 @@ held up by a busy machine makes the figures worse, not better.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from service.bench.drain import ACCOUNTS, Backlog, drained
@@ -21,27 +22,29 @@ PATH = "/aged"
 
 
 async def latencies(site: Site) -> dict[str, Any]:
-    """Measure floor and service in turns at 50/s, and the service at half of what it can do."""
+    """Measure floor and service in turns, at 50/s and at half of what the service can do."""
     urls = site.receiver.urls(PATH)
     await store(site.mongo_url, "latency", one_each(ACCOUNTS, urls))
+    return {
+        "latency_slow": await _in_turns(site, urls, SLOW_PER_S),
+        "latency_half": await _in_turns(site, urls, await _half_speed(site)),
+    }
+
+
+async def _in_turns(site: Site, urls: Sequence[str], per_s: float) -> dict[str, Any]:
     floors, services = [], []
     for pair in range(1, site.effort.pairs + 1):
-        floors.append(await _aged(site, site.floor("deliver", urls), SLOW_PER_S))
-        services.append(await _aged(site, site.service("latency"), SLOW_PER_S))
+        floors.append(await _aged(site, site.floor("deliver", urls), per_s))
+        services.append(await _aged(site, site.service("latency"), per_s))
         site.tell(
             f"pair {pair} of {site.effort.pairs}: p99 floor {p99_ms(floors[-1]):.1f} ms, "
             f"service {p99_ms(services[-1]):.1f} ms"
         )
-    half = await _half_speed(site)
-    busy = await _aged(site, site.service("latency"), half)
     return {
-        "latency_slow": {
-            "per_s": SLOW_PER_S,
-            "floor": latency(floors),
-            "service": latency(services),
-            "p99_ratio": p99_ratio(services, floors),
-        },
-        "latency_half": {"per_s": rounded(half), "service": latency([busy])},
+        "per_s": rounded(per_s),
+        "floor": latency(floors),
+        "service": latency(services),
+        "p99_ratio": p99_ratio(services, floors),
     }
 
 

@@ -1,6 +1,5 @@
 """What the tests of the broker's adapters share: connections, and somebody who takes messages."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_topology import Names
 from service.observability.metrics import Metrics
 from service.ports import Incoming
@@ -27,17 +25,6 @@ def new_metrics() -> Metrics:
 def new_bindings(metrics: Metrics) -> Bindings:
     """Return bindings to what tells of calls that start."""
     return Bindings(NAMES.events, (calls.binding("CHANNEL_CREATE"),), metrics, may_declare=True)
-
-
-@asynccontextmanager
-async def running(link: Link) -> AsyncIterator[asyncio.Task[None]]:
-    """Keep a link up while the block runs."""
-    task = asyncio.create_task(link.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @asynccontextmanager

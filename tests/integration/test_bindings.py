@@ -13,6 +13,7 @@ from service.observability.metrics import Metrics
 from service.ports import Incoming
 from service.sources.kazoo import calls
 from tests.e2e.harness import call_event, eventually, switch
+from tests.integration.background import running
 from tests.integration.broker_parts import (
     NAMES,
     TIERS_MS,
@@ -21,7 +22,6 @@ from tests.integration.broker_parts import (
     consumer_of,
     is_so,
     new_bindings,
-    running,
 )
 
 

@@ -9,6 +9,7 @@ from service.dev.servers import RabbitServer
 from service.domain.errors import TopologyConflict
 from service.observability.metrics import Metrics
 from tests.e2e.harness import call_event, depth, eventually, switch, take_messages
+from tests.integration.background import running
 from tests.integration.broker_parts import (
     NAMES,
     TIERS_MS,
@@ -17,7 +18,6 @@ from tests.integration.broker_parts import (
     consumer_of,
     is_so,
     new_bindings,
-    running,
 )
 
 

@@ -10,7 +10,8 @@ from service.adapters.rabbitmq_publisher import Publisher
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
 from tests.e2e.harness import eventually
-from tests.integration.broker_parts import NAMES, Taken, consumer_of, running
+from tests.integration.background import running
+from tests.integration.broker_parts import NAMES, Taken, consumer_of
 
 
 async def test_a_link_can_be_stopped_at_any_moment(amqp_url: str, metrics: Metrics) -> None:

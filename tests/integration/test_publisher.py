@@ -13,6 +13,7 @@ from service.observability.metrics import Metrics
 from service.pipeline.envelope import unseal
 from tests.builders import make_delivery
 from tests.e2e.harness import eventually
+from tests.integration.background import running
 from tests.integration.broker_parts import (
     NAMES,
     TIERS_MS,
@@ -20,7 +21,6 @@ from tests.integration.broker_parts import (
     connected,
     consumer_of,
     is_so,
-    running,
 )
 
 

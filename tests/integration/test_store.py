@@ -1,59 +1,39 @@
-"""The adapters on a real MongoDB: reading webhooks, noticing changes, writing logs."""
+"""The adapters on a real MongoDB: reading webhooks, counting failures, writing logs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from bson import ObjectId
-from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
-from service.adapters.directory import RememberedDirectory
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import Client, Store, open_client, open_database
-from service.adapters.mongo_watch import Watch
+from service.adapters.mongo_store import Client, Store, open_client, open_database, open_store
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
 from service.domain.errors import StoreUnavailable
-from service.domain.policy import CachePolicy
 from service.observability.metrics import Metrics
 from tests.builders import make_attempt, make_delivery
 from tests.conftest import Documents
-from tests.e2e.harness import ACCOUNT, eventually, webhook_document
+from tests.e2e.harness import ACCOUNT, webhook_document
 from tests.fakes import counted
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    return Metrics(CollectorRegistry(), [])
-
-
-@pytest.fixture
 def ours(store: MongoServer, database: Documents, metrics: Metrics) -> Iterator[Store]:
-    with opened(store.url, database.name, metrics) as made:
-        yield made
+    made = Store(open_database(store.url, database.name, 5), metrics)
+    yield made
+    made.close()
 
 
 @pytest.fixture
 async def mongo_client(store: MongoServer) -> AsyncIterator[Client]:
     async with open_client(store.url, 5) as client:
         yield client
-
-
-@contextmanager
-def opened(url: str, name: str, metrics: Metrics, timeout_s: float = 5) -> Iterator[Store]:
-    made = Store(open_database(url, name, timeout_s), metrics)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webhooks(
@@ -131,10 +111,10 @@ async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
     assert await webhooks.account_of_number("+15550000000") is None
 
 
-async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time(metrics: Metrics) -> None:
+async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time() -> None:
     started = asyncio.get_running_loop().time()
     url = f"mongodb://127.0.0.1:{free_port()}/"
-    with opened(url, "x", metrics, 0.3) as away, pytest.raises(StoreUnavailable):
+    with open_store(url, "x", 0.3) as away, pytest.raises(StoreUnavailable):
         await MongoWebhooks(away, Vault()).account(ACCOUNT)
     assert asyncio.get_running_loop().time() - started < 2
 
@@ -188,118 +168,3 @@ async def test_a_webhook_is_disabled_once_with_its_reason(ours: Store, database:
     assert (document["enabled"], document["disable_reason"]) == (False, "too bad")
     assert document["modified_at"] == document["disabled_at"]
     assert await database["webhook_health"].count_documents({}) == 0
-
-
-@asynccontextmanager
-async def watching(url: str, store: Store, metrics: Metrics) -> AsyncIterator[RememberedDirectory]:
-    policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
-    directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
-    failing: list[str] = []
-    async with open_client(url, 2) as client:
-        watch = Watch(
-            client,
-            store.database.name,
-            0.2,
-            directory.forget,
-            directory.forget_webhook,
-            failing.append,
-            directory.forget_all,
-        )
-        task = asyncio.create_task(watch.run())
-        try:
-            yield directory
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def _watched(
-    server: MongoServer, metrics: Metrics
-) -> AsyncIterator[tuple[Store, RememberedDirectory]]:
-    with opened(server.url, "shop", metrics, 2) as store:
-        async with watching(server.url, store, metrics) as directory:
-            yield store, directory
-
-
-async def _uris(directory: RememberedDirectory, account_id: str = ACCOUNT) -> set[str]:
-    return {webhook.uri for webhook in (await directory.account(account_id)).webhooks}
-
-
-async def _become(
-    directory: RememberedDirectory, uris: set[str], account_id: str = ACCOUNT
-) -> None:
-    async def same() -> bool:
-        return await _uris(directory, account_id) == uris
-
-    await eventually(same, 5, f"the webhooks becoming {uris}")
-
-
-async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
-    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
-) -> None:
-    async with watching(store.url, ours, metrics) as directory:
-        assert await _uris(directory) == set()
-        await asyncio.sleep(0.5)  # the stream is open: from here on only its news count
-        assert await _uris(directory) == set()
-        await database["webhooks"].insert_one(webhook_document("http://a/", _id="one"))
-        await _become(directory, {"http://a/"})
-        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"uri": "http://b/"}})
-        await _become(directory, {"http://b/"})
-        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"account_id": "other"}})
-        await _become(directory, set())
-        await _become(directory, {"http://b/"}, "other")
-        await database["webhooks"].delete_one({"_id": "one"})
-        await _become(directory, set(), "other")
-
-
-async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
-    store: MongoServer, ours: Store, metrics: Metrics
-) -> None:
-    with capture_logs() as lines:
-        async with watching(store.url, ours, metrics):
-            await asyncio.sleep(3)  # longer than any question to the store may take
-    assert [line["event"] for line in lines] == ["watch.streaming"]
-
-
-async def test_the_change_stream_tells_of_the_account_tree(
-    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
-) -> None:
-    async with watching(store.url, ours, metrics) as directory:
-        assert (await directory.account(ACCOUNT)).tree == ()
-        await database["accounts"].insert_one({"_id": ACCOUNT, "tree": ["root"]})
-
-        async def moved() -> bool:
-            return (await directory.account(ACCOUNT)).tree == ("root",)
-
-        await eventually(moved, 5, "the new place in the tree")
-
-
-async def test_without_a_replica_set_changes_are_found_by_polling(
-    metrics: Metrics, tmp_path: Path
-) -> None:
-    async with (
-        MongoServer(tmp_path, replica_set=False) as standalone,
-        _watched(standalone, metrics) as (store, directory),
-    ):
-        assert await _uris(directory) == set()
-        await asyncio.sleep(0.5)
-        document = webhook_document("http://a/", modified_at=datetime.now(UTC))
-        await store.database["webhooks"].insert_one(document)
-        await _become(directory, {"http://a/"})
-        change = {"$set": {"uri": "http://b/", "modified_at": datetime.now(UTC)}}
-        await store.database["webhooks"].update_one({}, change)
-        await _become(directory, {"http://b/"})
-
-
-async def test_changes_made_while_the_store_was_away_are_not_missed(
-    metrics: Metrics, tmp_path: Path
-) -> None:
-    server = MongoServer(tmp_path)
-    async with server, _watched(server, metrics) as (store, directory):
-        assert await _uris(directory) == set()
-        await asyncio.sleep(0.5)
-        await server.kill()
-        await server.start()
-        await store.database["webhooks"].insert_one(webhook_document("http://a/"))
-        await _become(directory, {"http://a/"})

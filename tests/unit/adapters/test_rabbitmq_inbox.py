@@ -1,11 +1,11 @@
 """Messages put together from frames, as the broker sends them; all else is left to aiormq."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import pytest
-from aiormq.abc import AbstractChannel
+from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.body import ContentBody
 from pamqp.commands import Basic, Channel
 from pamqp.header import ContentHeader
@@ -13,12 +13,19 @@ from structlog.testing import capture_logs
 
 from service.adapters.rabbitmq_inbox import Inbox
 
+Consumer = Callable[[DeliveredMessage], Awaitable[None]]
+
 
 class Wire:
     """What the inbox needs of a channel: the queue that aiormq's reader fills."""
 
     def __init__(self) -> None:
         self.frames: asyncio.Queue[Any] = asyncio.Queue()
+        self.consumer: Consumer | None = None
+
+    async def basic_consume(self, _queue: str, consumer: Consumer) -> Basic.ConsumeOk:
+        self.consumer = consumer
+        return Basic.ConsumeOk("tag")
 
 
 class Setting:
@@ -26,7 +33,7 @@ class Setting:
         self.wire = Wire()
         self.taken: list[tuple[str, str | None, bytes]] = []
         self.bug: Exception | None = None
-        Inbox(cast("AbstractChannel", self.wire), self.take)
+        self.inbox = Inbox(cast("AbstractChannel", self.wire), self.take)
 
     def take(self, deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
         if self.bug is not None:
@@ -90,3 +97,13 @@ async def test_a_bug_in_taking_a_message_does_not_end_the_reading(parts: tuple[b
     setting.bug = None
     await setting.read(message("b", b"y"))
     assert setting.taken == [("b", None, b"y")]
+
+
+async def test_what_aiormq_puts_together_after_all_is_taken_like_the_rest() -> None:
+    setting = Setting()
+    assert await setting.inbox.consume("events") == "tag"
+    assert setting.wire.consumer is not None
+    deliver, header, body = message("a", b"{}", content_type="application/json")
+    whole = DeliveredMessage(deliver, header, body.value, cast("AbstractChannel", setting.wire))
+    await setting.wire.consumer(whole)
+    assert setting.taken == [("a", "application/json", b"{}")]

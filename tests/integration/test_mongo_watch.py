@@ -1,0 +1,163 @@
+"""Noticing changes of webhooks and accounts on a real MongoDB, and forgetting what they concern."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from service.adapters.directory import RememberedDirectory
+from service.adapters.mongo_store import Client, Store, open_client, open_store
+from service.adapters.mongo_watch import Watch
+from service.adapters.mongo_webhooks import MongoWebhooks
+from service.adapters.vault import Vault
+from service.dev.servers import MongoServer
+from service.domain.policy import CachePolicy
+from service.domain.webhook import Account
+from service.observability.metrics import Metrics
+from tests.conftest import Documents
+from tests.e2e.harness import ACCOUNT, eventually, webhook_document
+from tests.integration.background import running
+
+
+@pytest.fixture
+def ours(store: MongoServer, database: Documents) -> Iterator[Store]:
+    with open_store(store.url, database.name, 5) as made:
+        yield made
+
+
+class Watched:
+    """Accounts remembered for as long as nothing is told of them."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
+        self._directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
+        self._gaps: asyncio.Queue[None] = asyncio.Queue()
+
+    def by(self, client: Client, database: str) -> Watch:
+        directory = self._directory
+        return Watch(
+            client,
+            database,
+            0.2,
+            directory.forget,
+            directory.forget_webhook,
+            lambda _: None,
+            self._note_gap,
+        )
+
+    def _note_gap(self) -> None:
+        self._directory.forget_all()
+        self._gaps.put_nowait(None)
+
+    async def gap(self) -> None:
+        """Return once changes may have been missed: from here on only what is told counts."""
+        async with asyncio.timeout(10):
+            await self._gaps.get()
+
+    async def account(self, account_id: str = ACCOUNT) -> Account:
+        return await self._directory.account(account_id)
+
+    async def uris(self, account_id: str = ACCOUNT) -> set[str]:
+        return {webhook.uri for webhook in (await self.account(account_id)).webhooks}
+
+    async def become(self, uris: set[str], account_id: str = ACCOUNT) -> None:
+        async def same() -> bool:
+            return await self.uris(account_id) == uris
+
+        await eventually(same, 5, f"the webhooks becoming {uris}")
+
+
+@asynccontextmanager
+async def watching(url: str, store: Store, metrics: Metrics) -> AsyncIterator[Watched]:
+    watched = Watched(store, metrics)
+    async with open_client(url, 2) as client, running(watched.by(client, store.database.name)):
+        yield watched
+
+
+async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    async with watching(store.url, ours, metrics) as watched:
+        await watched.gap()
+        assert await watched.uris() == set()
+        await database["webhooks"].insert_one(webhook_document("http://a/", _id="one"))
+        await watched.become({"http://a/"})
+        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"uri": "http://b/"}})
+        await watched.become({"http://b/"})
+        await database["webhooks"].update_one({"_id": "one"}, {"$set": {"account_id": "other"}})
+        await watched.become(set())
+        await watched.become({"http://b/"}, "other")
+        await database["webhooks"].delete_one({"_id": "one"})
+        await watched.become(set(), "other")
+
+
+async def test_the_change_stream_tells_of_the_account_tree(
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    async with watching(store.url, ours, metrics) as watched:
+        await watched.gap()
+        assert (await watched.account()).tree == ()
+        await database["accounts"].insert_one({"_id": ACCOUNT, "tree": ["root"]})
+
+        async def moved() -> bool:
+            return (await watched.account()).tree == ("root",)
+
+        await eventually(moved, 5, "the new place in the tree")
+
+
+async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
+    store: MongoServer, ours: Store, metrics: Metrics
+) -> None:
+    with capture_logs() as lines:
+        async with watching(store.url, ours, metrics):
+            await asyncio.sleep(3)  # longer than any question to the store may take
+    assert [line["event"] for line in lines] == ["watch.streaming"]
+
+
+async def test_a_change_stream_that_ends_with_its_database_is_opened_anew(
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    await database["webhooks"].insert_one(webhook_document("http://a/"))
+    async with watching(store.url, ours, metrics) as watched:
+        await watched.gap()
+        assert await watched.uris() == {"http://a/"}
+        await database.client.drop_database(database.name)
+        await watched.gap()
+        assert await watched.uris() == set()
+        await database["webhooks"].insert_one(webhook_document("http://b/"))
+        await watched.become({"http://b/"})
+
+
+async def test_changes_made_while_the_store_was_away_are_not_missed(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    server = MongoServer(tmp_path)
+    async with server:
+        with open_store(server.url, "shop", 2) as store:
+            async with watching(server.url, store, metrics) as watched:
+                await watched.gap()
+                assert await watched.uris() == set()
+                await server.kill()
+                await server.start()
+                await store.database["webhooks"].insert_one(webhook_document("http://a/"))
+                await watched.become({"http://a/"})
+
+
+async def test_without_a_replica_set_changes_are_found_by_polling(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    async with MongoServer(tmp_path, replica_set=False) as standalone:
+        with open_store(standalone.url, "shop", 2) as store:
+            async with watching(standalone.url, store, metrics) as watched:
+                assert await watched.uris() == set()
+                webhooks = store.database["webhooks"]
+                now = datetime.now(UTC)
+                await webhooks.insert_one(webhook_document("http://a/", modified_at=now))
+                await watched.become({"http://a/"})
+                change = {"uri": "http://b/", "modified_at": datetime.now(UTC)}
+                await webhooks.update_one({}, {"$set": change})
+                await watched.become({"http://b/"})
