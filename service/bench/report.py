@@ -156,7 +156,8 @@ def _backlog(result: Results) -> Iterator[Row]:
 
 
 def _percentiles(ages: Results) -> str:
-    return " / ".join(f"{ages[f'{point}_ms']:.3g}" for point in ("p50", "p99", "p99.9"))
+    points = [ages[f"{point}_ms"] for point in ("p50", "p99", "p99.9")]
+    return " / ".join(f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}" for ms in points)
 
 
 def _spread(values: Results) -> str:

@@ -37,9 +37,9 @@ RESULTS: dict[str, Any] = {
     },
     "latency_half": {
         "per_s": 1200.0,
-        "floor": ages(3.0),
-        "service": ages(9.0),
-        "p99_ratio": spread(3.0),
+        "floor": ages(5254.0),
+        "service": ages(2627.0),
+        "p99_ratio": spread(0.5),
     },
     "fairness": {
         "per_s": 100.0,
@@ -89,6 +89,7 @@ def test_the_table_tells_where_it_was_measured_and_every_figure() -> None:
     assert "2,430 (2,187..2,673)" in text
     assert "0.81 (0.73..0.89)" in text
     assert "1.5 / 6 / 12" in text
+    assert "  1.5 / 5,254 / 10,508  " in text
     assert text.count("MISSED") == 3
     assert max(map(len, text.splitlines()[1:])) < 130
 
