@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.adapters.directory import RememberedDirectory
+from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_store import Client, Store, open_client, open_store
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
@@ -36,6 +37,7 @@ class Watched:
         policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
         self._directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
+        self.failing: list[str] = []
 
     def by(self, client: Client, database: str) -> Watch:
         directory = self._directory
@@ -45,7 +47,7 @@ class Watched:
             0.2,
             directory.forget,
             directory.forget_webhook,
-            lambda _: None,
+            self.failing.append,
             self._note_gap,
         )
 
@@ -107,6 +109,19 @@ async def test_the_change_stream_tells_of_the_account_tree(
             return (await watched.account()).tree == ("root",)
 
         await eventually(moved, 5, "the new place in the tree")
+
+
+async def test_the_change_stream_tells_of_webhooks_that_fail_in_another_worker(
+    store: MongoServer, ours: Store, metrics: Metrics
+) -> None:
+    async with watching(store.url, ours, metrics) as watched:
+        await watched.gap()
+        await MongoWebhookHealth(ours).failed("one", 1.0, 6)
+
+        async def told() -> bool:
+            return watched.failing == ["one"]
+
+        await eventually(told, 5, "the failure being told")
 
 
 async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
