@@ -125,13 +125,14 @@ class Consumer:
         # The broker cancels a consumer whose queue was deleted; nothing else would show it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
+        # Messages come in, and are settled, before we read the broker's answer to consuming.
         acks = Acks(wire, self._metrics)
+        self._acks.append(acks)
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             subscription.accept(Received(deliver, properties, body, acks))
 
         tag = await Inbox(wire, take).consume(subscription.queue)
-        self._acks.append(acks)
         self._consuming.append((channel, tag))
         return acks
 

@@ -1,8 +1,12 @@
 """Our queues on a real broker: declared once, and no message in them is lost or comes for ever."""
 
+import asyncio
+
 import aio_pika
 import pytest
 
+from service.adapters import rabbitmq_consumer
+from service.adapters.rabbitmq_inbox import Inbox
 from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_topology import declare
 from service.dev.servers import RabbitServer
@@ -66,6 +70,29 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
         assert metrics.acks_lost._value.get() == 1
         second.ack()
         await consumer.tell()
+    await eventually(lambda: _empty(amqp_url, NAMES.events))
+
+
+async def test_what_is_settled_before_we_read_that_we_consume_is_acknowledged(
+    amqp_url: str, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unread(Inbox):
+        async def consume(self, queue: str) -> str:
+            await super().consume(queue)
+            return await asyncio.Future()
+
+    monkeypatch.setattr(rabbitmq_consumer, "Inbox", Unread)
+    taken = Taken()
+    consumer = consumer_of(taken, metrics)
+    async with connected(amqp_url) as connection:
+        await declare(connection, NAMES, TIERS_MS)
+        channel = await connection.channel()
+        await channel.default_exchange.publish(aio_pika.Message(b"waiting"), NAMES.events)
+    async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+        await eventually(lambda: taken.count_is(1))
+        assert not consumer.consuming
+        await consumer.tell()
+    assert metrics.acks_lost._value.get() == 0
     await eventually(lambda: _empty(amqp_url, NAMES.events))
 
 
