@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import socket
-import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -14,11 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service.adapters.http_sender import HttpSender
-from service.adapters.tls import verifying_context
 from service.dev.receiver import Answer, Receiver
 from service.dev.servers import HOST, free_port
 from service.domain.delivery import Outcome, Request, Response
-from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
+from service.domain.policy import EgressPolicy, HttpPolicy
 from service.observability.metrics import Metrics
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -296,10 +294,3 @@ async def test_what_may_be_repeated_is_repeated_once_and_within_the_same_time() 
     assert len(begun) == 2
     took_s = asyncio.get_running_loop().time() - begun[0]
     assert took_s < 1.3 * QUICK.total_timeout_s
-
-
-def test_tls_is_verified_and_not_older_than_1_2() -> None:
-    context = verifying_context(TlsPolicy())
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2

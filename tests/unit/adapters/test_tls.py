@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.adapters import tls
-from service.adapters.tls import CertificateWatch, examine_tls, tls_detail
+from service.adapters.tls import CertificateWatch, examine_tls, tls_detail, verifying_context
 from service.domain.policy import ClientCertificate, TlsPolicy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,3 +97,10 @@ def test_an_unknown_cause_has_the_word_of_the_library() -> None:
     assert tls_detail(other) == "handshake_failed"
     other.reason = "TLSV1_ALERT_INTERNAL_ERROR"
     assert tls_detail(other) == "tlsv1_alert_internal_error"
+
+
+def test_tls_is_verified_and_not_older_than_1_2() -> None:
+    context = verifying_context(TlsPolicy())
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
