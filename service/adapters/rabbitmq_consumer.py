@@ -83,6 +83,8 @@ class Consumer:
                         telling.append(tasks.create_task(acks.keep_telling()))
                     telling.append(tasks.create_task(self._look(connection)))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
+                    if self._stopped:
+                        await self.stop()  # asked to while this began, it found less to cancel
                 heed_cancellation()
                 await lost.wait()
                 for task in (binding, *telling):

@@ -4,6 +4,7 @@ import asyncio
 
 import aio_pika
 import pytest
+from aio_pika.abc import AbstractChannel
 
 from service.adapters import rabbitmq_consumer
 from service.adapters.rabbitmq_inbox import Inbox
@@ -96,6 +97,34 @@ async def test_what_is_settled_before_we_read_that_we_consume_is_acknowledged(
     await eventually(lambda: _empty(amqp_url, NAMES.events))
 
 
+async def test_one_who_is_stopped_before_we_read_that_we_consume_takes_no_more(
+    amqp_url: str, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_read = asyncio.Event(), asyncio.Event()
+
+    class ReadLate(Inbox):
+        async def consume(self, queue: str) -> str:
+            tag = await super().consume(queue)
+            begun.set()
+            await may_read.wait()
+            return tag
+
+    monkeypatch.setattr(rabbitmq_consumer, "Inbox", ReadLate)
+    taken = Taken()
+    consumer = consumer_of(taken, metrics)
+    async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+        async with asyncio.timeout(15):
+            await begun.wait()
+        await consumer.stop()
+        may_read.set()
+        async with connected(amqp_url) as connection:
+            channel = await connection.channel()
+            await eventually(lambda: _nobody_consumes(channel, NAMES.events))
+            await channel.default_exchange.publish(aio_pika.Message(b"waiting"), NAMES.events)
+    assert taken.messages == []
+    assert await depth(amqp_url, NAMES.events) == 1
+
+
 async def test_messages_come_whole_however_long_they_are(amqp_url: str, metrics: Metrics) -> None:
     bodies = [b"", b"x", 512 * bytes(range(256)), 4000 * bytes(range(256)), b"the last"]
     taken = Taken()
@@ -126,6 +155,11 @@ async def test_poison_that_kills_every_reader_ends_in_the_rejected_queue(amqp_ur
 
 async def _empty(amqp_url: str, queue: str) -> bool:
     return await depth(amqp_url, queue) == 0
+
+
+async def _nobody_consumes(channel: AbstractChannel, queue: str) -> bool:
+    found = await channel.declare_queue(queue, passive=True)
+    return found.declaration_result.consumer_count == 0
 
 
 async def _cut(broker: RabbitServer, amqp_url: str, name: str) -> None:
