@@ -8,6 +8,7 @@ from pymongo.errors import BulkWriteError
 from service.adapters.mongo_store import Client, Store
 from service.domain.delivery import Attempt, DeadLetter
 from service.domain.log_documents import attempt_document, dead_letter_document
+from service.pipeline.patience import heed_cancellation
 
 DUPLICATE_KEY = 11_000
 
@@ -28,7 +29,10 @@ class MongoAttemptLog:
         """See `ports.AttemptLog`."""
         keep = self._keep_payloads
         rows = [attempt_document(attempt, keep_payload=keep) for attempt in attempts]
-        await self._store.ask(self._insert(rows))
+        try:
+            await self._store.ask(self._insert(rows))
+        finally:
+            heed_cancellation()
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows; one that stands there already is from a try whose answer was lost."""

@@ -14,6 +14,7 @@ import structlog
 from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.mongo_store import Client
+from service.pipeline.patience import heed_cancellation
 
 NO_REPLICA_SET = 40_573
 WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
@@ -61,6 +62,7 @@ class Watch:
                 log.warning("watch.lost", error=str(error))
             except PyMongoError as error:
                 log.warning("watch.lost", error=str(error))
+            heed_cancellation()
             await asyncio.sleep(BACK_OFF_S)
 
     async def _stream(self) -> None:
@@ -68,12 +70,14 @@ class Watch:
         async with await self._database.watch(
             relevant, full_document="updateLookup", max_await_time_ms=1000
         ) as stream:
+            heed_cancellation()
             # From here on nothing is missed.
             self._on_gap()
             log.info("watch.streaming")
             while stream.alive:
                 # `next` would be one question, which may not take longer than any other.
                 change = await stream.try_next()
+                heed_cancellation()
                 if change is not None:
                     self._tell(change)
 
@@ -110,3 +114,4 @@ class Watch:
                 since = now
             except PyMongoError as error:
                 log.warning("watch.poll_failed", error=str(error))
+            heed_cancellation()

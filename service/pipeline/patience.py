@@ -46,11 +46,12 @@ class Patience:
 
 
 def heed_cancellation() -> None:
-    """Raise CancelledError where this task was cancelled; must follow what aiormq was asked.
+    """Raise CancelledError where this task was cancelled; must follow what a driver was asked.
 
-    aiormq's calls go through `asyncio.wait_for`, which in Python 3.11 drops a cancellation that
-    comes in the same moment as the reply (bpo-42130): who then waits for something else waits for
-    ever. And it cancels what waits on a connection it finds dead, which is no wish of anybody's.
+    aiormq's calls and those of PyMongo's asyncio client go through `asyncio.wait_for`, which in
+    Python 3.11 drops a cancellation that comes in the same moment as the reply (bpo-42130): who
+    then waits for something else waits for ever. And aiormq cancels what waits on a connection it
+    finds dead, which is no wish of anybody's.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling() > 0:
