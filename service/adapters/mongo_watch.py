@@ -70,14 +70,13 @@ class Watch:
         async with await self._database.watch(
             relevant, full_document="updateLookup", max_await_time_ms=1000
         ) as stream:
-            heed_cancellation()
             # From here on nothing is missed.
             self._on_gap()
             log.info("watch.streaming")
             while stream.alive:
+                heed_cancellation()
                 # `next` would be one question, which may not take longer than any other.
                 change = await stream.try_next()
-                heed_cancellation()
                 if change is not None:
                     self._tell(change)
 

@@ -7,6 +7,7 @@ import pytest
 from service.adapters.directory import RETRY_STALE_S, SOON_S, RememberedDirectory
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
+from service.domain.webhook import Account
 from tests.builders import ACCOUNT, RESELLER, make_account, make_webhook
 from tests.fakes import make_metrics
 from tests.unit.adapters.directory_parts import MAX_AGE_S, Blocking, Setting
@@ -62,8 +63,8 @@ async def test_a_number_cannot_be_told_while_the_store_is_away() -> None:
         await setting.directory.account_of_number("+1555")
 
 
-@in_virtual_time
-async def test_while_the_store_hangs_a_remembered_account_is_waited_for_once() -> None:
+async def hanging() -> tuple[Blocking, RememberedDirectory, Account]:
+    """Return a store that answers no more, who asks it, and an account that is old by now."""
     store = Blocking()
     store.accounts[ACCOUNT] = make_account(make_webhook())
     store.may_answer.set()
@@ -72,6 +73,12 @@ async def test_while_the_store_hangs_a_remembered_account_is_waited_for_once() -
     remembered = await directory.account(ACCOUNT)
     store.may_answer.clear()
     await asyncio.sleep(MAX_AGE_S + 1)
+    return store, directory, remembered
+
+
+@in_virtual_time
+async def test_while_the_store_hangs_a_remembered_account_is_waited_for_once() -> None:
+    store, directory, remembered = await hanging()
     began = now()
     assert await directory.account(ACCOUNT) is remembered
     assert now() - began == SOON_S
@@ -89,14 +96,7 @@ async def test_while_the_store_hangs_a_remembered_account_is_waited_for_once() -
 
 @in_virtual_time
 async def test_an_account_that_changed_is_waited_for_although_the_store_was_away() -> None:
-    store = Blocking()
-    store.accounts[ACCOUNT] = make_account(make_webhook())
-    store.may_answer.set()
-    policy = CachePolicy(max_accounts=10, max_age_s=MAX_AGE_S)
-    directory = RememberedDirectory(store, policy, make_metrics(), now)
-    await directory.account(ACCOUNT)
-    store.may_answer.clear()
-    await asyncio.sleep(MAX_AGE_S + 1)
+    store, directory, _ = await hanging()
     await directory.account(ACCOUNT)
     changed = store.accounts[ACCOUNT] = make_account(make_webhook("new"))
     directory.forget(ACCOUNT)

@@ -16,13 +16,14 @@ from tests.virtual_time import in_virtual_time, settle
 
 HERE = Endpoint("https", "here.example", 443)
 THERE = Endpoint("https", "there.example", 443)
+PATIENT_S = 10.0
 FAILED, FINE = Response(Outcome.TIMED_OUT), Response(Outcome.SUCCEEDED, 200)
 
 
 async def broken_gates(
     failures: int = 3, clock: Callable[[], float] = time.monotonic
 ) -> EndpointGates:
-    gates = make_gates(2, 10.0, BreakerPolicy(failure_count=3, open_s=5.0), clock)
+    gates = make_gates(2, PATIENT_S, BreakerPolicy(failure_count=3, open_s=5.0), clock)
     for _ in range(failures):
         assert await gates.enter(HERE) is None
         gates.leave(HERE, 0.01, FAILED)
@@ -79,7 +80,7 @@ async def test_what_is_remembered_of_endpoints_is_bounded_though_all_of_them_are
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MOST_IDLE", 20)
-    gates = make_gates(2, 10.0, BreakerPolicy(failure_count=1))
+    gates = make_gates(2, PATIENT_S, BreakerPolicy(failure_count=1))
     for number in range(200):
         endpoint = Endpoint("https", f"{number}.example", 443)
         await gates.enter(endpoint)
