@@ -15,10 +15,12 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
 
+from service.adapters.descriptors import raise_descriptor_limit, requests_possible
 from service.adapters.mongo_check import examine_store
 from service.adapters.mongo_server import examine_server
 from service.adapters.rabbitmq_check import examine_broker
@@ -58,6 +60,7 @@ async def run(
     SwitchhookError where a port is taken.
     """
     install_tolerant_decoders()
+    settings = _as_large_as_possible(settings)
     service = build(settings, shadow=shadow)
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
@@ -85,6 +88,18 @@ async def run(
             await _wind_down(service)
             consuming.cancel()
     log.info("service.stopped")
+
+
+def _as_large_as_possible(settings: Settings) -> Settings:
+    """Raise the limit of descriptors; return the settings with the pool that it is enough for."""
+    wanted = settings.http.pool_limit
+    possible = requests_possible(wanted, raise_descriptor_limit())
+    if possible == wanted:
+        return settings
+    remedy = "raise the limit of open files (LimitNOFILE), or lower http.pool_limit"
+    log.warning("pool.smaller", wanted=wanted, pool_limit=possible, remedy=remedy)
+    http = replace(settings.http, pool_limit=possible)
+    return settings.model_copy(update={"http": http})
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -141,7 +156,11 @@ async def _background(
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.recorder.run(), name="write attempts"),
         tasks.create_task(replays.run(), name="run replays"),
-        tasks.create_task(service.attempter.gates.tidy(), name="tidy the gates"),
+        tasks.create_task(service.endpoints.tidy(), name="tidy the endpoints"),
+        *(
+            tasks.create_task(places.sweep(), name="sweep the lines")
+            for places in (service.event_places, service.retry_places, service.test_places)
+        ),
         tasks.create_task(_note_measured(service), name="note what is measured"),
         tasks.create_task(measure_loop_lag(service.metrics.loop_lag), name="measure the loop"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),

@@ -86,11 +86,11 @@ class Queues(Protocol):
     Raises BrokerUnavailable where that did not happen: call again.
     """
 
-    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
-        """Have the delivery come back to the delivery lane after one of the tiers' delays."""
+    async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
+        """Have deliveries of one event come back to their lane after one of the tiers' delays."""
 
-    async def bury(self, letter: DeadLetter) -> None:
-        """Hand a given-up delivery to the dead-letter queue."""
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Hand given-up deliveries of one event to the dead-letter queue."""
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         """Move a message as it is to the rejected queue, with the reason in its headers."""
@@ -154,8 +154,8 @@ class AttemptLog(Protocol):
 class DeadLetterStore(Protocol):
     """Where dead letters are kept for people to see and replay."""
 
-    async def file(self, letter: DeadLetter) -> None:
-        """Store it; filing it twice is filing it once. Raises StoreUnavailable."""
+    async def file(self, letters: Sequence[DeadLetter]) -> None:
+        """Store them; filing one twice is filing it once. Raises StoreUnavailable."""
 
 
 class Crossbar(Protocol):

@@ -1,6 +1,5 @@
 """The service put together: plain constructor calls, top to bottom."""
 
-import asyncio
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,27 +23,34 @@ from service.adapters.rabbitmq_topology import Names
 from service.adapters.shadow_sender import ShadowSender
 from service.adapters.vault import Vault
 from service.domain.errors import SettingsError
+from service.domain.window import Window
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
+from service.pipeline.current import CurrentWebhooks
+from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Deliverer
 from service.pipeline.disable import Disabler
+from service.pipeline.endpoints import Endpoints
 from service.pipeline.events import EventWork
-from service.pipeline.gates import EndpointGates
 from service.pipeline.ingest import Ingest
 from service.pipeline.lanes import Lane
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
+from service.pipeline.places import Places
 from service.pipeline.record import Recorder
+from service.pipeline.report import Reporter
 from service.pipeline.retries import RetryWork
-from service.ports import DeadLetterStore, Decoder, Directory, Queues, Tracer
+from service.ports import DeadLetterStore, Decoder, Directory, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
 
 BURIAL_PREFETCH = 50
+TEST_PLACES = 16
+"""Requests that the API makes at a time because somebody wants to see a webhook tested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class Service:
     sender: HttpSender | ShadowSender
     tracer: Tracer
     attempter: Attempter
+    endpoints: Endpoints
+    event_places: Places
+    retry_places: Places
+    test_places: Places
     publisher: Publisher
     directory: RememberedDirectory
     decoders: Mapping[str, Decoder]
@@ -107,10 +117,35 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     health = MongoWebhookHealth(store)
     disabler = Disabler(settings.disable, directory, health, publisher, metrics)
     tracer = tracer_of(settings)
-    attempter = Attempter(sender, AccessTokens(sender), _gates(settings, metrics), tracer)
-    deliverer = _deliverer(settings, metrics, attempter, publisher, recorder, disabler)
+    attempter = Attempter(sender, AccessTokens(sender), tracer)
+    http = settings.http
+    endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics)
+    for_retries = max(1, round(http.pool_limit * http.retry_share))
+    events, retries, tests = (
+        Places(lane, count, http.longest_wait_s, endpoints, metrics)
+        for lane, count in (
+            ("events", http.pool_limit - for_retries),
+            ("deliveries", for_retries),
+            ("tests", TEST_PLACES),
+        )
+    )
+    patience = Patience(metrics)
+    deliverer = Deliverer(
+        attempter=attempter,
+        queues=publisher,
+        reporter=Reporter(recorder, metrics),
+        disabler=disabler,
+        webhooks=CurrentWebhooks(directory, patience),
+        policy=settings.retry,
+        finished=Finished(),
+        metrics=metrics,
+        patience=patience,
+        deferrals=Deferrals(publisher, patience),
+    )
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
-    lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store), decoders)
+    lanes = _lanes(
+        settings, directory, deliverer, MongoDeadLetters(store), decoders, events, retries
+    )
     consumer, bound = _consumer(settings, metrics, lanes)
     return Service(
         settings=settings,
@@ -118,11 +153,15 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         store=store,
         mongo_client=mongo_client,
         vault=vault,
-        watch=_watch(settings, mongo_client, directory, disabler),
+        watch=_watch(settings, mongo_client, directory, disabler, attempter),
         recorder=recorder,
         sender=sender,
         tracer=tracer,
         attempter=attempter,
+        endpoints=endpoints,
+        event_places=events,
+        retry_places=retries,
+        test_places=tests,
         publisher=publisher,
         directory=directory,
         decoders=decoders,
@@ -139,26 +178,6 @@ def _recorder(settings: Settings, store: Store, mongo_client: Client, metrics: M
     attempt_log = MongoAttemptLog(store, mongo_client, keep_payloads=attempts.keep_payloads)
     return Recorder(
         attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
-    )
-
-
-def _deliverer(
-    settings: Settings,
-    metrics: Metrics,
-    attempter: Attempter,
-    queues: Queues,
-    recorder: Recorder,
-    disabler: Disabler,
-) -> Deliverer:
-    return Deliverer(
-        attempter=attempter,
-        queues=queues,
-        recorder=recorder,
-        disabler=disabler,
-        policy=settings.retry,
-        finished=Finished(),
-        metrics=metrics,
-        patience=Patience(metrics),
     )
 
 
@@ -186,21 +205,17 @@ def _link(name: str, settings: Settings, session: Session, metrics: Metrics) -> 
     return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
 
 
-def _gates(settings: Settings, metrics: Metrics) -> EndpointGates:
-    http = settings.http
-    return EndpointGates(http.per_endpoint_limit, http.longest_wait_s, settings.breaker, metrics)
-
-
 def _lanes(
     settings: Settings,
     directory: Directory,
     deliverer: Deliverer,
     dead_letters: DeadLetterStore,
     decoders: Mapping[str, Decoder],
+    event_places: Places,
+    retry_places: Places,
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
-    metrics, patience = deliverer.metrics, deliverer.patience
-    retry_slots = max(1, round(settings.http.pool_limit * settings.http.retry_share))
+    metrics, patience, queues = deliverer.metrics, deliverer.patience, deliverer.queues
     events = EventWork(
         ingest=_ingest(settings, directory, decoders),
         directory=directory,
@@ -209,23 +224,25 @@ def _lanes(
         metrics=metrics,
         patience=patience,
         cluster_id=settings.kazoo.cluster_id,
-        slots=asyncio.Semaphore(settings.http.pool_limit - retry_slots),
+        places=event_places,
         tracer=deliverer.attempter.tracer,
     )
     retries = RetryWork(
-        directory=directory,
         deliverer=deliverer,
         finished=deliverer.finished,
-        metrics=metrics,
-        patience=patience,
         cluster_id=settings.kazoo.cluster_id,
-        slots=asyncio.Semaphore(retry_slots),
+        places=retry_places,
     )
     burials = BurialWork(dead_letters, patience)
+    amqp = settings.amqp
+
+    def window(in_progress: int) -> Window:
+        return Window(in_progress, amqp.window_messages, amqp.window_bytes)
+
     return (
-        Lane("events", events, deliverer.queues, metrics, patience),
-        Lane("deliveries", retries, deliverer.queues, metrics, patience),
-        Lane("dead_letters", burials, deliverer.queues, metrics, patience),
+        Lane("events", events, window(amqp.prefetch), queues, metrics, patience),
+        Lane("deliveries", retries, window(amqp.delivery_prefetch), queues, metrics, patience),
+        Lane("dead_letters", burials, window(BURIAL_PREFETCH), queues, metrics, patience),
     )
 
 
@@ -235,11 +252,12 @@ def _consumer(
     names, amqp = Names(settings.amqp.prefix), settings.amqp
     events, deliveries, burials = lanes
     subscriptions = [
-        Subscription(names.events, amqp.prefetch, events.accept, events.note_waiting),
-        Subscription(
-            names.deliveries, amqp.delivery_prefetch, deliveries.accept, deliveries.note_waiting
-        ),
-        Subscription(names.dead, BURIAL_PREFETCH, burials.accept, burials.note_waiting),
+        Subscription(queue, prefetch, lane.window_size, lane.accept, lane.note_waiting)
+        for queue, prefetch, lane in (
+            (names.events, amqp.prefetch, events),
+            (names.deliveries, amqp.delivery_prefetch, deliveries),
+            (names.dead, BURIAL_PREFETCH, burials),
+        )
     ]
     bound = Bindings(
         names.events, bindings(settings.kazoo), metrics, may_declare=amqp.declare_sources
@@ -255,6 +273,7 @@ def _watch(
     client: Client,
     directory: RememberedDirectory,
     disabler: Disabler,
+    attempter: Attempter,
 ) -> Watch:
     return Watch(
         client,
@@ -262,6 +281,7 @@ def _watch(
         settings.cache.poll_interval_s,
         on_account=directory.forget,
         on_webhook=directory.forget_webhook,
+        on_deleted=attempter.in_flight.cut,
         on_failing=disabler.learn,
         on_gap=directory.forget_all,
     )

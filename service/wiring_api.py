@@ -1,6 +1,5 @@
 """The management API put together on the running service: plain constructor calls."""
 
-import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -26,8 +25,6 @@ from service.pipeline.probe import Probe
 from service.sources.catalogue import Hook
 from service.sources.catalogue import hooks as catalogue
 from service.wiring import Service
-
-TESTS_AT_ONCE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ def _operations(
         service.recorder,
         service.decoders,
         settings.kazoo.cluster_id,
-        asyncio.Semaphore(TESTS_AT_ONCE),
+        service.test_places,
     )
     tried = trials.TrialHandlers(subscriptions, service.directory, probe, offered)
     return [

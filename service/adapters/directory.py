@@ -90,9 +90,9 @@ class RememberedDirectory:
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
         """See `ports.Directory`. Only what its account does not have enabled is asked for."""
         account = await self.account(account_id)
-        for webhook in account.webhooks:
-            if webhook.webhook_id == webhook_id:
-                return webhook
+        known = account.by_id.get(webhook_id)
+        if known is not None:
+            return known
         found = await self._store.webhook(webhook_id)
         return None if found is None else account.bound(found)
 

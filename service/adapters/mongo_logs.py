@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from service.adapters.mongo_store import Client, Store
+from service.adapters.mongo_store import Client, Document, Store
 from service.domain.delivery import Attempt, DeadLetter
 from service.domain.log_documents import attempt_document, dead_letter_document
 from service.pipeline.patience import heed_cancellation
@@ -51,8 +52,10 @@ class MongoDeadLetters:
         self._store = store
         self._letters = store.database["dead_letters"]
 
-    async def file(self, letter: DeadLetter) -> None:
+    async def file(self, letters: Sequence[DeadLetter]) -> None:
         """See `ports.DeadLetterStore`; the id is the delivery's, so a letter stands there once."""
-        document = dead_letter_document(letter)
-        question = self._letters.replace_one({"_id": document["_id"]}, document, upsert=True)
-        await self._store.ask(question)
+        documents = [dead_letter_document(letter) for letter in letters]
+        writes: list[ReplaceOne[Document]] = [
+            ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents
+        ]
+        await self._store.ask(self._letters.bulk_write(writes, ordered=False))

@@ -40,6 +40,7 @@ class Watch:
         poll_interval_s: float,
         on_account: Callable[[str], None],
         on_webhook: Callable[[str], None],
+        on_deleted: Callable[[str], None],
         on_failing: Callable[[str], None],
         on_gap: Callable[[], None],
     ) -> None:
@@ -47,6 +48,7 @@ class Watch:
         self._poll_interval_s = poll_interval_s
         self._on_account = on_account
         self._on_webhook = on_webhook
+        self._on_deleted = on_deleted
         self._on_failing = on_failing
         self._on_gap = on_gap
 
@@ -91,6 +93,8 @@ class Watch:
             self._on_account(str(key))
         else:
             self._on_webhook(str(key))
+            if change.get("operationType") == "delete":
+                self._on_deleted(str(key))
             owner = (change.get("fullDocument") or {}).get("account_id")
             if isinstance(owner, str):
                 self._on_account(owner)
@@ -110,6 +114,7 @@ class Watch:
                     self._on_failing(str(document["_id"]))
                     if document.get("deleted"):
                         self._on_webhook(str(document["_id"]))
+                        self._on_deleted(str(document["_id"]))
                 since = now
             except PyMongoError as error:
                 log.warning("watch.poll_failed", error=str(error))

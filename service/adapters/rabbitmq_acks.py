@@ -5,6 +5,7 @@ what was settled behind a slow one goes by itself, so that nothing waits for it.
 """
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 
 from aiormq.abc import AbstractChannel as WireChannel
@@ -19,24 +20,28 @@ ROOM_S = 1.0
 
 
 class Acks:
-    """The delivery tags of one channel, which count from 1: those settled, and those told."""
+    """The delivery tags of one channel, which ascend: those outstanding, and those settled."""
 
     def __init__(self, channel: WireChannel, metrics: Metrics) -> None:
         self._channel = channel
         self._lost = metrics.acks_lost
-        self._settled: set[int] = set()
-        self._told: set[int] = set()
-        self._next = 1
+        self._outstanding: dict[int, None] = {}
+        self._settled: list[int] = []
         self._wake = asyncio.Event()
         self._telling = asyncio.Lock()
         self._closed = False
+
+    def note(self, tag: int) -> None:
+        """Note that a message came in."""
+        self._outstanding[tag] = None
 
     def settle(self, tag: int) -> None:
         """Note that a message may be acknowledged; costs no await."""
         if self._closed:
             self._lost.inc()
         else:
-            self._settled.add(tag)
+            self._outstanding.pop(tag, None)
+            self._settled.append(tag)
             self._wake.set()
 
     def close(self) -> None:
@@ -47,7 +52,7 @@ class Acks:
 
     async def refuse(self, tag: int) -> None:
         """Reject without requeueing: the queue's dead letters go to the rejected queue."""
-        self._told.add(tag)
+        self._outstanding.pop(tag, None)
         await self._say(lambda: self._channel.basic_reject(tag, requeue=False, wait=False))
 
     async def keep_telling(self) -> None:
@@ -61,32 +66,17 @@ class Acks:
         """Acknowledge everything that is settled by now."""
         async with self._telling:
             self._wake.clear()
-            upto = self._take_run()
-            scattered, self._settled = self._settled, set()
-            self._told |= scattered
-            if upto is not None:
-                await self._ack(upto, multiple=True)
-            for tag in sorted(scattered):
+            settled, self._settled = sorted(self._settled), []
+            # Everything below the first outstanding tag is settled: one frame tells of all of it.
+            first = next(iter(self._outstanding), None)
+            run = len(settled) if first is None else bisect_left(settled, first)
+            if run:
+                await self._ack(settled[run - 1], multiple=True)
+            for tag in settled[run:]:
                 await self._ack(tag, multiple=False)
 
     async def _ack(self, tag: int, *, multiple: bool) -> None:
         await self._say(lambda: self._channel.basic_ack(tag, multiple=multiple, wait=False))
-
-    def _take_run(self) -> int | None:
-        """Return the last settled tag before the first gap; those up to it are told.
-
-        It is one that was not told before: the broker knows nothing of the others any more.
-        """
-        last = None
-        while True:
-            if self._next in self._settled:
-                last = self._next
-            elif self._next not in self._told:
-                break
-            self._settled.discard(self._next)
-            self._told.discard(self._next)
-            self._next += 1
-        return last
 
     async def _say(self, say: Callable[[], Awaitable[None]]) -> None:
         """Say it, or note that nobody can hear it any more: then the broker redelivers.

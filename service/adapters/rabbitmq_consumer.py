@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.abc import AbstractConnection
 from pamqp.commands import Basic
 
 from service.adapters.rabbitmq_acks import Acks
@@ -15,6 +15,7 @@ from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
 from service.adapters.rabbitmq_inbox import Inbox
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
+from service.adapters.rabbitmq_window import ConsumerWindow
 from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
 from service.pipeline.patience import heed_cancellation
@@ -27,13 +28,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A queue, how many unacknowledged messages of it we hold at most, and who takes them.
+    """A queue, and the lane that takes its messages.
 
-    `note_waiting` is told every so often how many messages wait in the queue.
+    `prefetch` is how many messages one consumer may hold unacknowledged, `window_size` how many
+    all of ours may just now. `note_waiting` is told every so often how many wait in the queue.
     """
 
     queue: str
     prefetch: int
+    window_size: Callable[[], int]
     accept: Callable[[Incoming], None]
     note_waiting: Callable[[int], None]
 
@@ -56,14 +59,14 @@ class Consumer:
         self._bindings = bindings
         self._metrics = metrics
         self._look_every_s = look_every_s
-        self._consuming: list[tuple[AbstractChannel, str]] = []
+        self._windows: list[ConsumerWindow] = []
         self._acks: list[Acks] = []
         self._stopped = False
 
     @property
     def consuming(self) -> bool:
         """Whether every queue is consumed, and is to be."""
-        return not self._stopped and len(self._consuming) == len(self._subscriptions)
+        return not self._stopped and len(self._windows) == len(self._subscriptions)
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
@@ -79,8 +82,9 @@ class Consumer:
                 telling = []
                 if not self._stopped:
                     for subscription in self._subscriptions:
-                        acks = await self._consume(connection, subscription, lost)
+                        window, acks = await self._consume(connection, subscription, lost)
                         telling.append(tasks.create_task(acks.keep_telling()))
+                        telling.append(tasks.create_task(window.keep(subscription.window_size)))
                     telling.append(tasks.create_task(self._look(connection)))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
                     if self._stopped:
@@ -93,7 +97,7 @@ class Consumer:
             # The first error says it; the others follow from it.
             raise group.exceptions[0] from None
         finally:
-            self._consuming.clear()
+            self._windows.clear()
             while self._acks:
                 self._acks.pop().close()
 
@@ -109,20 +113,18 @@ class Consumer:
     async def stop(self) -> None:
         """Take no more messages in; those taken in can still be acknowledged."""
         self._stopped = True
-        for channel, tag in self._consuming:
+        for window in self._windows:
             try:
-                wire = await channel.get_underlay_channel()
-                await wire.basic_cancel(tag, timeout=2)
+                await window.stop()
             except BROKER_ERRORS:
-                log.info("consumer.cancel_failed", note="the connection is gone, and so is it")
-        self._consuming.clear()
+                log.info("consumer.cancel_failed", note="connection already closed")
+        self._windows.clear()
 
     async def _consume(
         self, connection: AbstractConnection, subscription: Subscription, lost: asyncio.Event
-    ) -> Acks:
+    ) -> tuple[ConsumerWindow, Acks]:
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: lost.set())
-        await channel.set_qos(subscription.prefetch)
         wire = await channel.get_underlay_channel()
         # The broker cancels a consumer whose queue was deleted; nothing else would show it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
@@ -132,11 +134,14 @@ class Consumer:
         self._acks.append(acks)
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
+            acks.note(deliver.delivery_tag or 0)
             subscription.accept(Received(deliver, properties, body, acks))
 
-        tag = await Inbox(wire, take).consume(subscription.queue)
-        self._consuming.append((channel, tag))
-        return acks
+        inbox = Inbox(wire, take)
+        window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
+        await window.open()
+        self._windows.append(window)
+        return window, acks
 
 
 class Received:

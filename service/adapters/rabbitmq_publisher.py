@@ -6,6 +6,7 @@ publish, and acknowledgements must get through all the same.
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import orjson
 import structlog
@@ -21,7 +22,7 @@ from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
-from service.pipeline.envelope import seal, seal_letter
+from service.pipeline.envelope import seal, seal_letters
 from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 from service.sources.kazoo.notifications import disabled_message
@@ -99,23 +100,24 @@ class Publisher:
         self.blocked = blocked
         self._blocked_gauge.set(blocked)
 
-    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
+    async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
         """See `ports.Queues`."""
-        await self._publish(_sealed(delivery), self._names.tier(delay_ms))
+        await self._publish(_sealed(deliveries), self._names.tier(delay_ms))
 
     async def revive(self, delivery: Delivery) -> None:
         """See `management.ports.RevivalQueue`."""
-        await self._publish(_sealed(delivery), self._names.deliveries)
+        await self._publish(_sealed([delivery]), self._names.deliveries)
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """See `ports.Queues`."""
         message = Message(
-            seal_letter(letter),
+            seal_letters(letters),
             content_type="application/json",
             delivery_mode=DeliveryMode.PERSISTENT,
             headers={
-                "x-switchhook-delivery": letter.delivery.delivery_id,
-                "x-switchhook-reason": letter.reason.value,
+                "x-switchhook-delivery": letters[0].delivery.delivery_id,
+                "x-switchhook-deliveries": len(letters),
+                "x-switchhook-reason": letters[0].reason.value,
             },
         )
         await self._publish(message, self._names.dead)
@@ -182,13 +184,15 @@ class Publisher:
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 
 
-def _sealed(delivery: Delivery) -> Message:
+def _sealed(deliveries: Sequence[Delivery]) -> Message:
+    first = deliveries[0]
     return Message(
-        seal(delivery),
+        seal(deliveries),
         content_type="application/json",
         delivery_mode=DeliveryMode.PERSISTENT,
         headers={
-            "x-switchhook-delivery": delivery.delivery_id,
-            "x-switchhook-attempts": len(delivery.past),
+            "x-switchhook-delivery": first.delivery_id,
+            "x-switchhook-deliveries": len(deliveries),
+            "x-switchhook-attempts": len(first.past),
         },
     )

@@ -18,7 +18,8 @@ from service.dev.servers import MongoServer, RabbitServer, Server
 from service.settings.model import Settings
 
 DEFAULTS = Settings()
-CONNECTIONS = DEFAULTS.http.pool_limit - round(DEFAULTS.http.pool_limit * DEFAULTS.http.retry_share)
+CONNECTIONS = 150
+"""Of the bare loop. More cost it, and gain it nothing."""
 """Requests in flight: what the service's event lane has of its pool, and the floor has in all."""
 
 

@@ -71,6 +71,9 @@ class DeferReason(StrEnum):
     """Why a delivery was put off without an attempt. A value is a metric label."""
 
     SATURATED = "saturated"
+    """Its endpoint has as many requests in flight as it can take, and the wait would be long."""
+    OVER_SHARE = "over_share"
+    """Its account holds its share of the places, and the wait would be long."""
     BROKEN = "broken"
     NOTHING_SENT = "nothing_sent"
     """Our own machine could not: it ran out of descriptors, say."""

@@ -18,14 +18,15 @@ class HttpPolicy:
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
-    pool_limit: Annotated[int, Ge(2), Le(10_000)] = 200
-    """Requests in flight at most, over all endpoints."""
+    pool_limit: Annotated[int, Ge(2), Le(50_000)] = 2000
+    """Requests in flight at most, over all endpoints; fewer where descriptors do not suffice."""
     per_endpoint_limit: Annotated[int, Ge(1), Le(10_000)] = 50
-    """Requests in flight at most to one endpoint."""
+    """Requests in flight at most to one endpoint; one that does not answer has fewer."""
     retry_share: Annotated[float, Gt(0.0), Le(0.9)] = 0.25
     """The share of the pool that is kept for retries; the rest is for first attempts."""
     longest_wait_s: Annotated[float, Ge(0.0), Le(10.0)] = 0.5
-    """A delivery that would wait longer for its busy endpoint is deferred instead."""
+    """A delivery that would wait longer for its busy endpoint, or for its account's share of the
+    pool, is deferred instead."""
     connect_timeout_s: Annotated[float, Gt(0.0), Le(30.0)] = 3.0
     """Seconds until a connection must stand."""
     total_timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 5.0

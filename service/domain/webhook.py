@@ -96,6 +96,7 @@ class Account:
     tree: tuple[str, ...] = ()
     reseller_id: str | None = None
     webhooks: tuple[Webhook, ...] = ()
+    by_id: Mapping[str, Webhook] = field(default_factory=lambda: NOTHING)
     by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
     """Own webhooks by the hook of an event, those for `all` included, in stored order."""
     inherited_by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
@@ -139,6 +140,7 @@ def account_of(
         tuple(tree),
         reseller_id,
         enabled,
+        {webhook.webhook_id: webhook for webhook in enabled} if enabled else NOTHING,
         _by_hook(enabled),
         _by_hook(inherited),
         _for_hook(enabled, ALL_HOOKS),

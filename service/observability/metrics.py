@@ -155,6 +155,30 @@ class Metrics:
             "Messages done with: acknowledged, or moved to the rejected queue",
             "lane",
         )
+        self.parked = self._gauge(
+            "messages_parked",
+            "Messages held that cannot be settled now: a receiver hangs, broker or store is away",
+            "livesum",
+            "lane",
+        )
+        self.oldest_not_begun = self._gauge(
+            "oldest_not_begun_seconds",
+            "For how long the oldest message waits for work on it to begin",
+            "livemax",
+            "lane",
+        )
+        self.places_held = self._gauge(
+            "places_held", "Places for requests that are taken", "livesum", "lane"
+        )
+        self.in_line = self._gauge(
+            "deliveries_in_line", "Deliveries that wait for a place", "livesum", "lane"
+        )
+        self.accounts_waiting = self._gauge(
+            "accounts_waiting_ratio",
+            "Part of the accounts with deliveries in hand that wait for a place",
+            "livemax",
+            "lane",
+        )
         self.queue_waiting = self._gauge(
             "queue_waiting",
             "Messages that wait in the lane's queue, as the broker said last",

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 
-from service.pipeline.envelope import unseal_letter
+from service.pipeline.envelope import unseal_letters
 from service.pipeline.patience import Patience
+from service.pipeline.progress import Progress
 from service.ports import DeadLetterStore, Incoming
 
 
 @dataclass(frozen=True, slots=True)
 class BurialWork:
-    """Settles one dead letter: it is in the store after it. The queue is its safe place until."""
+    """Settles dead letters: they are in the store after it. The queue is their safe place until."""
 
     store: DeadLetterStore
     patience: Patience
 
-    async def __call__(self, incoming: Incoming) -> None:
-        """File the letter. Raises RejectedMessage where it is none of ours."""
-        letter = unseal_letter(incoming.body)
-        await self.patience.until_available(lambda: self.store.file(letter))
+    async def __call__(self, incoming: Incoming, progress: Progress) -> None:
+        """File the letters. Raises RejectedMessage where they are none of ours."""
+        progress.begun = True
+        letters = unseal_letters(incoming.body)
+        await self.patience.until_available(lambda: self.store.file(letters))

@@ -1,6 +1,10 @@
-"""How a delivery travels through our own queues: versioned JSON."""
+"""How deliveries travel through our own queues: versioned JSON.
 
-from dataclasses import asdict
+Version 1 is one delivery. Version 2 is several of one event, which share its payload.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
@@ -8,30 +12,35 @@ import orjson
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery, Outcome, PastAttempt
 from service.domain.errors import RejectedMessage, RejectReason
 
-VERSION = 1
+ONE, SEVERAL = 1, 2
 
 
-def seal(delivery: Delivery) -> bytes:
-    """Return the bytes of a delivery."""
-    return orjson.dumps(_plain(delivery))
+def seal(deliveries: Sequence[Delivery]) -> bytes:
+    """Return the bytes of deliveries of one event."""
+    return _sealed(deliveries[0].payload, [_plain(delivery) for delivery in deliveries])
 
 
-def seal_letter(letter: DeadLetter) -> bytes:
-    """Return the bytes of a dead letter."""
-    return orjson.dumps(
+def seal_letters(letters: Sequence[DeadLetter]) -> bytes:
+    """Return the bytes of dead letters of one event."""
+    given_up = [
         _plain(letter.delivery)
-        | {"reason": letter.reason, "uri": letter.uri, "died_at": letter.died_at},
-    )
+        | {"reason": letter.reason, "uri": letter.uri, "died_at": letter.died_at}
+        for letter in letters
+    ]
+    return _sealed(letters[0].delivery.payload, given_up)
 
 
-def unseal(body: bytes) -> Delivery:
-    """Return the delivery that was sealed. Raises RejectedMessage for anything else."""
-    return _delivery(_members(body))
+def unseal(body: bytes) -> list[Delivery]:
+    """Return the deliveries that were sealed. Raises RejectedMessage for anything else."""
+    return [_delivery(members) for members in _opened(body)]
 
 
-def unseal_letter(body: bytes) -> DeadLetter:
-    """Return the dead letter that was sealed. Raises RejectedMessage for anything else."""
-    members = _members(body)
+def unseal_letters(body: bytes) -> list[DeadLetter]:
+    """Return the dead letters that were sealed. Raises RejectedMessage for anything else."""
+    return [_letter(members) for members in _opened(body)]
+
+
+def _letter(members: dict[str, Any]) -> DeadLetter:
     try:
         return DeadLetter(
             _delivery(members),
@@ -43,20 +52,40 @@ def unseal_letter(body: bytes) -> DeadLetter:
         raise _not_ours(error) from error
 
 
+MEMBERS = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "past"))
+
+
 def _plain(delivery: Delivery) -> dict[str, Any]:
-    members = asdict(delivery)
-    members["payload"] = orjson.Fragment(delivery.payload)
-    return {"version": VERSION, **members}
+    members = {name: getattr(delivery, name) for name in MEMBERS}
+    members["past"] = [asdict(past) for past in delivery.past]
+    return members
 
 
-def _members(body: bytes) -> dict[str, Any]:
+def _sealed(payload: bytes, several: Sequence[dict[str, Any]]) -> bytes:
+    shared = orjson.Fragment(payload)
+    if len(several) == 1:
+        return orjson.dumps({"version": ONE, **several[0], "payload": shared})
+    return orjson.dumps({"version": SEVERAL, "deliveries": several, "payload": shared})
+
+
+def _opened(body: bytes) -> list[dict[str, Any]]:
+    """Return the members of each delivery, its payload among them as JSON text."""
     try:
         members = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RejectedMessage(RejectReason.NOT_JSON, error.msg) from error
-    if not isinstance(members, dict) or members.get("version") != VERSION:
-        raise RejectedMessage(RejectReason.UNKNOWN_EVENT, f"not a delivery of version {VERSION}")
-    return members
+    version = members.get("version") if isinstance(members, dict) else None
+    if version not in (ONE, SEVERAL):
+        raise RejectedMessage(RejectReason.UNKNOWN_EVENT, "not a delivery of version 1 or 2")
+    try:
+        several = [members] if version == ONE else members["deliveries"]
+        payload = orjson.dumps(members["payload"])
+        opened = [{**one, "payload": payload} for one in several]
+    except (KeyError, TypeError) as error:
+        raise _not_ours(error) from error
+    if not opened:
+        raise RejectedMessage(RejectReason.MISSING_FIELD, "no deliveries in it")
+    return opened
 
 
 def _delivery(members: dict[str, Any]) -> Delivery:
@@ -70,7 +99,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             event_name=members["event_name"],
             call_id=members["call_id"],
             received_at=float(members["received_at"]),
-            payload=orjson.dumps(members["payload"]),
+            payload=members["payload"],
             past=tuple(
                 PastAttempt(**{**past, "outcome": Outcome(past["outcome"])})
                 for past in members["past"]

@@ -1,6 +1,5 @@
 """The event lane's work: from a message to the first attempts, with no broker in between."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +15,13 @@ from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, payload_of
-from service.pipeline.deliver import Deliverer
+from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
 from service.pipeline.match import fits, subscribed
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
+from service.pipeline.places import Places
+from service.pipeline.progress import Progress
 from service.ports import Directory, Incoming, Tracer
 
 
@@ -44,11 +45,11 @@ class EventWork:
     metrics: Metrics
     patience: Patience
     cluster_id: str | None
-    slots: asyncio.Semaphore
+    places: Places
     tracer: Tracer
     clock: Callable[[], float] = time.time
 
-    async def __call__(self, incoming: Incoming) -> None:
+    async def __call__(self, incoming: Incoming, progress: Progress) -> None:
         """Settle the message. Raises RejectedMessage where it cannot be understood."""
         received_at = self.clock()
         with self.tracer.span("ingest", incoming.traceparent) as span:
@@ -65,7 +66,7 @@ class EventWork:
                 matching.note(hook=event.hook, webhooks=len(webhooks))
             if webhooks:
                 arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
-                await self._tell(event, account, webhooks, arrival)
+                await self._tell(event, account, webhooks, arrival, progress)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks for its hook that let it through."""
@@ -77,22 +78,21 @@ class EventWork:
         return account, subscribed(event, account, ancestors)
 
     async def _tell(
-        self, event: Event, account: Account, webhooks: list[Webhook], arrival: Arrival
+        self,
+        event: Event,
+        account: Account,
+        webhooks: list[Webhook],
+        arrival: Arrival,
+        progress: Progress,
     ) -> None:
         payload = payload_of(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
-        encoder = Encoder(payload, self.cluster_id, snapshot)
+        batch = Batch(Encoder(payload, self.cluster_id, snapshot), self.places, progress)
         owed = [(delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks]
         if arrival.redelivered:
             owed = [pair for pair in owed if pair[0] not in self.finished]
-        if len(owed) == 1:
-            # The common case needs no task of its own.
-            await self.deliverer.deliver(*owed[0], encoder, self.slots)
-            return
-        await asyncio.gather(
-            *(self.deliverer.deliver(*pair, encoder, self.slots) for pair in owed),
-        )
+        await self.deliverer.deliver(owed, batch)
 
     async def _account(self, account_id: str) -> Account:
         account = self.directory.remembered(account_id)

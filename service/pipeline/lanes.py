@@ -2,6 +2,9 @@
 
 Acknowledge or reject is decided here and nowhere else. A message that is neither stays with the
 broker, which hands it out again once our connection is gone.
+
+A message that is not settled soon is parked: it waits for a receiver that hangs, for the broker to
+confirm, or for the store. Parked messages do not count against the window, so others go by.
 """
 
 import asyncio
@@ -11,13 +14,29 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from service.domain.errors import RejectedMessage, RejectReason
+from service.domain.window import Window
 from service.observability.metrics import Metrics
 from service.pipeline.patience import Patience
+from service.pipeline.progress import Progress
 from service.ports import Incoming, Queues
 
-Work = Callable[[Incoming], Awaitable[None]]
+Work = Callable[[Incoming, Progress], Awaitable[None]]
+
+PARK_AFTER_S = 0.1
+LOOK_EVERY_S = 0.05
 
 log = structlog.get_logger(__name__)
+
+
+class Held:
+    """A message in our hands: since when, how large, how far."""
+
+    __slots__ = ("progress", "since", "size_bytes")
+
+    def __init__(self, since: float, size_bytes: int) -> None:
+        self.since = since
+        self.size_bytes = size_bytes
+        self.progress = Progress()
 
 
 class Lane:
@@ -28,55 +47,98 @@ class Lane:
     """
 
     def __init__(
-        self, name: str, work: Work, queues: Queues, metrics: Metrics, patience: Patience
+        self,
+        name: str,
+        work: Work,
+        window: Window,
+        queues: Queues,
+        metrics: Metrics,
+        patience: Patience,
     ) -> None:
         self.name = name
+        self._window = window
         self._task_name = f"{name} message"
         self._work = work
         self._queues = queues
         self._metrics = metrics
         self._patience = patience
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
-        self._held: dict[int, float] = {}
+        self._held: dict[int, Held] = {}
+        self._held_bytes = 0
+        self._parked = 0
+        self._not_begun_s = 0.0
         self._waiting = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks = asyncio.TaskGroup()
-        self.settled_at = self._busy_since = time.monotonic()
+        self.settled_at = self._busy_since = self._taken_at = time.monotonic()
         self._settled = 0
         metrics.tally(metrics.settled.labels(name), lambda: self._settled)
         metrics.measure(metrics.unacked.labels(name), lambda: len(self._held))
         metrics.measure(metrics.oldest_unacked.labels(name), self._oldest_s)
         metrics.measure(metrics.queue_waiting.labels(name), lambda: self._waiting)
+        metrics.measure(metrics.parked.labels(name), lambda: self._parked)
+        metrics.measure(metrics.oldest_not_begun.labels(name), self.not_begun_s)
 
     @property
     def unsettled(self) -> int:
         """Messages taken in and not acknowledged yet."""
         return len(self._held)
 
+    def window_size(self) -> int:
+        """Return how many messages the broker may have handed us unacknowledged."""
+        return self._window.size(self._parked, self._held_bytes)
+
+    def not_begun_s(self) -> float:
+        """Return for how long the oldest message waits to be begun, here or in the queue.
+
+        Of those in the queue it is the time since we last took one in, which it waits at least.
+        """
+        if not self._waiting:
+            return self._not_begun_s
+        return max(self._not_begun_s, time.monotonic() - self._taken_at)
+
     def state(self, stall_s: float) -> str:
-        """Return `ok`, or what is wrong: there are messages, and none was settled for so long."""
-        idle_s = time.monotonic() - max(self.settled_at, self._busy_since)
+        """Return `ok`, or what is wrong: nothing was settled, or not begun, for so long."""
+        now = time.monotonic()
+        idle_s = now - max(self.settled_at, self._busy_since)
         held, waiting = len(self._held), self._waiting
-        if not (held or waiting) or idle_s < stall_s:
-            return "ok"
-        return f"{held} messages held, {waiting} in the queue, none settled for {idle_s:.0f} s"
+        if (held or waiting) and idle_s >= stall_s:
+            return f"{held} messages held, {waiting} in the queue, none settled for {idle_s:.0f} s"
+        not_begun_s = min(self.not_begun_s(), now - self._busy_since)
+        if not_begun_s >= stall_s:
+            since = f"one not begun for {not_begun_s:.0f} s"
+            return f"{held} messages held, {waiting} in the queue, {since}"
+        return "ok"
 
     def note_waiting(self, messages: int) -> None:
-        """Note how many messages the broker has for us: with a queue full, idling is no rest."""
+        """Note the backlog of the queue: an idle lane with a backlog counts as stalled."""
         if messages and not self._waiting and not self._held:
             self._busy_since = time.monotonic()
         self._waiting = messages
 
     def _oldest_s(self) -> float:
         """Return for how long the oldest message is held; they stand in the order of coming in."""
-        since = next(iter(self._held.values()), None)
-        return 0.0 if since is None else time.monotonic() - since
+        oldest = next(iter(self._held.values()), None)
+        return 0.0 if oldest is None else time.monotonic() - oldest.since
 
     async def run(self) -> None:
         """Keep the tasks until cancelled, which cancels them too: their messages go back."""
         async with self._tasks:
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._look_at_old(time.monotonic())
+
+    def _look_at_old(self, now: float) -> None:
+        """Find what is parked, and what is not begun: messages stand in the order they came."""
+        parked, not_begun_s = 0, 0.0
+        for held in self._held.values():
+            if now - held.since < PARK_AFTER_S:
+                break
+            parked += not held.progress.moving
+            if not held.progress.begun:
+                not_begun_s = max(not_begun_s, now - held.since)
+        self._parked, self._not_begun_s = parked, not_begun_s
 
     def accept(self, incoming: Incoming) -> None:
         """Take a message in; returns at once."""
@@ -84,9 +146,12 @@ class Lane:
         if not self._held:
             self._busy_since = now
             self._empty.clear()
-        self._held[id(incoming)] = now
+        self._taken_at = now
+        held = self._held[id(incoming)] = Held(now, len(incoming.body))
+        self._held_bytes += held.size_bytes
         earlier = self._underway.get(incoming.body) if incoming.redelivered else None
-        task = self._tasks.create_task(self._settle(incoming, earlier), name=self._task_name)
+        settling = self._settle(incoming, held.progress, earlier)
+        task = self._tasks.create_task(settling, name=self._task_name)
         # A third copy waits for the second.
         self._underway[incoming.body] = incoming, task
 
@@ -95,12 +160,15 @@ class Lane:
         await self._empty.wait()
 
     async def _settle(
-        self, incoming: Incoming, earlier: tuple[Incoming, asyncio.Task[None]] | None
+        self,
+        incoming: Incoming,
+        progress: Progress,
+        earlier: tuple[Incoming, asyncio.Task[None]] | None,
     ) -> None:
         try:
             if earlier is not None:
                 await asyncio.wait([earlier[1]])
-            if await self._work_or_reject(incoming):
+            if await self._work_or_reject(incoming, progress):
                 incoming.ack()
             self.settled_at = time.monotonic()
             self._settled += 1
@@ -108,14 +176,14 @@ class Lane:
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
-            del self._held[id(incoming)]
+            self._held_bytes -= self._held.pop(id(incoming)).size_bytes
             if not self._held:
                 self._empty.set()
 
-    async def _work_or_reject(self, incoming: Incoming) -> bool:
+    async def _work_or_reject(self, incoming: Incoming, progress: Progress) -> bool:
         """Return whether the message is to be acknowledged."""
         try:
-            await self._work(incoming)
+            await self._work(incoming, progress)
         except RejectedMessage as rejection:
             return await self._reject(incoming, rejection.reason, rejection.detail)
         except Exception:

@@ -1,20 +1,22 @@
 """A test request: the sample of a hook, sent to a webhook now, for its owner to see."""
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
-from service.domain.delivery import Attempt, DeferReason
+from service.domain.delivery import Attempt, DeferReason, Delivery
+from service.domain.errors import NotFound
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.explain import as_message, trials
+from service.pipeline.places import Places, Waiting
+from service.pipeline.progress import Progress
 from service.pipeline.record import Recorder
 from service.ports import Decoder
 from service.sources.bus_message import Occasion
@@ -29,7 +31,7 @@ class Probe:
     recorder: Recorder
     decoders: Mapping[str, Decoder]
     cluster_id: str | None
-    slots: asyncio.Semaphore
+    places: Places
     clock: Callable[[], float] = time.time
 
     async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | DeferReason:
@@ -42,7 +44,24 @@ class Probe:
         snapshot = orjson.dumps(dict(trial.payload))
         delivery = delivery_for(trial.event, webhook, arrival, snapshot)
         encoder = Encoder(trial.payload, self.cluster_id)
-        attempt = await self.attempter.attempt(delivery, webhook, encoder, self.slots, test=True)
+        attempt = await self._attempt(delivery, webhook, encoder)
         if isinstance(attempt, Attempt):
             self.recorder.add(attempt)
         return attempt
+
+    async def _attempt(
+        self, delivery: Delivery, webhook: Webhook, encoder: Encoder
+    ) -> Attempt | DeferReason:
+        entry = self.attempter.enter(delivery, webhook, self.places, Progress())
+        if isinstance(entry, Waiting):
+            entry = await self.places.turn(entry)
+        if isinstance(entry, DeferReason):
+            return entry
+        if isinstance(entry, Attempt):
+            return replace(entry, test=True)
+        made = await self.attempter.attempt(
+            delivery, webhook, encoder, self.places, entry, test=True
+        )
+        if made is None:
+            raise NotFound("webhook")
+        return made

@@ -1,70 +1,55 @@
 """The delivery lane's work: what comes back from the retry tiers."""
 
-import asyncio
 from dataclasses import dataclass
 
 import orjson
-import structlog
 
-from service.domain.delivery import DeadLetterReason, Delivery
-from service.domain.webhook import Webhook
-from service.domain.webhook_document import webhook_of
-from service.observability.metrics import Metrics
+from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
 from service.pipeline.build import Encoder
-from service.pipeline.deliver import Deliverer
+from service.pipeline.deliver import Batch, Deliverer, Owed
 from service.pipeline.envelope import unseal
 from service.pipeline.memory import Finished
-from service.pipeline.patience import Patience
-from service.ports import Directory, Incoming
-
-log = structlog.get_logger(__name__)
+from service.pipeline.places import Places
+from service.pipeline.progress import Progress
+from service.ports import Incoming
 
 
 @dataclass(frozen=True, slots=True)
 class RetryWork:
-    """Settles one delivery that was put off, with its webhook as it is now."""
+    """Settles deliveries that were put off, each with its webhook as it is now."""
 
-    directory: Directory
     deliverer: Deliverer
     finished: Finished
-    metrics: Metrics
-    patience: Patience
     cluster_id: str | None
-    slots: asyncio.Semaphore
+    places: Places
 
-    async def __call__(self, incoming: Incoming) -> None:
-        """Settle the delivery. Raises RejectedMessage where it is none of ours."""
-        delivery = unseal(incoming.body)
-        if incoming.redelivered and delivery in self.finished:
+    async def __call__(self, incoming: Incoming, progress: Progress) -> None:
+        """Settle the deliveries of one event. Raises RejectedMessage where it is none of ours."""
+        deliveries = unseal(incoming.body)
+        if incoming.redelivered:
+            deliveries = [one for one in deliveries if one not in self.finished]
+        if not deliveries:
             return
-        webhook = await self._webhook(delivery)
-        if webhook is None:
-            self._cancel(delivery)
-        elif not webhook.enabled:
-            reason = DeadLetterReason.WEBHOOK_DISABLED
-            await self.deliverer.give_up(delivery, reason, webhook.uri)
-        else:
-            payload = orjson.loads(delivery.payload)
-            encoder = Encoder(payload, self.cluster_id, delivery.payload)
-            await self.deliverer.deliver(delivery, webhook, encoder, self.slots)
-        self.finished.add(delivery)
+        owed = await self._owed(deliveries)
+        payload = deliveries[0].payload
+        encoder = Encoder(orjson.loads(payload), self.cluster_id, payload)
+        await self.deliverer.deliver(owed, Batch(encoder, self.places, progress))
 
-    async def _webhook(self, delivery: Delivery) -> Webhook | None:
-        if delivery.webhook is not None:
-            account = await self.patience.until_available(
-                lambda: self.directory.account(delivery.account_id),
-            )
-            return account.bound(webhook_of(delivery.webhook))
-        return await self.patience.until_available(
-            lambda: self.directory.webhook(delivery.account_id, delivery.webhook_id),
-        )
-
-    def _cancel(self, delivery: Delivery) -> None:
-        """A deleted webhook is owed nothing."""
-        self.metrics.cancelled.inc()
-        log.info(
-            "delivery.cancelled",
-            delivery_id=delivery.delivery_id,
-            webhook_id=delivery.webhook_id,
-            reason="the webhook was deleted",
-        )
+    async def _owed(self, deliveries: list[Delivery]) -> list[Owed]:
+        """Return those that are still to be delivered; settle the others."""
+        owed: list[Owed] = []
+        disabled: list[DeadLetter] = []
+        for delivery in deliveries:
+            webhook = await self.deliverer.webhooks.of(delivery)
+            if webhook is None:
+                self.deliverer.reporter.cancelled(delivery)
+            elif webhook.enabled:
+                owed.append((delivery, webhook))
+            else:
+                reason, now = DeadLetterReason.WEBHOOK_DISABLED, self.deliverer.clock()
+                disabled.append(DeadLetter(delivery, reason, webhook.uri, now))
+        if disabled:
+            await self.deliverer.bury(disabled)
+            for letter in disabled:
+                self.finished.add(letter.delivery)
+        return owed

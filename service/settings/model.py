@@ -30,9 +30,14 @@ class AmqpSettings(Section):
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "switchhook"
     """What the names of our exchange and queues begin with."""
     prefetch: Annotated[int, Ge(1), Le(2000)] = 200
-    """Events held unacknowledged at most."""
+    """Events worked on at a time. Those that cannot be settled now do not count: see below."""
     delivery_prefetch: Annotated[int, Ge(1), Le(2000)] = 100
-    """Retries held unacknowledged at most."""
+    """Messages with retries worked on at a time."""
+    window_messages: Annotated[int, Ge(1), Le(100_000)] = 5000
+    """Messages of a queue held unacknowledged at most, parked ones included: those that wait for a
+    receiver that hangs, for the broker to confirm, or for the store."""
+    window_bytes: Annotated[int, Ge(1_048_576), Le(4_294_967_296)] = 67_108_864
+    """Bytes in the messages of a queue that are held, beyond which no more are parked."""
     sources: Annotated[tuple[Literal["kazoo"], ...], Len(1)] = ("kazoo",)
     """The dialects of the switches on this broker."""
     declare_sources: bool = True

@@ -1,0 +1,22 @@
+"""File descriptors: as many as the machine allows, and how many requests that is enough for."""
+
+import resource
+
+RESERVED = 512
+"""For broker, store, API, metrics, files, name look-ups, and idle connections about to close."""
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the process's soft limit to its hard limit; return what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = 1_048_576  # the kernel's own limit, fs.nr_open, unless somebody raised it
+    if soft != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft
+
+
+def requests_possible(wanted: int, descriptors: int) -> int:
+    """Return how many requests can be in flight with so many descriptors, `wanted` at most."""
+    return max(2, min(wanted, descriptors - RESERVED))

@@ -1,0 +1,44 @@
+"""Deliveries put off without an attempt, gathered: those of one event travel in one message.
+
+A thousand endpoints of one account that hang would otherwise cost a thousand confirmed messages
+for each of its events, which the broker and everybody else's events would have to bear.
+"""
+
+import asyncio
+
+from service.domain.delivery import Delivery
+from service.pipeline.patience import Patience
+from service.ports import Queues
+
+MOST_TOGETHER = 100
+
+
+class Deferrals:
+    """Gathers what is put off in one turn of the event loop, by delay and event."""
+
+    def __init__(self, queues: Queues, patience: Patience) -> None:
+        self._queues = queues
+        self._patience = patience
+        self._open: dict[tuple[int, str], list[Delivery]] = {}
+        self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def put_off(self, later: Delivery, delay_ms: int) -> asyncio.Task[None]:
+        """Have the delivery come back after the delay; the task ends once that is confirmed."""
+        key = delay_ms, later.event_id
+        together = self._open.get(key)
+        if together is None or len(together) >= MOST_TOGETHER:
+            together = self._open[key] = []
+            task = asyncio.create_task(self._publish(key, together), name="deferral")
+            self._publishing[key] = task
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        together.append(later)
+        return self._publishing[key]
+
+    async def _publish(self, key: tuple[int, str], together: list[Delivery]) -> None:
+        """Publish what was gathered until this task's first turn."""
+        if self._open.get(key) is together:
+            del self._open[key], self._publishing[key]
+        delay_ms = key[0]
+        await self._patience.until_confirmed(lambda: self._queues.retry(together, delay_ms))

@@ -1,0 +1,47 @@
+"""Requests in flight by webhook, so that those of a deleted one can be cut short."""
+
+import asyncio
+
+Sending = asyncio.Task[object]
+
+
+class InFlight:
+    """Which task makes a request for which webhook just now."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, list[Sending]] = {}
+        self._cut: set[Sending] = set()
+
+    def begin(self, webhook_id: str) -> Sending:
+        """Note that the current task makes a request for the webhook until `end`."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("requests are made in tasks")
+        tasks = self._tasks.get(webhook_id)
+        if tasks is None:
+            self._tasks[webhook_id] = [task]
+        else:
+            tasks.append(task)
+        return task
+
+    def end(self, webhook_id: str, task: Sending) -> None:
+        """Note that the request has ended."""
+        tasks = self._tasks[webhook_id]
+        if len(tasks) == 1:
+            del self._tasks[webhook_id]
+        else:
+            tasks.remove(task)
+
+    def cut(self, webhook_id: str) -> None:
+        """Cancel the requests of a webhook: nobody wants their answers any more."""
+        for task in self._tasks.get(webhook_id, ()):
+            if task not in self._cut:
+                self._cut.add(task)
+                task.cancel()
+
+    def was_cut(self, task: Sending) -> bool:
+        """Return whether a request was cancelled by `cut` and by nothing else; call it once."""
+        if task not in self._cut:
+            return False
+        self._cut.discard(task)
+        return task.uncancel() == 0
