@@ -142,7 +142,7 @@ def _leave_startup_to_itself() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(5_000, 20, 100)
 
 
 @asynccontextmanager

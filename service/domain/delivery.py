@@ -133,6 +133,26 @@ class Delivery:
     traceparent: str | None = None
     """Of the trace it belongs to; see `domain.trace`."""
 
+    def put_off(self) -> "Delivery":
+        """Return it as it is after one more deferral; `replace` would take thrice as long."""
+        return Delivery(
+            self.delivery_id,
+            self.event_id,
+            self.webhook_id,
+            self.account_id,
+            self.hook,
+            self.event_name,
+            self.call_id,
+            self.received_at,
+            self.payload,
+            self.past,
+            self.deferrals + 1,
+            self.webhook,
+            self.fallback_for,
+            self.replay_id,
+            self.traceparent,
+        )
+
     @property
     def owed(self) -> bool:
         """Whether it was put off, retried or replayed: nobody but us would deliver it."""

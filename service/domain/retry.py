@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -39,20 +40,27 @@ class RetryPolicy:
         A queue has one fixed delay (a longer one ahead would hold up a shorter one behind), so the
         jitter is a choice between queues.
         """
-        return tuple(sorted({delay for step in self.schedule for delay in self._spread(step)}))
-
-    def _spread(self, step_s: float) -> tuple[int, int, int]:
-        on_time = round(step_s * 1000)
-        return (round(on_time * (1 - self.jitter)), on_time, round(on_time * (1 + self.jitter)))
+        return _tiers_ms(self.schedule, self.jitter)
 
     def tier_ms(self, step: int, choose: Callable[[tuple[int, int, int]], int]) -> int:
         """Return the delay of the schedule's `step`, counted from 0, with the jitter chosen."""
-        return choose(self._spread(self.schedule[min(step, len(self.schedule) - 1)]))
+        return choose(_spread(self.schedule[min(step, len(self.schedule) - 1)], self.jitter))
 
     def tier_at_least_ms(self, delay_s: float) -> int:
         """Return the shortest tier of at least `delay_s`, or the longest there is."""
         tiers = self.tiers_ms
         return next((tier for tier in tiers if tier >= delay_s * 1000), tiers[-1])
+
+
+@lru_cache(maxsize=100)
+def _tiers_ms(schedule: tuple[float, ...], jitter: float) -> tuple[int, ...]:
+    return tuple(sorted({delay for step_s in schedule for delay in _spread(step_s, jitter)}))
+
+
+@lru_cache(maxsize=1000)
+def _spread(step_s: float, jitter: float) -> tuple[int, int, int]:
+    on_time = round(step_s * 1000)
+    return (round(on_time * (1 - jitter)), on_time, round(on_time * (1 + jitter)))
 
 
 @dataclass(frozen=True, slots=True)

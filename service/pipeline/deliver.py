@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import assert_never
 
 import structlog
@@ -34,10 +35,12 @@ from service.pipeline.patience import Patience
 from service.pipeline.places import Place, Places, Waiting
 from service.pipeline.progress import Progress
 from service.pipeline.report import Reporter
+from service.pipeline.turns import Turns
 from service.ports import Queues
 
-MOST_AT_ONCE = 100
-"""Deliveries of one message begun without letting other messages have a turn."""
+FEW = 20
+"""Deliveries of a message that are begun at once. Of more, `AT_ONCE` are begun in each turn."""
+AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
 
@@ -69,16 +72,20 @@ class Deliverer:
     deferrals: Deferrals
     clock: Callable[[], float] = time.time
     choose: Callable[[tuple[int, int, int]], int] = random.choice
+    turns: Turns = field(default_factory=Turns)
 
-    async def deliver(self, owed: Sequence[Owed], batch: Batch) -> None:
+    async def deliver(self, owed: Iterator[Owed], batch: Batch) -> None:
         """Return once all are settled: taken by the receiver, or confirmed in a queue."""
-        if len(owed) <= MOST_AT_ONCE:
-            await self._settle_all(owed, batch)
+        first = list(islice(owed, FEW))
+        if len(first) < FEW:
+            await self._settle_all(first, batch)
             return
         async with asyncio.TaskGroup() as parts:
-            for start in range(0, len(owed), MOST_AT_ONCE):
-                parts.create_task(self._settle_all(owed[start : start + MOST_AT_ONCE], batch))
-                await asyncio.sleep(0)
+            part = first
+            while part:
+                async with self.turns.one():
+                    parts.create_task(self._settle_all(part, batch))
+                part = list(islice(owed, AT_ONCE))
 
     async def _settle_all(self, owed: Sequence[Owed], batch: Batch) -> None:
         """Settle them beside each other; what is put off at once needs no task of its own."""
@@ -89,9 +96,10 @@ class Deliverer:
                 put_off.append((delivery, self._put_off(delivery, webhook, batch, entry)))
             else:
                 beside.append(self._settle(delivery, webhook, batch, entry))
-        if len(beside) == 1 and not put_off:
+        if not put_off and len(beside) <= 1:
             # The common case needs no task of its own.
-            await beside[0]
+            for one in beside:
+                await one
             return
         await asyncio.gather(*beside, _all_of({task for _, task in put_off}))
         for delivery, _ in put_off:
@@ -200,7 +208,7 @@ class Deliverer:
         self, delivery: Delivery, webhook: Webhook, batch: Batch, reason: DeferReason
     ) -> asyncio.Task[None]:
         """Have the delivery come back later; the task ends once that is confirmed."""
-        later = replace(delivery, deferrals=delivery.deferrals + 1)
+        later = delivery.put_off()
         pause_s = self.attempter.pause_s(delivery, webhook, batch.places)
         self.metrics.deferred[reason].inc()
         return self.deferrals.put_off(

@@ -89,9 +89,9 @@ class EventWork:
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = orjson.dumps(payload)
         batch = Batch(Encoder(payload, self.cluster_id, snapshot), self.places, progress)
-        owed = [(delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks]
+        owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
-            owed = [pair for pair in owed if pair[0] not in self.finished]
+            owed = (pair for pair in owed if pair[0] not in self.finished)
         await self.deliverer.deliver(owed, batch)
 
     async def _account(self, account_id: str) -> Account:

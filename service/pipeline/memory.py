@@ -4,6 +4,8 @@ Between the end of a delivery and the acknowledgement of its message the connect
 message then comes again. It is acknowledged from this memory, without a second request.
 """
 
+from collections import OrderedDict
+
 from service.domain.delivery import Delivery
 
 Step = tuple[str, int, int, str | None]
@@ -14,13 +16,14 @@ class Finished:
 
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
-        self._steps: dict[Step, None] = {}
+        # Of a plain dict, finding the first key takes longer with each one deleted before it.
+        self._steps: OrderedDict[Step, None] = OrderedDict()
 
     def add(self, delivery: Delivery) -> None:
         """Remember a step as done, forgetting the oldest where there are too many."""
         self._steps[delivery.step] = None
         if len(self._steps) > self._capacity:
-            del self._steps[next(iter(self._steps))]
+            self._steps.popitem(last=False)
 
     def __contains__(self, delivery: Delivery) -> bool:
         return delivery.step in self._steps

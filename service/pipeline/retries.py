@@ -7,7 +7,7 @@ import orjson
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
 from service.pipeline.build import Encoder
 from service.pipeline.deliver import Batch, Deliverer, Owed
-from service.pipeline.envelope import unseal
+from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.memory import Finished
 from service.pipeline.places import Places
 from service.pipeline.progress import Progress
@@ -25,7 +25,11 @@ class RetryWork:
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
         """Settle the deliveries of one event. Raises RejectedMessage where it is none of ours."""
-        deliveries = unseal(incoming.body)
+        if holds_several(incoming.body):
+            async with self.deliverer.turns.one():
+                deliveries = unseal(incoming.body)
+        else:
+            deliveries = unseal(incoming.body)
         if incoming.redelivered:
             deliveries = [one for one in deliveries if one not in self.finished]
         if not deliveries:
@@ -33,7 +37,7 @@ class RetryWork:
         owed = await self._owed(deliveries)
         payload = deliveries[0].payload
         encoder = Encoder(orjson.loads(payload), self.cluster_id, payload)
-        await self.deliverer.deliver(owed, Batch(encoder, self.places, progress))
+        await self.deliverer.deliver(iter(owed), Batch(encoder, self.places, progress))
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Owed]:
         """Return those that are still to be delivered; settle the others."""

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,7 +88,17 @@ class Arena:
         """Start a service; more settings by the name of their variable."""
         return await self.start(ServiceProcess, more)
 
-    async def start(self, kind: type[Service], more: Mapping[str, str]) -> Service:
+    async def service_of(self, workers: int, **more: str) -> ServiceProcess:
+        """Start a service of so many workers; more settings by the name of their variable."""
+
+        def kind(directory: Path, settings: Mapping[str, str]) -> ServiceProcess:
+            return ServiceProcess(directory, settings, workers=workers)
+
+        return await self.start(kind, more)
+
+    async def start(
+        self, kind: Callable[[Path, Mapping[str, str]], Service], more: Mapping[str, str]
+    ) -> Service:
         """Start a service of some kind."""
         directory = self._directory / f"service{len(self.services)}"
         service = kind(directory, {**self.settings, **more})
@@ -113,6 +123,19 @@ class Arena:
         document |= webhook
         await self.database["webhooks"].insert_one(document)
         self.ledger.webhooks[account_id].append(document["_id"])
+        return account_id
+
+    async def account_of_many(self, uris: Sequence[str], **webhook: Any) -> str:
+        """Add an account with a webhook for each address; return its id."""
+        self._accounts += 1
+        account_id = f"{self._accounts:032x}"
+        documents = [
+            webhook_document(uri, _id=f"hook{self._accounts:04}-{number}", account_id=account_id)
+            | webhook
+            for number, uri in enumerate(uris)
+        ]
+        await self.database["webhooks"].insert_many(documents)
+        self.ledger.webhooks[account_id] += [document["_id"] for document in documents]
         return account_id
 
     async def healthy(self, count: int, path: str = "/ok") -> list[str]:

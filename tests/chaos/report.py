@@ -51,6 +51,13 @@ class Row:
             return False
         return self.p99_s <= 2 * max(self.p99_before_s, MACHINE_NOISE_S)
 
+    @property
+    def undelayed(self) -> bool:
+        """Whether the healthy waited at most 100 ms more than before, or twice as long."""
+        if self.p99_before_s is None or self.p99_s is None:
+            return False
+        return self.p99_s <= max(2 * self.p99_before_s, self.p99_before_s + MACHINE_NOISE_S)
+
     def cells(self) -> tuple[str, ...]:
         """Return the row as text."""
         recovery = NONE if self.recovery_s is None else f"{self.recovery_s:.1f}"

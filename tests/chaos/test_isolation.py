@@ -1,0 +1,132 @@
+"""One account's endpoints hang, trickle or alternate: nobody else waits, from the start."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from service.dev.process import ServiceProcess
+from tests.chaos.arena import Arena
+from tests.chaos.crowd import Crowd, Manner
+from tests.chaos.ledger import Stopwatch
+from tests.e2e.harness import eventually
+
+CALLS = 60
+HANGS_S = 30
+ALONE_S = 6
+"""Seconds of the healthy alone, which say what is normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """How many accounts have how many endpoints each, which behave in one way."""
+
+    endpoints: int
+    accounts: int = 1
+    manner: Manner = Manner.SILENT
+    workers: int = 1
+    in_short: bool = False
+
+    @property
+    def short(self) -> str:
+        """Its name on the command line."""
+        manner = self.manner.name.lower()
+        return f"{self.accounts}x{self.endpoints}-{manner}-{self.workers}w"
+
+    def __str__(self) -> str:
+        whose = "one account" if self.accounts == 1 else f"each of {self.accounts} accounts"
+        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        return f"{self.endpoints:,} endpoints of {whose} {self.manner.value}, {workers}"
+
+
+HANGS = [
+    Hang(3, in_short=True),
+    Hang(12),
+    Hang(120, in_short=True),
+    Hang(1000),
+    Hang(12, accounts=20, in_short=True),
+    Hang(120, accounts=20),
+    Hang(12, manner=Manner.TRICKLING),
+    Hang(12, manner=Manner.LATE),
+    Hang(12, manner=Manner.ALTERNATING),
+    Hang(12, workers=4),
+    Hang(1000, workers=4),
+    Hang(120, accounts=20, workers=4),
+]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.short)
+async def test_hanging_endpoints_delay_nobody_else(arena: Arena, hang: Hang) -> None:
+    if not (hang.in_short or arena.full):
+        pytest.skip("in full length only")
+    arena.schedule_s = (1.0, 5.0, 30.0, 120.0)
+    healthy = await arena.healthy(20)
+    async with Crowd(hang.manner, HANGS_S) as crowd:
+        hit = [
+            await arena.account_of_many(
+                crowd.uris(number, hang.endpoints), timeout_s=HANGS_S, retries=0
+            )
+            for number in range(hang.accounts)
+        ]
+        service = await arena.service_of(hang.workers, **DEFAULTS)
+        load, before = await arena.under_load(healthy, 50, ALONE_S, "healthy")
+        with Stopwatch() as fault:
+            trouble = arena.load(hit, "trouble")
+            await trouble.publish(CALLS)
+            trouble.start(5)
+            await asyncio.sleep(40 if arena.full else 10)
+            await trouble.stop()
+        held = await _held(service)
+        freed_s = await _places_free_after_deletion(arena, service, hit)
+        memory = (await service.metrics())["process_resident_memory_bytes"]
+        await load.stop()
+        await arena.ledger.until_settled(20, healthy)
+        row = await arena.ledger.verdict(
+            f"{hang}",
+            before=before,
+            during=fault.span,
+            accounts=healthy,
+            healthy=healthy,
+            bound=0,
+            note=(
+                f"{held:.0f} places, free {freed_s:.1f} s after the webhooks were deleted; "
+                f"memory {memory / 1e6:.0f} MB"
+            ),
+        )
+    arena.judge(row)
+    assert row.dead == 0
+    assert row.undelayed, row
+    assert held > AT_WORK
+    assert freed_s <= 1.0
+
+
+async def _held(service: ServiceProcess) -> float:
+    metrics = await service.metrics()
+    return sum(metrics[name] for name in metrics if name.startswith("switchhook_places_held"))
+
+
+AT_WORK = 3
+"""Places that the healthy may hold in the moment of a look."""
+
+DEFAULTS = {
+    # Disabling would end the fault after six time-outs: the worst case is one that is never seen.
+    "SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000",
+    "SWITCHHOOK_BREAKER__FAILURE_COUNT": "10",
+    "SWITCHHOOK_LOG__LEVEL": "warning",
+}
+
+
+async def _places_free_after_deletion(
+    arena: Arena, service: ServiceProcess, accounts: list[str]
+) -> float:
+    """Delete the webhooks of the accounts; return how long their requests went on."""
+    began = time.monotonic()
+    await arena.database["webhooks"].delete_many({"account_id": {"$in": accounts}})
+
+    async def free() -> bool:
+        return await _held(service) <= AT_WORK
+
+    await eventually(free, 20, "their places to be free")
+    return time.monotonic() - began
