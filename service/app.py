@@ -27,7 +27,7 @@ from service.adapters.rabbitmq_check import examine_broker
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.tls import examine_tls
-from service.api.health import health_routes, metrics_routes
+from service.api.health import health_routes, metrics_routes, places_route
 from service.api.server import serve, serve_at, serve_on, with_routes
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding, Severity
@@ -120,7 +120,9 @@ def _alone(service: Service, application: web.Application) -> list[Server]:
     """Return the servers of a service of one process."""
     api, metrics = service.settings.api, service.settings.metrics
     with_health = with_routes(health_routes(service.live, service.ready), application)
-    numbers = with_routes(metrics_routes(service.metrics.registry))
+    numbers = with_routes(
+        [*metrics_routes(service.metrics.registry), places_route(service.holders)]
+    )
     return [
         serve(with_health, api.host, api.port),
         serve(numbers, metrics.host, metrics.port),
@@ -130,7 +132,7 @@ def _alone(service: Service, application: web.Application) -> list[Server]:
 def _among_workers(service: Service, application: web.Application, place: Place) -> list[Server]:
     """Return the servers of a worker: for itself, and on the common port for all of them."""
     workers = WorkersHealth(place.directory, place.count)
-    own = with_routes(health_routes(service.live, service.ready))
+    own = with_routes([*health_routes(service.live, service.ready), places_route(service.holders)])
     common = with_routes(health_routes(workers.live, workers.ready), application)
     return [serve_at(place.health_socket, own), serve_on(place.sockets(), common)]
 

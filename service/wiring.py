@@ -35,6 +35,7 @@ from service.pipeline.deliver import Deliverer
 from service.pipeline.disable import Disabler
 from service.pipeline.endpoints import Endpoints
 from service.pipeline.events import EventWork
+from service.pipeline.holders import holders
 from service.pipeline.ingest import Ingest
 from service.pipeline.lanes import Lane
 from service.pipeline.memory import Finished
@@ -94,6 +95,10 @@ class Service:
             "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
             "store": "ok" if self.store.up else "does not answer",
         }
+
+    async def holders(self) -> Mapping[str, object]:
+        """Return who holds the places for requests, and who waits for one."""
+        return holders((self.event_places, self.retry_places), self.endpoints)
 
     def _publishing(self) -> str:
         if not self.publishing.up:

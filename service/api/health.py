@@ -26,6 +26,15 @@ def health_routes(live: Examine, ready: Examine) -> list[web.RouteDef]:
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
 
+def places_route(holders: Callable[[], Awaitable[object]]) -> web.RouteDef:
+    """Return `/places`: who holds the places for requests, as JSON. For the operator alone."""
+
+    async def places(_: web.Request) -> web.Response:
+        return web.json_response(await holders())
+
+    return web.get("/places", places)
+
+
 def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
     """Return `/metrics` in Prometheus' text format."""
 

@@ -6,7 +6,7 @@ Shared by all lanes: to a receiver it makes no difference which of our queues a 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -83,6 +83,10 @@ class Endpoints:
             state = EndpointState(endpoint, self._most_in_flight)
             self._states[endpoint] = state
         return state
+
+    def busy(self) -> Iterator[EndpointState]:
+        """Yield the endpoints that have a request in flight or in line."""
+        return (state for state in self._states.values() if not state.idle)
 
     def learn(self, state: EndpointState, duration_s: float, response: Response | None) -> None:
         """Note how a request ended; without a response it was cancelled."""

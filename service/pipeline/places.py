@@ -91,6 +91,7 @@ class Places:
     def __init__(
         self, lane: str, count: int, longest_wait_s: float, endpoints: Endpoints, metrics: Metrics
     ) -> None:
+        self.lane = lane
         self.endpoints = endpoints
         self._count = self._free = count
         self._room = max(LEAST_ROOM, count * ROOM_PER_PLACE)

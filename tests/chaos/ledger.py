@@ -53,10 +53,14 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An event that the broker confirmed; monotonic seconds."""
+    """An event that the broker confirmed; monotonic seconds.
+
+    `published_at` is when its publishing began, which an alarm of the broker can hold up.
+    """
 
     account_id: str
     published_at: float
+    confirmed_at: float = 0.0
 
 
 class Ledger:
@@ -131,6 +135,17 @@ class Ledger:
             taken[call_id, webhook_id] - event.published_at
             for call_id, event in self.accepted.items()
             if event.published_at in during and (accounts is None or event.account_id in accounts)
+            for webhook_id in self.webhooks[event.account_id]
+            if (call_id, webhook_id) in taken
+        ]
+
+    def latencies_from_confirm(self, during: Span, accounts: Collection[str]) -> list[float]:
+        """Return how long after the broker had confirmed them the events of a span were taken."""
+        taken = self.taken()
+        return [
+            max(0.0, taken[call_id, webhook_id] - event.confirmed_at)
+            for call_id, event in self.accepted.items()
+            if event.published_at in during and event.account_id in accounts
             for webhook_id in self.webhooks[event.account_id]
             if (call_id, webhook_id) in taken
         ]
@@ -254,7 +269,7 @@ class Load:
         self._number += 1
         account_id = self._accounts[self._number % len(self._accounts)]
         call_id = f"{self._name}-{self._number}"
-        event = Accepted(account_id, time.monotonic())
+        published_at = time.monotonic()
         try:
             await kazoo.publish(call_event(call_id, account_id=account_id))
         except (*BROKER_AWAY, asyncio.CancelledError):
@@ -262,4 +277,5 @@ class Load:
             self._ledger.unknown += 1
             self._broken = True
         else:
+            event = Accepted(account_id, published_at, time.monotonic())
             self._ledger.accepted[call_id] = event
