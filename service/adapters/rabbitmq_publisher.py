@@ -7,6 +7,7 @@ publish, and acknowledgements must get through all the same.
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 import structlog
@@ -16,7 +17,9 @@ from aiormq.exceptions import PublishError
 
 from service.adapters.rabbitmq_link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq_obstacles import ALARM, ALARM_REMEDY
+from service.adapters.rabbitmq_outbox import Outbox, open_outbox
 from service.adapters.rabbitmq_permissions import ANNOUNCING
+from service.adapters.rabbitmq_publish_frames import Headers, Outgoing
 from service.adapters.rabbitmq_topology import Names
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
@@ -44,7 +47,8 @@ class Publisher:
         self._timeout_s = timeout_s
         self._duration = metrics.publish_duration
         self._blocked_gauge = metrics.blocked
-        self._channel: AbstractChannel | None = None
+        self._fast_path = metrics.fast_path.labels("publish")
+        self._own: Outbox | None = None
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
@@ -55,22 +59,29 @@ class Publisher:
         """Offer publishing until the connection or a channel is lost."""
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
+        own: Outbox | None = None
         try:
-            self._channel = await self._open(connection, lost)
+            channel = partial(self._open, connection, lost)
+            names, timeout_s = self._names, self._timeout_s
+            own = await open_outbox(channel, names.exchange, timeout_s, self._fast_path)
             # What came from outside may break the channel it is published on, and everything under
             # way on that channel with it: hence two.
-            self._foreign = await self._open(connection, lost)
-            self._connection = connection
+            self._foreign = await channel()
+            self._connection, self._own = connection, own
             self._ready.set()
             heed_cancellation()
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._watch(connection), name="watch for alarms")
+                writing = tasks.create_task(own.keep_writing(), name="write publishes")
                 await lost.wait()
                 watching.cancel()
+                writing.cancel()
         finally:
             self._set_blocked(blocked=False)
             self._ready.clear()
-            self._connection = self._channel = self._foreign = None
+            self._connection = self._own = self._foreign = None
+            if own is not None:
+                own.close()
 
     async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -110,17 +121,12 @@ class Publisher:
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """See `ports.Queues`."""
-        message = Message(
-            seal_letters(letters),
-            content_type="application/json",
-            delivery_mode=DeliveryMode.PERSISTENT,
-            headers={
-                "x-switchhook-delivery": letters[0].delivery.delivery_id,
-                "x-switchhook-deliveries": len(letters),
-                "x-switchhook-reason": letters[0].reason.value,
-            },
-        )
-        await self._publish(message, self._names.dead)
+        headers: Headers = {
+            "x-switchhook-delivery": letters[0].delivery.delivery_id,
+            "x-switchhook-deliveries": len(letters),
+            "x-switchhook-reason": letters[0].reason.value,
+        }
+        await self._publish(Outgoing(seal_letters(letters), headers), self._names.dead)
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         """See `ports.Queues`."""
@@ -135,7 +141,7 @@ class Publisher:
                 "x-switchhook-routing-key": incoming.routing_key,
             },
         )
-        await self._publish(message, self._names.rejected, foreign=True)
+        await self._publish(message, self._names.rejected)
 
     async def webhook_disabled(self, webhook: Webhook) -> None:
         """See `ports.Announcer`."""
@@ -158,21 +164,20 @@ class Publisher:
         await exchange.publish(message, ANNOUNCING.routing_keys[0], mandatory=False)
         await channel.close()
 
-    async def _publish(self, message: Message, queue: str, *, foreign: bool = False) -> None:
+    async def _publish(self, message: Outgoing | Message, queue: str) -> None:
         """Return once the broker has stored the message.
 
         Raises BrokerUnavailable where it did not, or where that is unknown. The AMQP message id is
-        left to the driver, which needs a new one for each publish to tell returns apart.
+        not the caller's: each publish needs a new one, to tell returns apart.
         """
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._ready.wait()
-                channel = self._foreign if foreign else self._channel
-                if channel is None:
-                    raise BrokerUnavailable("the connection was just lost")
-                exchange = await channel.get_exchange(self._names.exchange, ensure=False)
-                await exchange.publish(message, queue, mandatory=True)
+            if self._own is not None and isinstance(message, Outgoing):
+                await self._own.publish(message, queue)
+            else:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._ready.wait()
+                    await self._publish_now(message, queue)
             self._duration.observe(time.perf_counter() - began)
         except PublishError as error:
             raise BrokerUnavailable(f"queue {queue} does not exist, or is not bound") from error
@@ -183,16 +188,22 @@ class Publisher:
             # aiormq cancels publishes that wait on a connection it finds dead.
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 
+    async def _publish_now(self, message: Outgoing | Message, queue: str) -> None:
+        own, foreign = self._own, self._foreign
+        if own is None or foreign is None:
+            raise BrokerUnavailable("the connection was just lost")
+        if isinstance(message, Outgoing):
+            await own.publish(message, queue)
+        else:
+            exchange = await foreign.get_exchange(self._names.exchange, ensure=False)
+            await exchange.publish(message, queue, mandatory=True)
 
-def _sealed(deliveries: Sequence[Delivery]) -> Message:
+
+def _sealed(deliveries: Sequence[Delivery]) -> Outgoing:
     first = deliveries[0]
-    return Message(
-        seal(deliveries),
-        content_type="application/json",
-        delivery_mode=DeliveryMode.PERSISTENT,
-        headers={
-            "x-switchhook-delivery": first.delivery_id,
-            "x-switchhook-deliveries": len(deliveries),
-            "x-switchhook-attempts": len(first.past),
-        },
-    )
+    headers: Headers = {
+        "x-switchhook-delivery": first.delivery_id,
+        "x-switchhook-deliveries": len(deliveries),
+        "x-switchhook-attempts": len(first.past),
+    }
+    return Outgoing(seal(deliveries), headers)

@@ -37,10 +37,10 @@ async def test_a_retry_comes_back_after_its_delay_unchanged(
     ):
         await eventually(lambda: is_so(consumer.consuming))
         started = asyncio.get_running_loop().time()
-        await publisher.retry(delivery, 800)
+        await publisher.retry([delivery], 800)
         await eventually(lambda: taken.count_is(1))
         assert asyncio.get_running_loop().time() - started >= 0.8
-    assert unseal(taken.messages[0].body) == delivery
+    assert unseal(taken.messages[0].body) == [delivery]
 
 
 async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
@@ -53,8 +53,8 @@ async def test_publishing_to_a_queue_that_is_gone_is_not_taken_for_done(
         await channel.queue_delete(NAMES.tier(800))
     async with running(Link("publish", [amqp_url], publisher.session, metrics)):
         with pytest.raises(BrokerUnavailable, match=r"switchhook\.retry\.800ms does not exist"):
-            await publisher.retry(make_delivery(), 800)
-        await publisher.retry(make_delivery(), 300)
+            await publisher.retry([make_delivery()], 800)
+        await publisher.retry([make_delivery()], 300)
 
 
 async def test_publishing_to_a_queue_that_is_full_is_not_taken_for_done(
@@ -73,7 +73,7 @@ async def test_publishing_to_a_queue_that_is_full_is_not_taken_for_done(
 
 async def _refused(publisher: Publisher) -> bool:
     try:
-        await publisher.retry(make_delivery(), 800)
+        await publisher.retry([make_delivery()], 800)
     except BrokerUnavailable:
         return True
     return False
@@ -81,7 +81,7 @@ async def _refused(publisher: Publisher) -> bool:
 
 async def test_publishing_without_a_connection_fails_in_time(metrics: Metrics) -> None:
     with pytest.raises(BrokerUnavailable):
-        await Publisher(NAMES, 0.2, metrics).retry(make_delivery(), 300)
+        await Publisher(NAMES, 0.2, metrics).retry([make_delivery()], 300)
 
 
 async def test_concurrent_publishes_are_each_confirmed(amqp_url: str, metrics: Metrics) -> None:
@@ -91,4 +91,4 @@ async def test_concurrent_publishes_are_each_confirmed(amqp_url: str, metrics: M
         channel = await connection.channel()
         await channel.queue_delete(NAMES.deliveries)  # so that they stay in the tier
     async with running(Link("publish", [amqp_url], publisher.session, metrics)):
-        await asyncio.gather(*(publisher.retry(make_delivery(), 800) for _ in range(200)))
+        await asyncio.gather(*(publisher.retry([make_delivery()], 800) for _ in range(200)))
