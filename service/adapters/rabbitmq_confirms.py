@@ -22,9 +22,10 @@ from service.adapters.rabbitmq_publish_frames import Outgoing, PublishFrames
 
 MOST_IN_FLIGHT = 1000
 MOST_BYTES_IN_FLIGHT = 1 << 20
-"""Bounds what a broker that reads slowly, or not at all, leaves in our memory.
+"""Bounds on what is not confirmed, which is all that the driver and the socket may hold of ours.
 
-It is little enough for the buffers of the socket: then heartbeats go on during an alarm.
+A broker that reads slowly, or not at all, cannot fill our memory then. So the driver's writer is
+not told to wait until the socket has drained, and heartbeats never stand behind publishes.
 """
 
 LOOK_EVERY_S = 0.05
