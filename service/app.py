@@ -157,6 +157,7 @@ async def _background(
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.recorder.run(), name="write attempts"),
+        tasks.create_task(service.disabler.run(), name="count failures"),
         tasks.create_task(replays.run(), name="run replays"),
         tasks.create_task(service.endpoints.tidy(), name="tidy the endpoints"),
         *(
@@ -191,6 +192,7 @@ async def _wind_down(service: Service) -> None:
     with suppress(TimeoutError, StoreUnavailable):
         async with asyncio.timeout(FLUSH_TIMEOUT_S):
             await service.recorder.flush()
+            await service.disabler.flush()
 
 
 async def _prepare(service: Service) -> None:

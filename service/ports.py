@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
+from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook
@@ -99,11 +100,11 @@ class Queues(Protocol):
 class WebhookHealth(Protocol):
     """How webhooks have fared lately, counted over all workers. Raises StoreUnavailable."""
 
-    async def failed(self, webhook_id: str, at: float, keep: int) -> Sequence[float]:
-        """Note a failure; return the last `keep` since the last success, as unix seconds."""
+    async def tell(self, reports: Sequence[HealthReport]) -> Mapping[str, Sequence[float]]:
+        """Note what is reported; return the failures since the last success, of all workers.
 
-    async def succeeded(self, webhook_id: str) -> None:
-        """Forget the failures."""
+        As unix seconds, by webhook, of those that report failures. Told twice counts once.
+        """
 
     async def disable(self, webhook_id: str, reason: str) -> bool:
         """Switch the webhook off; return whether it was on until now."""

@@ -65,6 +65,7 @@ class Service:
     vault: Vault
     watch: Watch
     recorder: Recorder
+    disabler: Disabler
     sender: HttpSender | ShadowSender
     tracer: Tracer
     attempter: Attempter
@@ -120,7 +121,8 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     sender = _sender(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
-    disabler = Disabler(settings.disable, directory, health, publisher, metrics)
+    longest_s = settings.retry.tiers_ms[-1] / 1000
+    disabler = Disabler(settings.disable, longest_s, directory, health, publisher, metrics)
     tracer = tracer_of(settings)
     attempter = Attempter(sender, AccessTokens(sender), tracer)
     http = settings.http
@@ -160,6 +162,7 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         vault=vault,
         watch=_watch(settings, mongo_client, directory, disabler, attempter),
         recorder=recorder,
+        disabler=disabler,
         sender=sender,
         tracer=tracer,
         attempter=attempter,

@@ -1,6 +1,5 @@
 """The ports, in memory. Each does what it promises, or fails as often as it was told to."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ import orjson
 from prometheus_client import CollectorRegistry
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Outcome, Request, Response
+from service.domain.disable import HealthReport
 from service.domain.errors import BrokerUnavailable, RejectReason, StoreUnavailable
 from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
@@ -181,22 +181,22 @@ class FakeHealth:
         self.failures: dict[str, list[float]] = {}
         self.disabled: dict[str, str] = {}
         self.forgotten: list[str] = []
+        self.told: list[int] = []
+        """How many webhooks each telling was about."""
         self.away = False
-        self.takes_s = 0.0
 
-    async def failed(self, webhook_id: str, at: float, keep: int) -> list[float]:
+    async def tell(self, reports: Sequence[HealthReport]) -> dict[str, list[float]]:
         if self.away:
             raise StoreUnavailable("away")
-        if self.takes_s:
-            await asyncio.sleep(self.takes_s)
-        self.failures.setdefault(webhook_id, []).append(at)
-        return self.failures[webhook_id][-keep:]
-
-    async def succeeded(self, webhook_id: str) -> None:
-        if self.away:
-            raise StoreUnavailable("away")
-        self.forgotten.append(webhook_id)
-        self.failures.pop(webhook_id, None)
+        self.told.append(len(reports))
+        for report in reports:
+            if report.succeeded:
+                self.failures.pop(report.webhook_id, None)
+                self.forgotten.append(report.webhook_id)
+            kept = self.failures.setdefault(report.webhook_id, [])
+            kept += report.failures
+            del kept[: -report.keep]
+        return {one.webhook_id: self.failures[one.webhook_id] for one in reports if one.failures}
 
     async def disable(self, webhook_id: str, reason: str) -> bool:
         known = webhook_id in self.disabled

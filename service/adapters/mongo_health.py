@@ -4,12 +4,13 @@ A document of `webhook_health`: `{_id: webhook id, failures: [unix seconds], upd
 when the webhook succeeds, and by itself a day after the last failure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from pymongo import ReturnDocument
+from pymongo import DeleteOne, UpdateOne
 
 from service.adapters.mongo_store import Store, ids_of
+from service.domain.disable import HealthReport
 
 
 class MongoWebhookHealth:
@@ -20,20 +21,20 @@ class MongoWebhookHealth:
         self._health = store.database["webhook_health"]
         self._webhooks = store.database["webhooks"]
 
-    async def failed(self, webhook_id: str, at: float, keep: int) -> Sequence[float]:
-        """See `ports.WebhookHealth`. One atomic operation, so no worker's failure is overlooked."""
-        change = {
-            "$push": {"failures": {"$each": [at], "$slice": -keep}},
-            "$set": {"updated_at": datetime.now(UTC)},
-        }
-        question = self._health.find_one_and_update(
-            {"_id": webhook_id}, change, upsert=True, return_document=ReturnDocument.AFTER
-        )
-        document = await self._store.ask(question)
-        return [float(failure) for failure in document["failures"]]
+    async def tell(self, reports: Sequence[HealthReport]) -> Mapping[str, Sequence[float]]:
+        """See `ports.WebhookHealth`. Each webhook's part is atomic, so no failure is overlooked."""
+        now = datetime.now(UTC)
+        writes = [_write(report, now) for report in reports]
+        await self._store.ask(self._health.bulk_write(writes, ordered=False))
+        failed = [report.webhook_id for report in reports if report.failures]
+        if not failed:
+            return {}
+        found = self._health.find({"_id": {"$in": failed}}, {"failures": 1})
+        documents = await self._store.ask(found.to_list(None))
+        return {str(one["_id"]): sorted({*map(float, one["failures"])}) for one in documents}
 
     async def succeeded(self, webhook_id: str) -> None:
-        """See `ports.WebhookHealth`."""
+        """See `management.ports.FailureCounts`."""
         await self._store.ask(self._health.delete_one({"_id": webhook_id}))
 
     async def failures(self, webhook_id: str) -> Sequence[float]:
@@ -60,3 +61,14 @@ class MongoWebhookHealth:
         # Enabled again, it begins at zero.
         await self.succeeded(webhook_id)
         return bool(result.modified_count)
+
+
+def _write(report: HealthReport, now: datetime) -> UpdateOne | DeleteOne:
+    one = {"_id": report.webhook_id}
+    if not report.failures:
+        return DeleteOne(one)
+    newest = [*report.failures]
+    if report.succeeded:
+        return UpdateOne(one, {"$set": {"failures": newest, "updated_at": now}}, upsert=True)
+    added = {"failures": {"$each": newest, "$slice": -report.keep}}
+    return UpdateOne(one, {"$push": added, "$set": {"updated_at": now}}, upsert=True)

@@ -22,11 +22,10 @@ class DisablePolicy:
     window_s: Annotated[float, Gt(0.0), Le(86_400.0)] = 60.0
     """Seconds that a failed attempt counts for."""
 
-    def half_way(self, failures: Sequence[float], now: float) -> bool:
-        """Return whether the last of these failures made it half of what is too many."""
-        return self.failure_count > 1 and self.counted(failures, now) == (
-            (self.failure_count + 1) // 2
-        )
+    def passed_half(self, failures: Sequence[float], newest: int, now: float) -> bool:
+        """Return whether the `newest` of these failures made it half of what is too many."""
+        half, counted = (self.failure_count + 1) // 2, self.counted(failures, now)
+        return self.failure_count > 1 and counted - newest < half <= counted
 
     def exceeded(self, failures: Sequence[float], now: float) -> bool:
         """Return whether these failures since the last success, as unix seconds, are too many."""
@@ -35,6 +34,20 @@ class DisablePolicy:
     def counted(self, failures: Sequence[float], now: float) -> int:
         """Return how many of these failures, as unix seconds, are within the window."""
         return sum(at > now - self.window_s for at in failures)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """How a webhook fared in one worker of late.
+
+    `failures` are unix seconds, of those since the last success; `succeeded` tells of a success
+    before them. `keep` is how many failures are worth keeping.
+    """
+
+    webhook_id: str
+    failures: tuple[float, ...]
+    succeeded: bool
+    keep: int
 
 
 def policy_in(document: Mapping[str, Any]) -> DisablePolicy | None:

@@ -160,7 +160,7 @@ class Deliverer:
     ) -> None:
         self.reporter.attempted(delivery, attempt)
         if delivery.fallback_for is None:
-            await self.disabler.note(webhook, attempt)
+            self.disabler.note(webhook, attempt)
         match self._next_step(delivery, webhook, attempt):
             case Delivered():
                 self.metrics.delivered.inc()

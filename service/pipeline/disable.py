@@ -1,38 +1,59 @@
 """Switching off webhooks that fail and fail: counted for all workers together, in the store.
 
-It is no part of a delivery's settlement: while the store is away or slow nothing is counted, and
-deliveries go on as they would.
+Failures are counted here and told to the store a few times a second, for all webhooks at once. No
+delivery waits for it: while the store is away or slow nobody is disabled, and deliveries go on.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from service.domain.delivery import Attempt, Outcome
-from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
+from service.domain.delivery import Attempt, Outcome, Response
+from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy, HealthReport
 from service.domain.errors import Unavailable
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.ports import Announcer, Directory, WebhookHealth
 
 MOST_FAILING = 50_000
-SOON_S = 0.5
-"""How long a delivery waits for its attempt to be counted, which then goes on without it."""
+MOST_PENDING = 10_000
+"""Webhooks whose failures wait to be told to the store; more than that only while it is away."""
+MOST_FAILURES = 1000
+"""The largest `failure_count` there can be."""
+TELL_EVERY_S = 0.25
 STORE_AWAY_S = 5.0
-"""How long nothing is counted after the store did not answer, or not soon."""
+"""How long the store is left alone after it did not answer."""
 
 log = structlog.get_logger(__name__)
 
 
+class Pending:
+    """How a webhook has fared since the store was told last."""
+
+    __slots__ = ("failures", "gone", "succeeded", "webhook")
+
+    def __init__(self, webhook: Webhook) -> None:
+        self.webhook = webhook
+        self.failures: list[float] = []
+        """Unix seconds, of those since the last success."""
+        self.succeeded = False
+        self.gone = False
+
+
 class Disabler:
-    """Notes how attempts ended, and disables the webhooks for which it was bad too often."""
+    """Notes how attempts ended, and disables the webhooks for which it was bad too often.
+
+    A 429 whose `Retry-After` is honoured, that is `honoured_s` at most, counts for nothing: the
+    receiver is well, and busy.
+    """
 
     def __init__(
         self,
         policy: DisablePolicy,
+        honoured_s: float,
         directory: Directory,
         health: WebhookHealth,
         announcer: Announcer,
@@ -40,14 +61,16 @@ class Disabler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
+        self._honoured_s = honoured_s
         self._directory = directory
         self._health = health
         self._announcer = announcer
         self._metrics = metrics
         self._clock = clock
         self._failing: OrderedDict[str, None] = OrderedDict()
-        self._resume_at = 0.0
-        self._counting: dict[str, asyncio.Task[None]] = {}
+        self._pending: OrderedDict[str, Pending] = OrderedDict()
+        self._telling = asyncio.Lock()
+        self._urgent = asyncio.Event()
 
     def learn(self, webhook_id: str) -> None:
         """Note that a webhook failed somewhere, here or in another worker."""
@@ -55,63 +78,109 @@ class Disabler:
         if len(self._failing) > MOST_FAILING:
             self._failing.popitem(last=False)
 
-    async def note(self, webhook: Webhook, attempt: Attempt) -> None:
+    def note(self, webhook: Webhook, attempt: Attempt) -> None:
         """Count the attempt, if one was made. A success of one that never failed costs nothing."""
         outcome = attempt.response.outcome
-        if outcome is Outcome.SHADOWED or self._clock() < self._resume_at:
-            return
         webhook_id = webhook.webhook_id
-        if not outcome.succeeded:
+        if outcome.succeeded:
+            if webhook_id in self._failing:
+                # Other successes of this moment need not be told as well.
+                del self._failing[webhook_id]
+                pending = self._pending_of(webhook)
+                pending.succeeded = True
+                pending.failures.clear()
+        elif outcome is not Outcome.SHADOWED and not self._asks_for_time(attempt.response):
             self.learn(webhook_id)
-        elif webhook_id not in self._failing:
-            return
-        else:
-            # Other successes of this moment need not be told as well.
-            del self._failing[webhook_id]
-        earlier = self._counting.get(webhook_id)
-        counting = asyncio.create_task(self._count(webhook, outcome, earlier))
-        self._counting[webhook_id] = counting
-        counting.add_done_callback(lambda done: self._counted(webhook_id, done))
-        if (await asyncio.wait([counting], timeout=SOON_S))[0]:
-            counting.result()
-        elif earlier is None:
-            # Behind others of its webhook that would say nothing of the store.
-            self._stop_counting(webhook, f"not within {SOON_S} s")
+            pending = self._pending_of(webhook)
+            pending.failures.append(self._clock())
+            pending.gone |= outcome is Outcome.GONE
+            del pending.failures[:-MOST_FAILURES]
+            if pending.gone or len(pending.failures) == self._policy.failure_count:
+                self._urgent.set()
 
-    async def _count(
-        self, webhook: Webhook, outcome: Outcome, earlier: asyncio.Task[None] | None
+    async def run(self) -> None:
+        """Tell the store and disable, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(TELL_EVERY_S):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._urgent.clear()
+            try:
+                await self.flush()
+            except Unavailable as error:
+                waiting = len(self._pending)
+                log.warning("health.not_counted", error=str(error), webhooks=waiting)
+                await asyncio.sleep(STORE_AWAY_S)
+            except Exception:
+                # One round of counting is not worth the deliveries that would stop with us.
+                log.exception("health.bug")
+
+    async def flush(self) -> None:
+        """Tell the store what happened since, and disable what failed too often.
+
+        Raises StoreUnavailable; what was not told is told the next time.
+        """
+        async with self._telling:
+            pending, self._pending = self._pending, OrderedDict()
+            if not pending:
+                return
+            try:
+                policies = {key: await self._policy_of(one) for key, one in pending.items()}
+                failures = await self._health.tell(
+                    [_report(one, policies[key]) for key, one in pending.items()]
+                )
+            except Unavailable:
+                self._put_back(pending)
+                raise
+            for webhook_id, since_success in failures.items():
+                await self._judge(pending[webhook_id], policies[webhook_id], since_success)
+
+    def _asks_for_time(self, response: Response) -> bool:
+        later_s = response.retry_after_s
+        return response.status == 429 and later_s is not None and later_s <= self._honoured_s
+
+    def _pending_of(self, webhook: Webhook) -> Pending:
+        pending = self._pending.get(webhook.webhook_id)
+        if pending is None:
+            pending = self._pending[webhook.webhook_id] = Pending(webhook)
+            if len(self._pending) > MOST_PENDING:
+                self._pending.popitem(last=False)
+        return pending
+
+    async def _policy_of(self, pending: Pending) -> DisablePolicy:
+        """Return when the webhook is disabled: its account may have a rule of its own."""
+        account_id = pending.webhook.account_id
+        account = self._directory.remembered(account_id)
+        if account is None:
+            account = await self._directory.account(account_id)
+        return account.disable or self._policy
+
+    def _put_back(self, untold: OrderedDict[str, Pending]) -> None:
+        """Keep what could not be told, before what has happened since."""
+        for webhook_id, earlier in untold.items():
+            later = self._pending.setdefault(webhook_id, earlier)
+            if later is not earlier:
+                later.gone |= earlier.gone
+                if not later.succeeded:
+                    later.failures[:0] = earlier.failures
+                    later.succeeded = earlier.succeeded
+            self.learn(webhook_id)
+        while len(self._pending) > MOST_PENDING:
+            self._pending.popitem(last=False)
+
+    async def _judge(
+        self, pending: Pending, policy: DisablePolicy, since_success: Sequence[float]
     ) -> None:
-        """Tell the store how an attempt ended, after those that ended earlier."""
-        if earlier is not None:
-            await asyncio.wait([earlier])
-        try:
-            if outcome.succeeded:
-                await self._health.succeeded(webhook.webhook_id)
-            else:
-                await self._failed(webhook, outcome)
-        except Unavailable as error:
-            self.learn(webhook.webhook_id)
-            self._stop_counting(webhook, str(error))
-
-    def _counted(self, webhook_id: str, counting: asyncio.Task[None]) -> None:
-        if self._counting.get(webhook_id) is counting:
-            del self._counting[webhook_id]
-
-    def _stop_counting(self, webhook: Webhook, error: str) -> None:
-        """Count nothing for a while: each question to such a store would hold up a delivery."""
-        self._resume_at = self._clock() + STORE_AWAY_S
-        log.warning("health.not_counted", webhook_id=webhook.webhook_id, error=error)
-
-    async def _failed(self, webhook: Webhook, outcome: Outcome) -> None:
+        """Disable or warn; `since_success` are the failures of all workers, as unix seconds."""
         now = self._clock()
-        policy = (await self._directory.account(webhook.account_id)).disable or self._policy
-        failures = await self._health.failed(webhook.webhook_id, now, policy.failure_count)
-        if outcome is Outcome.GONE:
-            await self._disable(webhook, GONE)
-        elif policy.exceeded(failures, now):
-            await self._disable(webhook, TOO_MANY_FAILURES)
-        elif policy.half_way(failures, now):
-            self._warn(webhook, policy)
+        if pending.gone:
+            await self._disable(pending.webhook, GONE)
+        elif policy.exceeded(since_success, now):
+            await self._disable(pending.webhook, TOO_MANY_FAILURES)
+        elif policy.passed_half(since_success, len(pending.failures), now):
+            self._warn(pending.webhook, policy)
 
     def _warn(self, webhook: Webhook, policy: DisablePolicy) -> None:
         self._metrics.webhooks_warned.inc()
@@ -136,3 +205,9 @@ class Disabler:
             reason=reason,
         )
         await self._announcer.webhook_disabled(webhook)
+
+
+def _report(pending: Pending, policy: DisablePolicy) -> HealthReport:
+    failures = tuple(pending.failures[-policy.failure_count :])
+    webhook_id = pending.webhook.webhook_id
+    return HealthReport(webhook_id, failures, pending.succeeded, policy.failure_count)
