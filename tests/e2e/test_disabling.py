@@ -80,7 +80,10 @@ async def test_410_gone_disables_at_once(
         await kazoo.publish(call_event("c-1"))
     letter = await eventually(database["dead_letters"].find_one, what="the dead letter")
     assert letter["reason"] == "gone"
-    document = await database["webhooks"].find_one({}) or {}
+    disabled = {"disable_reason": {"$exists": True}}
+    document = await eventually(
+        lambda: database["webhooks"].find_one(disabled), 1, "the webhook to be disabled"
+    )
     assert (document["enabled"], document["disable_reason"]) == (
         False,
         "the endpoint answered 410 Gone",
