@@ -82,6 +82,13 @@ ROWS: dict[str, Sequence[Panel]] = {
             alarm=60,
         ),
         Panel(
+            "Oldest message not begun",
+            {"age": "max(switchhook_oldest_not_begun_seconds)"},
+            "s",
+            stat=True,
+            alarm=5,
+        ),
+        Panel(
             "Broker, store, bindings",
             {
                 "broker": "min(switchhook_broker_connected) - max(switchhook_broker_blocked)",
@@ -138,6 +145,15 @@ ROWS: dict[str, Sequence[Panel]] = {
             "Failed attempts by outcome",
             _by("outcome", "switchhook_attempts_total", '{outcome!="succeeded"}'),
             "ops",
+        ),
+        Panel(
+            "Places and lines",
+            {
+                "places held": "sum(switchhook_places_held)",
+                "deliveries in line": "sum(switchhook_deliveries_in_line)",
+                "messages parked": "sum(switchhook_messages_parked)",
+            },
+            note="Parked messages wait for a receiver that hangs, for the broker or the store.",
         ),
         Panel("Deferrals by reason", _by("reason", "switchhook_deferrals_total"), "ops"),
         Panel(
