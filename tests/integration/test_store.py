@@ -15,6 +15,7 @@ from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
+from service.domain.disable import HealthReport
 from service.domain.errors import StoreUnavailable
 from service.observability.metrics import Metrics
 from tests.builders import make_attempt, make_delivery
@@ -142,8 +143,8 @@ async def test_filing_a_dead_letter_twice_is_filing_it_once(
     ours: Store, database: Documents
 ) -> None:
     letter = DeadLetter(make_delivery(), DeadLetterReason.EXHAUSTED, "http://a/", 1.6e9)
-    await MongoDeadLetters(ours).file(letter)
-    await MongoDeadLetters(ours).file(letter)
+    await MongoDeadLetters(ours).file([letter])
+    await MongoDeadLetters(ours).file([letter])
     assert await database["dead_letters"].count_documents({}) == 1
 
 
@@ -151,17 +152,40 @@ async def test_failures_are_counted_for_all_workers_and_a_success_forgets_them(
     ours: Store, database: Documents
 ) -> None:
     one, other = MongoWebhookHealth(ours), MongoWebhookHealth(ours)
-    counts = await asyncio.gather(*(w.failed("hook", 1.0, 6) for w in (one, other) * 4))
-    assert sorted(len(failures) for failures in counts) == [1, 2, 3, 4, 5, 6, 6, 6]
-    await other.succeeded("hook")
-    assert await one.failed("hook", 9.0, 6) == [9.0]
+    counts = await asyncio.gather(
+        *(worker.tell([failed("hook", float(n))]) for n, worker in enumerate((one, other) * 4))
+    )
+    assert max(len(counted["hook"]) for counted in counts) == 6
+    assert len(await one.failures("hook")) == 6
+    assert await other.tell([HealthReport("hook", (), succeeded=True, keep=6)]) == {}
+    assert await one.tell([failed("hook", 9.0)]) == {"hook": [9.0]}
     assert await database["webhook_health"].count_documents({}) == 1
+
+
+async def test_what_is_told_of_many_webhooks_counts_once_however_often_it_is_told(
+    ours: Store,
+) -> None:
+    health = MongoWebhookHealth(ours)
+    await health.tell([failed("old", 1.0, 2.0), failed("well", 1.0)])
+    reports = [
+        failed("old", 3.0, 4.0),
+        HealthReport("well", (), succeeded=True, keep=6),
+        HealthReport("between", (5.0,), succeeded=True, keep=6),
+    ]
+    expected = {"old": [1.0, 2.0, 3.0, 4.0], "between": [5.0]}
+    assert await health.tell(reports) == expected
+    assert await health.tell(reports) == expected
+    assert await health.failures("well") == []
+
+
+def failed(webhook_id: str, *at: float) -> HealthReport:
+    return HealthReport(webhook_id, at, succeeded=False, keep=6)
 
 
 async def test_a_webhook_is_disabled_once_with_its_reason(ours: Store, database: Documents) -> None:
     await database["webhooks"].insert_one(webhook_document("http://a/", _id="hook"))
     health = MongoWebhookHealth(ours)
-    await health.failed("hook", 1.0, 6)
+    await health.tell([failed("hook", 1.0)])
     answers = await asyncio.gather(*(health.disable("hook", "too bad") for _ in range(4)))
     assert sorted(answers) == [False, False, False, True]
     document = await database["webhooks"].find_one({"_id": "hook"}) or {}
