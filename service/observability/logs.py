@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
-import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from service.observability.lines import as_json as as_json_line
+from service.observability.lines import as_text, tracebacks
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 LEVELS["error"] = logging.ERROR
@@ -40,7 +42,7 @@ def configure_logs(policy: LogPolicy) -> None:
     ]
     as_json = policy.format == "json"
     structlog.configure(
-        processors=[*shared, *(_JSON if as_json else _console())],
+        processors=[*shared, *_tail(as_json=as_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=(
             structlog.BytesLoggerFactory(sys.stderr.buffer)
@@ -59,18 +61,17 @@ def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
     return event
 
 
-_JSON: tuple[Processor, ...] = (
-    structlog.processors.dict_tracebacks,
-    structlog.processors.JSONRenderer(serializer=orjson.dumps),
-)
+def _tail(*, as_json: bool) -> list[Processor]:
+    return [tracebacks, as_json_line] if as_json else [as_text(sys.stderr.isatty())]
 
 
-def _console() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+def _decoded(logger: WrappedLogger, name: str, event: EventDict) -> str:
+    return as_json_line(logger, name, event).decode()
 
 
 def _configure_libraries(level: int, shared: list[Processor], *, as_json: bool) -> None:
-    tail: list[Processor] = [structlog.processors.JSONRenderer()] if as_json else _console()
+    # The handler writes text, where our own lines are bytes.
+    tail = [tracebacks, _decoded] if as_json else _tail(as_json=False)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
