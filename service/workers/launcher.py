@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from service.observability.metrics import FILES_VARIABLE
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
+from service.workers.watchdog import is_stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Launcher:
     async def is_ready(self, number: int) -> bool:
         """See `keeper.Starter`."""
         return await WorkersHealth(self.directory, self.count).is_ready(number)
+
+    async def answers(self, number: int) -> bool:
+        """See `keeper.Starter`."""
+        return await WorkersHealth(self.directory, self.count).answers(number)
+
+    def is_stopped(self, pid: int) -> bool:
+        """See `keeper.Starter`."""
+        return is_stopped(pid)
 
     def tidy_up(self, number: int) -> None:
         """Forget the worker's gauges; what it counted stays."""

@@ -63,7 +63,7 @@ class Supervisor:
         self._load = load
         self.exposition = Exposition(launcher.directory, self._pids)
         self._keepers = [
-            Keeper(number, launcher, self.exposition.restarts, limit_s)
+            Keeper(number, launcher, self.exposition.restarts, self.exposition.frozen, limit_s)
             for number in range(1, launcher.count + 1)
         ]
         self._stopping = False
