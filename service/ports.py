@@ -25,6 +25,8 @@ class Incoming(Protocol):
     body: bytes
     content_encoding: str | None
     redelivered: bool
+    deliveries: int
+    """How often the broker handed the message out before, to workers that did not settle it."""
     traceparent: str | None
     """Of the trace that the switch says it belongs to; see `domain.trace`."""
 
@@ -33,6 +35,9 @@ class Incoming(Protocol):
 
         Does nothing where the connection that brought the message is gone: the broker redelivers.
         """
+
+    async def tell(self) -> None:
+        """Have the broker told now of all that was settled on the message's channel."""
 
     async def refuse(self) -> None:
         """Have the broker move the message to the rejected queue itself; otherwise as `ack`."""

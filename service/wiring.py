@@ -39,6 +39,7 @@ from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
+from service.pipeline.suspects import Suspects
 from service.ports import DeadLetterStore, Decoder, Directory, Queues, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
@@ -200,6 +201,7 @@ def _lanes(
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
     metrics, patience = deliverer.metrics, deliverer.patience
+    poison_after = settings.amqp.poison_after
     retry_slots = max(1, round(settings.http.pool_limit * settings.http.retry_share))
     events = EventWork(
         ingest=_ingest(settings, directory, decoders),
@@ -223,9 +225,9 @@ def _lanes(
     )
     burials = BurialWork(dead_letters, patience)
     return (
-        Lane("events", events, deliverer.queues, metrics, patience),
-        Lane("deliveries", retries, deliverer.queues, metrics, patience),
-        Lane("dead_letters", burials, deliverer.queues, metrics, patience),
+        Lane("events", events, deliverer.queues, metrics, patience, Suspects(poison_after)),
+        Lane("deliveries", retries, deliverer.queues, metrics, patience, Suspects(poison_after)),
+        Lane("dead_letters", burials, deliverer.queues, metrics, patience, Suspects(poison_after)),
     )
 
 

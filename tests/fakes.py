@@ -33,11 +33,16 @@ class FakeIncoming:
     routing_key: str = "call.CHANNEL_CREATE.x"
     content_encoding: str | None = None
     traceparent: str | None = None
+    deliveries: int = 0
     acks: int = 0
+    told: int = 0
     refusals: int = 0
 
     def ack(self) -> None:
         self.acks += 1
+
+    async def tell(self) -> None:
+        self.told += 1
 
     async def refuse(self) -> None:
         self.refusals += 1

@@ -13,6 +13,7 @@ import structlog
 from service.domain.errors import RejectedMessage, RejectReason
 from service.observability.metrics import Metrics
 from service.pipeline.patience import Patience
+from service.pipeline.suspects import Suspects
 from service.ports import Incoming, Queues
 
 Work = Callable[[Incoming], Awaitable[None]]
@@ -28,7 +29,13 @@ class Lane:
     """
 
     def __init__(
-        self, name: str, work: Work, queues: Queues, metrics: Metrics, patience: Patience
+        self,
+        name: str,
+        work: Work,
+        queues: Queues,
+        metrics: Metrics,
+        patience: Patience,
+        suspects: Suspects,
     ) -> None:
         self.name = name
         self._task_name = f"{name} message"
@@ -36,6 +43,7 @@ class Lane:
         self._queues = queues
         self._metrics = metrics
         self._patience = patience
+        self._suspects = suspects
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._held: dict[int, float] = {}
         self._waiting = 0
@@ -100,11 +108,14 @@ class Lane:
         try:
             if earlier is not None:
                 await asyncio.wait([earlier[1]])
+                self._suspects.vouch(incoming.deliveries)
             if await self._work_or_reject(incoming):
                 incoming.ack()
             self.settled_at = time.monotonic()
             self._settled += 1
         finally:
+            if incoming.deliveries:
+                self._suspects.settled(incoming)
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
@@ -115,6 +126,8 @@ class Lane:
     async def _work_or_reject(self, incoming: Incoming) -> bool:
         """Return whether the message is to be acknowledged."""
         try:
+            if incoming.deliveries:
+                await self._suspects.admit(incoming)
             await self._work(incoming)
         except RejectedMessage as rejection:
             return await self._reject(incoming, rejection.reason, rejection.detail)

@@ -1,0 +1,135 @@
+"""Which messages may be poison: handed out before, to workers that died, and tried one at a time.
+
+The broker counts how often it had to hand a message out again. It counts for every message that a
+dead worker held, so most suspects are innocent. To tell them from the poison, each begins alone:
+what was settled before is acknowledged by then, and does not come back when the poison strikes.
+
+Order: the smallest count first. Those with equal counts were held together: one round begins with
+the oldest of them, the next with the newest, so that after two rounds only poison is left. Fresh
+messages go on meanwhile.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+
+from service.domain.errors import RejectedMessage, RejectReason
+from service.ports import Incoming
+
+SUSPECT_FROM = 2
+"""One death explains one: a second time, held by a worker that died, is a coincidence or not."""
+REST_S = 0.5
+"""From a suspect's coming in: others are settled, and a neighbour that died is back, by then."""
+LONG_S = 0.5
+"""A suspect that takes longer (a slow endpoint) holds up the next no more."""
+YOUNG_S = 10.0
+"""After a start of the process, in which what was handed out once lets fresh messages go first."""
+FRESH_FIRST_S = 0.2
+
+
+@dataclass(order=True, slots=True)
+class _Turn:
+    """A suspect that waits, or has begun; the smallest is the next."""
+
+    deliveries: int
+    order: int
+    due: float = field(compare=False)
+    begin: asyncio.Future[None] = field(compare=False)
+
+
+class Suspects:
+    """Has the suspects of a lane wait for their turn, and gives up those that come too often.
+
+    Must be made inside a running event loop.
+    """
+
+    def __init__(self, poison_after: int) -> None:
+        self._poison_after = poison_after
+        self._loop = asyncio.get_running_loop()
+        self._young_until = self._loop.time() + YOUNG_S
+        self._fresh_first_until: float | None = None
+        self._survived = 0
+        self._numbers = itertools.count()
+        self._turns: dict[int, _Turn] = {}
+        self._resting: deque[_Turn] = deque()
+        self._ready: list[_Turn] = []
+        self._tried: _Turn | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def vouch(self, deliveries: int) -> None:
+        """Note that this process held a message when it went back to the broker, and lives.
+
+        Then a lost connection is to blame, for this message and for all that were held with it.
+        """
+        self._survived = max(self._survived, deliveries)
+
+    async def admit(self, incoming: Incoming) -> None:
+        """Return when the message, handed out before, may begin; `settled` must follow.
+
+        Raises RejectedMessage where it came so often that it is taken for poison.
+        """
+        suspicion = incoming.deliveries - self._survived
+        if suspicion >= self._poison_after:
+            detail = f"handed out {incoming.deliveries} times to workers that died"
+            raise RejectedMessage(RejectReason.POISON, detail)
+        if suspicion < SUSPECT_FROM:
+            await self._let_fresh_go_first()
+            return
+        turn = self._turns[id(incoming)] = self._turn(incoming.deliveries)
+        self._resting.append(turn)
+        self._next()
+        await turn.begin
+        await incoming.tell()
+
+    def settled(self, incoming: Incoming) -> None:
+        """Note that the message, admitted or not, is done with: the next suspect may begin."""
+        turn = self._turns.pop(id(incoming), None)
+        if turn is not None:
+            turn.begin.cancel()
+            self._go_on_after(turn)
+
+    async def _let_fresh_go_first(self) -> None:
+        """Wait a moment in a process that has just begun: the one before it may have died of it."""
+        now = self._loop.time()
+        if now > self._young_until:
+            return
+        if self._fresh_first_until is None:
+            self._fresh_first_until = now + FRESH_FIRST_S
+        if now < self._fresh_first_until:
+            await asyncio.sleep(self._fresh_first_until - now)
+
+    def _turn(self, deliveries: int) -> _Turn:
+        number = next(self._numbers)
+        order = number if deliveries % 2 == 0 else -number
+        return _Turn(deliveries, order, self._loop.time() + REST_S, self._loop.create_future())
+
+    def _next(self) -> None:
+        """Let the next suspect begin, where none is being tried, once it has rested."""
+        if self._tried is not None:
+            return
+        while self._resting and self._resting[0].due <= self._loop.time():
+            heapq.heappush(self._ready, self._resting.popleft())
+        while self._ready:
+            turn = heapq.heappop(self._ready)
+            # One whose lane was stopped waits no more.
+            if not turn.begin.done():
+                self._try(turn)
+                return
+        if self._resting and self._timer is None:
+            self._timer = self._loop.call_at(self._resting[0].due, self._on_rested)
+
+    def _try(self, turn: _Turn) -> None:
+        self._tried = turn
+        turn.begin.set_result(None)
+        self._loop.call_later(LONG_S, self._go_on_after, turn)
+
+    def _go_on_after(self, turn: _Turn) -> None:
+        if turn is self._tried:
+            self._tried = None
+            self._next()
+
+    def _on_rested(self) -> None:
+        self._timer = None
+        self._next()
