@@ -3,6 +3,7 @@
 The broker counts how often it had to hand a message out again. It counts for every message that a
 dead worker held, so most suspects are innocent. To tell them from the poison, each begins alone:
 what was settled before is acknowledged by then, and does not come back when the poison strikes.
+Between two strikes there is time for a worker that died to be back: one of two is always there.
 
 Order: the smallest count first. Those with equal counts were held together: one round begins with
 the oldest of them, the next with the newest, so that after two rounds only poison is left. Fresh
@@ -19,14 +20,13 @@ from service.domain.errors import RejectedMessage, RejectReason
 from service.ports import Incoming
 
 SUSPECT_FROM = 2
-"""One death explains one: a second time, held by a worker that died, is a coincidence or not."""
-REST_S = 0.5
-"""From a suspect's coming in: others are settled, and a neighbour that died is back, by then."""
+FIRST_REST_S = 0.5
+"""How long a message waits that was handed out once before: fresh ones are settled meanwhile, and
+the worker that died of it, or beside it, is back before the next one may."""
+REST_S = 1.0
+"""How long a suspect waits: the second start in a row finds no spare process, and takes longer."""
 LONG_S = 0.5
 """A suspect that takes longer (a slow endpoint) holds up the next no more."""
-YOUNG_S = 10.0
-"""After a start of the process, in which what was handed out once lets fresh messages go first."""
-FRESH_FIRST_S = 0.2
 
 
 @dataclass(order=True, slots=True)
@@ -48,8 +48,6 @@ class Suspects:
     def __init__(self, poison_after: int) -> None:
         self._poison_after = poison_after
         self._loop = asyncio.get_running_loop()
-        self._young_until = self._loop.time() + YOUNG_S
-        self._fresh_first_until: float | None = None
         self._survived = 0
         self._numbers = itertools.count()
         self._turns: dict[int, _Turn] = {}
@@ -75,7 +73,8 @@ class Suspects:
             detail = f"handed out {incoming.deliveries} times to workers that died"
             raise RejectedMessage(RejectReason.POISON, detail)
         if suspicion < SUSPECT_FROM:
-            await self._let_fresh_go_first()
+            if suspicion > 0:
+                await asyncio.sleep(FIRST_REST_S)
             return
         turn = self._turns[id(incoming)] = self._turn(incoming.deliveries)
         self._resting.append(turn)
@@ -89,16 +88,6 @@ class Suspects:
         if turn is not None:
             turn.begin.cancel()
             self._go_on_after(turn)
-
-    async def _let_fresh_go_first(self) -> None:
-        """Wait a moment in a process that has just begun: the one before it may have died of it."""
-        now = self._loop.time()
-        if now > self._young_until:
-            return
-        if self._fresh_first_until is None:
-            self._fresh_first_until = now + FRESH_FIRST_S
-        if now < self._fresh_first_until:
-            await asyncio.sleep(self._fresh_first_until - now)
 
     def _turn(self, deliveries: int) -> _Turn:
         number = next(self._numbers)

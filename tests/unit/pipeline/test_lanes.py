@@ -287,7 +287,7 @@ async def test_suspects_are_settled_one_at_a_time_and_acknowledged_before_the_ne
         lane.accept(fresh)
         await settle()
         assert worker.begun == [fresh]
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.1)
         assert worker.begun == [fresh, first]
         worker.may_end.set()
         await lane.drain()

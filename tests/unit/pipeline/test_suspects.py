@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from service.domain.errors import RejectedMessage, RejectReason
-from service.pipeline.suspects import FRESH_FIRST_S, LONG_S, REST_S, YOUNG_S, Suspects
+from service.pipeline.suspects import FIRST_REST_S, LONG_S, REST_S, Suspects
 from tests.fakes import FakeIncoming
 from tests.virtual_time import in_virtual_time, now, settle
 
@@ -51,32 +51,12 @@ async def under_way(trial: Trial, messages: Sequence[FakeIncoming]) -> AsyncIter
         yield
 
 
-async def grown_up() -> Suspects:
-    """Return the suspects of a process that has run for a while."""
-    suspects = Suspects(AFTER)
-    await asyncio.sleep(YOUNG_S + 1)
-    return suspects
-
-
 @in_virtual_time
-async def test_a_message_that_was_handed_out_once_before_begins_at_once() -> None:
-    trial = Trial(await grown_up(), takes_s=1)
-    start = now()
+async def test_messages_that_were_handed_out_once_before_begin_together_after_a_moment() -> None:
+    trial = Trial(Suspects(AFTER), takes_s=1)
     async with under_way(trial, [message("a", 1), message("b", 1)]):
         pass
-    assert trial.begun == [("a", start), ("b", start)]
-
-
-@in_virtual_time
-async def test_in_a_young_process_it_lets_fresh_messages_go_first() -> None:
-    trial = Trial(Suspects(AFTER))
-    await asyncio.sleep(1)
-    async with under_way(trial, [message("a", 1), message("b", 1)]):
-        pass
-    assert trial.begun == [("a", 1 + FRESH_FIRST_S), ("b", 1 + FRESH_FIRST_S)]
-    async with under_way(trial, [message("c", 1)]):
-        pass
-    assert trial.begun[-1] == ("c", 1 + FRESH_FIRST_S)
+    assert trial.begun == [("a", FIRST_REST_S), ("b", FIRST_REST_S)]
 
 
 @in_virtual_time
@@ -156,16 +136,16 @@ async def test_a_message_that_comes_too_often_is_given_up_at_once() -> None:
 
 @in_virtual_time
 async def test_a_process_that_outlived_lost_connections_suspects_nobody_for_them() -> None:
-    suspects = await grown_up()
+    suspects = Suspects(AFTER)
     suspects.vouch(4)
     suspects.vouch(3)
-    trial = Trial(suspects, takes_s=1)
-    start = now()
-    async with under_way(trial, [message("a", 5), message("b", 6), message("c", 9)]):
+    trial = Trial(suspects, takes_s=2)
+    messages = [message("a", 4), message("b", 5), message("c", 6), message("d", 9)]
+    async with under_way(trial, messages):
         await settle()
-        assert trial.begun == [("a", start)]
-        assert trial.rejected == [("c", RejectReason.POISON)]
-    assert trial.begun[1] == ("b", start + REST_S)
+        assert trial.begun == [("a", 0)]
+        assert trial.rejected == [("d", RejectReason.POISON)]
+    assert trial.begun[1:] == [("b", FIRST_REST_S), ("c", REST_S)]
 
 
 @in_virtual_time
