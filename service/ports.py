@@ -101,6 +101,13 @@ class Queues(Protocol):
         """Move a message as it is to the rejected queue, with the reason in its headers."""
 
 
+class Trials(Protocol):
+    """How often suspects were tried, counted over all workers. Raises StoreUnavailable."""
+
+    async def begin(self, body: bytes) -> int:
+        """Note that a message is about to be tried; return how often it was before."""
+
+
 class WebhookHealth(Protocol):
     """How webhooks have fared lately, counted over all workers. Raises StoreUnavailable."""
 

@@ -12,6 +12,7 @@ from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import Client, Database, Store, open_client, open_database
+from service.adapters.mongo_suspects import MongoTrials
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings
@@ -34,13 +35,13 @@ from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
 from service.pipeline.gates import EndpointGates
 from service.pipeline.ingest import Ingest
-from service.pipeline.lanes import Lane
+from service.pipeline.lanes import Lane, Work
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.record import Recorder
 from service.pipeline.retries import RetryWork
 from service.pipeline.suspects import Suspects
-from service.ports import DeadLetterStore, Decoder, Directory, Queues, Tracer
+from service.ports import Decoder, Directory, Queues, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
@@ -111,7 +112,7 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     attempter = Attempter(sender, AccessTokens(sender), _gates(settings, metrics), tracer)
     deliverer = _deliverer(settings, metrics, attempter, publisher, recorder, disabler)
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
-    lanes = _lanes(settings, directory, deliverer, MongoDeadLetters(store), decoders)
+    lanes = _lanes(settings, directory, deliverer, store, decoders)
     consumer, bound = _consumer(settings, metrics, lanes)
     return Service(
         settings=settings,
@@ -196,12 +197,12 @@ def _lanes(
     settings: Settings,
     directory: Directory,
     deliverer: Deliverer,
-    dead_letters: DeadLetterStore,
+    store: Store,
     decoders: Mapping[str, Decoder],
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
     metrics, patience = deliverer.metrics, deliverer.patience
-    poison_after = settings.amqp.poison_after
+    poison_after, trials = settings.amqp.poison_after, MongoTrials(store)
     retry_slots = max(1, round(settings.http.pool_limit * settings.http.retry_share))
     events = EventWork(
         ingest=_ingest(settings, directory, decoders),
@@ -223,12 +224,13 @@ def _lanes(
         cluster_id=settings.kazoo.cluster_id,
         slots=asyncio.Semaphore(retry_slots),
     )
-    burials = BurialWork(dead_letters, patience)
-    return (
-        Lane("events", events, deliverer.queues, metrics, patience, Suspects(poison_after)),
-        Lane("deliveries", retries, deliverer.queues, metrics, patience, Suspects(poison_after)),
-        Lane("dead_letters", burials, deliverer.queues, metrics, patience, Suspects(poison_after)),
-    )
+    burials = BurialWork(MongoDeadLetters(store), patience)
+
+    def lane(name: str, work: Work) -> Lane:
+        suspects = Suspects(poison_after, trials)
+        return Lane(name, work, deliverer.queues, metrics, patience, suspects)
+
+    return lane("events", events), lane("deliveries", retries), lane("dead_letters", burials)
 
 
 def _consumer(

@@ -1,6 +1,7 @@
 """The ports, in memory. Each does what it promises, or fails as often as it was told to."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,6 +178,20 @@ class FakeLog:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("the store is away")
+
+
+@dataclass
+class FakeTrials:
+    """Counts how often a message was tried; outlives the processes that a test imagines."""
+
+    tried: Counter[bytes] = field(default_factory=Counter)
+    away: bool = False
+
+    async def begin(self, body: bytes) -> int:
+        if self.away:
+            raise StoreUnavailable("away")
+        self.tried[body] += 1
+        return self.tried[body] - 1
 
 
 class FakeHealth:

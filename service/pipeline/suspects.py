@@ -5,6 +5,9 @@ dead worker held, so most suspects are innocent. To tell them from the poison, e
 what was settled before is acknowledged by then, and does not come back when the poison strikes.
 Between two strikes there is time for a worker that died to be back: one of two is always there.
 
+A message that was only held when others' worker died, again and again, is no poison: the store
+counts how often each was tried, and only for one that never survived it is anything decided.
+
 Order: the smallest count first. Those with equal counts were held together: one round begins with
 the oldest of them, the next with the newest, so that after two rounds only poison is left. Fresh
 messages go on meanwhile.
@@ -14,10 +17,11 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from service.domain.errors import RejectedMessage, RejectReason
-from service.ports import Incoming
+from service.domain.errors import RejectedMessage, RejectReason, StoreUnavailable
+from service.ports import Incoming, Trials
 
 SUSPECT_FROM = 2
 FIRST_REST_S = 0.5
@@ -25,8 +29,11 @@ FIRST_REST_S = 0.5
 the worker that died of it, or beside it, is back before the next one may."""
 REST_S = 1.0
 """How long a suspect waits: the second start in a row finds no spare process, and takes longer."""
-LONG_S = 0.5
+LONG_S = 0.1
 """A suspect that takes longer (a slow endpoint) holds up the next no more."""
+NOTE_LIMIT_S = 1.0
+"""A store that does not answer must not keep suspects waiting; what it is not told of counts for
+nothing, and leaves the poison to the broker's own limit."""
 
 
 @dataclass(order=True, slots=True)
@@ -45,8 +52,9 @@ class Suspects:
     Must be made inside a running event loop.
     """
 
-    def __init__(self, poison_after: int) -> None:
+    def __init__(self, poison_after: int, trials: Trials) -> None:
         self._poison_after = poison_after
+        self._trials = trials
         self._loop = asyncio.get_running_loop()
         self._survived = 0
         self._numbers = itertools.count()
@@ -69,9 +77,6 @@ class Suspects:
         Raises RejectedMessage where it came so often that it is taken for poison.
         """
         suspicion = incoming.deliveries - self._survived
-        if suspicion >= self._poison_after:
-            detail = f"handed out {incoming.deliveries} times to workers that died"
-            raise RejectedMessage(RejectReason.POISON, detail)
         if suspicion < SUSPECT_FROM:
             if suspicion > 0:
                 await asyncio.sleep(FIRST_REST_S)
@@ -81,6 +86,10 @@ class Suspects:
         self._next()
         await turn.begin
         await incoming.tell()
+        tried = await self._note_trial(incoming)
+        if suspicion >= self._poison_after and tried >= self._poison_after - SUSPECT_FROM:
+            detail = f"handed out {incoming.deliveries} times, its worker died in {tried} trials"
+            raise RejectedMessage(RejectReason.POISON, detail)
 
     def settled(self, incoming: Incoming) -> None:
         """Note that the message, admitted or not, is done with: the next suspect may begin."""
@@ -88,6 +97,13 @@ class Suspects:
         if turn is not None:
             turn.begin.cancel()
             self._go_on_after(turn)
+
+    async def _note_trial(self, incoming: Incoming) -> int:
+        """Return how often the message was tried before."""
+        with suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(NOTE_LIMIT_S):
+                return await self._trials.begin(incoming.body)
+        return 0
 
     def _turn(self, deliveries: int) -> _Turn:
         number = next(self._numbers)

@@ -1,4 +1,5 @@
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -8,7 +9,7 @@ from service.pipeline.lanes import Lane, Work
 from service.pipeline.patience import Patience
 from service.pipeline.suspects import Suspects
 from service.ports import Incoming
-from tests.fakes import FakeIncoming, FakeQueues, counted, make_metrics
+from tests.fakes import FakeIncoming, FakeQueues, FakeTrials, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
 
 
@@ -28,10 +29,14 @@ class Worker:
 
 @asynccontextmanager
 async def running(
-    work: Work, queues: FakeQueues | None = None, metrics: Metrics | None = None
+    work: Work,
+    queues: FakeQueues | None = None,
+    metrics: Metrics | None = None,
+    trials: FakeTrials | None = None,
 ) -> AsyncIterator[Lane]:
     metrics = metrics or make_metrics()
-    lane = Lane("events", work, queues or FakeQueues(), metrics, Patience(metrics), Suspects(5))
+    suspects = Suspects(5, trials or FakeTrials())
+    lane = Lane("events", work, queues or FakeQueues(), metrics, Patience(metrics), suspects)
     task = asyncio.create_task(lane.run())
     await settle()
     try:
@@ -287,7 +292,7 @@ async def test_suspects_are_settled_one_at_a_time_and_acknowledged_before_the_ne
         lane.accept(fresh)
         await settle()
         assert worker.begun == [fresh]
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(1.05)
         assert worker.begun == [fresh, first]
         worker.may_end.set()
         await lane.drain()
@@ -300,11 +305,12 @@ async def test_suspects_are_settled_one_at_a_time_and_acknowledged_before_the_ne
 async def test_poison_is_moved_to_the_rejected_queue_without_being_worked_on() -> None:
     worker, queues, metrics = Worker(), FakeQueues(), make_metrics()
     poison = FakeIncoming(b"poison", redelivered=True, deliveries=5)
-    async with running(worker, queues, metrics) as lane:
+    trials = FakeTrials(Counter({b"poison": 3}))
+    async with running(worker, queues, metrics, trials) as lane:
         lane.accept(poison)
         await lane.drain()
     assert worker.begun == []
-    detail = "handed out 5 times to workers that died"
+    detail = "handed out 5 times, its worker died in 3 trials"
     assert queues.rejected == [(poison, RejectReason.POISON, detail)]
     assert poison.acks == 1
     assert counted(metrics, "events_rejected_total", reason="poison") == 1
