@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import uuid
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ from service.settings.model import Settings
 from service.sources.bus_message import Occasion
 from service.sources.catalogue import HOOKS, Hook
 from service.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.workers.forking import fork_on_request
 from service.workers.lifeline import stop_with_supervisor
 from service.workers.place import Place
 from service.workers.supervisor import supervise
@@ -81,10 +83,15 @@ async def _until_signalled(settings: Settings, *, shadow: bool) -> None:
 @click.option("--number", required=True, type=int)
 @click.option("--count", required=True, type=int)
 @click.option("--directory", required=True, type=click.Path(path_type=Path))
+@click.option("--requests", required=True, type=int)
 @click.option("--listener", "listeners", multiple=True, type=int)
 @click.option("--shadow", is_flag=True)
-def worker(config: str | None, **place: Any) -> None:
-    """Run as one of the workers of `run --workers N`, which alone starts this."""
+def worker(config: str | None, requests: int, **place: Any) -> None:
+    """Run as the template of `run --workers N`, which alone starts this, and as its workers."""
+    number = fork_on_request(socket.socket(fileno=requests))
+    if number is None:
+        return
+    place["number"] = number
     settings = settings_or_exit(config)
     configure_logs(settings.log)
     run_to_end(lambda: _while_supervised(settings, Place(**place)))

@@ -26,6 +26,8 @@ class Incoming(Protocol):
     body: bytes
     content_encoding: str | None
     redelivered: bool
+    deliveries: int
+    """How often the broker handed the message out before, to workers that did not settle it."""
     traceparent: str | None
     """Of the trace that the switch says it belongs to; see `domain.trace`."""
 
@@ -34,6 +36,9 @@ class Incoming(Protocol):
 
         Does nothing where the connection that brought the message is gone: the broker redelivers.
         """
+
+    async def tell(self) -> None:
+        """Have the broker told now of all that was settled on the message's channel."""
 
     async def refuse(self) -> None:
         """Have the broker move the message to the rejected queue itself; otherwise as `ack`."""
@@ -95,6 +100,13 @@ class Queues(Protocol):
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         """Move a message as it is to the rejected queue, with the reason in its headers."""
+
+
+class Trials(Protocol):
+    """How often suspects were tried, counted over all workers. Raises StoreUnavailable."""
+
+    async def begin(self, body: bytes) -> int:
+        """Note that a message is about to be tried; return how often it was before."""
 
 
 class WebhookHealth(Protocol):

@@ -11,6 +11,7 @@ from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import Client, Database, Store, open_client, open_database
+from service.adapters.mongo_suspects import MongoTrials
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings
@@ -37,14 +38,15 @@ from service.pipeline.endpoints import Endpoints
 from service.pipeline.events import EventWork
 from service.pipeline.holders import holders
 from service.pipeline.ingest import Ingest
-from service.pipeline.lanes import Lane
+from service.pipeline.lanes import Lane, Work
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
 from service.pipeline.places import Places
 from service.pipeline.record import Recorder
 from service.pipeline.report import Reporter
 from service.pipeline.retries import RetryWork
-from service.ports import DeadLetterStore, Decoder, Directory, Tracer
+from service.pipeline.suspects import Suspects
+from service.ports import Decoder, Directory, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
@@ -150,9 +152,7 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         deferrals=Deferrals(publisher, patience),
     )
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
-    lanes = _lanes(
-        settings, directory, deliverer, MongoDeadLetters(store), decoders, events, retries
-    )
+    lanes = _lanes(settings, directory, deliverer, store, decoders, events, retries)
     consumer, bound = _consumer(settings, metrics, lanes)
     return Service(
         settings=settings,
@@ -217,13 +217,14 @@ def _lanes(
     settings: Settings,
     directory: Directory,
     deliverer: Deliverer,
-    dead_letters: DeadLetterStore,
+    store: Store,
     decoders: Mapping[str, Decoder],
     event_places: Places,
     retry_places: Places,
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
     metrics, patience, queues = deliverer.metrics, deliverer.patience, deliverer.queues
+    poison_after, trials = settings.amqp.poison_after, MongoTrials(store)
     events = EventWork(
         ingest=_ingest(settings, directory, decoders),
         directory=directory,
@@ -241,16 +242,18 @@ def _lanes(
         cluster_id=settings.kazoo.cluster_id,
         places=retry_places,
     )
-    burials = BurialWork(dead_letters, patience)
+    burials = BurialWork(MongoDeadLetters(store), patience)
     amqp = settings.amqp
 
-    def window(in_progress: int) -> Window:
-        return Window(in_progress, amqp.window_messages, amqp.window_bytes)
+    def lane(name: str, work: Work, in_progress: int) -> Lane:
+        window = Window(in_progress, amqp.window_messages, amqp.window_bytes)
+        suspects = Suspects(poison_after, trials)
+        return Lane(name, work, window, queues, metrics, patience, suspects)
 
     return (
-        Lane("events", events, window(amqp.prefetch), queues, metrics, patience),
-        Lane("deliveries", retries, window(amqp.delivery_prefetch), queues, metrics, patience),
-        Lane("dead_letters", burials, window(BURIAL_PREFETCH), queues, metrics, patience),
+        lane("events", events, amqp.prefetch),
+        lane("deliveries", retries, amqp.delivery_prefetch),
+        lane("dead_letters", burials, BURIAL_PREFETCH),
     )
 
 

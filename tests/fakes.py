@@ -1,5 +1,6 @@
 """The ports, in memory. Each does what it promises, or fails as often as it was told to."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,11 +34,16 @@ class FakeIncoming:
     routing_key: str = "call.CHANNEL_CREATE.x"
     content_encoding: str | None = None
     traceparent: str | None = None
+    deliveries: int = 0
     acks: int = 0
+    told: int = 0
     refusals: int = 0
 
     def ack(self) -> None:
         self.acks += 1
+
+    async def tell(self) -> None:
+        self.told += 1
 
     async def refuse(self) -> None:
         self.refusals += 1
@@ -172,6 +178,20 @@ class FakeLog:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("the store is away")
+
+
+@dataclass
+class FakeTrials:
+    """Counts how often a message was tried; outlives the processes that a test imagines."""
+
+    tried: Counter[bytes] = field(default_factory=Counter)
+    away: bool = False
+
+    async def begin(self, body: bytes) -> int:
+        if self.away:
+            raise StoreUnavailable("away")
+        self.tried[body] += 1
+        return self.tried[body] - 1
 
 
 class FakeHealth:

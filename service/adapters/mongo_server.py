@@ -18,7 +18,7 @@ NEEDED = {
     "accounts": READ | {"createIndex"},
     "webhooks": frozenset({"find", "insert", "update", "remove", "createIndex"}),
     "tokens": frozenset({"find", "insert", "update", "createIndex"}),
-    **dict.fromkeys(("attempts", "dead_letters", "replays", "webhook_health"), WRITE),
+    **dict.fromkeys(("attempts", "dead_letters", "replays", "webhook_health", "suspects"), WRITE),
 }
 """What is done to each collection. A change of `attempts.retention_days` needs collMod once more,
 which the role readWrite has not: who refuses it is told when it happens."""

@@ -108,6 +108,7 @@ class Store:
         await self._expire("dead_letters", "replayed_at", retention_s)
         await self._expire("replays", "created_at", retention_s)
         await self._expire("webhook_health", "updated_at", 86_400)
+        await self._expire("suspects", "updated_at", 86_400)
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
         """Have documents removed so many seconds after the time in a member, if they have it."""

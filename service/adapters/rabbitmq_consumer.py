@@ -22,6 +22,8 @@ from service.pipeline.patience import heed_cancellation
 from service.ports import Incoming
 
 NO_HEADERS: Mapping[str, object] = MappingProxyType({})
+DELIVERY_COUNT = "x-delivery-count"
+"""A quorum queue sets it on what it hands out again: 1 the first time."""
 
 log = structlog.get_logger(__name__)
 
@@ -148,8 +150,8 @@ class Received:
     """A message in our hands; see `ports.Incoming`."""
 
     __slots__ = (
-        "_acks", "_tag", "body", "content_encoding", "exchange", "redelivered", "routing_key",
-        "traceparent",
+        "_acks", "_tag", "body", "content_encoding", "deliveries", "exchange", "redelivered",
+        "routing_key", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -159,8 +161,10 @@ class Received:
         self.routing_key = deliver.routing_key or ""
         self.body = body
         self.content_encoding = properties.content_encoding
-        self.traceparent = traceparent_in((properties.headers or NO_HEADERS).get("traceparent"))
+        headers = properties.headers or NO_HEADERS
+        self.traceparent = traceparent_in(headers.get("traceparent"))
         self.redelivered = bool(deliver.redelivered)
+        self.deliveries = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
         self._acks = acks
         self._tag = deliver.delivery_tag or 0
 
@@ -172,6 +176,15 @@ class Received:
         """
         self._acks.settle(self._tag)
 
+    async def tell(self) -> None:
+        """See `ports.Incoming`."""
+        await self._acks.tell()
+
     async def refuse(self) -> None:
         """Reject without requeueing: the queue's dead letters go to the rejected queue."""
         await self._acks.refuse(self._tag)
+
+
+def _count(header: object) -> int:
+    """Return the broker's count; whoever publishes can set the header, to anything."""
+    return header if isinstance(header, int) and header > 0 else 0

@@ -1,5 +1,6 @@
 """The description of the API, made of the very declarations that it runs by (OpenAPI 3.1)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,15 +42,23 @@ DESCRIPTIONS = {
 
 
 def description_operation(operations: Sequence[Operation]) -> Operation:
-    """Return the operation that answers with the description of all."""
+    """Return the operation that answers with the description of all.
+
+    It is made when it is asked for first, in a thread: at the start it would take longer than all
+    else that a worker does before it consumes.
+    """
+    description: dict[str, Any] = {}
+    making = asyncio.Lock()
 
     async def handler(_: Call) -> Answer:
+        async with making:
+            if not description:
+                description.update(await asyncio.to_thread(describe, [*operations, own]))
         return Answer(description)
 
     own = Operation(
         "GET", PATH, handler, "This description", dict[str, Any], Access.OPEN, bare=True
     )
-    description = describe([*operations, own])
     return own
 
 

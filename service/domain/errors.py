@@ -115,6 +115,7 @@ class RejectReason(StrEnum):
     WRONG_TYPE = "wrong_type"
     UNKNOWN_EVENT = "unknown_event"
     BUG = "bug"
+    POISON = "poison"
 
 
 class RejectedMessage(SwitchhookError):

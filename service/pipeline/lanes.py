@@ -18,6 +18,7 @@ from service.domain.window import Window
 from service.observability.metrics import Metrics
 from service.pipeline.patience import Patience
 from service.pipeline.progress import Progress
+from service.pipeline.suspects import Suspects
 from service.ports import Incoming, Queues
 
 Work = Callable[[Incoming, Progress], Awaitable[None]]
@@ -54,6 +55,7 @@ class Lane:
         queues: Queues,
         metrics: Metrics,
         patience: Patience,
+        suspects: Suspects,
     ) -> None:
         self.name = name
         self._window = window
@@ -62,6 +64,7 @@ class Lane:
         self._queues = queues
         self._metrics = metrics
         self._patience = patience
+        self._suspects = suspects
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._held: dict[int, Held] = {}
         self._held_bytes = 0
@@ -168,11 +171,14 @@ class Lane:
         try:
             if earlier is not None:
                 await asyncio.wait([earlier[1]])
+                self._suspects.vouch(incoming.deliveries)
             if await self._work_or_reject(incoming, progress):
                 incoming.ack()
             self.settled_at = time.monotonic()
             self._settled += 1
         finally:
+            if incoming.deliveries:
+                self._suspects.settled(incoming)
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
@@ -183,6 +189,8 @@ class Lane:
     async def _work_or_reject(self, incoming: Incoming, progress: Progress) -> bool:
         """Return whether the message is to be acknowledged."""
         try:
+            if incoming.deliveries:
+                await self._suspects.admit(incoming)
             await self._work(incoming, progress)
         except RejectedMessage as rejection:
             return await self._reject(incoming, rejection.reason, rejection.detail)

@@ -44,6 +44,8 @@ class AmqpSettings(Section):
     """Declare the switch's exchanges exactly as it does, where the broker permits it."""
     publish_timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 10.0
     """Seconds until a message that was not confirmed is published again."""
+    poison_after: Annotated[int, Ge(3), Le(19)] = 5
+    """Workers that die of a message until it is moved to the rejected queue, as poison."""
     max_message_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
     """Larger messages are rejected; for gzip this is the unpacked size."""
 

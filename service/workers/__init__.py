@@ -1,12 +1,16 @@
 """Several equal worker processes on one machine, and the supervisor that keeps them running.
 
-`switchhook run --workers N` is the supervisor. Each worker is a process started from scratch
-(`python -m service worker`), so nothing of a running event loop is inherited. What the parts share,
+`switchhook run --workers N` is the supervisor. Each worker is a fork of the template, a
+process that has only imported everything (`python -m service worker`), so nothing of a running
+event loop is inherited. What the parts share,
 and why in this way:
 
-- **Life.** A worker's standard input is a pipe that only the supervisor holds. When the supervisor
-  is gone, however it went, the worker reads the end of it, finishes what is in flight and ends.
+- **Life.** The workers' standard input is a pipe that only the supervisor holds. When the
+  supervisor is gone, however it went, they read the end of it, finish what is in flight and end.
   A worker has a session of its own: a Ctrl-C reaches the supervisor alone, which passes it on.
+- **The template.** Importing is most of a start, and done once: a worker that died is back in
+  tenths of a second. The template ends with its socket; workers are children of the supervisor,
+  and need it no more once they run.
 - **The API's port.** The supervisor opens it once and every worker inherits the listening socket,
   so all take connections from one queue. With a socket per worker (SO_REUSEPORT) the kernel deals
   connections out blindly: those dealt to a worker that dies, ends or hangs are lost with it, and

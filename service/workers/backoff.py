@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-FIRST_PAUSE_S = 0.5
+FIRST_PAUSE_S = 0.1
+QUICK = 6
+"""Deaths that are followed by the first pause: poison strikes five times until it is moved away."""
+DOUBLED_FROM_S = 0.5
 LONGEST_PAUSE_S = 30.0
 RAN_WELL_S = 30.0
 TOO_OFTEN = 3
@@ -10,7 +13,7 @@ TOO_OFTEN = 3
 
 @dataclass(slots=True)
 class Backoff:
-    """Pauses that double with each death in a row; one that ran well before begins a new row."""
+    """Short pauses first, then such that double; a worker that ran well before begins a new row."""
 
     deaths: int = 0
     pause_s: float = 0.0
@@ -18,9 +21,12 @@ class Backoff:
     def after_death(self, lived_s: float) -> float:
         """Count the death of a worker that lived so long, and return the pause that follows."""
         if lived_s >= RAN_WELL_S:
-            self.deaths, self.pause_s = 0, 0.0
+            self.deaths = 0
         self.deaths += 1
-        self.pause_s = min(2 * self.pause_s or FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        if self.deaths <= QUICK:
+            self.pause_s = FIRST_PAUSE_S
+        else:
+            self.pause_s = min(max(2 * self.pause_s, DOUBLED_FROM_S), LONGEST_PAUSE_S)
         return self.pause_s
 
     @property

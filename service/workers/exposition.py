@@ -10,6 +10,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from service.workers.watchdog import Frozen
+
 Pids = Callable[[], list[int]]
 """The process ids of the workers that run."""
 
@@ -23,7 +25,7 @@ ADDED_UP = (
 
 
 class Exposition:
-    """What the supervisor serves as `/metrics`; `restarts` is for whoever starts workers again."""
+    """What the supervisor serves as `/metrics`; the keepers count in `restarts` and `frozen`."""
 
     def __init__(self, directory: Path, pids: Pids) -> None:
         self.registry = CollectorRegistry()
@@ -35,6 +37,14 @@ class Exposition:
             "Workers started again because they died",
             registry=self.registry,
         )
+        self.frozen = Counter(
+            "switchhook_workers_frozen_total",
+            "Workers killed because a signal had stopped them, or because they did not answer",
+            ["how"],
+            registry=self.registry,
+        )
+        for how in Frozen:
+            self.frozen.labels(how.value)
         MultiProcessCollector(self.registry, str(directory))  # type: ignore[no-untyped-call]
         PlatformCollector(registry=self.registry)
         self.registry.register(_Processes(pids))

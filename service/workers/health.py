@@ -31,6 +31,10 @@ class WorkersHealth:
         checks = await self._ask(number, "/readyz")
         return all(state == OK for state in checks.values())
 
+    async def answers(self, number: int) -> bool:
+        """Return whether the worker answers, well or not."""
+        return await ask_health(health_socket(self._directory, number), "/healthz") is not None
+
     async def _ask_all(self, question: str) -> Mapping[str, str]:
         answers = await asyncio.gather(*(self._ask(number, question) for number in self._numbers))
         return {name: state for checks in answers for name, state in checks.items()}

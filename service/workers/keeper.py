@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import Counter
 
 from service.workers.backoff import Backoff
+from service.workers.watchdog import Frozen, until_silent, until_stopped
 
 READY_POLL_S = 0.1
 UNUSABLE_SETTINGS = 2
@@ -45,18 +46,30 @@ class Starter(Protocol):
     async def is_ready(self, number: int) -> bool:
         """Return whether the worker has all it needs."""
 
+    async def answers(self, number: int) -> bool:
+        """Return whether the worker's event loop answers, in a second or two."""
+
+    def is_stopped(self, pid: int) -> bool:
+        """Return whether a signal has stopped the process."""
+
     def tidy_up(self, number: int) -> None:
         """Put away what a worker leaves behind that has ended."""
 
 
 class Keeper:
-    """Keeps worker `number` running; one that does not end in `limit_s` when asked is killed."""
+    """Keeps worker `number` running.
 
-    def __init__(self, number: int, starter: Starter, restarts: Counter, limit_s: float) -> None:
+    A worker that is frozen is killed, and one that does not end in `limit_s` when asked to.
+    """
+
+    def __init__(
+        self, number: int, starter: Starter, restarts: Counter, frozen: Counter, limit_s: float
+    ) -> None:
         self.number = number
         self.clean = True
         self._starter = starter
         self._restarts = restarts
+        self._frozen = frozen
         self._limit_s = limit_s
         self._backoff = Backoff()
         self._process: WorkerProcess | None = None
@@ -111,10 +124,37 @@ class Keeper:
         log.info("worker.started", worker=self.number, pid=self._process.pid)
         if self._asked.is_set():
             self._ask_to_end()
-        exit_code = await self._process.wait()
+        exit_code = await self._watched(self._process)
         self._process = None
         self._starter.tidy_up(self.number)
         return exit_code, clock() - started_at
+
+    async def _watched(self, process: WorkerProcess) -> int:
+        """Return the exit code once the worker has ended, killing it where it is frozen."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = (
+                tasks.create_task(self._kill_stopped(process), name="watch for stopped"),
+                tasks.create_task(self._kill_silent(), name="watch for silent"),
+            )
+            exit_code = await process.wait()
+            for task in watching:
+                task.cancel()
+        return exit_code
+
+    async def _kill_stopped(self, process: WorkerProcess) -> None:
+        await until_stopped(lambda: self._starter.is_stopped(process.pid))
+        self._kill_frozen(Frozen.STOPPED)
+
+    async def _kill_silent(self) -> None:
+        """Kill the worker where it hangs; one that was asked to end has a limit of its own."""
+        await until_silent(lambda: self._starter.answers(self.number))
+        if not self._asked.is_set():
+            self._kill_frozen(Frozen.SILENT)
+
+    def _kill_frozen(self, how: Frozen) -> None:
+        log.error("worker.frozen", worker=self.number, how=how.value, note="killed")
+        self._frozen.labels(how.value).inc()
+        self.kill()
 
     def _ask_to_end(self) -> None:
         self._asked.set()

@@ -1,44 +1,49 @@
 """Starting a worker process, and tidying up after one."""
 
-import os
 import sys
-from asyncio.subprocess import PIPE, Process, create_subprocess_exec
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from service.observability.metrics import FILES_VARIABLE
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
+from service.workers.template import Forked, Template
+from service.workers.watchdog import is_stopped
 
 
-@dataclass(frozen=True, slots=True)
 class Launcher:
-    """Starts the workers of one supervisor; see `keeper.Starter`."""
+    """Starts the workers of one supervisor; see `keeper.Starter`.
 
-    count: int
-    directory: Path
-    listeners: tuple[int, ...]
-    config: str | None
-    shadow: bool = False
+    `place` is that of the template: each worker has a number of its own instead.
+    """
 
-    async def start(self, number: int) -> Process:
+    def __init__(self, place: Place, config: str | None) -> None:
+        self.place = place
+        self.template = Template(self._command, place.listeners, str(place.directory))
+        self._config = config
+        self._health = WorkersHealth(place.directory, place.count)
+
+    async def start(self, number: int) -> Forked:
         """See `keeper.Starter`."""
-        place = Place(number, self.count, self.directory, self.listeners, self.shadow)
-        config = () if self.config is None else ("--config", self.config)
-        return await create_subprocess_exec(
-            *(sys.executable, "-m", "service", "worker", *place.arguments(), *config),
-            env=os.environ | {FILES_VARIABLE: str(self.directory)},
-            stdin=PIPE,
-            pass_fds=self.listeners,
-            start_new_session=True,
-        )
+        return await self.template.fork(number)
 
     async def is_ready(self, number: int) -> bool:
         """See `keeper.Starter`."""
-        return await WorkersHealth(self.directory, self.count).is_ready(number)
+        return await self._health.is_ready(number)
+
+    async def answers(self, number: int) -> bool:
+        """See `keeper.Starter`."""
+        return await self._health.answers(number)
+
+    def is_stopped(self, pid: int) -> bool:
+        """See `keeper.Starter`."""
+        return is_stopped(pid)
 
     def tidy_up(self, number: int) -> None:
         """Forget the worker's gauges; what it counted stays."""
-        mark_process_dead(number, str(self.directory))  # type: ignore[no-untyped-call]
+        mark_process_dead(number, str(self.place.directory))  # type: ignore[no-untyped-call]
+
+    def _command(self, requests: int) -> Sequence[str]:
+        config = () if self._config is None else ("--config", self._config)
+        options = (*self.place.arguments(), "--requests", str(requests), *config)
+        return [sys.executable, "-m", "service", "worker", *options]

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+TEMPLATE = 0
+"""The number of the process that workers are forked of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

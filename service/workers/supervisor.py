@@ -21,6 +21,8 @@ from service.settings.model import Settings
 from service.workers.exposition import Exposition
 from service.workers.keeper import Keeper
 from service.workers.launcher import Launcher
+from service.workers.place import TEMPLATE, Place
+from service.workers.template import adopt_orphans
 
 LATE_S = 10.0
 """How much longer than its grace period a worker may take to end, until it is killed."""
@@ -43,7 +45,7 @@ async def supervise(
         directory = Path(name)
         listeners = listen(api.host, api.port)
         fds = tuple(listener.fileno() for listener in listeners)
-        launcher = Launcher(count, directory, fds, config, shadow)
+        launcher = Launcher(Place(TEMPLATE, count, directory, fds, shadow), config)
         supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
         registry = supervisor.exposition.registry
         async with serve(with_routes(metrics_routes(registry)), metrics.host, metrics.port):
@@ -59,12 +61,13 @@ class Supervisor:
     """Keeps the launcher's workers running and heeds the signals."""
 
     def __init__(self, launcher: Launcher, limit_s: float, load: LoadSettings) -> None:
-        self._directory = launcher.directory
+        self._directory = launcher.place.directory
+        self._template = launcher.template
         self._load = load
-        self.exposition = Exposition(launcher.directory, self._pids)
+        self.exposition = Exposition(self._directory, self._pids)
         self._keepers = [
-            Keeper(number, launcher, self.exposition.restarts, limit_s)
-            for number in range(1, launcher.count + 1)
+            Keeper(number, launcher, self.exposition.restarts, self.exposition.frozen, limit_s)
+            for number in range(1, launcher.place.count + 1)
         ]
         self._stopping = False
         self._replacing = asyncio.Event()
@@ -80,12 +83,14 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._on_stop)
         loop.add_signal_handler(signal.SIGHUP, self._replacing.set)
+        adopt_orphans()
         async with asyncio.TaskGroup() as tasks:
             replacing = tasks.create_task(self._replace_when_asked(), name="replace workers")
             async with asyncio.TaskGroup() as keeping:
                 for keeper in self._keepers:
                     keeping.create_task(keeper.run(), name=f"worker {keeper.number}")
             replacing.cancel()
+        await self._template.close()
 
     def _pids(self) -> list[int]:
         return [keeper.pid for keeper in self._keepers if keeper.pid is not None]
@@ -113,6 +118,7 @@ class Supervisor:
             if not self._settings_usable():
                 continue
             log.info("workers.replacing", workers=len(self._keepers))
+            self._template.renew()
             for keeper in self._keepers:
                 await keeper.replace()
             log.info("workers.replaced", workers=len(self._keepers))

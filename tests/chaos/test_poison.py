@@ -3,82 +3,157 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Self
 
 import pytest
 
+from service.dev.process import ServiceProcess
 from service.domain.errors import SwitchhookError
+from service.settings.model import AmqpSettings
 from tests.chaos.arena import PREFETCH, Arena
 from tests.chaos.ledger import Stopwatch
+from tests.chaos.owners import TwoWorkers, connected_to
+from tests.chaos.report import Row
 from tests.chaos.sink import Seen, call_id_in
 from tests.e2e.harness import depth, eventually, take_messages
 
-LIMIT = 20
-"""The delivery limit of our queues; the subset lowers it by policy, as an operator could."""
-SUBSET_LIMIT = 3
+REJECTED = "switchhook.rejected"
+HOST, PATH = "127.5.0.1", "/poison"
+POISON_AFTER = AmqpSettings().poison_after
+HEALTHY_P99_S = 2.0
+STARTS_WAITED_FOR = 1.5
+"""One, and the catching up; not two."""
+ALONE_S = 6.0
+"""By then the supervisor has a spare process, as it has nearly always."""
+BROKERS_LIMIT = 3
+"""The delivery limit of our queues is 20; a policy lowers it, as an operator could."""
 
 
 @pytest.mark.timeout(600)
-async def test_poison_that_kills_its_worker_again_and_again_ends_in_the_rejected_queue(
+async def test_poison_ends_in_the_rejected_queue_while_one_process_is_started_again_and_again(
     arena: Arena,
 ) -> None:
-    limit = LIMIT if arena.full else SUBSET_LIMIT
-    if not arena.full:
-        await arena.broker.control(
-            "set_policy", "-p", arena.vhost, "limit", "^switchhook", f'{{"delivery-limit":{limit}}}'
-        )
-    accounts = await arena.healthy(5)
-    poison = await arena.account(await arena.sink.url("127.5.0.1", "/poison"))
+    """Each kill costs the healthy a start, which is importing for the most part, and no more."""
     service = await arena.service()
+    async with KeptRunning(service) as kept:
+        row, kills = await poisoned(arena, "one process", kept.kill)
+    assert kills <= POISON_AFTER + 1
+    assert row.p99_s is not None
+    assert row.p99_s <= max(HEALTHY_P99_S, STARTS_WAITED_FOR * kept.longest_start_s)
+
+
+@pytest.mark.timeout(600)
+async def test_poison_ends_in_the_rejected_queue_while_a_supervisor_starts_its_workers_again(
+    arena: Arena,
+) -> None:
+    service = await arena.start(TwoWorkers, {})
+
+    def kill() -> None:
+        for pid in connected_to(HOST, arena.sink.port, service.workers()):
+            os.kill(pid, signal.SIGKILL)
+
+    row, kills = await poisoned(arena, "two workers", kill)
+    assert kills <= POISON_AFTER + 1
+    assert row.p99_s is not None
+    assert row.p99_s <= HEALTHY_P99_S
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.long
+async def test_the_broker_moves_a_poison_away_that_no_worker_gives_up(arena: Arena) -> None:
+    limit = f'{{"delivery-limit":{BROKERS_LIMIT}}}'
+    await arena.broker.control("set_policy", "-p", arena.vhost, "limit", "^switchhook", limit)
+    service = await arena.service()
+    name = f"one process, the broker's limit at {BROKERS_LIMIT}"
+    async with KeptRunning(service) as kept:
+        _, kills = await poisoned(arena, name, kept.kill, alone=False)
+    assert kills == BROKERS_LIMIT + 1
+
+
+class KeptRunning:
+    """Starts the service again whenever `kill` was called; notes the longest start."""
+
+    def __init__(self, service: ServiceProcess) -> None:
+        self.longest_start_s = 0.0
+        self._service = service
+        self._died = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
+
+    def kill(self) -> None:
+        """Kill the service."""
+        os.killpg(self._service.pid, signal.SIGKILL)
+        self._died.set()
+
+    async def __aenter__(self) -> Self:
+        self._starting = asyncio.create_task(self._start_again())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._starting
+
+    async def _start_again(self) -> None:
+        while True:
+            await self._died.wait()
+            self._died.clear()
+            await self._service.kill()
+            # The poison may come, and kill it, before it is ready.
+            with suppress(SwitchhookError), Stopwatch() as start:
+                await self._service.start()
+            self.longest_start_s = max(self.longest_start_s, start.span.end - start.span.start)
+
+
+async def poisoned(
+    arena: Arena, name: str, kill: Callable[[], None], *, alone: bool = True
+) -> tuple[Row, int]:
+    """Publish poison under load until it stands in the rejected queue; return row and kills.
+
+    It must stand there `alone`, without any of the messages that were held with it.
+    """
+    accounts = await arena.healthy(5)
+    poison = await arena.account(await arena.sink.url(HOST, PATH))
     kills = 0
 
-    def kill(seen: Seen) -> None:
+    def strike(seen: Seen) -> None:
         nonlocal kills
-        if seen.path == "/poison":
+        if seen.path == PATH:
             kills += 1
-            os.killpg(service.pid, signal.SIGKILL)
-            died.set()
+            kill()
 
-    died = asyncio.Event()
-    arena.sink.on_request = kill
-    load, before = await arena.under_load(accounts, 20, 2)
+    arena.sink.on_request = strike
+    load, before = await arena.under_load(accounts, 50 if arena.full else 20, ALONE_S)
     with Stopwatch() as fault:
         await arena.load([poison], "poison").publish(1)
-        while not await depth(arena.amqp_url, "switchhook.rejected"):
-            async with asyncio.timeout(30):
-                await died.wait()
-            died.clear()
-            await service.kill()
-            if kills <= limit:
-                # The poison may come, and kill it, before it is ready.
-                with suppress(SwitchhookError):
-                    await service.start()
-            else:
-                await eventually(lambda: depth(arena.amqp_url, "switchhook.rejected"), 20)
-        # The last time may have been during the look at the queue.
-        await service.kill()
-        await service.start()
+        await eventually(lambda: depth(arena.amqp_url, REJECTED), 120, "the end of the poison")
+    await asyncio.sleep(1)
     await load.stop()
-    count = await depth(arena.amqp_url, "switchhook.rejected")
-    parked = [
-        _call_of(message.body)
-        for message in await take_messages(arena.amqp_url, "switchhook.rejected", count)
-    ]
+    parked = await _calls_in_rejected(arena)
     # The dead letter of the poison is the message itself; it was never answered with success.
-    arena.sink.seen = [seen for seen in arena.sink.seen if seen.path != "/poison"]
+    arena.sink.seen = [seen for seen in arena.sink.seen if seen.path != PATH]
     await arena.ledger.until_settled(10, accounts)
     row = await arena.ledger.verdict(
-        f"poison: kills its worker {kills} times (delivery limit {limit})",
+        f"poison: kills {kills} times, {name}",
         bound=kills * PREFETCH,
         before=before,
         during=fault.span,
         healthy=accounts,
         parked=parked,
-        note=f"in switchhook.rejected: the poison and {len(parked) - 1} that were held with it",
+        note=f"in {REJECTED}: the poison and {len(parked) - 1} that were held with it",
     )
     arena.judge(row)
-    assert kills == limit + 1
     assert "poison-1" in parked
+    assert len(parked) == 1 or not alone
+    return row, kills
+
+
+async def _calls_in_rejected(arena: Arena) -> Sequence[str]:
+    count = await depth(arena.amqp_url, REJECTED)
+    messages = await take_messages(arena.amqp_url, REJECTED, count)
+    return [_call_of(message.body) for message in messages]
 
 
 def _call_of(body: bytes) -> str:

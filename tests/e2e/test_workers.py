@@ -61,7 +61,12 @@ async def test_the_metrics_of_workers_have_the_names_and_labels_of_a_single_proc
     await alone.stop()
     service = await start_workers()
     found = _series(await service.metrics())
-    assert found - expected == {"switchhook_workers", "switchhook_worker_restarts_total"}
+    assert found - expected == {
+        "switchhook_workers",
+        "switchhook_worker_restarts_total",
+        'switchhook_workers_frozen_total{how="silent"}',
+        'switchhook_workers_frozen_total{how="stopped"}',
+    }
     assert {name for name in expected - found if not name.startswith("python_gc_")} == set()
 
 
@@ -70,19 +75,23 @@ def _series(metrics: dict[str, float]) -> set[str]:
     return {name for name in metrics if not name.partition("{")[0].endswith("_created")}
 
 
-async def test_a_worker_that_hangs_is_named(start_workers: StartWorkers) -> None:
+async def test_a_worker_that_is_stopped_is_named_and_killed_and_comes_back(
+    start_workers: StartWorkers,
+) -> None:
     service = await start_workers()
-    hanging = pids(service)[2]
-    os.kill(hanging, signal.SIGSTOP)
-    try:
-        status, text = await service.get("/healthz")
-        assert status == 503
-        checks = json.loads(text)["checks"]
-        assert checks["worker_2"] == "does not answer"
-        assert checks["worker_1.events"] == "ok"
-    finally:
-        os.kill(hanging, signal.SIGCONT)
+    stopped = pids(service)[2]
+    os.kill(stopped, signal.SIGSTOP)
+    status, text = await service.get("/healthz")
+    assert status == 503
+    checks = json.loads(text)["checks"]
+    assert checks["worker_2"] == "does not answer"
+    assert checks["worker_1.events"] == "ok"
     await until_status(service, "/healthz", 200)
+    (frozen,) = logged(service, "worker.frozen")
+    assert (frozen["worker"], frozen["how"], frozen["level"]) == (2, "stopped", "error")
+    assert pids(service)[2] != stopped
+    metrics = await service.metrics()
+    assert metric(metrics, 'switchhook_workers_frozen_total{how="stopped"}') == 1
 
 
 async def test_unusable_settings_and_a_taken_port_are_found_before_any_worker_starts(

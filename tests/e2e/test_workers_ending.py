@@ -35,7 +35,7 @@ async def test_kill_9_of_one_worker_loses_nothing_and_it_comes_back(
     async with load(settings) as published:
         await receiver.until(lambda: len(receiver.requests) > 100, 20)
         os.kill(before[1], signal.SIGKILL)
-        await until_status(service, "/readyz", 503)
+        await eventually(lambda: has_logged(service, "worker.died"), what="the report")
         await until_status(service, "/readyz", 200)
     await receiver.until(lambda: calls_told(receiver) >= set(published), 30)
     after = pids(service)

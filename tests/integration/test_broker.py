@@ -74,6 +74,26 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
     await eventually(lambda: _empty(amqp_url, NAMES.events))
 
 
+async def test_a_message_says_how_often_it_was_handed_out_whatever_its_publisher_says(
+    amqp_url: str, metrics: Metrics, broker: RabbitServer
+) -> None:
+    taken = Taken(ack=False)
+    bindings = new_bindings(metrics)
+    consumer = consumer_of(taken, metrics, bindings=bindings)
+    async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+        await eventually(lambda: is_so(consumer.consuming and bindings.bound))
+        async with switch(amqp_url) as kazoo:
+            await kazoo.publish(call_event("c-1"), headers={"x-delivery-count": 19})
+        for count in range(1, 4):
+            await eventually(lambda count=count: taken.count_is(count))  # type: ignore[misc]
+            if count < 3:
+                await _cut(broker, amqp_url, "switchhook consume")
+        assert [message.deliveries for message in taken.messages] == [0, 1, 2]
+        taken.messages[-1].ack()
+        await taken.messages[-1].tell()
+    await eventually(lambda: _empty(amqp_url, NAMES.events))
+
+
 async def test_what_is_settled_before_we_read_that_we_consume_is_acknowledged(
     amqp_url: str, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:

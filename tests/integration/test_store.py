@@ -11,6 +11,7 @@ from bson import ObjectId
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo_store import Client, Store, open_client, open_database, open_store
+from service.adapters.mongo_suspects import MongoTrials
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
@@ -176,6 +177,13 @@ async def test_what_is_told_of_many_webhooks_counts_once_however_often_it_is_tol
     assert await health.tell(reports) == expected
     assert await health.tell(reports) == expected
     assert await health.failures("well") == []
+
+
+async def test_trials_of_a_message_are_counted_for_all_workers(ours: Store) -> None:
+    one, other = MongoTrials(ours), MongoTrials(ours)
+    counts = await asyncio.gather(*(worker.begin(b"message") for worker in (one, other) * 3))
+    assert sorted(counts) == [0, 1, 2, 3, 4, 5]
+    assert await one.begin(b"another") == 0
 
 
 def failed(webhook_id: str, *at: float) -> HealthReport:

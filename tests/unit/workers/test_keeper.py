@@ -4,9 +4,11 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 from prometheus_client import CollectorRegistry, Counter
 
+from service.workers.backoff import FIRST_PAUSE_S, QUICK
 from service.workers.keeper import Keeper, Starter
 from tests.virtual_time import in_virtual_time, now, settle
 
@@ -45,6 +47,8 @@ class FakeLauncher:
         self.hangs = False
         self.broken = False
         self.ready = True
+        self.silent = False
+        self.stopped: set[int] = set()
         self.processes: list[FakeProcess] = []
         self.started_at: list[float] = []
         self.tidied = 0
@@ -59,6 +63,12 @@ class FakeLauncher:
     async def is_ready(self, _: int) -> bool:
         return self.ready
 
+    async def answers(self, _: int) -> bool:
+        return not self.silent
+
+    def is_stopped(self, pid: int) -> bool:
+        return pid in self.stopped
+
     def tidy_up(self, _: int) -> None:
         self.tidied += 1
 
@@ -67,13 +77,17 @@ class Setting:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         restarts = Counter("restarts_total", "Restarts", registry=self.registry)
+        frozen = Counter("frozen_total", "Frozen", ["how"], registry=self.registry)
         self.launcher = FakeLauncher()
         starter: Starter = self.launcher
-        self.keeper = Keeper(1, starter, restarts, LIMIT_S)
+        self.keeper = Keeper(1, starter, restarts, frozen, LIMIT_S)
 
     @property
     def restarts(self) -> float:
         return self.registry.get_sample_value("restarts_total") or 0
+
+    def frozen(self, how: str) -> float:
+        return self.registry.get_sample_value("frozen_total", {"how": how}) or 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -89,12 +103,13 @@ class Setting:
 async def test_a_worker_that_dies_is_started_again_after_a_pause_that_grows() -> None:
     setting = Setting()
     async with setting.running():
-        for _ in range(3):
+        for _ in range(QUICK + 2):
             setting.launcher.processes[-1].end(1)
             await asyncio.sleep(5)
-        assert setting.restarts == 3
-    assert setting.launcher.started_at == [0, 0.5, 6, 12]
-    assert setting.launcher.tidied == 4
+        assert setting.restarts == QUICK + 2
+    quick = [5 * n + FIRST_PAUSE_S for n in range(QUICK)]
+    assert setting.launcher.started_at == [0, *quick, 5 * QUICK + 0.5, 5 * (QUICK + 1) + 1]
+    assert setting.launcher.tidied == QUICK + 3
     assert setting.keeper.clean
 
 
@@ -173,7 +188,7 @@ async def test_a_worker_that_hangs_when_it_is_replaced_is_killed_and_its_success
 async def test_a_replacement_cuts_the_pause_after_a_death_short() -> None:
     setting = Setting()
     async with setting.running():
-        for _ in range(6):
+        for _ in range(QUICK + 6):
             setting.launcher.processes[-1].end(2)
             await asyncio.sleep(20)
         setting.launcher.processes[-1].end(2)
@@ -192,4 +207,43 @@ async def test_a_machine_that_cannot_start_a_process_is_asked_again() -> None:
         setting.launcher.broken = False
         await asyncio.sleep(5)
         assert setting.keeper.pid == 1
-    assert setting.launcher.started_at == [0, 0.5, 1.5, 3.5]
+    gaps = [after - before for before, after in pairwise(setting.launcher.started_at)]
+    assert [round(gap, 6) for gap in gaps] == [FIRST_PAUSE_S] * QUICK + [0.5, 1]
+
+
+@in_virtual_time
+async def test_a_worker_that_is_stopped_is_killed_and_started_again() -> None:
+    setting = Setting()
+    async with setting.running():
+        await asyncio.sleep(3)
+        setting.launcher.stopped.add(1)
+        await asyncio.sleep(1.5)
+        assert setting.keeper.pid == 2
+        await asyncio.sleep(100)
+        assert setting.keeper.pid == 2
+    assert (setting.frozen("stopped"), setting.frozen("silent")) == (1, 0)
+    assert setting.restarts == 1
+
+
+@in_virtual_time
+async def test_a_worker_that_does_not_answer_for_long_is_killed_and_started_again() -> None:
+    setting = Setting()
+    async with setting.running():
+        await asyncio.sleep(3)
+        setting.launcher.silent = True
+        await asyncio.sleep(8)
+        assert setting.keeper.pid == 1
+        await asyncio.sleep(4)
+        assert setting.keeper.pid == 2
+    assert (setting.frozen("stopped"), setting.frozen("silent")) == (0, 1)
+
+
+@in_virtual_time
+async def test_a_worker_that_is_to_end_need_not_answer() -> None:
+    setting = Setting()
+    setting.launcher.hangs = True
+    async with setting.running():
+        await asyncio.sleep(3)
+        setting.launcher.silent = True
+    assert now() == 3 + LIMIT_S
+    assert setting.frozen("silent") == 0

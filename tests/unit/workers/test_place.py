@@ -10,8 +10,9 @@ from service.workers.place import Place, health_socket
 @pytest.mark.parametrize("shadow", [False, True])
 def test_the_options_of_the_command_are_those_a_place_is_told_by(shadow: bool) -> None:
     place = Place(2, 4, Path("/tmp/x"), (7, 9), shadow)  # noqa: S108
-    with worker.make_context("worker", list(place.arguments())) as context:
-        given = {name: value for name, value in context.params.items() if name != "config"}
+    with worker.make_context("worker", [*place.arguments(), "--requests", "8"]) as context:
+        given = dict(context.params)
+    assert (given.pop("config"), given.pop("requests")) == (None, 8)
     assert Place(**given) == place
 
 
