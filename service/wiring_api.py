@@ -12,7 +12,8 @@ from service.adapters.mongo_management import MongoAccounts, MongoWebhookDocumen
 from service.adapters.mongo_replays import MongoReplays, MongoTokens
 from service.adapters.uri_guard import ResolvingGuard
 from service.api import attempts, dead_letters, hooks, trials, webhooks
-from service.api.application import Gatekeeper, api_application
+from service.api.application import api_application
+from service.api.gatekeeper import Gatekeeper
 from service.api.limits import RateLimit
 from service.api.openapi import description_operation
 from service.api.operation import Operation

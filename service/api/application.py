@@ -1,7 +1,8 @@
 """From an HTTP request to a handler's call, and from its answer to a response.
 
 What every path shares happens here, in this order: a request id, the rate limit, who asks, whose
-account it is, the query, the body; and whatever is raised becomes an error's envelope.
+account it is, the query, the body, which accounts below the call concerns; and whatever is raised
+becomes an error's envelope.
 """
 
 import uuid
@@ -27,68 +28,11 @@ from service.api.errors import (
     failure_of,
     problems_of,
 )
-from service.api.limits import RateLimit
-from service.api.operation import Access, Call, Operation
-from service.domain.errors import (
-    Forbidden,
-    Invalid,
-    NotFound,
-    SwitchhookError,
-    TooManyRequests,
-    Unauthenticated,
-)
-from service.domain.principal import Principal
-from service.management.authentication import Authentication
-from service.management.ports import Accounts
-
-ANYBODY = Principal("anybody", account_id="", read_only=True)
-LONGEST_ID = 64
+from service.api.gatekeeper import ANYBODY, Gatekeeper
+from service.api.operation import Call, Operation
+from service.domain.errors import Invalid, SwitchhookError
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Gatekeeper:
-    """Lets a request through to an operation, or raises why not."""
-
-    authentication: Authentication
-    accounts: Accounts
-    limit: RateLimit
-
-    async def admit(self, request: web.Request, operation: Operation) -> Principal:
-        """Return who asks, if they may. Raises Unauthenticated, Forbidden, TooManyRequests."""
-        if operation.access is Access.OPEN:
-            self._count(f"peer:{request.remote}")
-            return ANYBODY
-        principal = await self._principal(request)
-        self._count(principal.name)
-        if operation.access is Access.WRITE and principal.read_only:
-            raise Forbidden("the token may only read")
-        account_id = request.match_info.get("account_id")
-        if account_id is not None:
-            await self._check_account(principal, account_id)
-        return principal
-
-    async def _principal(self, request: web.Request) -> Principal:
-        """Find out who asks; only those who guess are slowed down by where they come from."""
-        try:
-            return await self.authentication.principal(_token(request))
-        except Unauthenticated:
-            self._count(f"guessing:{request.remote}")
-            raise
-
-    async def _check_account(self, principal: Principal, account_id: str) -> None:
-        if len(account_id) > LONGEST_ID or not account_id.replace("-", "").isalnum():
-            raise NotFound(account_id[:LONGEST_ID])
-        if principal.may_act_on(account_id, ()):
-            return
-        tree = await self.accounts.tree(account_id) if principal.descendants else ()
-        if not principal.may_act_on(account_id, tree):
-            raise Forbidden("forbidden")
-
-    def _count(self, name: str) -> None:
-        if not self.limit.take(name):
-            raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
 
 
 def api_application(
@@ -147,6 +91,7 @@ class Endpoint:
         members = await _members(request) if operation.body is not None else {}
         body = None if operation.body is None else _valid(operation.body, members)
         call = Call(principal, request.match_info, query, body, request.query)
+        await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
         if operation.bare:
             return web.json_response(answer.data, headers=ALWAYS)
@@ -157,15 +102,6 @@ class Endpoint:
         if known:
             response.headers.update(self.gatekeeper.limit.headers(principal.name))
         return response
-
-
-def _token(request: web.Request) -> str:
-    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = bearer.strip() if kind.lower() == "bearer" else ""
-    token = request.headers.get("X-Auth-Token") or given
-    if not token:
-        raise Unauthenticated("there is no token")
-    return token
 
 
 async def _members(request: web.Request) -> Mapping[str, Any]:

@@ -129,6 +129,8 @@ class Delivery:
     """Which replay revived it."""
     traceparent: str | None = None
     """Of the trace it belongs to; see `domain.trace`."""
+    event_account_id: str | None = None
+    """Whose event it is, where it is not the webhook's own account's."""
 
     @property
     def owed(self) -> bool:
