@@ -13,6 +13,7 @@ from service.adapters.mongo_replays import MongoReplays, MongoTokens
 from service.adapters.uri_guard import ResolvingGuard
 from service.api import attempts, dead_letters, hooks, trials, webhooks
 from service.api.application import api_application
+from service.api.clients import Clients
 from service.api.gatekeeper import Gatekeeper
 from service.api.limits import RateLimit
 from service.api.openapi import description_operation
@@ -59,6 +60,7 @@ def build_api(service: Service) -> Api:
         Authentication(MongoTokens(store), foreign),
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
+        Clients(settings.api.trusted_proxies),
     )
     every = [*operations, description_operation(operations)]
     application = api_application(every, gatekeeper, settings.api.max_body_bytes)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from service.api.clients import Clients
 from service.api.limits import RateLimit
 from service.api.operation import Access, Call, Operation
 from service.domain.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
@@ -26,14 +27,14 @@ class Gatekeeper:
     authentication: Authentication
     accounts: Accounts
     limit: RateLimit
+    clients: Clients
 
     async def admit(self, request: web.Request, operation: Operation) -> Principal:
         """Return who asks, if they may. Raises Unauthenticated, Forbidden, TooManyRequests."""
         if operation.access is Access.OPEN:
-            self._count(f"peer:{request.remote}")
+            self._count(f"peer:{self.clients.key(request)}")
             return ANYBODY
         principal = await self._principal(request)
-        self._count(principal.name)
         if operation.access is Access.WRITE and principal.read_only:
             raise Forbidden("the token may only read")
         account_id = request.match_info.get("account_id")
@@ -47,12 +48,24 @@ class Gatekeeper:
             raise Forbidden("the token has no right to the accounts below its own")
 
     async def _principal(self, request: web.Request) -> Principal:
-        """Find out who asks; only those who guess are slowed down by where they come from."""
-        try:
-            return await self.authentication.principal(_token(request))
-        except Unauthenticated:
-            self._count(f"guessing:{request.remote}")
-            raise
+        """Find out who asks. A request over the limit is refused before anybody is asked.
+
+        A token that was good before counts for its holder. Any other counts as a guess of the
+        client's until it proves to be good.
+        """
+        text = _token(request)
+        holder = None if text is None else self.authentication.holder_before(text)
+        if holder is not None and text is not None:
+            self._count(holder)
+            return await self.authentication.principal(text)
+        guess = f"guessing:{self.clients.key(request)}"
+        self._count(guess)
+        if text is None:
+            raise Unauthenticated("there is no token, or none that could be one")
+        principal = await self.authentication.principal(text)
+        self.limit.give_back(guess)
+        self.limit.take(principal.name)
+        return principal
 
     async def _check_account(self, principal: Principal, account_id: str) -> None:
         if len(account_id) > LONGEST_ID or not account_id.replace("-", "").isalnum():
@@ -68,10 +81,9 @@ class Gatekeeper:
             raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
 
 
-def _token(request: web.Request) -> str:
+def _token(request: web.Request) -> str | None:
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     given = bearer.strip() if kind.lower() == "bearer" else ""
     token = request.headers.get("X-Auth-Token") or given
-    if not token:
-        raise Unauthenticated("there is no token")
-    return token
+    # Bytes that are no text would fail later on; no token has any but ASCII.
+    return token if token and token.isascii() else None

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.keys import named_key
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, TlsPolicy
+from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.sources.kazoo.policy import KazooPolicy
@@ -111,6 +111,9 @@ class ApiSettings(Section):
     """Requests a second that a token may make in the long run; each worker counts by itself."""
     burst: Annotated[int, Ge(1), Le(100_000)] = 100
     """Requests that a token may make at once."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of the proxies in front of the API. Only their `X-Forwarded-For` or `Forwarded`
+    counts, read from the right; without them all clients of a proxy share one limit."""
     max_webhooks_per_account: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()
