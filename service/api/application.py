@@ -5,7 +5,6 @@ account it is, the query, the body, which accounts below the call concerns; and 
 becomes an error's envelope.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,11 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
-from service.api.envelope import ALWAYS, failure, success
+from service.api.envelope import ALWAYS, failure, new_request_id, success
 from service.api.errors import (
     BUG,
     GONE,
+    HUNG_UP,
     NO_SUCH_PATH,
     NOT_JSON,
     TOO_LARGE,
@@ -30,6 +30,7 @@ from service.api.errors import (
 )
 from service.api.gatekeeper import ANYBODY, Gatekeeper
 from service.api.operation import Call, Operation
+from service.api.texts import refuse_controls
 from service.domain.errors import Invalid, SwitchhookError
 
 log = structlog.get_logger(__name__)
@@ -54,10 +55,14 @@ async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.HTTPMethodNotAllowed as error:
         allowed = {"Allow": ", ".join(sorted(error.allowed_methods))}
         failed = Failure(WRONG_METHOD.status, WRONG_METHOD.message, WRONG_METHOD.data, allowed)
-        return failure(failed, _new_id())
+        return failure(failed, new_request_id())
     except web.HTTPNotFound:
-        return failure(GONE if request.path.startswith("/v1/") else NO_SUCH_PATH, _new_id())
+        return failure(GONE if request.path.startswith("/v1/") else NO_SUCH_PATH, new_request_id())
     return response
+
+
+class ClientHungUp(Exception):
+    """The connection ended before the body did: nobody hears the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Endpoint:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer in an envelope, whatever happens."""
-        request_id = _new_id()
+        request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 return await self._answer(request, request_id)
@@ -80,6 +85,9 @@ class Endpoint:
                 return failure(failed, request_id)
             except web.HTTPRequestEntityTooLarge:
                 return failure(TOO_LARGE, request_id)
+            except ClientHungUp:
+                log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
+                return failure(HUNG_UP, request_id)
             except Exception:
                 log.exception("api.bug", method=self.operation.method, path=self.operation.path)
                 return failure(BUG, request_id)
@@ -87,6 +95,7 @@ class Endpoint:
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
+        _refuse_controls(request)
         query = _valid(operation.query, dict(request.query))
         members = await _members(request) if operation.body is not None else {}
         body = None if operation.body is None else _valid(operation.body, members)
@@ -104,10 +113,19 @@ class Endpoint:
         return response
 
 
+def _refuse_controls(request: web.Request) -> None:
+    """Raise Invalid for a control character in path or query, in a name as in a value."""
+    refuse_controls({"path": request.path})
+    for name, value in request.query.items():
+        refuse_controls({name: value})
+
+
 async def _members(request: web.Request) -> Mapping[str, Any]:
     """Return the object in the body: what is in `data`, or all of it. Raises Invalid."""
     try:
         raw = await request.read()
+    except ConnectionError:
+        raise ClientHungUp from None
     except (ClientPayloadError, web.RequestPayloadError, HttpProcessingError):
         raise Invalid(NOT_JSON) from None
     if not raw.strip():
@@ -116,6 +134,8 @@ async def _members(request: web.Request) -> Mapping[str, Any]:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Invalid(NOT_JSON) from None
+    if isinstance(body, dict):
+        refuse_controls(body, unwrap="data")
     members = body.get("data", body) if isinstance(body, dict) else body
     if not isinstance(members, dict):
         where = "data" if isinstance(body, dict) else "body"
@@ -137,7 +157,3 @@ def _ignored(model: type[BaseModel] | None, members: Mapping[str, Any]) -> list[
         return []
     known = {name for key, field in model.model_fields.items() for name in (key, field.alias)}
     return sorted(key for key in members if key not in known and not key.startswith(("_", "pvt_")))
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex

@@ -1,5 +1,6 @@
 """Listening: one small web server per port."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from service.api.connection import Connection, in_our_words
 from service.domain.errors import SwitchhookError
 
 
@@ -23,9 +25,7 @@ async def serve_on(
     sockets: Sequence[socket.socket], application: web.Application
 ) -> AsyncIterator[None]:
     """Serve the application on sockets that listen, while the block runs; then close them."""
-    async with _runner(application) as runner:
-        for listener in sockets:
-            await web.SockSite(runner, listener).start()
+    async with _runner(application) as runner, _listening(runner, sockets):
         yield
 
 
@@ -53,7 +53,26 @@ def with_routes(
 
 
 @asynccontextmanager
+async def _listening(
+    runner: web.AppRunner, sockets: Sequence[socket.socket]
+) -> AsyncIterator[None]:
+    """Take connections in; those that are open at the end are the runner's to close."""
+    loop, server = asyncio.get_running_loop(), runner.server
+    if server is None:
+        raise RuntimeError("the runner is not set up")
+    listening = [
+        await loop.create_server(lambda: Connection(server), sock=listener) for listener in sockets
+    ]
+    try:
+        yield
+    finally:
+        for each in listening:
+            each.close()
+
+
+@asynccontextmanager
 async def _runner(application: web.Application) -> AsyncIterator[web.AppRunner]:
+    application.on_response_prepare.append(in_our_words)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:
