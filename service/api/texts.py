@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from service.domain.errors import Invalid
@@ -12,15 +13,17 @@ MOST_TOLD = 20
 LONGEST_FIELD = 200
 
 
+Entries = Iterator[tuple[str | int, Any]]
+
+
 def refuse_controls(members: Mapping[str, Any], unwrap: str | None = None) -> None:
     """Raise Invalid where a name or a value, at any depth, has a control character.
 
     What is in the member `unwrap` is named without it.
     """
-    found = _places(members, unwrap)
     problems = {
-        place[:LONGEST_FIELD]: {"invalid": {"message": "control characters are not allowed"}}
-        for place, _ in zip(found, range(MOST_TOLD), strict=False)
+        place: {"invalid": {"message": "control characters are not allowed"}}
+        for place in islice(_places(members, unwrap), MOST_TOLD)
     }
     if problems:
         raise Invalid(problems)
@@ -29,18 +32,32 @@ def refuse_controls(members: Mapping[str, Any], unwrap: str | None = None) -> No
 def _places(members: Mapping[str, Any], unwrap: str | None) -> Iterator[str]:
     """Yield the places of such strings, as names joined by dots.
 
-    It keeps its own stack, since a body may be nested more deeply than calls can be.
+    It keeps its own stack, since a body may be nested more deeply than calls can be, and makes no
+    name before it is needed: they could be far longer than the body.
     """
-    left: list[tuple[str, Any]] = [("", members)]
-    while left:
-        place, value = left.pop()
-        if isinstance(value, str):
-            if CONTROL.search(value):
-                yield place
-        elif isinstance(value, dict | list):
-            entries = value.items() if isinstance(value, dict) else enumerate(value)
-            for name, inner in entries:
-                where = f"{place}.{name}" if place else str(name)
-                if isinstance(name, str) and CONTROL.search(name):
-                    yield where
-                left.append(("" if where == unwrap else where, inner))
+    stack: list[tuple[str, Entries]] = [("", _entries(members))]
+    while stack:
+        place, entries = stack[-1]
+        for name, value in entries:
+            if _has_control(name) or _has_control(value):
+                yield _joined(place, name)
+            if isinstance(value, dict | list):
+                where = _joined(place, name)
+                outermost = len(stack) == 1 and name == unwrap
+                stack.append(("" if outermost else where, _entries(value)))
+                break
+        else:
+            stack.pop()
+
+
+def _entries(value: Mapping[str, Any] | list[Any]) -> Entries:
+    return iter(enumerate(value) if isinstance(value, list) else value.items())
+
+
+def _joined(place: str, name: str | int) -> str:
+    short = str(name)[:LONGEST_FIELD]
+    return f"{place}.{short}"[:LONGEST_FIELD] if place else short
+
+
+def _has_control(value: Any) -> bool:
+    return isinstance(value, str) and CONTROL.search(value) is not None
