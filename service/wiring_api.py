@@ -1,6 +1,7 @@
 """The management API put together on the running service: plain constructor calls."""
 
 import asyncio
+import resource
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from service.adapters.uri_guard import ResolvingGuard
 from service.api import attempts, dead_letters, hooks, trials, webhooks
 from service.api.application import api_application
 from service.api.clients import Clients
+from service.api.connections import ConnectionLimits, Connections, most_connections
 from service.api.gatekeeper import Gatekeeper
 from service.api.limits import RateLimit
 from service.api.openapi import description_operation
@@ -25,11 +27,15 @@ from service.management.dead_letters import DeadLetters
 from service.management.replay_runner import ReplayRunner
 from service.management.webhooks import Webhooks
 from service.pipeline.probe import Probe
+from service.settings.model import Settings
 from service.sources.catalogue import Hook
 from service.sources.catalogue import hooks as catalogue
 from service.wiring import Service
 
 TESTS_AT_ONCE = 5
+OTHER_DESCRIPTORS = 128
+"""For broker, store, files, and connections that are refused as soon as they are taken in."""
+MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,23 @@ class Api:
         """Close all connections."""
         if self.foreign is not None:
             await self.foreign.close()
+
+
+def connections_for(settings: Settings) -> Connections:
+    """Return what guards the API's port; the descriptors that deliveries need are not for it."""
+    api = settings.api
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        descriptors = MANY
+    # Beside every request in flight the pool may hold an idle connection.
+    reserved = 2 * settings.http.pool_limit + OTHER_DESCRIPTORS
+    limits = ConnectionLimits(
+        api.header_timeout_s,
+        api.idle_timeout_s,
+        most_connections(api.max_connections, descriptors, reserved),
+        api.max_connections_per_address,
+    )
+    return Connections(limits, Clients(api.trusted_proxies))
 
 
 def build_api(service: Service) -> Api:
@@ -63,7 +86,9 @@ def build_api(service: Service) -> Api:
         Clients(settings.api.trusted_proxies),
     )
     every = [*operations, description_operation(operations)]
-    application = api_application(every, gatekeeper, settings.api.max_body_bytes)
+    application = api_application(
+        every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s
+    )
     return Api(application, ReplayRunner(letters), foreign)
 
 

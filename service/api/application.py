@@ -5,6 +5,7 @@ account it is, the query, the body, which accounts below the call concerns; and 
 becomes an error's envelope.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from service.api.errors import (
     NO_SUCH_PATH,
     NOT_JSON,
     TOO_LARGE,
+    TOO_SLOW,
     WRONG_METHOD,
     Failure,
     failure_of,
@@ -37,12 +39,15 @@ log = structlog.get_logger(__name__)
 
 
 def api_application(
-    operations: Sequence[Operation], gatekeeper: Gatekeeper, most_body_bytes: int
+    operations: Sequence[Operation],
+    gatekeeper: Gatekeeper,
+    most_body_bytes: int,
+    body_timeout_s: float,
 ) -> web.Application:
     """Return the application of all paths; what lies beside them is answered in envelopes, too."""
     application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
     for operation in operations:
-        endpoint = Endpoint(operation, gatekeeper)
+        endpoint = Endpoint(operation, gatekeeper, body_timeout_s)
         application.router.add_route(operation.method, operation.path, endpoint.answer)
     return application
 
@@ -61,6 +66,10 @@ async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
     return response
 
 
+class BodyTooSlow(Exception):
+    """The body was not there in time."""
+
+
 class ClientHungUp(Exception):
     """The connection ended before the body did: nobody hears the answer."""
 
@@ -71,6 +80,7 @@ class Endpoint:
 
     operation: Operation
     gatekeeper: Gatekeeper
+    body_timeout_s: float
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer in an envelope, whatever happens."""
@@ -85,6 +95,10 @@ class Endpoint:
                 return failure(failed, request_id)
             except web.HTTPRequestEntityTooLarge:
                 return failure(TOO_LARGE, request_id)
+            except BodyTooSlow:
+                response = failure(TOO_SLOW, request_id)
+                response.force_close()
+                return response
             except ClientHungUp:
                 log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
                 return failure(HUNG_UP, request_id)
@@ -92,12 +106,19 @@ class Endpoint:
                 log.exception("api.bug", method=self.operation.method, path=self.operation.path)
                 return failure(BUG, request_id)
 
+    async def _members(self, request: web.Request) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(self.body_timeout_s):
+                return await _members(request)
+        except TimeoutError:
+            raise BodyTooSlow from None
+
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
         _refuse_controls(request)
         query = _valid(operation.query, dict(request.query))
-        members = await _members(request) if operation.body is not None else {}
+        members = await self._members(request) if operation.body is not None else {}
         body = None if operation.body is None else _valid(operation.body, members)
         call = Call(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)

@@ -25,6 +25,11 @@ class Clients:
         """Return what all requests of one client have in common: its address, or IPv6 prefix."""
         return key_of(self.address(request.remote, request.headers))
 
+    def connection_key(self, peer: str | None) -> str | None:
+        """Return what all connections of one client have in common; None where many share it."""
+        address = _parsed(peer or "")
+        return None if address is None or self.is_proxy(address) else key_of(address)
+
     def address(self, peer: str | None, headers: Headers) -> Address | None:
         """Return the client's address; None where the peer has none.
 
