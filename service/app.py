@@ -36,7 +36,7 @@ from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
 from service.wiring import Service, build, database_of, vault_of
-from service.wiring_api import build_api
+from service.wiring_api import build_api, connections_for
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
 
@@ -124,7 +124,7 @@ def _alone(service: Service, application: web.Application) -> list[Server]:
         [*metrics_routes(service.metrics.registry), places_route(service.holders)]
     )
     return [
-        serve(with_health, api.host, api.port),
+        serve(with_health, api.host, api.port, connections_for(service.settings)),
         serve(numbers, metrics.host, metrics.port),
     ]
 
@@ -134,7 +134,8 @@ def _among_workers(service: Service, application: web.Application, place: Place)
     workers = WorkersHealth(place.directory, place.count)
     own = with_routes([*health_routes(service.live, service.ready), places_route(service.holders)])
     common = with_routes(health_routes(workers.live, workers.ready), application)
-    return [serve_at(place.health_socket, own), serve_on(place.sockets(), common)]
+    connections = connections_for(service.settings)
+    return [serve_at(place.health_socket, own), serve_on(place.sockets(), common, connections)]
 
 
 def _leave_startup_to_itself() -> None:

@@ -78,7 +78,7 @@ def list_letters(config: str | None, limit: int, *, as_json: bool, **chosen: Any
 @click.argument("letter_id")
 def show(config: str | None, letter_id: str) -> None:
     """Show one: payload, every attempt, reason."""
-    letter = _with_letters(config, lambda letters: letters.one(None, letter_id))
+    letter = _with_letters(config, lambda letters: letters.one(None, letter_id, own_only=False))
     click.echo(json.dumps(letter, indent=2))
 
 

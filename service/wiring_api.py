@@ -1,5 +1,6 @@
 """The management API put together on the running service: plain constructor calls."""
 
+import resource
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,7 +12,10 @@ from service.adapters.mongo_management import MongoAccounts, MongoWebhookDocumen
 from service.adapters.mongo_replays import MongoReplays, MongoTokens
 from service.adapters.uri_guard import ResolvingGuard
 from service.api import attempts, dead_letters, hooks, trials, webhooks
-from service.api.application import Gatekeeper, api_application
+from service.api.application import api_application
+from service.api.clients import Clients
+from service.api.connections import ConnectionLimits, Connections, most_connections
+from service.api.gatekeeper import Gatekeeper
 from service.api.limits import RateLimit
 from service.api.openapi import description_operation
 from service.api.operation import Operation
@@ -22,9 +26,14 @@ from service.management.dead_letters import DeadLetters
 from service.management.replay_runner import ReplayRunner
 from service.management.webhooks import Webhooks
 from service.pipeline.probe import Probe
+from service.settings.model import Settings
 from service.sources.catalogue import Hook
 from service.sources.catalogue import hooks as catalogue
 from service.wiring import Service
+
+OTHER_DESCRIPTORS = 128
+"""For broker, store, files, and connections that are refused as soon as they are taken in."""
+MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,23 @@ class Api:
             await self.foreign.close()
 
 
+def connections_for(settings: Settings) -> Connections:
+    """Return what guards the API's port; the descriptors that deliveries need are not for it."""
+    api = settings.api
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        descriptors = MANY
+    # Beside every request in flight the pool may hold an idle connection.
+    reserved = 2 * settings.http.pool_limit + OTHER_DESCRIPTORS
+    limits = ConnectionLimits(
+        api.header_timeout_s,
+        api.idle_timeout_s,
+        most_connections(api.max_connections, descriptors, reserved),
+        api.max_connections_per_address,
+    )
+    return Connections(limits, Clients(api.trusted_proxies))
+
+
 def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
     settings, store = service.settings, service.store
@@ -55,9 +81,12 @@ def build_api(service: Service) -> Api:
         Authentication(MongoTokens(store), foreign),
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
+        Clients(settings.api.trusted_proxies),
     )
     every = [*operations, description_operation(operations)]
-    application = api_application(every, gatekeeper, settings.api.max_body_bytes)
+    application = api_application(
+        every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s
+    )
     return Api(application, ReplayRunner(letters), foreign)
 
 

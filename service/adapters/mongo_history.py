@@ -130,4 +130,6 @@ def _members(selection: Selection) -> dict[str, Any]:
     wanted: dict[str, Any] = {key: {"$eq": value} for key, value in selection.equals.items()}
     if selection.account_id is not None:
         wanted["account_id"] = {"$eq": selection.account_id}
+    if selection.own_only:
+        wanted["event_account_id"] = None
     return wanted

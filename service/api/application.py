@@ -1,10 +1,11 @@
 """From an HTTP request to a handler's call, and from its answer to a response.
 
 What every path shares happens here, in this order: a request id, the rate limit, who asks, whose
-account it is, the query, the body; and whatever is raised becomes an error's envelope.
+account it is, the query, the body, which accounts below the call concerns; and whatever is raised
+becomes an error's envelope.
 """
 
-import uuid
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,89 +16,38 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
-from service.api.envelope import ALWAYS, failure, success
+from service.api.envelope import ALWAYS, failure, new_request_id, success
 from service.api.errors import (
     BUG,
     GONE,
+    HUNG_UP,
     NO_SUCH_PATH,
     NOT_JSON,
     TOO_LARGE,
+    TOO_SLOW,
     WRONG_METHOD,
     Failure,
     failure_of,
     problems_of,
 )
-from service.api.limits import RateLimit
-from service.api.operation import Access, Call, Operation
-from service.domain.errors import (
-    Forbidden,
-    Invalid,
-    NotFound,
-    SwitchhookError,
-    TooManyRequests,
-    Unauthenticated,
-)
-from service.domain.principal import Principal
-from service.management.authentication import Authentication
-from service.management.ports import Accounts
-
-ANYBODY = Principal("anybody", account_id="", read_only=True)
-LONGEST_ID = 64
+from service.api.gatekeeper import ANYBODY, Gatekeeper
+from service.api.operation import Call, Operation
+from service.api.texts import refuse_controls
+from service.domain.errors import Invalid, SwitchhookError
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Gatekeeper:
-    """Lets a request through to an operation, or raises why not."""
-
-    authentication: Authentication
-    accounts: Accounts
-    limit: RateLimit
-
-    async def admit(self, request: web.Request, operation: Operation) -> Principal:
-        """Return who asks, if they may. Raises Unauthenticated, Forbidden, TooManyRequests."""
-        if operation.access is Access.OPEN:
-            self._count(f"peer:{request.remote}")
-            return ANYBODY
-        principal = await self._principal(request)
-        self._count(principal.name)
-        if operation.access is Access.WRITE and principal.read_only:
-            raise Forbidden("the token may only read")
-        account_id = request.match_info.get("account_id")
-        if account_id is not None:
-            await self._check_account(principal, account_id)
-        return principal
-
-    async def _principal(self, request: web.Request) -> Principal:
-        """Find out who asks; only those who guess are slowed down by where they come from."""
-        try:
-            return await self.authentication.principal(_token(request))
-        except Unauthenticated:
-            self._count(f"guessing:{request.remote}")
-            raise
-
-    async def _check_account(self, principal: Principal, account_id: str) -> None:
-        if len(account_id) > LONGEST_ID or not account_id.replace("-", "").isalnum():
-            raise NotFound(account_id[:LONGEST_ID])
-        if principal.may_act_on(account_id, ()):
-            return
-        tree = await self.accounts.tree(account_id) if principal.descendants else ()
-        if not principal.may_act_on(account_id, tree):
-            raise Forbidden("forbidden")
-
-    def _count(self, name: str) -> None:
-        if not self.limit.take(name):
-            raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
-
-
 def api_application(
-    operations: Sequence[Operation], gatekeeper: Gatekeeper, most_body_bytes: int
+    operations: Sequence[Operation],
+    gatekeeper: Gatekeeper,
+    most_body_bytes: int,
+    body_timeout_s: float,
 ) -> web.Application:
     """Return the application of all paths; what lies beside them is answered in envelopes, too."""
     application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
     for operation in operations:
-        endpoint = Endpoint(operation, gatekeeper)
+        endpoint = Endpoint(operation, gatekeeper, body_timeout_s)
         application.router.add_route(operation.method, operation.path, endpoint.answer)
     return application
 
@@ -110,10 +60,18 @@ async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.HTTPMethodNotAllowed as error:
         allowed = {"Allow": ", ".join(sorted(error.allowed_methods))}
         failed = Failure(WRONG_METHOD.status, WRONG_METHOD.message, WRONG_METHOD.data, allowed)
-        return failure(failed, _new_id())
+        return failure(failed, new_request_id())
     except web.HTTPNotFound:
-        return failure(GONE if request.path.startswith("/v1/") else NO_SUCH_PATH, _new_id())
+        return failure(GONE if request.path.startswith("/v1/") else NO_SUCH_PATH, new_request_id())
     return response
+
+
+class BodyTooSlow(Exception):
+    """The body was not there in time."""
+
+
+class ClientHungUp(Exception):
+    """The connection ended before the body did: nobody hears the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +80,11 @@ class Endpoint:
 
     operation: Operation
     gatekeeper: Gatekeeper
+    body_timeout_s: float
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer in an envelope, whatever happens."""
-        request_id = _new_id()
+        request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 return await self._answer(request, request_id)
@@ -136,17 +95,33 @@ class Endpoint:
                 return failure(failed, request_id)
             except web.HTTPRequestEntityTooLarge:
                 return failure(TOO_LARGE, request_id)
+            except BodyTooSlow:
+                response = failure(TOO_SLOW, request_id)
+                response.force_close()
+                return response
+            except ClientHungUp:
+                log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
+                return failure(HUNG_UP, request_id)
             except Exception:
                 log.exception("api.bug", method=self.operation.method, path=self.operation.path)
                 return failure(BUG, request_id)
 
+    async def _members(self, request: web.Request) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(self.body_timeout_s):
+                return await _members(request)
+        except TimeoutError:
+            raise BodyTooSlow from None
+
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
+        _refuse_controls(request)
         query = _valid(operation.query, dict(request.query))
-        members = await _members(request) if operation.body is not None else {}
+        members = await self._members(request) if operation.body is not None else {}
         body = None if operation.body is None else _valid(operation.body, members)
         call = Call(principal, request.match_info, query, body, request.query)
+        await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
         if operation.bare:
             return web.json_response(answer.data, headers=ALWAYS)
@@ -159,19 +134,19 @@ class Endpoint:
         return response
 
 
-def _token(request: web.Request) -> str:
-    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = bearer.strip() if kind.lower() == "bearer" else ""
-    token = request.headers.get("X-Auth-Token") or given
-    if not token:
-        raise Unauthenticated("there is no token")
-    return token
+def _refuse_controls(request: web.Request) -> None:
+    """Raise Invalid for a control character in path or query, in a name as in a value."""
+    refuse_controls({"path": request.path})
+    for name, value in request.query.items():
+        refuse_controls({name: value})
 
 
 async def _members(request: web.Request) -> Mapping[str, Any]:
     """Return the object in the body: what is in `data`, or all of it. Raises Invalid."""
     try:
         raw = await request.read()
+    except ConnectionError:
+        raise ClientHungUp from None
     except (ClientPayloadError, web.RequestPayloadError, HttpProcessingError):
         raise Invalid(NOT_JSON) from None
     if not raw.strip():
@@ -180,6 +155,8 @@ async def _members(request: web.Request) -> Mapping[str, Any]:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Invalid(NOT_JSON) from None
+    if isinstance(body, dict):
+        refuse_controls(body, unwrap="data")
     members = body.get("data", body) if isinstance(body, dict) else body
     if not isinstance(members, dict):
         where = "data" if isinstance(body, dict) else "body"
@@ -201,7 +178,3 @@ def _ignored(model: type[BaseModel] | None, members: Mapping[str, Any]) -> list[
         return []
     known = {name for key, field in model.model_fields.items() for name in (key, field.alias)}
     return sorted(key for key in members if key not in known and not key.startswith(("_", "pvt_")))
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex

@@ -1,7 +1,7 @@
 """Every attempt, of an account or of one webhook: seen, counted, and made again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from service.api.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
@@ -11,6 +11,7 @@ from service.api.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
 from service.domain.errors import Conflict
 from service.management.attempts import Attempts, attempt_in_full, selection_of_webhook
 from service.management.dead_letters import DeadLetters
+from service.management.ports import Document
 from service.management.webhooks import Webhooks
 
 ACCOUNT = "/v2/accounts/{account_id}/webhooks"
@@ -37,12 +38,12 @@ class AttemptHandlers:
 
     async def one(self, call: Call) -> Answer:
         """Return an attempt with all that was kept of it."""
-        row = await self.attempts.one(call.account_id, call.webhook_id, call.path["attempt_id"])
+        row = await self._found(call)
         return Answer(attempt_in_full(row))
 
     async def replay(self, call: Call) -> Answer:
         """Send the delivery again, from attempt 1, with the same id."""
-        row = await self.attempts.one(call.account_id, call.webhook_id, call.path["attempt_id"])
+        row = await self._found(call)
         delivery = self.attempts.history.delivery(row)
         if row.get("test"):
             raise Conflict("a test cannot be replayed; send another one")
@@ -56,12 +57,22 @@ class AttemptHandlers:
         """Return how a webhook fares."""
         await self.webhooks.one(call.account_id, call.webhook_id)
         now = datetime.now(UTC)
-        return Answer(await self.attempts.stats(call.account_id, call.webhook_id, now))
+        stats = await self.attempts.stats(
+            call.account_id, call.webhook_id, now, own_only=call.own_only
+        )
+        return Answer(stats)
+
+    async def _found(self, call: Call) -> Document:
+        attempt_id = call.path["attempt_id"]
+        return await self.attempts.one(
+            call.account_id, call.webhook_id, attempt_id, own_only=call.own_only
+        )
 
     async def _page(self, call: Call, webhook_id: str | None) -> Answer:
         query: AttemptsQuery = call.query
         size = self.pages.size(query)
         selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS, call.raw_query)
+        selection = replace(selection, own_only=call.own_only)
         if webhook_id is not None:
             selection = selection_of_webhook(selection, webhook_id)
         found = await self.attempts.page(selection, query.start_key, size + 1)

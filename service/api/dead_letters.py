@@ -1,7 +1,7 @@
 """`/v2/accounts/{A}/dead_letters`: what was given up, and its way back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.api.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
 from service.api.bodies import LetterFilter, ReplayOrder
@@ -28,18 +28,20 @@ class LetterHandlers:
         query: LettersQuery = call.query
         size = self.pages.size(query)
         selection = selection_of(call.account_id, query, LETTER_MEMBERS, call.raw_query)
+        selection = replace(selection, own_only=call.own_only)
         found = await self.letters.page(selection, query.start_key, size + 1)
         items, page = cut(found, size, query.start_key, letter_key)
         return Answer(items, page=page)
 
     async def one(self, call: Call) -> Answer:
         """Return a dead letter with its payload."""
-        return Answer(await self.letters.one(call.account_id, call.path["delivery_id"]))
+        delivery_id = call.path["delivery_id"]
+        return Answer(await self.letters.one(call.account_id, delivery_id, own_only=call.own_only))
 
     async def replay(self, call: Call) -> Answer:
         """Bring dead letters back, or count those that would come."""
         order: ReplayOrder = call.body
-        selection = _selection(call.account_id, order)
+        selection = replace(_selection(call.account_id, order), own_only=call.own_only)
         if order.dry_run:
             matched = min(order.limit, await self.letters.count(selection))
             return Answer({"matched": matched, "dry_run": True})

@@ -1,5 +1,6 @@
 """What stands around every answer, as Crossbar has it."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -12,7 +13,13 @@ from service import __version__
 from service.api.errors import Failure
 from service.api.operation import Answer
 
-ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+NAME = "switchhook"
+ALWAYS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # In place of aiohttp's, which tells the versions of itself and of Python.
+    "Server": NAME,
+}
 
 
 def success(
@@ -46,6 +53,11 @@ def failure(failed: Failure, request_id: str) -> web.Response:
     return _response(envelope, failed.status, request_id, failed.headers)
 
 
+def new_request_id() -> str:
+    """Return the id that an answer carries, and all that is logged about its request."""
+    return uuid.uuid4().hex
+
+
 def revision_of(data: Any) -> str:
     """Return what changes whenever the data does."""
     return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
@@ -53,7 +65,7 @@ def revision_of(data: Any) -> str:
 
 def _common(request_id: str) -> dict[str, str]:
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"request_id": request_id, "timestamp": at, "node": "switchhook"}
+    return {"request_id": request_id, "timestamp": at, "node": NAME}
 
 
 def _page(answer: Answer) -> dict[str, Any]:

@@ -37,6 +37,12 @@ NO_SUCH_PATH = Failure(404, "not_found", {"message": "not found"})
 WRONG_METHOD = Failure(405, "invalid_method", {"message": "method not allowed"})
 TOO_LARGE = Failure(413, "request_too_large", {"message": "the body is too large"})
 GONE = Failure(410, "gone", {"message": "there is no /v1; use /v2"})
+NOT_HTTP = Failure(400, "bad_request", {"message": "the request is not HTTP/1.1, or too long"})
+HUNG_UP = Failure(400, "bad_request", {"message": "the body is not complete"})
+TOO_SLOW = Failure(408, "request_timeout", {"message": "the body took too long"})
+TOO_MANY_CONNECTIONS = Failure(
+    503, "too_many_connections", {"message": "too many connections"}, {"Retry-After": "5"}
+)
 BUG = Failure(500, "internal_error", {"message": "a fault of the service; the log has it"})
 NOT_JSON: Problems = {"json": {"invalid": {"message": "the body is not JSON", "target": "body"}}}
 

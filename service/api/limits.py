@@ -35,6 +35,11 @@ class RateLimit:
         bucket.left -= 1
         return True
 
+    def give_back(self, name: str) -> None:
+        """Undo one `take`: the request was of another kind than it seemed."""
+        bucket = self._filled(name)
+        bucket.left = min(float(self.burst), bucket.left + 1)
+
     def wait_s(self, name: str) -> float:
         """Return how long until one request is allowed again."""
         return max(0.0, (1 - self._filled(name).left) / self._rate_per_s)

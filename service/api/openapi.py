@@ -34,6 +34,7 @@ DESCRIPTIONS = {
     "401": "No token, or none that is good.",
     "403": "The token may not.",
     "404": "There is no such thing in this account.",
+    "408": "The body took too long.",
     "409": "It cannot be done with the thing as it is now.",
     "413": "The body is too large.",
     "429": "Too many requests.",
@@ -148,7 +149,8 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     data = _schema(operation.data, schemas)
     envelope = data if operation.bare else _envelope(operation, data)
     good = {"description": operation.summary, "content": {"application/json": {"schema": envelope}}}
-    statuses = sorted({400, 404, 413, 429, 503, *_access_errors(operation), *operation.errors})
+    common = {400, 404, 413, 429, 503} | ({408} if operation.body is not None else set())
+    statuses = sorted({*common, *_access_errors(operation), *operation.errors})
     responses = {str(status): _error(str(status)) for status in statuses}
     successes = {str(operation.status): good, **{str(other): good for other in operation.also}}
     return successes | responses

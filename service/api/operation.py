@@ -57,12 +57,29 @@ class Call:
         """The webhook in the path."""
         return self.path["webhook_id"]
 
+    @property
+    def own_only(self) -> bool:
+        """Whether events of the accounts below must not be shown."""
+        return not self.principal.reaches_below
+
 
 class NoQuery(BaseModel):
     """No parameters."""
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
+Below = Callable[[Call], Awaitable[bool]]
+"""Whether a call concerns accounts below the one in the path."""
+
+
+async def never(_: Call) -> bool:
+    """Declare that an operation concerns the account in the path alone."""
+    return False
+
+
+async def always(_: Call) -> bool:
+    """Declare that an operation concerns all accounts below as well."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,8 @@ class Operation:
 
     `data` is the model of the answer's data; `example` is a body that works. `also` are further
     statuses of success. A `bare` answer has no envelope.
+
+    `access` and `below` are the rights that a call needs; `api.gatekeeper` judges them.
     """
 
     method: str
@@ -87,3 +106,4 @@ class Operation:
     also: Sequence[int] = ()
     bare: bool = False
     errors: Sequence[int] = ()
+    below: Below = never

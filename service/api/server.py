@@ -1,5 +1,6 @@
 """Listening: one small web server per port."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -8,24 +9,33 @@ from pathlib import Path
 
 from aiohttp import web
 
+from service.api.clients import Clients
+from service.api.connection import Connection, in_our_words, watched
+from service.api.connections import ConnectionLimits, Connections
 from service.domain.errors import SwitchhookError
 
 
 @asynccontextmanager
-async def serve(application: web.Application, host: str, port: int) -> AsyncIterator[None]:
+async def serve(
+    application: web.Application, host: str, port: int, connections: Connections | None = None
+) -> AsyncIterator[None]:
     """Serve while the block runs. Raises SwitchhookError where the port is taken."""
-    async with serve_on(listen(host, port), application):
+    async with serve_on(listen(host, port), application, connections):
         yield
 
 
 @asynccontextmanager
 async def serve_on(
-    sockets: Sequence[socket.socket], application: web.Application
+    sockets: Sequence[socket.socket],
+    application: web.Application,
+    connections: Connections | None = None,
 ) -> AsyncIterator[None]:
-    """Serve the application on sockets that listen, while the block runs; then close them."""
-    async with _runner(application) as runner:
-        for listener in sockets:
-            await web.SockSite(runner, listener).start()
+    """Serve the application on sockets that listen, while the block runs; then close them.
+
+    The usual limits count for connections, unless others are given.
+    """
+    connections = connections or Connections(ConnectionLimits(), Clients())
+    async with _runner(application) as runner, _listening(runner, sockets, connections):
         yield
 
 
@@ -53,7 +63,28 @@ def with_routes(
 
 
 @asynccontextmanager
+async def _listening(
+    runner: web.AppRunner, sockets: Sequence[socket.socket], connections: Connections
+) -> AsyncIterator[None]:
+    """Take connections in; those that are open at the end are the runner's to close."""
+    loop, server = asyncio.get_running_loop(), runner.server
+    if server is None:
+        raise RuntimeError("the runner is not set up")
+    listening = [
+        await loop.create_server(lambda: Connection(server, connections), sock=listener)
+        for listener in sockets
+    ]
+    try:
+        yield
+    finally:
+        for each in listening:
+            each.close()
+
+
+@asynccontextmanager
 async def _runner(application: web.Application) -> AsyncIterator[web.AppRunner]:
+    application.middlewares.insert(0, watched)
+    application.on_response_prepare.append(in_our_words)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=2)
     await runner.setup()
     try:

@@ -75,6 +75,10 @@ class TrialHandlers:
             for trial in trials(self.probe.decoders[hook.source], message, account)
         ])  # fmt: skip
 
+    async def asks_below(self, call: Call) -> bool:
+        """Return whether the question is about an account below."""
+        return call.body.account_id not in (None, call.account_id)
+
     async def _account(self, call: Call, account_id: str | None) -> Account:
         account = await self.directory.account(account_id or call.account_id)
         if account.account_id != call.account_id and call.account_id not in account.tree:
@@ -149,5 +153,6 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             NoQuery,
             Question,
             {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
+            below=handlers.asks_below,
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.api.answers import WebhookAnswer, WebhookSummary
 from service.api.bodies import BulkEnable, WebhookCreate, WebhookEdit
-from service.api.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.operation import Access, Answer, Call, NoQuery, Operation, always, never
 from service.api.pages import Pages, cut
 from service.api.queries import WebhooksQuery
 from service.api.webhook_filters import chosen
@@ -70,6 +70,19 @@ class WebhookHandlers:
         view["_read_only"]["deleted"] = True
         return Answer(view)
 
+    async def creates_for_all_below(self, call: Call) -> bool:
+        """Return whether the new webhook would get the events of the accounts below."""
+        return bool(call.body.include_subaccounts)
+
+    async def edits_for_all_below(self, call: Call) -> bool:
+        """Return whether the webhook gets the events of the accounts below, or would.
+
+        Such a webhook must not be pointed elsewhere either.
+        """
+        if call.body.include_subaccounts:
+            return True
+        return await self.webhooks.includes_subaccounts(call.account_id, call.webhook_id)
+
     async def enable_all(self, call: Call) -> Answer:
         """Enable the account's webhooks that were disabled for failing."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=False)
@@ -128,6 +141,7 @@ def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
             EXAMPLE,
             201,
             errors=(409,),
+            below=handlers.creates_for_all_below,
         ),
     ]
 
@@ -139,10 +153,21 @@ def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
         "Enable those of the account and of all accounts below it",
     )
     return [
-        Operation("PATCH", path, handler, summary, str, Access.WRITE, NoQuery, BulkEnable, order)
-        for path, handler, summary in (
-            (ALL, handlers.enable_all, own),
-            (BELOW, handlers.enable_descendants, below),
+        Operation(
+            "PATCH",
+            path,
+            handler,
+            summary,
+            str,
+            Access.WRITE,
+            NoQuery,
+            BulkEnable,
+            order,
+            below=concerned,
+        )
+        for path, handler, summary, concerned in (
+            (ALL, handlers.enable_all, own, never),
+            (BELOW, handlers.enable_descendants, below, always),
         )
     ]
 
@@ -162,6 +187,7 @@ def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
                 WebhookEdit,
                 {"enabled": True},
                 errors=(404,),
+                below=handlers.edits_for_all_below,
             )
             for method in ("POST", "PATCH")
         ),

@@ -132,6 +132,8 @@ class Delivery:
     """Which replay revived it."""
     traceparent: str | None = None
     """Of the trace it belongs to; see `domain.trace`."""
+    event_account_id: str | None = None
+    """Whose event it is, where it is not the webhook's own account's."""
 
     def put_off(self) -> "Delivery":
         """Return it as it is after one more deferral; `replace` would take thrice as long."""
@@ -151,6 +153,7 @@ class Delivery:
             self.fallback_for,
             self.replay_id,
             self.traceparent,
+            self.event_account_id,
         )
 
     @property

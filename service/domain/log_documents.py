@@ -61,6 +61,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "test": attempt.test or None,
         "trace_id": delivery.trace_id,
         "webhook": delivery.webhook,
+        "event_account_id": delivery.event_account_id,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -98,6 +99,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "endpoint": _endpoint(letter.uri),
         "payload": delivery.payload.decode(),
         "webhook": delivery.webhook,
+        "event_account_id": delivery.event_account_id,
         "trace_id": delivery.trace_id,
         "attempts": [
             {
@@ -134,6 +136,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         webhook=document.get("webhook"),
         # A part of its own, for the first one may be long over.
         traceparent=new_traceparent(document.get("trace_id")),
+        event_account_id=document.get("event_account_id"),
     )
 
 

@@ -21,6 +21,11 @@ class Principal:
         """Whether no account bounds what they may."""
         return self.account_id is None
 
+    @property
+    def reaches_below(self) -> bool:
+        """Whether they may act on all accounts below those that they may act on."""
+        return self.superuser or self.descendants
+
     def may_act_on(self, account_id: str, tree: Sequence[str]) -> bool:
         """Return whether an account, whose ancestors are `tree`, is theirs to manage."""
         if self.superuser or self.account_id == account_id:

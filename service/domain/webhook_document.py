@@ -40,7 +40,7 @@ def webhook_of(document: Document) -> Webhook:
         format=Format.JSON if document.get("format") == "json" else Format.FORM_DATA,
         retries=_retries(document),
         enabled=_flag(document, "enabled", default=True),
-        include_subaccounts=_flag(document, "include_subaccounts", default=False),
+        include_subaccounts=includes_subaccounts(document),
         include_internal_legs=_flag(document, "include_internal_legs", default=True),
         custom_data=_sendable(custom_data),
         filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
@@ -89,6 +89,11 @@ def _verb(document: Document) -> Verb:
         return Verb(str(value).upper())
     except ValueError:
         raise BadDocument(f"http_verb must be get, post or put, not {value!r}") from None
+
+
+def includes_subaccounts(document: Document) -> bool:
+    """Return whether the webhook gets the events of the accounts below its own as well."""
+    return _flag(document, "include_subaccounts", default=False)
 
 
 def _flag(document: Document, key: str, *, default: bool) -> bool:

@@ -37,18 +37,24 @@ class Attempts:
         """Return attempts, the newest first."""
         return [attempt_view(row) for row in await self.history.page(selection, start, size)]
 
-    async def one(self, account_id: str, webhook_id: str, attempt_id: str) -> Document:
+    async def one(
+        self, account_id: str, webhook_id: str, attempt_id: str, *, own_only: bool
+    ) -> Document:
         """Return an attempt as it is stored. Raises NotFound."""
         row = await self.history.find(account_id, webhook_id, attempt_id)
-        if row is None:
+        if row is None or (own_only and row.get("event_account_id") is not None):
             raise NotFound(attempt_id)
         return row
 
-    async def stats(self, account_id: str, webhook_id: str, now: datetime) -> dict[str, Any]:
+    async def stats(
+        self, account_id: str, webhook_id: str, now: datetime, *, own_only: bool
+    ) -> dict[str, Any]:
         """Return counts per outcome and percentiles of duration, for each of the windows."""
         equals = {"webhook_id": webhook_id}
         return {
-            name: await self._window(Selection(account_id, equals, since=now - span))
+            name: await self._window(
+                Selection(account_id, equals, since=now - span, own_only=own_only)
+            )
             for name, span in WINDOWS.items()
         }
 

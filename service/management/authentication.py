@@ -1,7 +1,10 @@
 """From the text of a token to who holds it."""
 
+import hashlib
+import time
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -9,6 +12,9 @@ from service.domain.errors import Unauthenticated
 from service.domain.principal import Principal
 from service.management.ports import TokenStore
 from service.management.token import token_id_in, verified
+
+UNKNOWN_S = 10.0
+MOST_REMEMBERED = 10_000
 
 
 class ForeignTokens(Protocol):
@@ -22,6 +28,38 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+class SeenTokens:
+    """What was found out about tokens lately. Digests are kept, never the texts.
+
+    Good and bad ones have room of their own: guesses do not push out those that are good.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._holders: OrderedDict[bytes, str] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+
+    def holder(self, text: str) -> str | None:
+        """Return who held the token when it was looked up last."""
+        return self._holders.get(_digest(text))
+
+    def unknown(self, text: str) -> bool:
+        """Return whether it was looked up a moment ago, and was no good."""
+        return self._unknown.get(_digest(text), 0.0) > self._now()
+
+    def note(self, text: str, holder: str | None) -> None:
+        """Remember what a look-up found."""
+        digest = _digest(text)
+        if holder is None:
+            self._holders.pop(digest, None)
+            self._unknown[digest] = self._now() + UNKNOWN_S
+            _bound(self._unknown, digest)
+        else:
+            self._unknown.pop(digest, None)
+            self._holders[digest] = holder
+            _bound(self._holders, digest)
+
+
 @dataclass(frozen=True, slots=True)
 class Authentication:
     """Knows our own tokens, and those of a Crossbar where one is configured."""
@@ -29,9 +67,29 @@ class Authentication:
     tokens: TokenStore
     foreign: ForeignTokens | None = None
     now: Callable[[], datetime] = _now
+    seen: SeenTokens = field(default_factory=SeenTokens)
+
+    def holder_before(self, text: str) -> str | None:
+        """Return who held the token when it was looked up last; asks nobody."""
+        return self.seen.holder(text)
 
     async def principal(self, text: str) -> Principal:
-        """Return who holds the token. Raises Unauthenticated, Unavailable."""
+        """Return who holds the token. Raises Unauthenticated, Unavailable.
+
+        Good tokens are looked up each time, so that a revoked one ends at once; bad ones are
+        remembered for a moment.
+        """
+        if self.seen.unknown(text):
+            raise Unauthenticated("the token is unknown, revoked or expired")
+        try:
+            principal = await self._looked_up(text)
+        except Unauthenticated:
+            self.seen.note(text, None)
+            raise
+        self.seen.note(text, principal.name)
+        return principal
+
+    async def _looked_up(self, text: str) -> Principal:
         token_id = token_id_in(text)
         if token_id is not None:
             return verified(text, await self.tokens.find(token_id), self.now())
@@ -39,3 +97,13 @@ class Authentication:
         if holder is None:
             raise Unauthenticated("the token is unknown, revoked or expired")
         return holder
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _bound(memory: OrderedDict[bytes, str] | OrderedDict[bytes, float], latest: bytes) -> None:
+    memory.move_to_end(latest)
+    if len(memory) > MOST_REMEMBERED:
+        memory.popitem(last=False)

@@ -37,9 +37,9 @@ class DeadLetters:
         after = None if start is None else _after(start)
         return [letter_view(letter) for letter in await self.archive.page(selection, after, size)]
 
-    async def one(self, account_id: str | None, delivery_id: str) -> Document:
+    async def one(self, account_id: str | None, delivery_id: str, *, own_only: bool) -> Document:
         """Return a dead letter with its payload. Raises NotFound."""
-        selection = Selection(account_id, ids=(delivery_id,), waiting=False)
+        selection = Selection(account_id, ids=(delivery_id,), waiting=False, own_only=own_only)
         found = await self.archive.page(selection, None, 1)
         if not found:
             raise NotFound(delivery_id)

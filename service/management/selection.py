@@ -11,7 +11,8 @@ class Selection:
 
     `equals` compares members with values. The times are those of the attempt, or of the death; both
     ends belong to it. `waiting` leaves out dead letters that were replayed since;
-    `failed` tells attempts that failed from those that succeeded.
+    `failed` tells attempts that failed from those that succeeded. `own_only` leaves out what is
+    about an event of an account below.
     """
 
     account_id: str | None = None
@@ -21,3 +22,4 @@ class Selection:
     ids: tuple[str, ...] | None = None
     waiting: bool = True
     failed: bool | None = None
+    own_only: bool = False

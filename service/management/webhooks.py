@@ -13,7 +13,7 @@ import structlog
 from service.domain.disable import DisablePolicy
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
-from service.domain.webhook_document import SECRET_PREFIX, BadDocument
+from service.domain.webhook_document import SECRET_PREFIX, BadDocument, includes_subaccounts
 from service.management.ports import (
     Accounts,
     DisabledWebhooks,
@@ -62,6 +62,10 @@ class Webhooks:
     async def one(self, account_id: str, webhook_id: str) -> Document:
         """Return the document of a webhook."""
         return _found(await self.documents.find(account_id, webhook_id), webhook_id)
+
+    async def includes_subaccounts(self, account_id: str, webhook_id: str) -> bool:
+        """Return whether a webhook gets the events of the accounts below its own."""
+        return includes_subaccounts(await self.one(account_id, webhook_id))
 
     async def health_of(self, account_id: str, webhook_id: str) -> dict[str, Any]:
         """Return how close a webhook is to being disabled."""

@@ -114,6 +114,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             fallback_for=members.get("fallback_for"),
             replay_id=members.get("replay_id"),
             traceparent=members.get("traceparent"),
+            event_account_id=members.get("event_account_id"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _not_ours(error) from error

@@ -122,4 +122,5 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: byt
         payload=snapshot,
         traceparent=arrival.traceparent,
         webhook=None if event.webhook is None else dict(event.webhook),
+        event_account_id=None if event.account_id == webhook.account_id else event.account_id,
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.keys import named_key
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, TlsPolicy
+from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.sources.kazoo.policy import KazooPolicy
@@ -118,6 +118,20 @@ class ApiSettings(Section):
     """Requests a second that a token may make in the long run; each worker counts by itself."""
     burst: Annotated[int, Ge(1), Le(100_000)] = 100
     """Requests that a token may make at once."""
+    header_timeout_s: Annotated[float, Gt(0.0), Le(300.0)] = 10.0
+    """Seconds until the headers of a request must be there."""
+    body_timeout_s: Annotated[float, Gt(0.0), Le(300.0)] = 30.0
+    """Seconds until the body of a request must be there."""
+    idle_timeout_s: Annotated[float, Gt(0.0), Le(3600.0)] = 75.0
+    """Seconds until a connection is closed that asks nothing, or does not take its answer."""
+    max_connections: Annotated[int, Ge(16), Le(100_000)] = 400
+    """Connections that a worker bears at most; fewer where its descriptors do not suffice for
+    them and for deliveries. Beyond it, the one that was idle longest is closed for a new one."""
+    max_connections_per_address: Annotated[int, Ge(1), Le(100_000)] = 100
+    """Connections from one address at most; those of `trusted_proxies` are not bounded."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of the proxies in front of the API. Only their `X-Forwarded-For` or `Forwarded`
+    counts, read from the right; without them all clients of a proxy share one limit."""
     max_webhooks_per_account: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()

@@ -4,45 +4,19 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 
-from service.dev.servers import HOST, free_port
 from tests.api_client import check_error
 from tests.e2e.stage import NewStage, Stage, new_account
+from tests.e2e.token_crossbar import TokenCrossbar, token_crossbar
 
 HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
 CROSSBAR_TOKEN = "eyJhbGciOiJSUzI1NiJ9.of-kazoo"
 
 
-class TokenCrossbar:
-    """Crossbar as far as `GET /v2/token_auth` goes."""
-
-    def __init__(self) -> None:
-        self.accounts: dict[str, str] = {}
-        self.asked: list[str] = []
-        self.status = 200
-
-    async def answer(self, request: web.Request) -> web.Response:
-        token = request.headers.get("X-Auth-Token", "")
-        self.asked.append(token)
-        if self.status != 200:
-            return web.json_response({"data": {}, "status": "error"}, status=self.status)
-        if token not in self.accounts:
-            body = {"data": {}, "error": "401", "status": "error"}
-            return web.json_response(body, status=401)
-        data = {"account_id": self.accounts[token], "owner_id": "user-1", "method": "cb_user_auth"}
-        return web.json_response({"data": data, "status": "success", "auth_token": token})
-
-
 @pytest.fixture(scope="module")
 async def crossbar() -> AsyncIterator[tuple[TokenCrossbar, str]]:
-    stand_in, application, port = TokenCrossbar(), web.Application(), free_port()
-    application.router.add_get("/v2/token_auth", stand_in.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
-    yield stand_in, f"http://{HOST}:{port}"
-    await runner.cleanup()
+    async with token_crossbar() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,8 @@ async def test_would_it_match_tells_which_webhooks_would_hear_and_why_others_wou
 
 
 async def test_would_it_match_asks_for_a_sub_account_but_for_no_strangers(stage: Stage) -> None:
-    parent, child, stranger = [await stage.tenant() for _ in range(3)]
+    parent = await stage.tenant(descendants=True)
+    child, stranger = [await stage.tenant() for _ in range(2)]
     tree = {"_id": child.account_id, "tree": [parent.account_id]}
     await stage.database["accounts"].insert_one(tree)
     await parent.create("http://127.0.0.1:9/", name="wide", include_subaccounts=True)

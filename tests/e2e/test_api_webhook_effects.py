@@ -76,7 +76,8 @@ async def test_a_webhook_that_fails_six_times_shows_why_it_is_off_and_a_patch_br
 async def test_bulk_re_enabling_touches_only_what_was_disabled_for_failing(
     stage: Stage, receiver: Receiver
 ) -> None:
-    parent, child, stranger = [await stage.tenant() for _ in range(3)]
+    parent = await stage.tenant(descendants=True)
+    child, stranger = [await stage.tenant() for _ in range(2)]
     await stage.database["accounts"].insert_one(
         {"_id": child.account_id, "tree": [parent.account_id]}
     )

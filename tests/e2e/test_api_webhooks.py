@@ -61,7 +61,7 @@ async def test_post_merges_and_reports_what_it_does_not_know_as_dashs_sample_nee
 
 
 async def test_extra_keys_of_a_new_webhook_are_reported_and_choose_no_id(stage: Stage) -> None:
-    api, other = await stage.tenant(), await stage.tenant()
+    api, other = await stage.tenant(descendants=True), await stage.tenant()
     theirs = await other.create("http://127.0.0.1:9/theirs")
     sample = {
         "name": "New calls",

@@ -7,6 +7,7 @@ from service.domain.log_documents import (
     MOST_BODY_BYTES,
     attempt_document,
     dead_letter_document,
+    delivery_of,
 )
 from tests.builders import (
     ACCOUNT,
@@ -91,6 +92,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "endpoint": "https://hooks.example.net:443",
         "payload": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
         "webhook": None,
+        "event_account_id": None,
         "trace_id": None,
         "attempts": [
             {
@@ -124,3 +126,12 @@ def test_no_row_holds_a_signature_or_the_query_of_the_uri() -> None:
     for row in (attempt_document(make_attempt(FAILED)), dead_letter_document(make_letter())):
         assert "hush" not in str(row)
         assert "c2lnbmF0dXJl" not in str(row)
+
+
+def test_whose_event_it_was_is_kept_and_comes_back_with_a_replay() -> None:
+    delivery = make_delivery(event_account_id="below")
+    row = attempt_document(make_attempt(FAILED, delivery=delivery))
+    letter = dead_letter_document(make_letter(delivery=delivery))
+    for document in (row, letter):
+        assert document["event_account_id"] == "below"
+        assert delivery_of(document).event_account_id == "below"

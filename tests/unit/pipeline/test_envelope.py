@@ -20,6 +20,8 @@ TRAVELLED = make_delivery(
 def test_a_delivery_comes_back_as_it_was_sealed() -> None:
     assert unseal(seal(TRAVELLED)) == TRAVELLED
     assert unseal(seal(make_delivery(call_id=None))) == make_delivery(call_id=None)
+    below = make_delivery(event_account_id="below")
+    assert unseal(seal(below)) == below
 
 
 @pytest.mark.parametrize("reason", DeadLetterReason)

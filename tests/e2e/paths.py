@@ -1,0 +1,73 @@
+"""All paths of the API that belong to an account, and an account with something behind each."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.dev.receiver import Receiver
+from tests.api_client import Client
+from tests.conftest import Documents
+from tests.e2e.harness import eventually
+from tests.e2e.stage import Stage
+
+HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
+WRITES = ("PUT", "POST", "PATCH", "DELETE")
+NO_WRITE = frozenset({"/v2/accounts/{account_id}/webhooks/match"})
+"""What is posted to, and changes nothing."""
+
+
+def operations(
+    description: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[tuple[str, str, str, Any]]:
+    """Yield method, template, path and a body that works, for every operation of an account."""
+    for template, methods in description["paths"].items():
+        if "{account_id}" not in template:
+            continue
+        for method, operation in methods.items():
+            body = None
+            if "requestBody" in operation:
+                body = operation["requestBody"]["content"]["application/json"]["example"]
+            yield method.upper(), template, template.format(**names), body
+
+
+def is_write(method: str, template: str) -> bool:
+    return method in WRITES and template not in NO_WRITE
+
+
+async def snapshot(database: Documents, account_id: str) -> dict[str, list[Any]]:
+    """Return all that the store has of an account."""
+    own = {"account_id": account_id}
+    names = ("webhooks", "attempts", "dead_letters", "replays", "tokens")
+    return {name: await database[name].find(own).sort("_id").to_list() for name in names}
+
+
+async def furnished(
+    stage: Stage, receiver: Receiver, account_id: str | None = None
+) -> tuple[Client, dict[str, str]]:
+    """Return an account with some of everything, and the names of it."""
+    api = await stage.tenant(account_id)
+    receiver.script("/secret-path", 500)
+    webhook = await api.create(receiver.url("/secret-path"), retries=0, name="secret-name")
+    await stage.call(api.account_id, "secret-call")
+
+    async def settled() -> Any:
+        letters = (await api.get("dead_letters")).data
+        attempts = (await api.get("webhooks/attempts")).data
+        return (letters[0], attempts[0]) if letters and attempts else None
+
+    letter, attempt = await eventually(settled, what="a dead letter and its attempt")
+    order = {"filter": {"call_id": "none"}}
+    replay = (await api.post("dead_letters/replay", **order)).data
+
+    async def over() -> bool:
+        found = await api.get(f"dead_letters/replays/{replay['id']}")
+        return bool(found.data["state"] == "finished")
+
+    await eventually(over, what="the end of the replay")
+    return api, {
+        "account_id": api.account_id,
+        "webhook_id": webhook["id"],
+        "attempt_id": attempt["id"],
+        "delivery_id": letter["id"],
+        "replay_id": replay["id"],
+        "sample_id": "webhooks_sms",
+    }
