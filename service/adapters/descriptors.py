@@ -18,5 +18,8 @@ def raise_descriptor_limit() -> int:
 
 
 def requests_possible(wanted: int, descriptors: int) -> int:
-    """Return how many requests can be in flight with so many descriptors, `wanted` at most."""
-    return max(2, min(wanted, descriptors - RESERVED))
+    """Return how many requests can be in flight with so many descriptors, `wanted` at most.
+
+    Beside each there may be a connection that is kept alive.
+    """
+    return max(2, min(wanted, (descriptors - RESERVED) // 2))

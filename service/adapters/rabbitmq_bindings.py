@@ -62,10 +62,12 @@ class Bindings:
         return tuple(exchange for exchange, bound in self._bound.items() if not bound)
 
     async def bind(self, connection: AbstractConnection) -> None:
-        """Bind to every exchange there is."""
-        for binding in self._bindings:
-            self._note(binding, await self._bind(connection, binding))
-            heed_cancellation()
+        """Bind to every exchange there is, to all of them at a time: a start must be quick."""
+        binding = (self._bind(connection, one) for one in self._bindings)
+        obstacles = await asyncio.gather(*binding)
+        heed_cancellation()
+        for one, obstacle in zip(self._bindings, obstacles, strict=True):
+            self._note(one, obstacle)
 
     async def keep(self, connection: AbstractConnection) -> None:
         """Bind again and again, until cancelled or the connection is lost."""
@@ -98,8 +100,9 @@ class Bindings:
                 binding.exchange, ExchangeType(binding.exchange_type), durable=False
             )
         except ChannelAccessRefused:
+            if self._may_declare:
+                log.info("source.declare_not_permitted", note="waiting for the switch to declare")
             self._may_declare = False
-            log.info("source.declare_not_permitted", note="waiting for the switch to declare")
         except ChannelPreconditionFailed as error:
             log.warning("source.declared_otherwise", exchange=binding.exchange, error=str(error))
         finally:
