@@ -38,6 +38,7 @@ class Watched:
         self._directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
         self.failing: list[str] = []
+        self.deleted: list[str] = []
 
     def by(self, client: Client, database: str) -> Watch:
         directory = self._directory
@@ -47,6 +48,7 @@ class Watched:
             0.2,
             directory.forget,
             directory.forget_webhook,
+            self.deleted.append,
             self.failing.append,
             self._note_gap,
         )

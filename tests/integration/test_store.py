@@ -142,8 +142,8 @@ async def test_filing_a_dead_letter_twice_is_filing_it_once(
     ours: Store, database: Documents
 ) -> None:
     letter = DeadLetter(make_delivery(), DeadLetterReason.EXHAUSTED, "http://a/", 1.6e9)
-    await MongoDeadLetters(ours).file(letter)
-    await MongoDeadLetters(ours).file(letter)
+    await MongoDeadLetters(ours).file([letter])
+    await MongoDeadLetters(ours).file([letter])
     assert await database["dead_letters"].count_documents({}) == 1
 
 
