@@ -1,6 +1,5 @@
 """Values for tests: every builder gives something that works, and takes what a test is about."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +22,11 @@ from service.domain.delivery import (
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
-from service.pipeline.gates import EndpointGates
+from service.pipeline.endpoints import Endpoints
+from service.pipeline.places import Places
 from service.sources.bus_message import Occasion
 from service.sources.kazoo import samples
+from tests import virtual_time
 
 ACCOUNT = "00000000000000000000000000000c03"
 RESELLER = "00000000000000000000000000000b02"
@@ -150,12 +151,24 @@ def make_message(body: Any, *, content_encoding: str | None = None) -> Message:
     return Message("kazoo", "callevt", "call.CHANNEL_CREATE.x", plain, content_encoding)
 
 
-def make_gates(
-    limit: int,
-    longest_wait_s: float,
+def make_endpoints(
+    limit: int = 10,
     policy: BreakerPolicy | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> EndpointGates:
-    """Return gates whose breakers open after 1000 failures unless told otherwise."""
+    now: Callable[[], float] = virtual_time.now,
+) -> Endpoints:
+    """Return endpoints whose breakers open after 1000 failures unless told otherwise."""
     policy = policy or BreakerPolicy(failure_count=1000)
-    return EndpointGates(limit, longest_wait_s, policy, Metrics(CollectorRegistry(), []), clock)
+    return Endpoints(limit, policy, Metrics(CollectorRegistry(), []), now)
+
+
+def make_places(
+    count: int = 100,
+    longest_wait_s: float = 0.0,
+    endpoints: Endpoints | None = None,
+    metrics: Metrics | None = None,
+    lane: str = "events",
+) -> Places:
+    """Return a lane's places; nothing waits for one unless it is told how long it may."""
+    endpoints = endpoints or make_endpoints()
+    metrics = metrics or Metrics(CollectorRegistry(), [])
+    return Places(lane, count, longest_wait_s, endpoints, metrics)

@@ -84,13 +84,14 @@ class FakeStore:
 
 
 class FakeDirectory:
-    """A directory that remembers nothing."""
+    """A directory that remembers nothing, or everything as it is now."""
 
-    def __init__(self, store: FakeStore) -> None:
+    def __init__(self, store: FakeStore, *, remembers: bool = False) -> None:
         self._store = store
+        self._remembers = remembers
 
-    def remembered(self, account_id: str) -> Account | None:  # noqa: ARG002
-        return None
+    def remembered(self, account_id: str) -> Account | None:
+        return self._store.accounts.get(account_id) if self._remembers else None
 
     async def account(self, account_id: str) -> Account:
         return await self._store.account(account_id)
@@ -111,17 +112,21 @@ class FakeQueues:
 
     retried: list[tuple[Delivery, int]] = field(default_factory=list)
     buried: list[DeadLetter] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    """How many deliveries or letters each message had."""
     rejected: list[tuple[Incoming, RejectReason, str]] = field(default_factory=list)
     failures: int = 0
     broken: bool = False
 
-    async def retry(self, delivery: Delivery, delay_ms: int) -> None:
+    async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
         self._confirm()
-        self.retried.append((delivery, delay_ms))
+        self.batches.append(len(deliveries))
+        self.retried += [(delivery, delay_ms) for delivery in deliveries]
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
         self._confirm()
-        self.buried.append(letter)
+        self.batches.append(len(letters))
+        self.buried += letters
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         if self.broken:
@@ -170,9 +175,9 @@ class FakeLog:
         self.batches.append(len(attempts))
         self.rows += attempts
 
-    async def file(self, letter: DeadLetter) -> None:
+    async def file(self, letters: Sequence[DeadLetter]) -> None:
         self._answer()
-        self.letters.append(letter)
+        self.letters += letters
 
     def _answer(self) -> None:
         if self.failures:

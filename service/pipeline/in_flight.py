@@ -25,7 +25,10 @@ class InFlight:
         return task
 
     def end(self, webhook_id: str, task: Sending) -> None:
-        """Note that the request has ended."""
+        """Note that the request has ended, whether or not it took notice of being cut."""
+        if task in self._cut:
+            self._cut.discard(task)
+            task.uncancel()
         tasks = self._tasks[webhook_id]
         if len(tasks) == 1:
             del self._tasks[webhook_id]

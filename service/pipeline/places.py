@@ -138,10 +138,11 @@ class Places:
             share.duration_s += SMOOTHING * (duration_s - share.duration_s)
         share.moved_at = state.moved_at
         self._free += 1
+        if self._short:
+            # First, or the lines of this endpoint would never let others of their account go.
+            self._serve_short(TRIES)
         if state.lines:
             _serve_endpoint(state)
-        if self._short:
-            self._serve_short(TRIES)
         self._forget_idle(share)
 
     async def turn(self, waiting: Waiting) -> Place | DeferReason:
@@ -167,7 +168,7 @@ class Places:
             await asyncio.sleep(SWEEP_EVERY_S)
             for line in [line for share in self._shares.values() for line in share.lines.values()]:
                 self._sweep_line(line)
-            self._serve_short(len(self._short) + 1)
+            self._serve_short(len(self._short))
 
     def holders(self) -> Iterator[tuple[str, int, int]]:
         """Yield each busy account: its id, the places it holds, its deliveries in line."""
@@ -271,15 +272,18 @@ class Places:
 
     def _serve_short(self, tries: int) -> None:
         """Let the accounts that wait for their share take turns while places are free."""
+        # One round at most: more would only have those that cannot go lose their turn.
+        tries = min(tries, len(self._short))
         while self._short and tries:
             share = next(iter(self._short))
             self._short.move_to_end(share)
             endpoint, line = next(iter(share.short.items()))
-            share.short.move_to_end(endpoint)
             if line.state.in_flight >= line.state.limit.requests:
                 self._no_longer_short(line)  # from here on it waits for its endpoint
             elif not self.serve(line):
                 tries -= 1
+            elif endpoint in share.short:
+                share.short.move_to_end(endpoint)
 
     def _sweep_line(self, line: Line) -> None:
         state, now = line.state, self.endpoints.now()

@@ -33,7 +33,7 @@ async def test_the_watch_can_be_stopped_at_any_moment(client: Client, database: 
         """What changes does not matter."""
 
     def watching() -> Coroutine[Any, Any, None]:
-        return Watch(client, database.name, 0.2, ignore, ignore, ignore, ignore).run()
+        return Watch(client, database.name, 0.2, *(5 * [ignore])).run()
 
     await _stop_at_any_moment(watching)
 

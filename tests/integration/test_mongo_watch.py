@@ -16,6 +16,7 @@ from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer
+from service.domain.disable import HealthReport
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account
 from service.observability.metrics import Metrics
@@ -38,6 +39,7 @@ class Watched:
         self._directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
         self.failing: list[str] = []
+        self.deleted: list[str] = []
 
     def by(self, client: Client, database: str) -> Watch:
         directory = self._directory
@@ -47,6 +49,7 @@ class Watched:
             0.2,
             directory.forget,
             directory.forget_webhook,
+            self.deleted.append,
             self.failing.append,
             self._note_gap,
         )
@@ -116,7 +119,8 @@ async def test_the_change_stream_tells_of_webhooks_that_fail_in_another_worker(
 ) -> None:
     async with watching(store.url, ours, metrics) as watched:
         await watched.gap()
-        await MongoWebhookHealth(ours).failed("one", 1.0, 6)
+        report = HealthReport("one", (1.0,), succeeded=False, keep=6)
+        await MongoWebhookHealth(ours).tell([report])
 
         async def told() -> bool:
             return watched.failing == ["one"]

@@ -7,34 +7,34 @@ from hypothesis import strategies as st
 
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import RejectedMessage
-from service.pipeline.envelope import seal, seal_letter, unseal, unseal_letter
+from service.pipeline.envelope import seal, seal_letters, unseal, unseal_letters
 from tests.builders import make_letter, make_past
 from tests.property.strategies import deliveries, json_objects, json_values, letters
 
 payloads = json_objects.map(orjson.dumps)
-SEALED: dict[str, Any] = orjson.loads(seal_letter(make_letter()))
+SEALED: dict[str, Any] = orjson.loads(seal_letters([make_letter()]))
 PAST: dict[str, Any] = orjson.loads(orjson.dumps(make_past()))
 
 
 @given(deliveries(payloads))
 def test_any_delivery_comes_back_as_it_was_sealed(delivery: Delivery) -> None:
-    assert unseal(seal(delivery)) == delivery
+    assert unseal(seal([delivery])) == [delivery]
 
 
 @given(letters(payloads))
 def test_any_dead_letter_comes_back_as_it_was_sealed(letter: DeadLetter) -> None:
-    assert unseal_letter(seal_letter(letter)) == letter
+    assert unseal_letters(seal_letters([letter])) == [letter]
 
 
 @given(deliveries(payloads))
 def test_sealing_what_was_unsealed_gives_the_same_bytes(delivery: Delivery) -> None:
-    sealed = seal(delivery)
+    sealed = seal([delivery])
     assert seal(unseal(sealed)) == sealed
 
 
 @given(st.binary(max_size=200) | json_values().map(orjson.dumps))
 def test_any_bytes_are_a_delivery_or_a_rejection(body: bytes) -> None:
-    for read in (unseal, unseal_letter):
+    for read in (unseal, unseal_letters):
         with suppress(RejectedMessage):
             read(body)
 
@@ -47,6 +47,6 @@ def test_any_damage_gives_a_delivery_or_a_rejection(
     changes: dict[str, Any], past: dict[str, Any]
 ) -> None:
     body = orjson.dumps(SEALED | {"past": [PAST | past]} | changes | {"version": 1})
-    for read in (unseal, unseal_letter):
+    for read in (unseal, unseal_letters):
         with suppress(RejectedMessage):
             read(body)

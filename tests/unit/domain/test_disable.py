@@ -15,11 +15,13 @@ def test_failures_count_while_they_are_within_the_window() -> None:
 @pytest.mark.parametrize(("count", "half"), [(2, 1), (3, 2), (6, 3), (7, 4)])
 def test_half_way_is_reached_once(count: int, half: int) -> None:
     policy = DisablePolicy(failure_count=count)
-    assert [n for n in range(count) if policy.half_way([1000.0] * n, 1000.0)] == [half]
+    assert [n for n in range(count) if policy.passed_half([1000.0] * n, 1, 1000.0)] == [half]
+    assert policy.passed_half([1000.0] * half, half, 1000.0)
+    assert not policy.passed_half([1000.0] * (half + 1), 1, 1000.0)
 
 
 def test_there_is_nothing_to_warn_of_where_one_failure_disables() -> None:
-    assert not DisablePolicy(failure_count=1).half_way([1000.0], 1000.0)
+    assert not DisablePolicy(failure_count=1).passed_half([1000.0], 1, 1000.0)
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,37 @@
 """The pipeline put together on fakes, with time and jitter that stand still."""
 
-import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import orjson
+
+from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
+from service.domain.endpoint import endpoint_of
 from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
+from service.pipeline.build import Encoder
 from service.pipeline.bury import BurialWork
-from service.pipeline.deliver import Deliverer
+from service.pipeline.current import CurrentWebhooks
+from service.pipeline.deferrals import Deferrals
+from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
-from service.pipeline.gates import EndpointGates
 from service.pipeline.ingest import Ingest
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
+from service.pipeline.places import Place, Places
+from service.pipeline.progress import Progress
 from service.pipeline.record import Recorder
+from service.pipeline.report import Reporter
 from service.pipeline.retries import RetryWork
 from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
-from tests.builders import NOW, make_account, make_gates
+from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
 from tests.fakes import (
     FakeAnnouncer,
     FakeDirectory,
@@ -51,16 +60,19 @@ class Parts:
     health: FakeHealth = field(default_factory=FakeHealth)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     finished: Finished = field(default_factory=Finished)
-    gates: EndpointGates = field(default_factory=lambda: make_gates(10, 0.0))
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(100))
+    places: Places = field(default_factory=make_places)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    remembers: bool = False
+    """Whether the directory knows all accounts without asking the store."""
     cluster_id: str | None = None
 
     def __post_init__(self) -> None:
         self.patience = Patience(self.metrics)
-        self.directory = FakeDirectory(self.store)
+        self.directory = FakeDirectory(self.store, remembers=self.remembers)
         self.recorder = Recorder(self.log, self.metrics, 100, record_successes=True)
         self.disabler = Disabler(
             DisablePolicy(),
+            3600.0,
             self.directory,
             self.health,
             self.announcer,
@@ -68,16 +80,18 @@ class Parts:
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(
-            Attempter(
-                self.sender, AccessTokens(self.sender), self.gates, PassingOn(), clock=lambda: NOW
+            attempter=Attempter(
+                self.sender, AccessTokens(self.sender), PassingOn(), clock=lambda: NOW
             ),
-            self.queues,
-            self.recorder,
-            self.disabler,
-            RetryPolicy(),
-            self.finished,
-            self.metrics,
-            self.patience,
+            queues=self.queues,
+            reporter=Reporter(self.recorder, self.metrics),
+            disabler=self.disabler,
+            webhooks=CurrentWebhooks(self.directory, self.patience),
+            policy=self.policy,
+            finished=self.finished,
+            metrics=self.metrics,
+            patience=self.patience,
+            deferrals=Deferrals(self.queues, self.patience),
             clock=lambda: NOW,
             choose=on_time,
         )
@@ -88,6 +102,27 @@ class Parts:
         account = make_account(*webhooks, account_id=account_id, tree=tree)
         self.store.accounts[account_id] = account
         self.store.webhooks |= {webhook.webhook_id: webhook for webhook in webhooks}
+
+    async def deliver(
+        self, owed: Iterable[tuple[Delivery, Webhook]] = (), progress: Progress | None = None
+    ) -> None:
+        """Deliver what is owed of one event, one delivery to one webhook unless told otherwise."""
+        pairs = list(owed) or [(make_delivery(), make_webhook())]
+        encoder = Encoder(orjson.loads(pairs[0][0].payload), None)
+        batch = Batch(encoder, self.places, progress or Progress())
+        await self.deliverer.deliver(iter(pairs), batch)
+        await self.recorder.flush()
+
+    def hold(self, uri: str = make_webhook().uri, account_id: str = "another") -> Place:
+        """Take a place at an endpoint, and keep it."""
+        place = self.places.enter(account_id, endpoint_of(uri), Progress())
+        assert isinstance(place, Place)
+        return place
+
+    @property
+    def idle(self) -> bool:
+        """Whether no place is held, and nothing waits for one."""
+        return not list(self.places.holders()) and not list(self.places.endpoints.busy())
 
     @property
     def ingest(self) -> Ingest:
@@ -104,22 +139,14 @@ class Parts:
             self.metrics,
             self.patience,
             self.cluster_id,
-            self.slots,
+            self.places,
             PassingOn(),
             clock=lambda: NOW,
         )
 
     @property
     def retries(self) -> RetryWork:
-        return RetryWork(
-            self.directory,
-            self.deliverer,
-            self.finished,
-            self.metrics,
-            self.patience,
-            self.cluster_id,
-            self.slots,
-        )
+        return RetryWork(self.deliverer, self.finished, self.cluster_id, self.places)
 
     @property
     def burial(self) -> BurialWork:

@@ -1,7 +1,8 @@
 import pytest
 
 from service.domain.errors import RejectedMessage
-from service.pipeline.envelope import seal, seal_letter
+from service.pipeline.envelope import seal, seal_letters
+from service.pipeline.progress import Progress
 from tests.builders import make_delivery, make_letter
 from tests.fakes import incoming
 from tests.unit.pipeline.parts import Parts
@@ -11,7 +12,7 @@ from tests.virtual_time import in_virtual_time, now
 @in_virtual_time
 async def test_a_dead_letter_is_filed_as_it_is() -> None:
     parts = Parts()
-    await parts.burial(incoming(seal_letter(make_letter())))
+    await parts.burial(incoming(seal_letters([make_letter()])), Progress())
     assert parts.log.letters == [make_letter()]
 
 
@@ -19,15 +20,15 @@ async def test_a_dead_letter_is_filed_as_it_is() -> None:
 async def test_a_dead_letter_is_held_while_the_store_is_away() -> None:
     parts = Parts()
     parts.log.failures = 2
-    await parts.burial(incoming(seal_letter(make_letter())))
+    await parts.burial(incoming(seal_letters([make_letter()])), Progress())
     assert parts.log.letters == [make_letter()]
     assert round(now(), 6) == 0.6
 
 
-@pytest.mark.parametrize("body", [b"noise", b"{}", seal(make_delivery())])
+@pytest.mark.parametrize("body", [b"noise", b"{}", seal([make_delivery()])])
 @in_virtual_time
 async def test_what_is_no_dead_letter_is_rejected(body: bytes) -> None:
     parts = Parts()
     with pytest.raises(RejectedMessage):
-        await parts.burial(incoming(body))
+        await parts.burial(incoming(body), Progress())
     assert parts.log.letters == []

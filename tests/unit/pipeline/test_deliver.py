@@ -1,15 +1,27 @@
 import asyncio
 
-import orjson
 import pytest
 
 from service.domain.breaker import BreakerPolicy
-from service.domain.delivery import DeadLetterReason, Delivery, Outcome, PastAttempt, Response
-from service.domain.endpoint import endpoint_of
+from service.domain.delivery import (
+    DeadLetterReason,
+    Delivery,
+    Outcome,
+    PastAttempt,
+    Response,
+    delivery_id_of,
+)
 from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
-from service.pipeline.build import Encoder
-from tests.builders import NOW, make_delivery, make_gates, make_past, make_webhook
+from service.pipeline.places import Places
+from tests.builders import (
+    NOW,
+    make_delivery,
+    make_endpoints,
+    make_past,
+    make_places,
+    make_webhook,
+)
 from tests.fakes import FakeQueues, FakeSender, counted
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now, settle
@@ -25,10 +37,19 @@ def answering(*responses: Response | Exception) -> Parts:
 async def deliver(
     parts: Parts, delivery: Delivery | None = None, webhook: Webhook | None = None
 ) -> None:
-    delivery = delivery or make_delivery()
-    encoder = Encoder(orjson.loads(delivery.payload), None)
-    await parts.deliverer.deliver(delivery, webhook or make_webhook(), encoder, parts.slots)
-    await parts.recorder.flush()
+    await parts.deliver([(delivery or make_delivery(), webhook or make_webhook())])
+
+
+def one_at_a_time(policy: BreakerPolicy | None = None) -> Places:
+    return make_places(endpoints=make_endpoints(1, policy))
+
+
+def delivery_to(webhook: Webhook) -> Delivery:
+    return make_delivery(
+        delivery_id=delivery_id_of("e" * 32, webhook.webhook_id),
+        webhook_id=webhook.webhook_id,
+        account_id=webhook.account_id,
+    )
 
 
 def deliveries(parts: Parts) -> dict[str, float | None]:
@@ -159,21 +180,17 @@ async def test_a_bug_buries_the_delivery_and_harms_nobody_else() -> None:
 
 
 @in_virtual_time
-async def test_a_bug_frees_the_endpoint_and_the_slot() -> None:
-    parts = Parts(
-        sender=FakeSender([RuntimeError("a bug")]),
-        gates=make_gates(1, 0.0),
-        slots=asyncio.Semaphore(1),
-    )
+async def test_a_bug_gives_the_place_back() -> None:
+    parts = Parts(sender=FakeSender([RuntimeError("a bug")]), places=one_at_a_time())
     await deliver(parts)
-    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None
-    assert not parts.slots.locked()
+    assert parts.idle
+    parts.hold()
 
 
 @in_virtual_time
 async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> None:
-    parts = Parts(gates=make_gates(1, 0.0))
-    await parts.gates.enter(endpoint_of(make_webhook().uri))
+    parts = Parts(places=one_at_a_time())
+    parts.hold()
     delivery = make_delivery()
     for deferrals, delay_ms in ((1, 1000), (2, 5000), (3, 30_000)):
         await deliver(parts, delivery)
@@ -189,7 +206,7 @@ async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> No
 @in_virtual_time
 async def test_a_delivery_for_a_broken_endpoint_is_put_off_for_its_whole_pause() -> None:
     policy = BreakerPolicy(failure_count=1, open_s=20.0)
-    parts = Parts(sender=FakeSender([GATEWAY_DOWN]), gates=make_gates(1, 0.0, policy))
+    parts = Parts(sender=FakeSender([GATEWAY_DOWN]), places=one_at_a_time(policy))
     await deliver(parts)
     await deliver(parts, make_delivery(delivery_id="another"))
     assert [delay_ms for _, delay_ms in parts.queues.retried] == [1000, 24_000]
@@ -205,8 +222,7 @@ async def test_what_our_own_machine_cannot_send_is_put_off_and_nobody_is_blamed(
     assert parts.log.rows == []
     assert parts.health.failures == {}
     assert counted(parts.metrics, "deferrals_total", reason="nothing_sent") == 1
-    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None
-    assert not parts.slots.locked()
+    assert parts.idle
 
 
 @in_virtual_time
@@ -243,10 +259,11 @@ async def test_a_lanes_share_of_the_pool_bounds_its_requests() -> None:
             inside -= 1
             return Response(Outcome.SUCCEEDED, 204)
 
-    parts = Parts(sender=Counting(), slots=asyncio.Semaphore(2), gates=make_gates(10, 1.0))
-    await asyncio.gather(
-        *(deliver(parts, make_delivery(delivery_id=str(number))) for number in range(6))
-    )
+    parts = Parts(sender=Counting(), places=make_places(2, 1.0), remembers=True)
+    webhooks = [make_webhook(f"hook-{n}", account_id=f"account-{n}") for n in range(6)]
+    for webhook in webhooks:
+        parts.subscribe(webhook)
+    await asyncio.gather(*(deliver(parts, delivery_to(webhook), webhook) for webhook in webhooks))
     assert most == 2
     assert round(now(), 6) == 0.3
 
@@ -258,7 +275,7 @@ async def test_cancelling_leaves_the_delivery_unsettled_and_the_endpoint_free() 
             await asyncio.sleep(3600)
             raise AssertionError
 
-    parts = Parts(sender=Hanging(), gates=make_gates(1, 0.0))
+    parts = Parts(sender=Hanging(), places=one_at_a_time())
     delivering = asyncio.create_task(deliver(parts))
     await settle()
     delivering.cancel()
@@ -266,7 +283,8 @@ async def test_cancelling_leaves_the_delivery_unsettled_and_the_endpoint_free() 
         await delivering
     assert make_delivery() not in parts.finished
     assert parts.queues == FakeQueues()
-    assert await parts.gates.enter(endpoint_of(make_webhook().uri)) is None
+    assert parts.idle
+    parts.hold()
 
 
 @in_virtual_time

@@ -5,7 +5,7 @@ import pytest
 
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectedMessage, RejectReason
-from service.pipeline.envelope import seal, seal_letter, unseal, unseal_letter
+from service.pipeline.envelope import seal, seal_letters, unseal, unseal_letters
 from tests.builders import make_delivery, make_letter, make_past
 
 PAST = (
@@ -18,10 +18,10 @@ TRAVELLED = make_delivery(
 
 
 def test_a_delivery_comes_back_as_it_was_sealed() -> None:
-    assert unseal(seal(TRAVELLED)) == TRAVELLED
-    assert unseal(seal(make_delivery(call_id=None))) == make_delivery(call_id=None)
+    assert unseal(seal([TRAVELLED])) == [TRAVELLED]
+    assert unseal(seal([make_delivery(call_id=None)])) == [make_delivery(call_id=None)]
     below = make_delivery(event_account_id="below")
-    assert unseal(seal(below)) == below
+    assert unseal(seal([below])) == [below]
 
 
 @pytest.mark.parametrize("reason", DeadLetterReason)
@@ -30,11 +30,11 @@ def test_a_dead_letter_comes_back_as_it_was_sealed(
     reason: DeadLetterReason, uri: str | None
 ) -> None:
     letter = make_letter(delivery=TRAVELLED, reason=reason, uri=uri)
-    assert unseal_letter(seal_letter(letter)) == letter
+    assert unseal_letters(seal_letters([letter])) == [letter]
 
 
 def test_a_sealed_delivery_is_versioned_json_with_a_readable_payload() -> None:
-    members = orjson.loads(seal(TRAVELLED))
+    members = orjson.loads(seal([TRAVELLED]))
     assert members["version"] == 1
     assert members["payload"] == {"name": "Zoë 中", "vars": {"a": None}, "n": 0.015}
     assert members["past"][0]["outcome"] == "throttled"
@@ -49,12 +49,13 @@ def test_a_sealed_delivery_is_versioned_json_with_a_readable_payload() -> None:
         (b"[]", RejectReason.UNKNOWN_EVENT),
         (b"null", RejectReason.UNKNOWN_EVENT),
         (b"{}", RejectReason.UNKNOWN_EVENT),
-        (b'{"version":2}', RejectReason.UNKNOWN_EVENT),
+        (b'{"version":3}', RejectReason.UNKNOWN_EVENT),
+        (b'{"version":2}', RejectReason.WRONG_TYPE),
         (b'{"version":1}', RejectReason.WRONG_TYPE),
     ],
 )
 def test_what_is_none_of_ours_is_rejected(body: bytes, reason: RejectReason) -> None:
-    for read in (unseal, unseal_letter):
+    for read in (unseal, unseal_letters):
         with pytest.raises(RejectedMessage) as rejection:
             read(body)
         assert rejection.value.reason is reason
@@ -79,7 +80,7 @@ DAMAGES = [
 @pytest.mark.parametrize("damage", DAMAGES, ids=str)
 def test_a_damaged_delivery_is_rejected(damage: dict[str, Any]) -> None:
     with pytest.raises(RejectedMessage) as rejection:
-        unseal(damaged(seal(TRAVELLED), damage))
+        unseal(damaged(seal([TRAVELLED]), damage))
     assert rejection.value.reason is RejectReason.WRONG_TYPE
     assert rejection.value.detail.startswith("not a delivery: ")
 
@@ -91,7 +92,7 @@ def test_a_damaged_delivery_is_rejected(damage: dict[str, Any]) -> None:
 )
 def test_a_damaged_dead_letter_is_rejected(damage: dict[str, Any]) -> None:
     with pytest.raises(RejectedMessage) as rejection:
-        unseal_letter(damaged(seal_letter(make_letter(delivery=TRAVELLED)), damage))
+        unseal_letters(damaged(seal_letters([make_letter(delivery=TRAVELLED)]), damage))
     assert rejection.value.reason is RejectReason.WRONG_TYPE
 
 

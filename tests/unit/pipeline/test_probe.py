@@ -1,5 +1,3 @@
-import asyncio
-
 import orjson
 
 from service.domain.breaker import BreakerPolicy
@@ -8,7 +6,7 @@ from service.pipeline.probe import Probe
 from service.sources.catalogue import HOOKS
 from service.sources.kazoo.decode import KazooDecoder
 from service.sources.kazoo.policy import KazooPolicy
-from tests.builders import NOW, make_account, make_gates, make_webhook
+from tests.builders import NOW, make_account, make_endpoints, make_places, make_webhook
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time
 
@@ -19,8 +17,7 @@ JSON_WEBHOOK = make_webhook(hook="channel_destroy", retries=3)
 def probe_of(parts: Parts) -> Probe:
     decoders = {"kazoo": KazooDecoder(KazooPolicy(), 1_000_000)}
     attempter = parts.deliverer.attempter
-    slots = asyncio.Semaphore(1)
-    return Probe(attempter, parts.recorder, decoders, None, slots, clock=lambda: NOW)
+    return Probe(attempter, parts.recorder, decoders, None, parts.places, clock=lambda: NOW)
 
 
 @in_virtual_time
@@ -62,7 +59,7 @@ async def test_two_tests_are_two_deliveries() -> None:
 
 @in_virtual_time
 async def test_an_endpoint_that_is_left_alone_is_not_tested() -> None:
-    parts = Parts(gates=make_gates(10, 0.0, BreakerPolicy(failure_count=2)))
+    parts = Parts(places=make_places(endpoints=make_endpoints(10, BreakerPolicy(failure_count=2))))
     parts.sender.responses = [Response(Outcome.REFUSED)]
     probe, hook = probe_of(parts), OFFERED["sms"]
     for _ in range(2):

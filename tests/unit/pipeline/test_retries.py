@@ -4,11 +4,11 @@ import orjson
 import pytest
 
 from service.domain.delivery import DeadLetterReason, Outcome, Response
-from service.domain.endpoint import endpoint_of
 from service.domain.errors import RejectedMessage
 from service.domain.webhook import Format
 from service.pipeline.envelope import seal
-from tests.builders import make_delivery, make_gates, make_past, make_webhook
+from service.pipeline.progress import Progress
+from tests.builders import make_delivery, make_endpoints, make_past, make_places, make_webhook
 from tests.fakes import FakeIncoming, FakeQueues, counted, incoming
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now
@@ -17,7 +17,7 @@ SECOND = make_delivery(payload=b'{"call_id":"7"}', past=(make_past(),))
 
 
 def back(*, redelivered: bool = False) -> FakeIncoming:
-    return incoming(seal(SECOND), redelivered=redelivered)
+    return incoming(seal([SECOND]), redelivered=redelivered)
 
 
 @in_virtual_time
@@ -28,7 +28,7 @@ async def test_a_delivery_that_comes_back_is_sent_with_its_webhook_as_it_is_now(
             uri="https://moved.example/", format=Format.JSON, custom_data={"tenant": "new"}
         )
     )
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
     [request] = parts.sender.sent
     assert request.uri == "https://moved.example/"
     assert orjson.loads(request.body or b"") == {
@@ -45,7 +45,7 @@ async def test_a_delivery_that_comes_back_is_sent_with_its_webhook_as_it_is_now(
 async def test_it_is_still_sent_where_the_webhook_now_listens_to_another_hook() -> None:
     parts = Parts()
     parts.subscribe(make_webhook(hook="channel_destroy"))
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
     assert len(parts.sender.sent) == 1
 
 
@@ -54,7 +54,7 @@ async def test_the_number_of_retries_is_that_of_the_webhook_now() -> None:
     parts = Parts()
     parts.subscribe(make_webhook(retries=1))
     parts.sender.responses = [Response(Outcome.TIMED_OUT)]
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
     [letter] = parts.queues.buried
     assert letter.reason is DeadLetterReason.EXHAUSTED
     assert [past.attempt for past in letter.delivery.past] == [1, 2]
@@ -63,7 +63,7 @@ async def test_the_number_of_retries_is_that_of_the_webhook_now() -> None:
 @in_virtual_time
 async def test_a_deleted_webhook_is_owed_nothing() -> None:
     parts = Parts()
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
     assert parts.sender.sent == []
     assert parts.queues == FakeQueues()
     assert counted(parts.metrics, "deliveries_total", outcome="cancelled") == 1
@@ -73,7 +73,7 @@ async def test_a_deleted_webhook_is_owed_nothing() -> None:
 async def test_what_waits_for_a_disabled_webhook_becomes_a_dead_letter() -> None:
     parts = Parts()
     parts.subscribe(make_webhook(enabled=False))
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
     [letter] = parts.queues.buried
     assert letter.reason is DeadLetterReason.WEBHOOK_DISABLED
     assert letter.delivery == SECOND
@@ -86,8 +86,8 @@ async def test_what_waits_for_a_disabled_webhook_becomes_a_dead_letter() -> None
 async def test_a_finished_delivery_is_not_sent_again_when_its_message_comes_again() -> None:
     parts = Parts()
     parts.subscribe(make_webhook())
-    await parts.retries(back())
-    await parts.retries(back(redelivered=True))
+    await parts.retries(back(), Progress())
+    await parts.retries(back(redelivered=True), Progress())
     assert len(parts.sender.sent) == 1
 
 
@@ -95,7 +95,7 @@ async def test_a_finished_delivery_is_not_sent_again_when_its_message_comes_agai
 async def test_an_unfinished_delivery_is_sent_when_its_message_comes_again() -> None:
     parts = Parts()
     parts.subscribe(make_webhook())
-    await parts.retries(back(redelivered=True))
+    await parts.retries(back(redelivered=True), Progress())
     assert len(parts.sender.sent) == 1
 
 
@@ -103,8 +103,8 @@ async def test_an_unfinished_delivery_is_sent_when_its_message_comes_again() -> 
 async def test_a_replayed_delivery_is_sent_although_it_was_finished_before() -> None:
     parts = Parts()
     parts.subscribe(make_webhook())
-    await parts.retries(back())
-    await parts.retries(back())
+    await parts.retries(back(), Progress())
+    await parts.retries(back(), Progress())
     assert len(parts.sender.sent) == 2
 
 
@@ -113,7 +113,7 @@ async def test_a_delivery_is_held_while_the_store_is_away() -> None:
     parts = Parts()
     parts.subscribe(make_webhook())
     parts.store.failures = 2
-    working = asyncio.create_task(parts.retries(back()))
+    working = asyncio.create_task(parts.retries(back(), Progress()))
     await asyncio.sleep(0.5)
     assert not working.done()
     await working
@@ -123,12 +123,12 @@ async def test_a_delivery_is_held_while_the_store_is_away() -> None:
 
 @in_virtual_time
 async def test_each_deferral_goes_to_a_longer_tier() -> None:
-    parts = Parts(gates=make_gates(1, 0.0))
+    parts = Parts(places=make_places(endpoints=make_endpoints(1)))
     parts.subscribe(make_webhook())
-    await parts.gates.enter(endpoint_of(make_webhook().uri))
+    parts.hold()
     delivery, delays = SECOND, []
     for _ in range(7):
-        await parts.retries(incoming(seal(delivery)))
+        await parts.retries(incoming(seal([delivery])), Progress())
         delivery, delay_ms = parts.queues.retried[-1]
         delays.append(delay_ms)
     assert delays == [1000, 5000, 30_000, 120_000, 600_000, 3_600_000, 3_600_000]
@@ -138,4 +138,4 @@ async def test_each_deferral_goes_to_a_longer_tier() -> None:
 @in_virtual_time
 async def test_what_is_no_delivery_is_rejected() -> None:
     with pytest.raises(RejectedMessage):
-        await Parts().retries(incoming(b"noise"))
+        await Parts().retries(incoming(b"noise"), Progress())
