@@ -46,8 +46,11 @@ def webhook_of(document: Document) -> Webhook:
         filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
         modifiers=_object(document, "modifiers"),
         secret=secret_key(document, "secret"),
-        previous_secret=secret_key(document, "previous_secret"),
-        previous_until=_unix_seconds(document.get("previous_secret_until")),
+        previous_secrets=tuple(
+            (key, _unix_seconds(earlier.get("until")))
+            for earlier in earlier_secrets(document)
+            if (key := secret_key(earlier, "secret")) is not None
+        ),
         signing_seed=document.get("signing_seed"),
         headers=_headers(document),
         oauth=_oauth(document),
@@ -120,6 +123,19 @@ def secret_key(document: Document, name: str) -> bytes | None:
     if not 24 <= len(key) <= 64:
         raise BadDocument(f"{name} must have 24 to 64 bytes, not {len(key)}")
     return key
+
+
+def earlier_secrets(document: Document) -> list[Document]:
+    """Return the secrets before the last rotations, the newest first: `{secret, until}` each.
+
+    A document of an earlier release has one, in `previous_secret` and `previous_secret_until`.
+    """
+    listed = document.get("previous_secrets")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    if document.get("previous_secret") is not None:
+        until = document.get("previous_secret_until")
+        found.append({"secret": document["previous_secret"], "until": until})
+    return found
 
 
 def _unix_seconds(value: Any) -> float:

@@ -13,7 +13,7 @@ import structlog
 from service.domain.disable import DisablePolicy
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
-from service.domain.webhook_document import SECRET_PREFIX, BadDocument
+from service.domain.webhook_document import SECRET_PREFIX, BadDocument, earlier_secrets
 from service.management.ports import (
     Accounts,
     DisabledWebhooks,
@@ -27,6 +27,8 @@ from service.management.webhook_rules import check_members, unhidden
 from service.sources.catalogue import Hook
 
 SECRET_BYTES = 32
+MOST_EARLIER_SECRETS = 10
+"""Each adds a signature to every request, and receivers bound the length of a header."""
 
 log = structlog.get_logger(__name__)
 
@@ -147,14 +149,25 @@ class Webhooks:
     async def rotate(
         self, by: Principal, account_id: str, webhook_id: str, overlap_s: float, secret: str | None
     ) -> Document:
-        """Give a webhook a new secret; the old one signs as well for `overlap_s`."""
+        """Give a webhook a new secret; the old one signs as well for `overlap_s`.
+
+        Secrets of earlier rotations go on signing until their own time is over. Raises Conflict
+        where too many would.
+        """
         stored = await self.one(account_id, webhook_id)
         entry = self._entry(by, "rotated", ("secret",))
-        kept = overlap_s > 0 and stored.get("secret") is not None
+        earlier = _still_signing(stored, entry["at"])
+        if overlap_s > 0 and stored.get("secret") is not None:
+            until = entry["at"] + timedelta(seconds=overlap_s)
+            earlier = [{"secret": stored["secret"], "until": until}, *earlier]
+            if len(earlier) > MOST_EARLIER_SECRETS:
+                text = f"{MOST_EARLIER_SECRETS} earlier secrets sign already, the most allowed"
+                raise Conflict(f"{text}; with overlap_s 0 the secret changes at once")
         members = {
             "secret": secret or new_secret(),
-            "previous_secret": stored.get("secret") if kept else None,
-            "previous_secret_until": entry["at"] + timedelta(seconds=overlap_s) if kept else None,
+            "previous_secrets": earlier or None,
+            "previous_secret": None,
+            "previous_secret_until": None,
         }
         _readable({**stored, **members})
         return await self._change(account_id, webhook_id, members, entry)
@@ -210,6 +223,12 @@ def _found(document: Document | None, webhook_id: str) -> Document:
     if document is None:
         raise NotFound(webhook_id)
     return document
+
+
+def _still_signing(document: Document, now: datetime) -> list[Document]:
+    """Return the secrets of earlier rotations whose time is not over."""
+    times = [(one, one.get("until")) for one in earlier_secrets(document)]
+    return [one for one, until in times if isinstance(until, datetime) and until > now]
 
 
 def _readable(document: Document) -> dict[str, Any]:

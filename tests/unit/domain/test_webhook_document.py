@@ -1,4 +1,5 @@
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -40,6 +41,19 @@ def test_what_a_document_does_not_say_is_as_in_kazoo() -> None:
         custom_data={},
         modifiers={},
         secret=None,
+    )
+
+
+def test_the_earlier_secrets_of_this_release_and_of_the_one_before_are_read() -> None:
+    first, second = bytes(24), bytes(25)
+    listed = [{"secret": secret_of(25), "until": datetime(2026, 1, 2, tzinfo=UTC)}]
+    old = {"previous_secret": secret_of(24), "previous_secret_until": datetime(2026, 1, 1)}  # noqa: DTZ001 (a driver may give it so)
+    found = read(previous_secrets=listed, **old).previous_secrets
+    assert [key for key, _ in found] == [second, first]
+    assert found[0][1] == datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    assert read(previous_secrets=7).previous_secrets == ()
+    assert read(previous_secrets=[7, {}, {"secret": secret_of(24)}]).previous_secrets == (
+        (first, 0.0),
     )
 
 
