@@ -131,7 +131,9 @@ def earlier_secrets(document: Document) -> list[Document]:
     A document of an earlier release has one, in `previous_secret` and `previous_secret_until`.
     """
     listed = document.get("previous_secrets")
-    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    found: list[Document] = []
+    if isinstance(listed, list):
+        found += [one for one in listed if isinstance(one, dict)]
     if document.get("previous_secret") is not None:
         until = document.get("previous_secret_until")
         found.append({"secret": document["previous_secret"], "until": until})

@@ -23,6 +23,7 @@ from service.management.ports import (
     WebhookDocuments,
 )
 from service.management.webhook_form import HIDDEN, completed
+from service.management.webhook_moves import check_moves
 from service.management.webhook_rules import check_members, unhidden
 from service.sources.catalogue import Hook
 
@@ -106,9 +107,13 @@ class Webhooks:
         """Change the members given, and no other; None removes one. Return the document.
 
         Enabling forgets the failures and the reason. Only what is given is judged, so that a
-        webhook with an old fault elsewhere can still be switched off and on.
+        webhook with an old fault elsewhere can still be switched off and on. Credentials do not
+        move along to another server: see `check_moves`.
         """
         stored = await self.one(account_id, webhook_id)
+        moved = check_moves(members, stored)
+        if moved:
+            raise Invalid(moved)
         changes = unhidden(members, stored)
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # as it is where nothing is said

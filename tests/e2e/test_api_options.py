@@ -158,9 +158,8 @@ async def test_after_two_rotations_every_earlier_secret_signs_until_its_own_time
     api = await stage.tenant()
     webhook = await api.create(receiver.url("/"))
     where = f"webhooks/{webhook['id']}/secret/rotate"
-    secrets = [webhook["secret"]]
-    for overlap_s in (3600, OVERLAP_S):
-        secrets.append((await api.post(where, overlap_s=overlap_s)).data["secret"])
+    rotations = [await api.post(where, overlap_s=overlap_s) for overlap_s in (3600, OVERLAP_S)]
+    secrets = [webhook["secret"], *(rotation.data["secret"] for rotation in rotations)]
 
     async def signing(*wanted: str) -> bool:
         count = len(receiver.requests)

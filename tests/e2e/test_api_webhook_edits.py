@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from service.dev.receiver import Receiver
 from service.management.token import token_id_in
 from tests.api_client import problem
 from tests.e2e.stage import Stage
@@ -61,6 +62,42 @@ async def test_what_was_hidden_and_comes_back_leaves_secrets_as_they_are(stage: 
     await api.patch(f"webhooks/{webhook['id']}", headers=partly)
     after = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
     assert after["headers"] == {"X-Api-Key": "key-1", "X-Other": "other-2"}
+
+
+async def test_a_webhook_that_moves_to_another_server_takes_no_hidden_credentials_along(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    secrets = {"headers": {"X-Key": "key-1"}, "auth": {"type": "bearer", "token": "hush"}}
+    webhook = await api.create(receiver.url("/"), fallback_uri=receiver.url("/f"), **secrets)
+    where = f"webhooks/{webhook['id']}"
+    async with Receiver() as thief:
+        for move in ({"uri": thief.url("/")}, {"fallback_uri": thief.url("/")}):
+            for method in ("POST", "PATCH"):
+                seen = (await api.get(where)).data
+                for body in (move, seen | move):
+                    reply = await api.ask(method, where, {"data": body})
+                    for member in secrets:
+                        assert "anew" in problem(reply, member)["required"]["message"]
+        assert (await api.get(where)).data["uri"] == receiver.url("/")
+        anew = {"headers": {"X-Key": "key-2"}, "auth": {"type": "bearer", "token": "mine"}}
+        reply = await api.patch(where, uri=thief.url("/"), **anew)
+        assert reply.status == 200, reply.envelope
+        await stage.call(api.account_id, "c-1")
+        await thief.until(lambda: len(thief.requests) == 1, 10)
+        assert thief.requests[0].headers["X-Key"] == "key-2"
+        assert thief.requests[0].headers["Authorization"] == "Bearer mine"
+
+
+async def test_a_token_url_that_moves_takes_no_hidden_client_secret_along(stage: Stage) -> None:
+    api = await stage.tenant()
+    auth = {"type": "oauth2", "client_id": "me", "client_secret": "hush"}
+    token_url = {"token_url": "http://127.0.0.1:9/token"}
+    webhook = await api.create("http://127.0.0.1:9/", auth={**auth, **token_url})
+    where = f"webhooks/{webhook['id']}"
+    moved = {**webhook["auth"], "token_url": "http://127.0.0.1:10/token"}
+    assert "anew" in problem(await api.patch(where, auth=moved), "auth")["required"]["message"]
+    assert (await api.patch(where, auth={**moved, "client_secret": "new"})).status == 200
 
 
 async def test_the_audit_trail_names_the_token_and_not_its_secret(stage: Stage) -> None:
