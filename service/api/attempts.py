@@ -61,7 +61,7 @@ class AttemptHandlers:
     async def _page(self, call: Call, webhook_id: str | None) -> Answer:
         query: AttemptsQuery = call.query
         size = self.pages.size(query)
-        selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS, call.raw_query)
+        selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS)
         if webhook_id is not None:
             selection = selection_of_webhook(selection, webhook_id)
         found = await self.attempts.page(selection, query.start_key, size + 1)

@@ -27,7 +27,7 @@ class LetterHandlers:
         """List the account's dead letters, the newest first."""
         query: LettersQuery = call.query
         size = self.pages.size(query)
-        selection = selection_of(call.account_id, query, LETTER_MEMBERS, call.raw_query)
+        selection = selection_of(call.account_id, query, LETTER_MEMBERS)
         found = await self.letters.page(selection, query.start_key, size + 1)
         items, page = cut(found, size, query.start_key, letter_key)
         return Answer(items, page=page)

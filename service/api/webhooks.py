@@ -8,7 +8,7 @@ from service.api.answers import WebhookAnswer, WebhookSummary
 from service.api.bodies import BulkEnable, WebhookCreate, WebhookEdit
 from service.api.operation import Access, Answer, Call, NoQuery, Operation
 from service.api.pages import Pages, cut
-from service.api.queries import WebhooksQuery
+from service.api.queries import WebhookFilters, WebhooksQuery
 from service.api.webhook_filters import chosen
 from service.management.webhook_form import Document, public_view, summary
 from service.management.webhooks import Webhooks
@@ -36,9 +36,9 @@ class WebhookHandlers:
 
     async def list(self, call: Call) -> Answer:
         """List the account's webhooks."""
-        query: WebhooksQuery = call.query
+        query: WebhookFilters = call.query
         size = self.pages.size(query)
-        documents = chosen(await self.webhooks.all(call.account_id), query, call.raw_query)
+        documents = chosen(await self.webhooks.all(call.account_id), query)
         after = [d for d in documents if _follows(d, query)]
         items, page = cut(after, size, query.start_key, lambda d: str(d["_id"]))
         return Answer([summary(document) for document in items], page=page)
@@ -93,7 +93,7 @@ def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
     return view
 
 
-def _follows(document: Document, query: WebhooksQuery) -> bool:
+def _follows(document: Document, query: WebhookFilters) -> bool:
     if query.start_key is None:
         return True
     webhook_id = str(document["_id"])
