@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from service.domain.disable import DisablePolicy
+from service.domain.egress_rules import in_words
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
 from service.domain.webhook_document import SECRET_PREFIX, BadDocument, earlier_secrets
@@ -187,8 +188,8 @@ class Webhooks:
         for name, uri in uris:
             rule = await self.guard.refusal(uri, https_only=https_only)
             if rule is not None:
-                text = f"invalid client URL: refused by rule {rule}"
-                problems[name] = {"error": {"message": text, "value": uri}}
+                text = f"invalid client URL: refused by {in_words(rule)}"
+                problems[name] = {"error": {"message": text, "value": uri, "cause": rule}}
         if problems:
             raise Invalid(problems)
 
