@@ -33,6 +33,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("account_id", 1), ("died_at", -1), ("_id", -1)]),
     ("dead_letters", [("account_id", 1), ("call_id", 1)]),
     ("dead_letters", [("webhook_id", 1)]),
+    ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85

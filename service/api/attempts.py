@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.api.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
 from service.api.operation import Access, Answer, Call, Operation
-from service.api.pages import Pages, cut
+from service.api.pages import Pages, filled
 from service.api.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
 from service.domain.errors import Conflict
 from service.management.attempts import Attempts, attempt_in_full, selection_of_webhook
@@ -33,7 +33,10 @@ class AttemptHandlers:
 
     async def of_webhook(self, call: Call) -> Answer:
         """List the attempts of a webhook, the newest first; a deleted one's, too."""
-        return await self._page(call, call.webhook_id)
+        answer = await self._page(call, call.webhook_id)
+        if not answer.data and not await self.attempts.any_of(call.account_id, call.webhook_id):
+            await self.webhooks.one(call.account_id, call.webhook_id)
+        return answer
 
     async def one(self, call: Call) -> Answer:
         """Return an attempt with all that was kept of it."""
@@ -64,8 +67,12 @@ class AttemptHandlers:
         selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS)
         if webhook_id is not None:
             selection = selection_of_webhook(selection, webhook_id)
-        found = await self.attempts.page(selection, query.start_key, size + 1)
-        items, page = cut(found, size, query.start_key, lambda attempt: attempt["id"])
+        items, page = await filled(
+            lambda after, count: self.attempts.page(selection, after, count),
+            size,
+            query.start_key,
+            lambda attempt: str(attempt["id"]),
+        )
         return Answer(items, page=page)
 
 
@@ -93,6 +100,7 @@ def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
             list[AttemptAnswer],
             query=AttemptsQuery,
             paged=True,
+            errors=(404,),
         ),
     ]
 

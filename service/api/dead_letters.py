@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from service.api.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
 from service.api.bodies import LetterFilter, ReplayOrder
 from service.api.operation import Access, Answer, Call, NoQuery, Operation
-from service.api.pages import Pages, cut
-from service.api.queries import LETTER_MEMBERS, LettersQuery, selection_of, span
+from service.api.pages import Pages, filled
+from service.api.queries import LETTER_MEMBERS, LettersQuery, ReplaysQuery, selection_of, span
 from service.domain.errors import Invalid
-from service.management.dead_letters import DeadLetters, letter_key, replay_view
+from service.management.dead_letters import DeadLetters, letter_key, replay_key, replay_view
 from service.management.selection import Selection
 
 ALL = "/v2/accounts/{account_id}/dead_letters"
@@ -28,8 +28,12 @@ class LetterHandlers:
         query: LettersQuery = call.query
         size = self.pages.size(query)
         selection = selection_of(call.account_id, query, LETTER_MEMBERS)
-        found = await self.letters.page(selection, query.start_key, size + 1)
-        items, page = cut(found, size, query.start_key, letter_key)
+        items, page = await filled(
+            lambda after, count: self.letters.page(selection, after, count),
+            size,
+            query.start_key,
+            letter_key,
+        )
         return Answer(items, page=page)
 
     async def one(self, call: Call) -> Answer:
@@ -47,6 +51,17 @@ class LetterHandlers:
             call.principal, call.account_id, selection, order.limit, order.rate_per_s
         )
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
+
+    async def all_replays(self, call: Call) -> Answer:
+        """List the account's replays, the newest first."""
+        query: ReplaysQuery = call.query
+        items, page = await filled(
+            lambda after, count: self.letters.all_replays(call.account_id, after, count),
+            self.pages.size(query),
+            query.start_key,
+            replay_key,
+        )
+        return Answer(items, page=page)
 
     async def progress(self, call: Call) -> Answer:
         """Return how far a replay has come."""
@@ -74,8 +89,8 @@ def _selection(account_id: str, order: ReplayOrder) -> Selection:
 
 
 def operations(handlers: LetterHandlers) -> Sequence[Operation]:
-    """Return the paths."""
-    return [*_letters(handlers), *_replays(handlers)]
+    """Return the paths; one with a name in it stands after those without."""
+    return [*_replays(handlers), *_letters(handlers)]
 
 
 def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
@@ -114,6 +129,15 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             {"filter": {"reason": "exhausted"}, "dry_run": True},
             202,
             also=(200,),
+        ),
+        Operation(
+            "GET",
+            f"{ALL}/replays",
+            handlers.all_replays,
+            "The replays, the newest first",
+            list[ReplayAnswer],
+            query=ReplaysQuery,
+            paged=True,
         ),
         Operation(
             "GET",

@@ -69,10 +69,6 @@ class PageQuery(BaseModel):
     """What the page before said as `next_start_key`."""
     paginate: bool = True
     """False: as many items as one answer can hold."""
-    created_from: Time | None = None
-    """The earliest time: gregorian seconds, or ISO 8601."""
-    created_to: Time | None = None
-    """The latest."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,7 +92,16 @@ def _unknown(key: str, names: Sequence[str]) -> dict[str, Any]:
     return {"message": f"there is no such filter{hint}", "target": list(names)}
 
 
-class WebhookFilters(PageQuery):
+class TimedQuery(PageQuery):
+    """Which part of a list, and of which time."""
+
+    created_from: Time | None = None
+    """The earliest time: gregorian seconds, or ISO 8601."""
+    created_to: Time | None = None
+    """The latest."""
+
+
+class WebhookFilters(TimedQuery):
     """Which webhooks; `filter_not_{member}` selects those of which the filter is not true."""
 
     ascending: bool = False
@@ -148,7 +153,7 @@ WebhooksQuery: type[WebhookFilters] = create_model(
 """What a list of webhooks takes: the filters, and their opposites."""
 
 
-class AttemptsQuery(PageQuery):
+class AttemptsQuery(TimedQuery):
     """Which attempts."""
 
     filter_hook_id: str | None = None
@@ -169,7 +174,7 @@ class AttemptsQuery(PageQuery):
     """Short for `filter_call_id`."""
 
 
-class LettersQuery(PageQuery):
+class LettersQuery(TimedQuery):
     """Which dead letters."""
 
     filter_hook_id: str | None = None
@@ -188,7 +193,11 @@ class LettersQuery(PageQuery):
     """Those that were replayed as well."""
 
 
-def selection_of(account_id: str, query: PageQuery, members: Mapping[str, str]) -> Selection:
+class ReplaysQuery(PageQuery):
+    """Which replays."""
+
+
+def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
     """Return what a query selects. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
     equals = {

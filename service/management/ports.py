@@ -100,7 +100,7 @@ class AttemptHistory(Protocol):
     """The attempt log, read."""
 
     async def page(self, selection: Selection, start: str | None, size: int) -> Sequence[Document]:
-        """Return the attempts after the id `start`, the newest first."""
+        """Return the attempts after the id `start`, the newest first, without payloads."""
 
     async def find(self, account_id: str, webhook_id: str, attempt_id: str) -> Document | None:
         """Return one attempt."""
@@ -121,7 +121,10 @@ class DeadLetterArchive(Protocol):
     async def page(
         self, selection: Selection, start: tuple[datetime, str] | None, size: int
     ) -> Sequence[Document]:
-        """Return the dead letters after a time of death and id, the newest first."""
+        """Return the dead letters after a time of death and id, the newest first.
+
+        They come without their payloads.
+        """
 
     async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
         """Return the dead letters that waited longest."""
@@ -147,6 +150,11 @@ class Replays(Protocol):
 
     async def find(self, account_id: str | None, replay_id: str) -> Replay | None:
         """Return a replay of an account, or of any."""
+
+    async def page(
+        self, account_id: str | None, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Replay]:
+        """Return the replays after a time and id, the newest first."""
 
     async def claim(self, now: datetime, until: datetime) -> Replay | None:
         """Take the lease, until a time, of a running replay that nobody holds."""
