@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.mongo_obstacles import obstacle_in
 from service.domain.errors import StoreUnavailable
+from service.domain.webhook_document import HISTORY, MOST_DOCUMENT_BYTES, TOO_LARGE
 from service.observability.metrics import Metrics
 
 Document = Mapping[str, Any]
@@ -22,6 +23,8 @@ Client = AsyncMongoClient[Document]
 T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
+MOST_STORED_BYTES = 2 * MOST_DOCUMENT_BYTES
+"""What a webhook's document may have with its secrets encrypted."""
 TTL_INDEX = "expire"
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("webhooks", [("account_id", 1)]),
@@ -138,6 +141,18 @@ class Store:
             log.info("store.up") if up else log.warning("store.down")
         self.up = up
         self._gauge.set(up)
+
+
+def loading(wanted: Document) -> list[dict[str, Any]]:
+    """Return the pipeline that loads webhooks without their history.
+
+    Of one that is too large only the size leaves the store. Encryption makes a document larger;
+    the exact size is judged once it is opened.
+    """
+    size = {"$bsonSize": "$$ROOT"}
+    kept = {key: f"${key}" for key in ("_id", "account_id", "enabled")}
+    fits = {"$cond": [{"$lte": [size, MOST_STORED_BYTES]}, "$$ROOT", {**kept, TOO_LARGE: size}]}
+    return [{"$match": wanted}, {"$unset": HISTORY}, {"$replaceWith": fits}]
 
 
 def ids_of(webhook_id: str) -> list[Any]:

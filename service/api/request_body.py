@@ -93,7 +93,8 @@ def notes_on(model: type[BaseModel] | None, members: Mapping[str, Any]) -> dict[
     ignored = sorted(
         key for key in members if key not in known and not key.startswith(("_", "pvt_"))
     )
-    meant = {key: name for key in ignored if (name := likely(key, known))}
+    free = [name for name in known if name not in members]
+    meant = {key: name for key in ignored if (name := likely(key, free))}
     notes: dict[str, Any] = {"ignored": ignored} if ignored else {}
     return notes | ({"did_you_mean": meant} if meant else {})
 

@@ -24,6 +24,8 @@ from service.sources.catalogue import Hook
 
 WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
+LONGEST_REASON = 500
+"""A reason quotes values, of which an account may have a thousand long ones."""
 DEFAULT_HOOK = "channel_create"
 """Whose sample a webhook for all hooks is tested with."""
 
@@ -107,7 +109,7 @@ def _verdict(trial: Trial, document: Document) -> dict[str, Any]:
         name=document.get("name"),
         hook=document.get("hook"),
         matches=not reasons,
-        reasons=reasons,
+        reasons=[reason[:LONGEST_REASON] for reason in reasons],
     ).model_dump()
 
 

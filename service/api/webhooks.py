@@ -40,8 +40,9 @@ class WebhookHandlers:
         size = self.pages.size(query)
         documents = chosen(await self.webhooks.all(call.account_id), query)
         after = [d for d in documents if _follows(d, query)]
-        items, page = cut(after, size, query.start_key, lambda d: str(d["_id"]))
-        return Answer([summary(document) for document in items], page=page)
+        shown_here = [summary(document) for document in after[: size + 1]]
+        items, page = cut(shown_here, size, query.start_key, lambda view: str(view["id"]))
+        return Answer(items, page=page)
 
     async def create(self, call: Call) -> Answer:
         """Create a webhook; its secret is told here, and never again."""

@@ -36,7 +36,7 @@ class WebhookDocuments(Protocol):
     """The webhooks of accounts. What belongs to another account is as if it were not there."""
 
     async def of_account(self, account_id: str) -> Sequence[Document]:
-        """Return all webhooks of an account, in any order."""
+        """Return all webhooks of an account, in any order and without their history."""
 
     async def find(self, account_id: str, webhook_id: str) -> Document | None:
         """Return one webhook."""
@@ -57,7 +57,10 @@ class DisabledWebhooks(Protocol):
     """The webhooks that were switched off because they failed."""
 
     async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
-        """Switch on those that the service itself had switched off; return what they were."""
+        """Switch on those that the service itself had switched off.
+
+        Return `_id` and `account_id` of each.
+        """
 
 
 class FailureCounts(Protocol):

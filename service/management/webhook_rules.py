@@ -13,7 +13,12 @@ from service.domain.request_headers import (
     problem_with_headers,
 )
 from service.domain.webhook import ALL_HOOKS
-from service.domain.webhook_document import BadDocument, secret_key
+from service.domain.webhook_document import (
+    MOST_DOCUMENT_BYTES,
+    BadDocument,
+    document_bytes,
+    secret_key,
+)
 from service.management.webhook_form import HIDDEN, Document
 from service.sources.catalogue import Hook
 
@@ -31,6 +36,16 @@ def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) 
     for field, code, details in _problems(given, merged, hooks):
         problems.setdefault(field, {})[code] = details
     return problems
+
+
+def check_size(given: Document, merged: Document) -> Problems:
+    """Return the problem of a webhook that would be too large, told of the largest member given."""
+    size = document_bytes(merged)
+    if size <= MOST_DOCUMENT_BYTES or not given:
+        return {}
+    largest = max(given, key=lambda name: document_bytes({name: given[name]}))
+    message = f"the webhook would have {size} bytes; at most {MOST_DOCUMENT_BYTES} are allowed"
+    return {largest: {"maxLength": {"message": message, "target": MOST_DOCUMENT_BYTES}}}
 
 
 def unhidden(members: Document, stored: Document) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from service.management.ports import (
 )
 from service.management.webhook_form import HIDDEN, completed
 from service.management.webhook_moves import check_moves
-from service.management.webhook_rules import check_members, unhidden
+from service.management.webhook_rules import check_members, check_size, unhidden
 from service.sources.catalogue import Hook
 
 SECRET_BYTES = 32
@@ -179,7 +179,7 @@ class Webhooks:
         return await self._change(account_id, webhook_id, members, entry)
 
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
-        problems = check_members(given, merged, self.hooks)
+        problems = check_members(given, merged, self.hooks) | check_size(given, merged)
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}

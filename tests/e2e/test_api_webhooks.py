@@ -54,7 +54,8 @@ async def test_post_merges_and_reports_what_it_does_not_know_as_dashs_sample_nee
         "POST", f"webhooks/{webhook['id']}", {"data": {"enabled": False, "retiees": 3}}
     )
     assert reply.status == 200
-    assert reply.envelope["metadata"] == {"ignored": ["retiees"]}
+    notes = {"ignored": ["retiees"], "did_you_mean": {"retiees": "retries"}}
+    assert reply.envelope["metadata"] == notes
     unchanged = ("name", "uri", "hook", "format", "retries", "custom_data")
     assert {key: reply.data[key] for key in unchanged} == {key: webhook[key] for key in unchanged}
     assert reply.data["enabled"] is False

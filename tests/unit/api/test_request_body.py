@@ -76,6 +76,8 @@ def test_what_means_nothing_is_told_in_the_metadata_with_what_may_be_meant() -> 
         "ignored": ["colour", "url"],
         "did_you_mean": {"url": "uri"},
     }
+    both = {"type": "all", "hook": "sms"}
+    assert notes_on(WebhookEdit, both) == {"ignored": ["type"]}, "the hook is there"
     assert notes_on(WebhookEdit, {"name": "crm"}) == {}
     assert notes_on(BulkEnable, {"re-enable": True}) == {}
     assert notes_on(Rotation, {"overlap": 1})["did_you_mean"] == {"overlap": "overlap_s"}

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.management.webhook_rules import check_members, unhidden
+from service.management.webhook_rules import check_members, check_size, unhidden
 from service.sources.catalogue import HOOKS
 
 OFFERED = {hook.hook_id: hook for hook in HOOKS}
@@ -103,3 +103,11 @@ def test_what_was_hidden_and_comes_back_is_what_is_stored() -> None:
         "auth": {"type": "basic", "username": "v", "password": "p"},
     }
     assert unhidden({"headers": None, "auth": None}, stored) == {"headers": None, "auth": None}
+
+
+def test_a_webhook_that_would_be_too_large_is_told_by_its_largest_member() -> None:
+    large = {"custom_data": {"x": "y" * 20_000}}
+    assert check_size(large, GOOD | large) == {}
+    more = {"name": "crm", "modifiers": {"x": "y" * 20_000}}
+    (field, codes), *others = check_size(more, GOOD | large | more).items()
+    assert (field, codes["maxLength"]["target"], others) == ("modifiers", 32_768, [])
