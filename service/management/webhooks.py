@@ -14,6 +14,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.egress_rules import in_words
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
+from service.domain.webhook import NOTHING
 from service.domain.webhook_document import SECRET_PREFIX, BadDocument, earlier_secrets
 from service.management.ports import (
     Accounts,
@@ -23,6 +24,7 @@ from service.management.ports import (
     UriGuard,
     WebhookDocuments,
 )
+from service.management.webhook_changes import changes_between
 from service.management.webhook_form import HIDDEN, completed
 from service.management.webhook_moves import check_moves
 from service.management.webhook_rules import check_members, check_size, unhidden
@@ -123,7 +125,8 @@ class Webhooks:
         _readable({key: value for key, value in merged.items() if value is not None})
         if "enabled" in changes:
             changes = {**changes, "disable_reason": None, "disabled_at": None}
-        entry = self._entry(by, _action(changes, stored), tuple(members))
+        told = changes_between(stored, {**stored, **changes}, members)
+        entry = self._entry(by, _action(changes, stored), tuple(members), told)
         changed = await self._change(account_id, webhook_id, changes, entry)
         if changes.get("enabled"):
             await self.health.succeeded(str(stored["_id"]))
@@ -145,7 +148,8 @@ class Webhooks:
         account_ids: Sequence[str] = [account_id]
         if descendants:
             account_ids = await self.accounts.with_descendants(account_id)
-        entry = self._entry(by, "enabled", ("enabled",))
+        told = {"enabled": {"old": False, "new": True}}
+        entry = self._entry(by, "enabled", ("enabled",), told)
         enabled = await self.disabled.enable_all(account_ids, entry)
         for document in enabled:
             await self.health.succeeded(str(document["_id"]))
@@ -161,7 +165,9 @@ class Webhooks:
         where too many would.
         """
         stored = await self.one(account_id, webhook_id)
-        entry = self._entry(by, "rotated", ("secret",))
+        old = HIDDEN if stored.get("secret") is not None else None
+        told = {"secret": {"old": old, "new": HIDDEN}}
+        entry = self._entry(by, "rotated", ("secret",), told)
         earlier = _still_signing(stored, entry["at"])
         if overlap_s > 0 and stored.get("secret") is not None:
             until = entry["at"] + timedelta(seconds=overlap_s)
@@ -206,8 +212,11 @@ class Webhooks:
         self.forget(document["account_id"])
         _audit(document, entry)
 
-    def _entry(self, by: Principal, action: str, members: Sequence[str]) -> dict[str, Any]:
-        return {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
+    def _entry(
+        self, by: Principal, action: str, members: Sequence[str], changes: Document = NOTHING
+    ) -> dict[str, Any]:
+        entry = {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
+        return entry | ({"changes": dict(changes)} if changes else {})
 
 
 def new_secret() -> str:

@@ -1,12 +1,14 @@
 """Webhooks changed through the API: what null removes, what stays hidden, who did it."""
 
 import json
+from typing import Any
 
 import pytest
 
 from service.dev.receiver import Receiver
 from service.management.token import token_id_in
 from tests.api_client import problem
+from tests.e2e.harness import SECRET
 from tests.e2e.stage import Stage
 
 
@@ -117,6 +119,10 @@ async def test_the_audit_trail_names_the_token_and_not_its_secret(stage: Stage) 
         ("rotated", names[0]),
     ]
     assert trail["history"][2]["members"] == ["enabled", "retries"]
+    assert trail["history"][2]["changes"] == {
+        "enabled": {"old": False, "new": True},
+        "retries": {"old": 2, "new": 1},
+    }
     assert (trail["created_by"], trail["modified_by"]) == (names[0], names[0])
     await second.delete(where)
     log = stage.service.log.read_text()
@@ -127,6 +133,39 @@ async def test_the_audit_trail_names_the_token_and_not_its_secret(stage: Stage) 
     assert audited[-1] == ("deleted", names[1])
     assert len(audited) == 5
     assert str(first.token) not in log
+
+
+async def test_the_history_tells_old_and_new_values_and_no_secret(stage: Stage) -> None:
+    api = await stage.tenant()
+    secrets = {"headers": {"X-Key": "hush-1"}, "auth": {"type": "bearer", "token": "hush-2"}}
+    webhook = await api.create("http://127.0.0.1:9/old", **secrets, secret=SECRET)
+    where = f"webhooks/{webhook['id']}"
+    changes: dict[str, Any] = {
+        "uri": "http://127.0.0.1:9/new",
+        "custom_data": {"crm": "7"},
+        "headers": {"X-Key": "hush-3"},
+        "auth": None,
+        "name": "crm",
+    }
+    await api.patch(where, **changes)
+    await api.patch(where, custom_data={"x": "y" * 1000})
+    await api.post(f"{where}/secret/rotate")
+    trail = (await api.get(where)).data["_read_only"]
+    created, edited, long, rotated = trail["history"]
+    assert "changes" not in created
+    assert edited["members"] == sorted(changes)
+    assert edited["changes"] == {
+        "uri": {"old": "http://127.0.0.1:9/old", "new": "http://127.0.0.1:9/new"},
+        "custom_data": {"old": {}, "new": {"crm": "7"}},
+        "headers": {"old": {"X-Key": "(hidden)"}, "new": {"X-Key": "(hidden)"}},
+        "auth": {"old": {"type": "bearer", "token": "(hidden)"}, "new": None},
+    }
+    assert long["changes"]["custom_data"]["new"].endswith("yyy...")
+    assert len(long["changes"]["custom_data"]["new"]) < 300
+    assert rotated["changes"] == {"secret": {"old": "(hidden)", "new": "(hidden)"}}
+    stored = await stage.database["webhooks"].find_one({"_id": webhook["id"]}) or {}
+    assert "hush" not in repr(stored["history"])
+    assert SECRET not in repr(stored["history"])
 
 
 async def test_enabled_null_means_the_default_and_is_audited_as_what_it_does(stage: Stage) -> None:
