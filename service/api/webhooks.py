@@ -10,7 +10,8 @@ from service.api.operation import Access, Answer, Call, NoQuery, Operation
 from service.api.pages import Pages, cut
 from service.api.queries import WebhookFilters, WebhooksQuery
 from service.api.webhook_filters import chosen
-from service.management.webhook_form import Document, public_view, summary
+from service.management.webhook_conditions import doubts
+from service.management.webhook_form import Document, completed, public_view, summary
 from service.management.webhooks import Webhooks
 from service.pipeline.sign import public_key
 
@@ -49,7 +50,8 @@ class WebhookHandlers:
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.create(call.principal, call.account_id, members)
         view = shown(document) | {"secret": document["secret"]}
-        return Answer(view, 201, location=str(document["_id"]))
+        notes = self._notes(document)
+        return Answer(view, 201, location=str(document["_id"]), notes=notes)
 
     async def get(self, call: Call) -> Answer:
         """Return a webhook, and how it fares."""
@@ -62,7 +64,7 @@ class WebhookHandlers:
         document = await self.webhooks.edit(
             call.principal, call.account_id, call.webhook_id, members
         )
-        return Answer(await self._in_full(document))
+        return Answer(await self._in_full(document), notes=self._notes(document))
 
     async def delete(self, call: Call) -> Answer:
         """Delete a webhook for good."""
@@ -80,6 +82,11 @@ class WebhookHandlers:
         """Enable those of the account and of all accounts below it."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
         return Answer("hooks updated")
+
+    def _notes(self, document: Document) -> dict[str, Any]:
+        """Return what an answer's metadata tells of filters that may never match."""
+        found = doubts(completed(document), self.webhooks.hooks)
+        return {"warnings": found} if found else {}
 
     async def _in_full(self, document: Document) -> dict[str, Any]:
         health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))

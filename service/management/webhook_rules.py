@@ -19,6 +19,7 @@ from service.domain.webhook_document import (
     document_bytes,
     secret_key,
 )
+from service.management.webhook_conditions import impossible
 from service.management.webhook_form import HIDDEN, Document
 from service.sources.catalogue import Hook
 
@@ -27,7 +28,7 @@ Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
 REQUIRED = ("name", "uri", "hook")
-NOT_LISTED = "value not found in enumerated list of values"
+FILTERING = ("hook", "custom_data", "modifiers")
 
 
 def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
@@ -72,8 +73,8 @@ def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> I
         message = "Value not found in enumerated list of values"
         target = [ALL_HOOKS, *hooks]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
-    if "custom_data" in given or "hook" in given:
-        yield from _filters(merged, hooks)
+    if not given.keys().isdisjoint(FILTERING):
+        yield from impossible(merged, hooks)
     for field in ("custom_data", "modifiers"):
         yield from _keys(field, given.get(field) or {})
     yield from _hidden(given)
@@ -86,17 +87,6 @@ def _uri(field: str, uri: str) -> Iterator[Problem]:
         endpoint_of(uri)
     except ValueError as error:
         yield field, "error", {"message": f"invalid client URL: {error}", "value": uri}
-
-
-def _filters(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
-    """Judge `type` and `action`, which filter, by what the hook offers."""
-    custom_data = merged.get("custom_data") or {}
-    hook = hooks.get(str(merged.get("hook")))
-    for key, modifier in (hook.modifiers if hook else {}).items():
-        value, allowed = custom_data.get(key), list(modifier["items"])
-        if value is not None and value not in (*allowed, "all"):
-            details = {"message": NOT_LISTED, "cause": value, "target": allowed}
-            yield f"custom_data.{key}", "enum", details
 
 
 def _keys(field: str, members: Mapping[str, Any]) -> Iterator[Problem]:
