@@ -91,6 +91,8 @@ def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
             list[AttemptAnswer],
             query=AttemptsQuery,
             paged=True,
+            name="listAttempts",
+            tag="Attempts",
         ),
         Operation(
             "GET",
@@ -101,6 +103,8 @@ def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
             query=AttemptsQuery,
             paged=True,
             errors=(404,),
+            name="listWebhookAttempts",
+            tag="Attempts",
         ),
     ]
 
@@ -114,6 +118,8 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             "One attempt, with request, response and payload as far as they were kept",
             AttemptInFull,
             errors=(404,),
+            name="getAttempt",
+            tag="Attempts",
         ),
         Operation(
             "POST",
@@ -124,6 +130,8 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             Access.WRITE,
             status=202,
             errors=(404, 409),
+            name="replayAttempt",
+            tag="Attempts",
         ),
         Operation(
             "GET",
@@ -132,5 +140,7 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             "Outcomes and durations of the last hour and day",
             StatsAnswer,
             errors=(404,),
+            name="getWebhookStats",
+            tag="Attempts",
         ),
     ]

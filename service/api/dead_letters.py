@@ -103,6 +103,8 @@ def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
             list[LetterAnswer],
             query=LettersQuery,
             paged=True,
+            name="listDeadLetters",
+            tag="Dead letters",
         ),
         Operation(
             "GET",
@@ -111,6 +113,8 @@ def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
             "One dead letter, with its payload",
             LetterInFull,
             errors=(404,),
+            name="getDeadLetter",
+            tag="Dead letters",
         ),
     ]
 
@@ -129,6 +133,8 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             {"filter": {"reason": "exhausted"}, "dry_run": True},
             202,
             also=(200,),
+            name="replayDeadLetters",
+            tag="Dead letters",
         ),
         Operation(
             "GET",
@@ -138,6 +144,8 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             list[ReplayAnswer],
             query=ReplaysQuery,
             paged=True,
+            name="listReplays",
+            tag="Replays",
         ),
         Operation(
             "GET",
@@ -146,6 +154,8 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             "How far a replay has come",
             ReplayAnswer,
             errors=(404,),
+            name="getReplay",
+            tag="Replays",
         ),
         Operation(
             "DELETE",
@@ -155,5 +165,7 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             ReplayAnswer,
             Access.WRITE,
             errors=(404, 409),
+            name="cancelReplay",
+            tag="Replays",
         ),
     ]

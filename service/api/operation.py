@@ -87,4 +87,8 @@ class Operation:
     paged: bool = False
     also: Sequence[int] = ()
     bare: bool = False
+    name: str = ""
+    """What a generated client calls it: a verb and a noun."""
+    tag: str = ""
+    """The group it belongs to, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()

@@ -128,6 +128,8 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             TestRequest,
             {},
             errors=(404, 409),
+            name="testWebhook",
+            tag="Trials",
         ),
         Operation(
             "POST",
@@ -140,6 +142,8 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             Rotation,
             {"overlap_s": 3600},
             errors=(404, 409),
+            name="rotateSecret",
+            tag="Trials",
         ),
         Operation(
             "POST",
@@ -151,5 +155,7 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             NoQuery,
             Question,
             {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
+            name="matchWebhooks",
+            tag="Trials",
         ),
     ]

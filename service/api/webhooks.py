@@ -18,6 +18,7 @@ from service.pipeline.sign import public_key
 ALL = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{ALL}/{{webhook_id}}"
 BELOW = "/v2/accounts/{account_id}/descendants/webhooks"
+TAG = "Webhooks"
 EXAMPLE = {
     "name": "CRM",
     "uri": "https://hooks.example.com/calls",
@@ -123,6 +124,8 @@ def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
             list[WebhookSummary],
             query=WebhooksQuery,
             paged=True,
+            name="listWebhooks",
+            tag=TAG,
         ),
         Operation(
             "PUT",
@@ -136,6 +139,8 @@ def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
             EXAMPLE,
             201,
             errors=(409,),
+            name="createWebhook",
+            tag=TAG,
         ),
     ]
 
@@ -147,17 +152,38 @@ def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
         "Enable those of the account and of all accounts below it",
     )
     return [
-        Operation("PATCH", path, handler, summary, str, Access.WRITE, NoQuery, BulkEnable, order)
-        for path, handler, summary in (
-            (ALL, handlers.enable_all, own),
-            (BELOW, handlers.enable_descendants, below),
+        Operation(
+            "PATCH",
+            path,
+            handler,
+            summary,
+            str,
+            Access.WRITE,
+            NoQuery,
+            BulkEnable,
+            order,
+            name=name,
+            tag=TAG,
+        )
+        for path, handler, summary, name in (
+            (ALL, handlers.enable_all, own, "enableWebhooks"),
+            (BELOW, handlers.enable_descendants, below, "enableDescendantWebhooks"),
         )
     ]
 
 
 def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
     return [
-        Operation("GET", ONE, handlers.get, "One webhook", WebhookAnswer, errors=(404,)),
+        Operation(
+            "GET",
+            ONE,
+            handlers.get,
+            "One webhook",
+            WebhookAnswer,
+            errors=(404,),
+            name="getWebhook",
+            tag=TAG,
+        ),
         *(
             Operation(
                 method,
@@ -170,8 +196,10 @@ def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
                 WebhookEdit,
                 {"enabled": True},
                 errors=(404,),
+                name=name,
+                tag=TAG,
             )
-            for method in ("POST", "PATCH")
+            for method, name in (("POST", "updateWebhook"), ("PATCH", "patchWebhook"))
         ),
         Operation(
             "DELETE",
@@ -181,5 +209,7 @@ def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
             WebhookAnswer,
             Access.WRITE,
             errors=(404,),
+            name="deleteWebhook",
+            tag=TAG,
         ),
     ]
