@@ -137,6 +137,8 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(operation), *_query_parameters(operation, schemas)],
         "responses": _responses(operation, schemas),
     }
+    if any(name.startswith(FILTER_NOT) for name in operation.query.model_fields):
+        described["description"] = "`filter_not_{member}` selects those `filter_{member}` does not."
     if operation.access is not Access.OPEN:
         described["security"] = [{"token": []}, {"bearer": []}]
     if operation.body is not None:
@@ -162,6 +164,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
 def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     if operation.query is NoQuery:
         return []
+    # The opposites would double the list; the description of the operation tells of them.
     schema = _schema(operation.query, schemas, named=False)
     return [
         {
@@ -172,12 +175,11 @@ def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dic
             "schema": _not_null(member),
         }
         for name, member in schema["properties"].items()
+        if not name.startswith(FILTER_NOT)
     ]
 
 
 def _of_filter(name: str) -> str:
-    if name.startswith(FILTER_NOT):
-        return f"Only those that have not this `{name.removeprefix(FILTER_NOT)}`."
     return f"Only those that have this `{name.removeprefix(FILTER)}`."
 
 
@@ -247,9 +249,11 @@ def _envelope(operation: Operation, data: dict[str, Any]) -> dict[str, Any]:
         "data": data,
         "status": {"const": "success"},
         "revision": {"type": "string", "description": "Changes whenever the data does."},
-        "version": TEXT,
-        "metadata": {"$ref": REFERENCES.format(model="Metadata")},
     }
+    if operation.access is not Access.OPEN:
+        properties["version"] = TEXT
+    if operation.body is not None:
+        properties["metadata"] = {"$ref": REFERENCES.format(model="Metadata")}
     required = ["data", *COMMON]
     if operation.paged:
         properties |= {"page_size": {"type": "integer"}, "start_key": TEXT, "next_start_key": TEXT}
