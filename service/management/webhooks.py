@@ -13,6 +13,7 @@ import structlog
 from service.domain.disable import DisablePolicy
 from service.domain.egress_rules import in_words
 from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.plural import counted
 from service.domain.principal import Principal
 from service.domain.webhook import NOTHING
 from service.domain.webhook_document import SECRET_PREFIX, BadDocument, earlier_secrets
@@ -99,7 +100,7 @@ class Webhooks:
             "history": [entry],
         }
         if not await self.documents.insert(document, self.most_per_account):
-            text = f"the account has {self.most_per_account} webhooks, which is the most allowed"
+            text = f"the account has {counted(self.most_per_account, 'webhook')}, the most allowed"
             raise Conflict(text)
         self._noted(document, entry)
         return document
