@@ -13,6 +13,7 @@ from service.adapters.mongo_store import Document, Store, ids_of, loading
 from service.adapters.vault import Vault
 from service.domain.disable import DisablePolicy, policy_in
 from service.domain.policy import requires_https
+from service.domain.webhook import NOTHING
 from service.domain.webhook_document import HISTORY
 
 MOST_HISTORY = 50
@@ -91,12 +92,17 @@ class MongoWebhookDocuments:
         return True
 
     async def change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
     ) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
         sealed = self._vault.sealed(members, {"_id": webhook_id, "account_id": account_id})
         question = self._webhooks.find_one_and_update(
-            _one(account_id, webhook_id),
+            {**_one(account_id, webhook_id), **{key: {"$eq": same[key]} for key in same}},
             _update(sealed, entry),
             return_document=ReturnDocument.AFTER,
         )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
+from service.domain.webhook import NOTHING
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
 from service.management.token import Token
@@ -45,9 +46,17 @@ class WebhookDocuments(Protocol):
         """Add a webhook; return False where its account has `most` already."""
 
     async def change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
     ) -> Document | None:
-        """Set the members, remove those that are None, add an entry to `history`; return it all."""
+        """Set the members, remove those that are None, add an entry to `history`; return it all.
+
+        Nothing is changed, and None returned, where a member of `same` has another value by now.
+        """
 
     async def delete(self, account_id: str, webhook_id: str, at: datetime) -> Document | None:
         """Remove a webhook for good; return what it was."""

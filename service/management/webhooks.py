@@ -128,7 +128,7 @@ class Webhooks:
             changes = {**changes, "disable_reason": None, "disabled_at": None}
         told = changes_between(stored, {**stored, **changes}, members)
         entry = self._entry(by, _action(changes, stored), tuple(members), told)
-        changed = await self._change(account_id, webhook_id, changes, entry)
+        changed = _found(await self._change(account_id, webhook_id, changes, entry), webhook_id)
         if changes.get("enabled"):
             await self.health.succeeded(str(stored["_id"]))
         return changed
@@ -163,7 +163,7 @@ class Webhooks:
         """Give a webhook a new secret; the old one signs as well for `overlap_s`.
 
         Secrets of earlier rotations go on signing until their own time is over. Raises Conflict
-        where too many would.
+        where too many would, and where the webhook is changed at the same time.
         """
         stored = await self.one(account_id, webhook_id)
         old = HIDDEN if stored.get("secret") is not None else None
@@ -183,7 +183,12 @@ class Webhooks:
             "previous_secret_until": None,
         }
         _readable({**stored, **members})
-        return await self._change(account_id, webhook_id, members, entry)
+        # Two at once would both keep the same old secret, and one of the new ones would be lost.
+        same = {"modified_at": stored.get("modified_at")}
+        changed = await self._change(account_id, webhook_id, members, entry, same)
+        if changed is None:
+            raise Conflict("the webhook was changed at the same time; rotate again")
+        return changed
 
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
         problems = check_members(given, merged, self.hooks) | check_size(given, merged)
@@ -201,13 +206,19 @@ class Webhooks:
             raise Invalid(problems)
 
     async def _change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
-    ) -> Document:
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
+    ) -> Document | None:
         at = {"modified_at": entry["at"], "modified_by": entry["by"]}
-        changed = await self.documents.change(account_id, webhook_id, {**members, **at}, entry)
-        document = _found(changed, webhook_id)
-        self._noted(document, entry)
-        return document
+        whole = {**members, **at}
+        changed = await self.documents.change(account_id, webhook_id, whole, entry, same)
+        if changed is not None:
+            self._noted(changed, entry)
+        return changed
 
     def _noted(self, document: Document, entry: Document) -> None:
         self.forget(document["account_id"])
