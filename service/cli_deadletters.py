@@ -16,6 +16,7 @@ from service.adapters.mongo_store import open_store
 from service.cli_options import Span
 from service.domain.delivery import DeadLetterReason, Delivery
 from service.domain.errors import NotFound
+from service.domain.plural import counted
 from service.domain.principal import Principal
 from service.management.dead_letters import DeadLetters
 from service.management.replay import Replay, ReplayState
@@ -125,7 +126,7 @@ def discard(config: str | None, *, dry_run: bool, yes: bool, **chosen: Any) -> N
         click.echo(f"{count} would be deleted")
         return
     if not yes:
-        click.confirm(f"Delete {count} dead letters for good?", abort=True)
+        click.confirm(f"Delete {counted(count, 'dead letter')} for good?", abort=True)
     deleted = _with_letters(config, lambda letters: letters.discard(OPERATOR, selection))
     click.echo(f"{deleted} deleted")
 
@@ -185,7 +186,7 @@ def _selection(chosen: Mapping[str, Any]) -> Selection:
 
 def _line(letter: Mapping[str, Any]) -> str:
     died_at = letter["died_at"][:19]
-    attempts = f"{len(letter['attempts'])} attempts"
+    attempts = f"{counted(len(letter['attempts']), 'attempt')}"
     names = ("id", "account_id", "hook", "reason")
     parts = [died_at, *(letter[name] for name in names), attempts, letter["endpoint"] or "-"]
     return "  ".join(parts)

@@ -5,6 +5,7 @@ import click
 from service.adapters.mongo_store import open_store
 from service.adapters.mongo_vault import rewrap
 from service.domain.keys import new_key
+from service.domain.plural import counted
 from service.terminal import config_option, run_to_end, settings_or_exit
 from service.wiring import vault_of
 
@@ -42,7 +43,11 @@ def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
             return await rewrap(store, vault, dry_run=dry_run)
 
     changed, unreadable = run_to_end(work)
-    click.echo(f"{changed} webhooks {'would be ' if dry_run else ''}encrypted with the newest key")
+    done = "would be encrypted" if dry_run else "encrypted"
+    click.echo(f"{counted(changed, 'webhook')} {done} with the newest key")
     if unreadable:
-        click.echo(f"problem  {unreadable} webhooks cannot be decrypted with these keys", err=True)
+        click.echo(
+            f"problem  {counted(unreadable, 'webhook')} cannot be decrypted with these keys",
+            err=True,
+        )
         raise SystemExit(1)

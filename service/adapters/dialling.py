@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from service.adapters.egress import Refusal
 from service.adapters.egress_guard import EgressGuard, System
+from service.domain.egress_rules import in_words
 
 KEEP_ALIVE_S = 10
 DNS_CACHE_S = 10
@@ -31,8 +32,8 @@ class EgressRefused(OSError):
 
 
 def told(refusal: Refusal) -> str:
-    """Return what the account is told: the rule, but no address, which may be an internal one."""
-    return f"egress refused by rule {refusal.rule}"
+    """Return what the account is told: the rule in words, but no address: it may be internal."""
+    return f"egress refused by {in_words(refusal.rule)}"
 
 
 def log_refusal(refusal: Refusal, host: str | None) -> None:

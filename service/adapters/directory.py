@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from service.adapters.weight import weight_of
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account, Webhook
@@ -31,6 +32,8 @@ class Entry:
 
     account: Account
     good_until: float
+    weight: int
+    """About how many bytes it takes."""
     overdue: bool = False
     """Whether the store did not answer soon when it was asked last."""
 
@@ -49,6 +52,7 @@ class RememberedDirectory:
         self._policy = policy
         self._now = now
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._weight = 0
         self._owners: dict[str, str] = {}
         self._numbers: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
         self._loading: dict[str, asyncio.Future[Account]] = {}
@@ -154,14 +158,22 @@ class RememberedDirectory:
 
     def _keep(self, account: Account) -> None:
         self._drop(account.account_id)
-        self._entries[account.account_id] = Entry(account, self._now() + self._policy.max_age_s)
+        entry = Entry(account, self._now() + self._policy.max_age_s, weight_of(account))
+        self._entries[account.account_id] = entry
+        self._weight += entry.weight
         for webhook in account.webhooks:
             self._owners[webhook.webhook_id] = account.account_id
-        while len(self._entries) > self._policy.max_accounts:
+        while self._is_too_full():
             self._drop(next(iter(self._entries)))
+
+    def _is_too_full(self) -> bool:
+        """Return whether an account must go; the last one never does, for it is needed now."""
+        count, policy = len(self._entries), self._policy
+        return count > policy.max_accounts or (count > 1 and self._weight > policy.max_bytes)
 
     def _drop(self, account_id: str) -> None:
         entry = self._entries.pop(account_id, None)
+        self._weight -= entry.weight if entry else 0
         for webhook in entry.account.webhooks if entry else ():
             # It may have moved, and been seen in its new account since.
             if self._owners.get(webhook.webhook_id) == account_id:

@@ -9,6 +9,7 @@ from service.adapters.mongo_server import examine_server
 from service.adapters.mongo_store import Database
 from service.adapters.vault import Vault
 from service.domain.finding import Finding, fine, warning
+from service.domain.plural import counted
 from service.domain.webhook_document import BadDocument, webhook_of
 
 MOST_NAMED = 5
@@ -39,20 +40,21 @@ async def _webhooks(database: Database, vault: Vault) -> list[Finding]:
             bad.append(f"{document['_id']}: {error}")
     if bad:
         text = (
-            f"{len(bad)} of {good + len(bad)} webhooks are skipped: {'; '.join(bad[:MOST_NAMED])}"
+            f"{len(bad)} of {counted(good + len(bad), 'webhook')} skipped: "
+            f"{'; '.join(bad[:MOST_NAMED])}"
         )
         usable = warning("store", text, "mend the documents")
     else:
-        usable = fine("store", f"{good} webhooks, all usable")
+        usable = fine("store", f"{counted(good, 'webhook')}, all usable")
     return [usable, _secrets(plain, vault)]
 
 
 def _secrets(plain: int, vault: Vault) -> Finding:
     """Tell whether what is secret is encrypted as it should be."""
     if not vault.seals:
-        text = f"not encrypted in the store, of {plain} webhooks"
+        text = f"not encrypted in the store, of {counted(plain, 'webhook')}"
         return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
     if plain:
-        text = f"of {plain} webhooks not encrypted with the newest key"
+        text = f"of {counted(plain, 'webhook')} not encrypted with the newest key"
         return warning("secrets", text, "run switchhook secrets rewrap")
     return fine("secrets", "encrypted with the newest key")

@@ -9,6 +9,9 @@ from service.domain.delivery import Delivery, Outcome, time_key
 from service.domain.log_documents import delivery_of
 from service.management.selection import Selection
 
+NOT_LISTED = {"payload": 0, "webhook": 0}
+"""Large members that no list shows."""
+
 
 class MongoAttemptHistory:
     """See `management.ports.AttemptHistory`. Ids sort by time, so they serve for times as well."""
@@ -22,7 +25,7 @@ class MongoAttemptHistory:
         wanted = _attempts(selection)
         if start is not None:
             wanted["$and"].append({"_id": {"$lt": start}})
-        found = self._attempts.find(wanted).sort("_id", -1).limit(size)
+        found = self._attempts.find(wanted, NOT_LISTED).sort("_id", -1).limit(size)
         return await self._store.ask(found.to_list(None))
 
     async def find(self, account_id: str, webhook_id: str, attempt_id: str) -> Document | None:
@@ -68,10 +71,9 @@ class MongoDeadLetterArchive:
         wanted = _letters(selection)
         if start is not None:
             died_at, delivery_id = start
-            earlier = {"died_at": {"$lt": died_at}}
-            same = {"died_at": {"$eq": died_at}, "_id": {"$lt": delivery_id}}
-            wanted = {"$and": [wanted, {"$or": [earlier, same]}]}
-        found = self._letters.find(wanted).sort([("died_at", -1), ("_id", -1)]).limit(size)
+            wanted = {"$and": [wanted, before("died_at", died_at, delivery_id)]}
+        found = self._letters.find(wanted, NOT_LISTED)
+        found = found.sort([("died_at", -1), ("_id", -1)]).limit(size)
         return await self._store.ask(found.to_list(None))
 
     async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
@@ -97,6 +99,12 @@ class MongoDeadLetterArchive:
     def delivery(self, letter: Document) -> Delivery:
         """See `management.ports.DeadLetterArchive`."""
         return delivery_of(letter)
+
+
+def before(member: str, at: datetime, item_id: str) -> dict[str, Any]:
+    """Return the question for what comes after an item in a list with the newest first."""
+    same = {member: {"$eq": at}, "_id": {"$lt": item_id}}
+    return {"$or": [{member: {"$lt": at}}, same]}
 
 
 def _attempts(selection: Selection) -> dict[str, Any]:

@@ -9,13 +9,20 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from service.adapters.mongo_store import Document, Store, ids_of
+from service.adapters.mongo_store import Document, Store, ids_of, loading
 from service.adapters.vault import Vault
 from service.domain.disable import DisablePolicy, policy_in
 from service.domain.policy import requires_https
+from service.domain.webhook import NOTHING
+from service.domain.webhook_document import HISTORY
 
 MOST_HISTORY = 50
 """Entries of its audit trail that a webhook carries."""
+LAST_ENTRIES = {
+    HISTORY: {
+        "$cond": [{"$isArray": f"${HISTORY}"}, {"$slice": [f"${HISTORY}", -MOST_HISTORY]}, []]
+    }
+}
 NOT_DISABLED = [None, ""]
 
 
@@ -62,13 +69,18 @@ class MongoWebhookDocuments:
     async def of_account(self, account_id: str) -> Sequence[Document]:
         """See `management.ports.WebhookDocuments`."""
         wanted = {"account_id": {"$eq": account_id}}
-        found = await self._store.ask(self._webhooks.find(wanted).to_list(None))
+        found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(None))
         return [self._vault.opened(document) for document in found]
 
     async def find(self, account_id: str, webhook_id: str) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
-        question = self._webhooks.find_one(_one(account_id, webhook_id))
-        return self._opened(await self._store.ask(question))
+        wanted = _one(account_id, webhook_id)
+        found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(1))
+        if not found:
+            return None
+        told = self._webhooks.aggregate([{"$match": wanted}, {"$project": LAST_ENTRIES}])
+        history = [row[HISTORY] for row in await self._store.ask(told.to_list(1))]
+        return self._opened({**found[0], HISTORY: history[0] if history else []})
 
     async def insert(self, document: Document, most: int) -> bool:
         """See `management.ports.WebhookDocuments`; two at once may exceed the limit by one."""
@@ -80,12 +92,17 @@ class MongoWebhookDocuments:
         return True
 
     async def change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
     ) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
         sealed = self._vault.sealed(members, {"_id": webhook_id, "account_id": account_id})
         question = self._webhooks.find_one_and_update(
-            _one(account_id, webhook_id),
+            {**_one(account_id, webhook_id), **{key: {"$eq": same[key]} for key in same}},
             _update(sealed, entry),
             return_document=ReturnDocument.AFTER,
         )
@@ -96,13 +113,16 @@ class MongoWebhookDocuments:
 
         What polls for changes cannot see that something is gone: for a day its health says so.
         """
-        question = self._webhooks.find_one_and_delete(_one(account_id, webhook_id))
-        deleted = await self._store.ask(question)
-        if deleted is not None:
-            gone = {"_id": str(deleted["_id"]), "deleted": True, "updated_at": at}
-            replaced = self._health.replace_one({"_id": gone["_id"]}, gone, upsert=True)
-            await self._store.ask(replaced)
-        return self._opened(deleted)
+        found = await self.find(account_id, webhook_id)
+        if found is None:
+            return None
+        result = await self._store.ask(self._webhooks.delete_one(_one(account_id, webhook_id)))
+        if not result.deleted_count:
+            return None
+        gone = {"_id": str(found["_id"]), "deleted": True, "updated_at": at}
+        replaced = self._health.replace_one({"_id": gone["_id"]}, gone, upsert=True)
+        await self._store.ask(replaced)
+        return found
 
     async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
         """See `management.ports.DisabledWebhooks`."""
@@ -119,7 +139,8 @@ class MongoWebhookDocuments:
             "modified_at": entry["at"],
             "modified_by": entry["by"],
         }
-        for document in await self._store.ask(self._webhooks.find(wanted).to_list(None)):
+        found = self._webhooks.find(wanted, {"account_id": 1})
+        for document in await self._store.ask(found.to_list(None)):
             one = {**wanted, "_id": document["_id"]}
             result = await self._store.ask(self._webhooks.update_one(one, _update(members, entry)))
             if result.modified_count:

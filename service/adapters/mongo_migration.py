@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from service.adapters.mongo_store import Database, Document
 from service.domain.errors import StoreUnavailable
+from service.domain.plural import counted
 
 Change = UpdateOne | DeleteOne
 T = TypeVar("T")
@@ -75,6 +76,8 @@ async def _ask(question: Awaitable[T]) -> T:
     except BulkWriteError as error:
         # Its own text quotes whole documents.
         texts = [str(failed.get("errmsg")) for failed in error.details.get("writeErrors", ())]
-        raise StoreUnavailable(f"{len(texts)} documents not written: {texts[:1]}") from None
+        raise StoreUnavailable(
+            f"{counted(len(texts), 'document')} not written: {texts[:1]}"
+        ) from None
     except PyMongoError as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from service.adapters.mongo_history import before
 from service.adapters.mongo_store import Document, Store
 from service.management.replay import Progress, Replay, ReplayState
 from service.management.selection import Selection
@@ -31,6 +32,15 @@ class MongoReplays:
         """See `management.ports.Replays`."""
         document = await self._store.ask(self._replays.find_one(_one(account_id, replay_id)))
         return None if document is None else _replay(document)
+
+    async def page(
+        self, account_id: str | None, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Replay]:
+        """See `management.ports.Replays`."""
+        owned = {} if account_id is None else {"account_id": {"$eq": account_id}}
+        wanted = {"$and": [owned, before("created_at", *start)]} if start is not None else owned
+        found = self._replays.find(wanted).sort([("created_at", -1), ("_id", -1)]).limit(size)
+        return [_replay(document) for document in await self._store.ask(found.to_list(None))]
 
     async def claim(self, now: datetime, until: datetime) -> Replay | None:
         """See `management.ports.Replays`."""

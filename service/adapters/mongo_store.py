@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.mongo_obstacles import obstacle_in
 from service.domain.errors import StoreUnavailable
+from service.domain.webhook_document import HISTORY, MOST_DOCUMENT_BYTES, TOO_LARGE
 from service.observability.metrics import Metrics
 
 Document = Mapping[str, Any]
@@ -22,6 +23,8 @@ Client = AsyncMongoClient[Document]
 T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
+MOST_STORED_BYTES = 2 * MOST_DOCUMENT_BYTES
+"""What a webhook's document may have with its secrets encrypted."""
 TTL_INDEX = "expire"
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("webhooks", [("account_id", 1)]),
@@ -33,6 +36,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("account_id", 1), ("died_at", -1), ("_id", -1)]),
     ("dead_letters", [("account_id", 1), ("call_id", 1)]),
     ("dead_letters", [("webhook_id", 1)]),
+    ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
@@ -138,6 +142,18 @@ class Store:
             log.info("store.up") if up else log.warning("store.down")
         self.up = up
         self._gauge.set(up)
+
+
+def loading(wanted: Document) -> list[dict[str, Any]]:
+    """Return the pipeline that loads webhooks without their history.
+
+    Of one that is too large only the size leaves the store. Encryption makes a document larger;
+    the exact size is judged once it is opened.
+    """
+    size = {"$bsonSize": "$$ROOT"}
+    kept = {key: f"${key}" for key in ("_id", "account_id", "enabled")}
+    fits = {"$cond": [{"$lte": [size, MOST_STORED_BYTES]}, "$$ROOT", {**kept, TOO_LARGE: size}]}
+    return [{"$match": wanted}, {"$unset": HISTORY}, {"$replaceWith": fits}]
 
 
 def ids_of(webhook_id: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from pymongo.errors import PyMongoError
 
 from service.adapters.mongo_store import Document, Store
-from service.adapters.vault import NESTED_MEMBERS, PLAIN_MEMBERS, Vault
+from service.adapters.vault import SECRET_MEMBERS, Vault
 from service.domain.errors import StoreUnavailable
 
 
@@ -30,7 +30,7 @@ async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int
 
 
 async def _replace(store: Store, vault: Vault, stored: Document, plain: Document) -> None:
-    held = [name for name in (*PLAIN_MEMBERS, *NESTED_MEMBERS) if name in stored]
+    held = [name for name in SECRET_MEMBERS if name in stored]
     sealed = vault.sealed({name: plain[name] for name in held}, stored)
     same = {"_id": stored["_id"], **{name: {"$eq": stored[name]} for name in held}}
     await store.ask(store.database["webhooks"].update_one(same, {"$set": sealed}))

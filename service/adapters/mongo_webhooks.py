@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.adapters.mongo_store import Document, Store, ids_of
+from service.adapters.mongo_store import Document, Store, ids_of, loading
 from service.adapters.vault import Vault
 from service.domain.disable import policy_in
 from service.domain.policy import requires_https
@@ -66,16 +66,16 @@ class MongoWebhooks:
         accounts = await self._store.ask(self._accounts.find({"_id": wanted}).to_list(None))
         enabled = {"account_id": wanted, "enabled": {"$nin": [False, "false"]}}
         webhooks: defaultdict[str, list[Document]] = defaultdict(list)
-        for webhook in await self._store.ask(self._webhooks.find(enabled).to_list(None)):
+        found = self._webhooks.aggregate(loading(enabled)).to_list(None)
+        for webhook in await self._store.ask(found):
             webhooks[webhook["account_id"]].append(webhook)
         return Found({document["_id"]: document for document in accounts}, webhooks)
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
         """See `ports.WebhookStore`."""
-        document = await self._store.ask(
-            self._webhooks.find_one({"_id": {"$in": ids_of(webhook_id)}})
-        )
-        return None if document is None else self._webhook_or_warning(document)
+        wanted = {"_id": {"$in": ids_of(webhook_id)}}
+        found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(1))
+        return self._webhook_or_warning(found[0]) if found else None
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""

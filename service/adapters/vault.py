@@ -21,6 +21,9 @@ MARK = "sealed:"
 NONCE_BYTES = 12
 PLAIN_MEMBERS = ("secret", "previous_secret")
 NESTED_MEMBERS = ("headers", "auth")
+LISTED_MEMBERS = ("previous_secrets",)
+"""Lists of objects, each with a `secret`."""
+SECRET_MEMBERS = (*PLAIN_MEMBERS, *NESTED_MEMBERS, *LISTED_MEMBERS)
 
 
 class Unreadable(ValueError):
@@ -131,3 +134,11 @@ def _each_secret(
                 else turn(name, value, f"{place}\0{name}.{key}")
                 for key, value in members[name].items()
             }
+    for name in LISTED_MEMBERS:
+        if isinstance(members.get(name), list):
+            members[name] = [
+                {**item, "secret": turn(name, item["secret"], f"{place}\0{name}")}
+                if isinstance(item, dict) and isinstance(item.get("secret"), str)
+                else item
+                for item in members[name]
+            ]

@@ -26,6 +26,13 @@ class Health(Shape):
     window_s: float
 
 
+class Change(Shape):
+    """A member before and after."""
+
+    old: Any
+    new: Any
+
+
 class HistoryEntry(Shape):
     """Who did what to a webhook, and when."""
 
@@ -33,6 +40,9 @@ class HistoryEntry(Shape):
     by: str
     action: str
     members: list[str]
+    """Those that were given, changed or not."""
+    changes: dict[str, Change] | None = None
+    """Those that were changed, old and new; what is long is cut, what is secret is hidden."""
 
 
 class WebhookTrail(BaseModel):

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -32,6 +31,7 @@ from service.api.errors import (
 )
 from service.api.gatekeeper import ANYBODY, Gatekeeper
 from service.api.operation import Call, Operation
+from service.api.request_body import hinted, notes_on, parsed
 from service.api.texts import refuse_controls
 from service.domain.errors import Invalid, SwitchhookError
 
@@ -126,9 +126,8 @@ class Endpoint:
         if operation.bare:
             return web.json_response(answer.data, headers=ALWAYS)
         known = principal is not ANYBODY
-        response = success(
-            answer, request_id, _ignored(operation.body, members), authenticated=known
-        )
+        notes = {**notes_on(operation.body, members), **answer.notes}
+        response = success(answer, request_id, notes, authenticated=known)
         if known:
             response.headers.update(self.gatekeeper.limit.headers(principal.name))
         return response
@@ -151,10 +150,7 @@ async def _members(request: web.Request) -> Mapping[str, Any]:
         raise Invalid(NOT_JSON) from None
     if not raw.strip():
         return {}
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Invalid(NOT_JSON) from None
+    body = parsed(raw)
     if isinstance(body, dict):
         refuse_controls(body, unwrap="data")
     members = body.get("data", body) if isinstance(body, dict) else body
@@ -169,12 +165,4 @@ def _valid(model: type[BaseModel], members: Mapping[str, Any]) -> BaseModel:
     try:
         return model.model_validate(members)
     except ValidationError as error:
-        raise Invalid(problems_of(error)) from None
-
-
-def _ignored(model: type[BaseModel] | None, members: Mapping[str, Any]) -> list[str]:
-    """Return the names in the body that mean nothing here; those that begin with _ never do."""
-    if model is None:
-        return []
-    known = {name for key, field in model.model_fields.items() for name in (key, field.alias)}
-    return sorted(key for key in members if key not in known and not key.startswith(("_", "pvt_")))
+        raise Invalid(hinted(problems_of(error), model, members)) from None

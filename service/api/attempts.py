@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.api.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
 from service.api.operation import Access, Answer, Call, Operation
-from service.api.pages import Pages, cut
+from service.api.pages import Pages, filled
 from service.api.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
 from service.domain.errors import Conflict
 from service.management.attempts import Attempts, attempt_in_full, selection_of_webhook
@@ -34,7 +34,10 @@ class AttemptHandlers:
 
     async def of_webhook(self, call: Call) -> Answer:
         """List the attempts of a webhook, the newest first; a deleted one's, too."""
-        return await self._page(call, call.webhook_id)
+        answer = await self._page(call, call.webhook_id)
+        if not answer.data and not await self.attempts.any_of(call.account_id, call.webhook_id):
+            await self.webhooks.one(call.account_id, call.webhook_id)
+        return answer
 
     async def one(self, call: Call) -> Answer:
         """Return an attempt with all that was kept of it."""
@@ -71,12 +74,16 @@ class AttemptHandlers:
     async def _page(self, call: Call, webhook_id: str | None) -> Answer:
         query: AttemptsQuery = call.query
         size = self.pages.size(query)
-        selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS, call.raw_query)
+        selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS)
         selection = replace(selection, own_only=call.own_only)
         if webhook_id is not None:
             selection = selection_of_webhook(selection, webhook_id)
-        found = await self.attempts.page(selection, query.start_key, size + 1)
-        items, page = cut(found, size, query.start_key, lambda attempt: attempt["id"])
+        items, page = await filled(
+            lambda after, count: self.attempts.page(selection, after, count),
+            size,
+            query.start_key,
+            lambda attempt: str(attempt["id"]),
+        )
         return Answer(items, page=page)
 
 
@@ -95,6 +102,8 @@ def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
             list[AttemptAnswer],
             query=AttemptsQuery,
             paged=True,
+            name="listAttempts",
+            tag="Attempts",
         ),
         Operation(
             "GET",
@@ -104,6 +113,9 @@ def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
             list[AttemptAnswer],
             query=AttemptsQuery,
             paged=True,
+            errors=(404,),
+            name="listWebhookAttempts",
+            tag="Attempts",
         ),
     ]
 
@@ -117,6 +129,8 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             "One attempt, with request, response and payload as far as they were kept",
             AttemptInFull,
             errors=(404,),
+            name="getAttempt",
+            tag="Attempts",
         ),
         Operation(
             "POST",
@@ -127,6 +141,8 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             Access.WRITE,
             status=202,
             errors=(404, 409),
+            name="replayAttempt",
+            tag="Attempts",
         ),
         Operation(
             "GET",
@@ -135,5 +151,7 @@ def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
             "Outcomes and durations of the last hour and day",
             StatsAnswer,
             errors=(404,),
+            name="getWebhookStats",
+            tag="Attempts",
         ),
     ]

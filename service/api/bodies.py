@@ -4,12 +4,23 @@ Crossbar takes `"3"` for a number and `"true"` for a boolean; so do these models
 beyond them is left out, and told in the answer's metadata.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from service.domain.delivery import DeadLetterReason
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook_document import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
+from service.sources.catalogue import HOOKS
 
 LONGEST_URI = 8192
 MOST_MEMBERS = 100
@@ -33,10 +44,44 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Marks a text that must be one of a list, which the description and the error tell."""
+
+    names: tuple[str, ...]
+    lower: bool = False
+    """Whether capitals are forgiven."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the text after it was found to be one."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the list."""
+        return {**handler(schema), "enum": list(self.names)}
+
+    def _checked(self, value: str) -> str:
+        value = value.lower() if self.lower else value
+        if value not in self.names:
+            expected = ", ".join(self.names)
+            raise PydanticCustomError(
+                "literal_error", "must be one of {expected}", {"expected": expected}
+            )
+        return value
+
+
 Number = BeforeValidator(_no_flag)
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
+HOOK_IDS = tuple(hook.hook_id for hook in HOOKS)
+EventHook = Annotated[str, OneOf(HOOK_IDS, lower=True)]
+"""The hook of an event; HookId may be `all` as well, and is judged by the catalogue."""
+Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
 Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
 Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
@@ -145,8 +190,8 @@ class LetterFilter(Body):
 
     hook_id: str | None = None
     """The webhook."""
-    hook: HookId | None = None
-    reason: str | None = None
+    hook: EventHook | None = None
+    reason: Reason | None = None
     """Why they were given up."""
     call_id: str | None = None
     endpoint: str | None = None

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from service.api.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
 from service.api.bodies import LetterFilter, ReplayOrder
 from service.api.operation import Access, Answer, Call, NoQuery, Operation
-from service.api.pages import Pages, cut
-from service.api.queries import LETTER_MEMBERS, LettersQuery, selection_of, span
+from service.api.pages import Pages, filled
+from service.api.queries import LETTER_MEMBERS, LettersQuery, ReplaysQuery, selection_of, span
 from service.domain.errors import Invalid
-from service.management.dead_letters import DeadLetters, letter_key, replay_view
+from service.management.dead_letters import DeadLetters, letter_key, replay_key, replay_view
 from service.management.selection import Selection
 
 ALL = "/v2/accounts/{account_id}/dead_letters"
@@ -27,10 +27,14 @@ class LetterHandlers:
         """List the account's dead letters, the newest first."""
         query: LettersQuery = call.query
         size = self.pages.size(query)
-        selection = selection_of(call.account_id, query, LETTER_MEMBERS, call.raw_query)
+        selection = selection_of(call.account_id, query, LETTER_MEMBERS)
         selection = replace(selection, own_only=call.own_only)
-        found = await self.letters.page(selection, query.start_key, size + 1)
-        items, page = cut(found, size, query.start_key, letter_key)
+        items, page = await filled(
+            lambda after, count: self.letters.page(selection, after, count),
+            size,
+            query.start_key,
+            letter_key,
+        )
         return Answer(items, page=page)
 
     async def one(self, call: Call) -> Answer:
@@ -49,6 +53,17 @@ class LetterHandlers:
             call.principal, call.account_id, selection, order.limit, order.rate_per_s
         )
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
+
+    async def all_replays(self, call: Call) -> Answer:
+        """List the account's replays, the newest first."""
+        query: ReplaysQuery = call.query
+        items, page = await filled(
+            lambda after, count: self.letters.all_replays(call.account_id, after, count),
+            self.pages.size(query),
+            query.start_key,
+            replay_key,
+        )
+        return Answer(items, page=page)
 
     async def progress(self, call: Call) -> Answer:
         """Return how far a replay has come."""
@@ -76,8 +91,8 @@ def _selection(account_id: str, order: ReplayOrder) -> Selection:
 
 
 def operations(handlers: LetterHandlers) -> Sequence[Operation]:
-    """Return the paths."""
-    return [*_letters(handlers), *_replays(handlers)]
+    """Return the paths; one with a name in it stands after those without."""
+    return [*_replays(handlers), *_letters(handlers)]
 
 
 def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
@@ -90,6 +105,8 @@ def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
             list[LetterAnswer],
             query=LettersQuery,
             paged=True,
+            name="listDeadLetters",
+            tag="Dead letters",
         ),
         Operation(
             "GET",
@@ -98,6 +115,8 @@ def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
             "One dead letter, with its payload",
             LetterInFull,
             errors=(404,),
+            name="getDeadLetter",
+            tag="Dead letters",
         ),
     ]
 
@@ -116,6 +135,19 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             {"filter": {"reason": "exhausted"}, "dry_run": True},
             202,
             also=(200,),
+            name="replayDeadLetters",
+            tag="Dead letters",
+        ),
+        Operation(
+            "GET",
+            f"{ALL}/replays",
+            handlers.all_replays,
+            "The replays, the newest first",
+            list[ReplayAnswer],
+            query=ReplaysQuery,
+            paged=True,
+            name="listReplays",
+            tag="Replays",
         ),
         Operation(
             "GET",
@@ -124,6 +156,8 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             "How far a replay has come",
             ReplayAnswer,
             errors=(404,),
+            name="getReplay",
+            tag="Replays",
         ),
         Operation(
             "DELETE",
@@ -133,5 +167,7 @@ def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
             ReplayAnswer,
             Access.WRITE,
             errors=(404, 409),
+            name="cancelReplay",
+            tag="Replays",
         ),
     ]

@@ -1,7 +1,7 @@
 """What stands around every answer, as Crossbar has it."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -23,7 +23,7 @@ ALWAYS = {
 
 
 def success(
-    answer: Answer, request_id: str, ignored: Sequence[str], *, authenticated: bool
+    answer: Answer, request_id: str, notes: Mapping[str, Any], *, authenticated: bool
 ) -> web.Response:
     """Return the answer in its envelope. `version` is for those who are known, as with Crossbar."""
     envelope: dict[str, Any] = {"data": answer.data, "status": "success", **_common(request_id)}
@@ -33,8 +33,8 @@ def success(
         envelope["version"] = __version__
     if answer.page is not None:
         envelope |= _page(answer)
-    if ignored:
-        envelope["metadata"] = {"ignored": list(ignored)}
+    if notes:
+        envelope["metadata"] = dict(notes)
     headers = {} if answer.location is None else {"Location": answer.location}
     if "revision" in envelope:
         headers["ETag"] = f'"{envelope["revision"]}"'

@@ -19,6 +19,7 @@ from service.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from service.domain.plural import counted
 
 Problems = dict[str, dict[str, dict[str, Any]]]
 
@@ -136,8 +137,8 @@ TYPES = {
 TEXTS = {
     "greater_than_equal": "Value must be at least {}",
     "less_than_equal": "Value must be at most {}",
-    "string_too_short": "String must be at least {} characters",
-    "string_too_long": "String must be at most {} characters",
+    "string_too_short": "String must be at least {}",
+    "string_too_long": "String must be at most {}",
 }
 TARGETS = ("ge", "le", "min_length", "max_length")
 
@@ -155,7 +156,8 @@ def _problem(details: ErrorDetails) -> tuple[str, dict[str, Any]]:
         return "enum", {"message": message, "target": [True] if allowed == ["True"] else allowed}
     target = next((context[name] for name in TARGETS if name in context), None)
     said = details["msg"].removeprefix("Value error, ")
-    problem = {"message": TEXTS[kind].format(target) if kind in TEXTS else said}
+    bound = counted(int(target or 0), "character") if kind.startswith("string") else target
+    problem = {"message": TEXTS[kind].format(bound) if kind in TEXTS else said}
     if target is not None:
         problem["target"] = target
     return CODES.get(kind, "error"), problem

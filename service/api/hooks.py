@@ -11,6 +11,7 @@ from service.domain.errors import NotFound
 from service.sources.catalogue import Hook
 
 PREFIX = "webhooks_"
+TAG = "Hooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,15 @@ def operations(handlers: HookHandlers) -> Sequence[Operation]:
             "The hooks that can be subscribed to",
             list[HookAnswer],
             Access.OPEN,
+            name="listHooks",
+            tag=TAG,
         )
     ]
-    for base, access in (("/v2", Access.OPEN), ("/v2/accounts/{account_id}", Access.READ)):
+    places = (
+        ("/v2", Access.OPEN, "Sample"),
+        ("/v2/accounts/{account_id}", Access.READ, "AccountSample"),
+    )
+    for base, access, noun in places:
         found += [
             Operation(
                 "GET",
@@ -67,6 +74,8 @@ def operations(handlers: HookHandlers) -> Sequence[Operation]:
                 "The ids of the sample payloads",
                 list[str],
                 access,
+                name=f"list{noun}s",
+                tag=TAG,
             ),
             Operation(
                 "GET",
@@ -76,6 +85,8 @@ def operations(handlers: HookHandlers) -> Sequence[Operation]:
                 list[dict[str, Any]],
                 access,
                 errors=(404,),
+                name=f"get{noun}",
+                tag=TAG,
             ),
         ]
     return found

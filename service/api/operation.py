@@ -1,7 +1,7 @@
 """What a path of the API is: one declaration for the router, the checks and the description."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -29,12 +29,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered: `data` becomes the envelope's."""
+    """What a call is answered: `data` becomes the envelope's, `notes` belong to its metadata."""
 
     data: Any
     status: int = 200
     page: Page | None = None
     location: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +106,9 @@ class Operation:
     paged: bool = False
     also: Sequence[int] = ()
     bare: bool = False
+    name: str = ""
+    """What a generated client calls it: a verb and a noun."""
+    tag: str = ""
+    """The group it belongs to, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()
     below: Below = never

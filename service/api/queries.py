@@ -4,10 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from service.api.bodies import (
+    HOOK_IDS,
+    EventHook,
+    Flag,
+    Format,
+    OneOf,
+    Reason,
+    Retries,
+    Timeout,
+    Verb,
+)
+from service.api.request_body import likely
+from service.domain.delivery import Outcome
 from service.domain.errors import Invalid
+from service.domain.webhook import ALL_HOOKS
 from service.management.selection import Selection
+from service.management.webhook_form import EDITABLE
 from service.sources.bus_message import GREGORIAN_OFFSET_S
 
 ATTEMPT_MEMBERS = {
@@ -30,12 +45,17 @@ LETTER_MEMBERS = {
     "event_id": "event_id",
 }
 FILTER = "filter_"
+FILTER_NOT = "filter_not_"
 FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 WHOLE_SECOND = timedelta(microseconds=999_999)
 """What belongs to a second that is named as the last one."""
 
 Time = Annotated[str, Field(max_length=40)]
+
+
+SubscribedHook = Annotated[str, OneOf((ALL_HOOKS, *HOOK_IDS), lower=True)]
+MemberName = Annotated[str, OneOf(("id", *EDITABLE, "disable_reason"))]
 
 
 class PageQuery(BaseModel):
@@ -49,57 +69,120 @@ class PageQuery(BaseModel):
     """What the page before said as `next_start_key`."""
     paginate: bool = True
     """False: as many items as one answer can hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_filters(cls, given: Any) -> Any:
+        refuse_unknown_filters(given, cls)
+        return given
+
+
+def refuse_unknown_filters(given: Mapping[str, Any], query: type[BaseModel]) -> None:
+    """Raise Invalid for filters that would silently select everything."""
+    names = [name for name in query.model_fields if name.startswith(FILTER)]
+    unknown = [key for key in given if key.startswith(FILTER) and key not in names]
+    if unknown:
+        raise Invalid({key: {"enum": _unknown(key, names)} for key in unknown})
+
+
+def _unknown(key: str, names: Sequence[str]) -> dict[str, Any]:
+    members = [name.removeprefix(FILTER) for name in names]
+    meant = likely(key.removeprefix(FILTER), members)
+    hint = f"; did you mean {FILTER}{meant}?" if meant else ""
+    return {"message": f"there is no such filter{hint}", "target": list(names)}
+
+
+class TimedQuery(PageQuery):
+    """Which part of a list, and of which time."""
+
     created_from: Time | None = None
     """The earliest time: gregorian seconds, or ISO 8601."""
     created_to: Time | None = None
     """The latest."""
 
 
-class WebhooksQuery(PageQuery):
-    """Which webhooks. Any member can be asked for with `filter_{member}`."""
+class WebhookFilters(TimedQuery):
+    """Which webhooks; `filter_not_{member}` selects those of which the filter is not true."""
 
     ascending: bool = False
     """By id, from the first on."""
     modified_from: Time | None = None
+    """The earliest time of the last change."""
     modified_to: Time | None = None
-    has_key: str | None = None
+    """The latest."""
+    has_key: MemberName | None = None
     """A member that must be there."""
-    key_missing: str | None = None
+    key_missing: MemberName | None = None
     """A member that must not be there."""
-    has_value: str | None = None
+    has_value: MemberName | None = None
     """A member that must have a value."""
-    value_missing: str | None = None
+    value_missing: MemberName | None = None
     """A member that must have no value."""
-    filter_hook: str | None = None
+    filter_id: str | None = None
     filter_name: str | None = None
-    filter_enabled: bool | None = None
+    filter_uri: str | None = None
+    filter_hook: SubscribedHook | None = None
+    filter_http_verb: Verb | None = None
+    filter_format: Format | None = None
+    filter_retries: Retries | None = None
+    filter_enabled: Flag | None = None
+    filter_include_subaccounts: Flag | None = None
+    filter_include_internal_legs: Flag | None = None
+    filter_custom_data: str | None = None
+    """The object as JSON."""
+    filter_modifiers: str | None = None
+    """The object as JSON."""
+    filter_timeout_s: Timeout | None = None
+    filter_fallback_uri: str | None = None
+    filter_public_key_signature: Flag | None = None
+    filter_disable_reason: str | None = None
 
 
-class AttemptsQuery(PageQuery):
+def _negated(filters: type[PageQuery]) -> dict[str, Any]:
+    """Return the fields that ask for the opposite of each filter."""
+    return {
+        f"{FILTER_NOT}{name.removeprefix(FILTER)}": (field.annotation, field)
+        for name, field in filters.model_fields.items()
+        if name.startswith(FILTER)
+    }
+
+
+WebhooksQuery: type[WebhookFilters] = create_model(
+    "WebhooksQuery", __base__=WebhookFilters, **_negated(WebhookFilters)
+)
+"""What a list of webhooks takes: the filters, and their opposites."""
+
+
+class AttemptsQuery(TimedQuery):
     """Which attempts."""
 
     filter_hook_id: str | None = None
     """The webhook."""
-    filter_hook: str | None = None
-    filter_outcome: str | None = None
+    filter_hook: EventHook | None = None
+    """The hook of the event."""
+    filter_outcome: Annotated[str, OneOf(tuple(Outcome))] | None = None
     """How it ended, in our words."""
     filter_result: Literal["success", "failure"] | None = None
+    """Whether it succeeded."""
     filter_call_id: str | None = None
     filter_delivery_id: str | None = None
     filter_event_id: str | None = None
     filter_replay_id: str | None = None
     filter_resp_status_code: Annotated[int, Field(ge=100, le=599)] | None = None
+    """The status of the answer."""
     call_id: str | None = None
     """Short for `filter_call_id`."""
 
 
-class LettersQuery(PageQuery):
+class LettersQuery(TimedQuery):
     """Which dead letters."""
 
     filter_hook_id: str | None = None
     """The webhook."""
-    filter_hook: str | None = None
-    filter_reason: str | None = None
+    filter_hook: EventHook | None = None
+    """The hook of the event."""
+    filter_reason: Reason | None = None
+    """Why they were given up."""
     filter_call_id: str | None = None
     filter_endpoint: str | None = None
     """Scheme, host and port."""
@@ -110,11 +193,12 @@ class LettersQuery(PageQuery):
     """Those that were replayed as well."""
 
 
-def selection_of(
-    account_id: str, query: PageQuery, members: Mapping[str, str], raw: Mapping[str, str]
-) -> Selection:
-    """Return what a query selects. Raises Invalid, also for a filter that does not exist."""
-    refuse_unknown_filters(raw, [*members, "result"] if "outcome" in members else list(members))
+class ReplaysQuery(PageQuery):
+    """Which replays."""
+
+
+def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
+    """Return what a query selects. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
     equals = {
         ours: given[f"{FILTER}{theirs}"]
@@ -133,14 +217,6 @@ def selection_of(
         waiting=not given.get("replayed", False),
         failed=None if result is None else result == "failure",
     )
-
-
-def refuse_unknown_filters(raw: Mapping[str, str], allowed: Sequence[str]) -> None:
-    """Raise Invalid for a filter that would silently select everything."""
-    names = [f"{FILTER}{name}" for name in allowed]
-    for key in raw:
-        if key.startswith(FILTER) and key not in names:
-            raise Invalid.of(key, "enum", "there is no such filter", target=names)
 
 
 def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:

@@ -24,6 +24,8 @@ from service.sources.catalogue import Hook
 
 WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
+LONGEST_REASON = 500
+"""A reason quotes values, of which an account may have a thousand long ones."""
 DEFAULT_HOOK = "channel_create"
 """Whose sample a webhook for all hooks is tested with."""
 
@@ -111,7 +113,7 @@ def _verdict(trial: Trial, document: Document) -> dict[str, Any]:
         name=document.get("name"),
         hook=document.get("hook"),
         matches=not reasons,
-        reasons=reasons,
+        reasons=[reason[:LONGEST_REASON] for reason in reasons],
     ).model_dump()
 
 
@@ -130,18 +132,22 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             TestRequest,
             {},
             errors=(404, 409),
+            name="testWebhook",
+            tag="Trials",
         ),
         Operation(
             "POST",
             f"{ONE}/secret/rotate",
             handlers.rotate,
-            "Change the signing secret; the old one signs as well for a while",
+            "Change the signing secret; each old one signs as well until its time is over",
             WebhookAnswer,
             write,
             NoQuery,
             Rotation,
             {"overlap_s": 3600},
-            errors=(404,),
+            errors=(404, 409),
+            name="rotateSecret",
+            tag="Trials",
         ),
         Operation(
             "POST",
@@ -154,5 +160,7 @@ def operations(handlers: TrialHandlers) -> Sequence[Operation]:
             Question,
             {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
             below=handlers.asks_below,
+            name="matchWebhooks",
+            tag="Trials",
         ),
     ]

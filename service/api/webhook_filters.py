@@ -6,31 +6,34 @@ from typing import Any
 
 import orjson
 
-from service.api.queries import FILTER, WebhooksQuery, span
+from service.api.queries import FILTER, FILTER_NOT, WebhookFilters, span
 from service.management.webhook_form import Document, public_view
 
-FILTER_NOT = "filter_not_"
 
-
-def chosen(
-    documents: Iterable[Document], query: WebhooksQuery, raw: Mapping[str, str]
-) -> Sequence[Document]:
+def chosen(documents: Iterable[Document], query: WebhookFilters) -> Sequence[Document]:
     """Return those that are wanted, by id. Raises Invalid."""
     created = span(query.created_from, query.created_to, "created")
     modified = span(query.modified_from, query.modified_to, "modified")
+    filters = {
+        key: value
+        for key, value in query.model_dump(exclude_none=True).items()
+        if key.startswith(FILTER)
+    }
     wanted = [
         document
         for document in documents
-        if _has_members(public_view(document), query, raw)
+        if _has_members(public_view(document), query, filters)
         and _within(document.get("created_at"), created)
         and _within(document.get("modified_at"), modified)
     ]
     return sorted(wanted, key=lambda d: str(d["_id"]), reverse=not query.ascending)
 
 
-def _has_members(view: Mapping[str, Any], query: WebhooksQuery, raw: Mapping[str, str]) -> bool:
+def _has_members(
+    view: Mapping[str, Any], query: WebhookFilters, filters: Mapping[str, Any]
+) -> bool:
     return (
-        all(_passes(view, key, value) for key, value in raw.items() if key.startswith(FILTER))
+        all(_passes(view, key, value) for key, value in filters.items())
         and (query.has_key is None or query.has_key in view)
         and (query.key_missing is None or query.key_missing not in view)
         and (query.has_value is None or view.get(query.has_value) not in (None, ""))
@@ -38,11 +41,15 @@ def _has_members(view: Mapping[str, Any], query: WebhooksQuery, raw: Mapping[str
     )
 
 
-def _passes(view: Mapping[str, Any], key: str, value: str) -> bool:
-    """Compare as text: a query has nothing else."""
+def _passes(view: Mapping[str, Any], key: str, wanted: Any) -> bool:
     if key.startswith(FILTER_NOT):
-        return _text(view.get(key.removeprefix(FILTER_NOT))) != value
-    return _text(view.get(key.removeprefix(FILTER))) == value
+        return not _is(view.get(key.removeprefix(FILTER_NOT)), wanted)
+    return _is(view.get(key.removeprefix(FILTER)), wanted)
+
+
+def _is(value: Any, wanted: Any) -> bool:
+    """Compare as text where a text is wanted: a query has nothing else for objects."""
+    return bool(_text(value) == wanted if isinstance(wanted, str) else value == wanted)
 
 
 def _text(value: Any) -> str | None:

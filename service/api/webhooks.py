@@ -8,15 +8,17 @@ from service.api.answers import WebhookAnswer, WebhookSummary
 from service.api.bodies import BulkEnable, WebhookCreate, WebhookEdit
 from service.api.operation import Access, Answer, Call, NoQuery, Operation, always, never
 from service.api.pages import Pages, cut
-from service.api.queries import WebhooksQuery
+from service.api.queries import WebhookFilters, WebhooksQuery
 from service.api.webhook_filters import chosen
-from service.management.webhook_form import Document, public_view, summary
+from service.management.webhook_conditions import doubts
+from service.management.webhook_form import Document, completed, public_view, summary
 from service.management.webhooks import Webhooks
 from service.pipeline.sign import public_key
 
 ALL = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{ALL}/{{webhook_id}}"
 BELOW = "/v2/accounts/{account_id}/descendants/webhooks"
+TAG = "Webhooks"
 EXAMPLE = {
     "name": "CRM",
     "uri": "https://hooks.example.com/calls",
@@ -36,19 +38,21 @@ class WebhookHandlers:
 
     async def list(self, call: Call) -> Answer:
         """List the account's webhooks."""
-        query: WebhooksQuery = call.query
+        query: WebhookFilters = call.query
         size = self.pages.size(query)
-        documents = chosen(await self.webhooks.all(call.account_id), query, call.raw_query)
+        documents = chosen(await self.webhooks.all(call.account_id), query)
         after = [d for d in documents if _follows(d, query)]
-        items, page = cut(after, size, query.start_key, lambda d: str(d["_id"]))
-        return Answer([summary(document) for document in items], page=page)
+        shown_here = [summary(document) for document in after[: size + 1]]
+        items, page = cut(shown_here, size, query.start_key, lambda view: str(view["id"]))
+        return Answer(items, page=page)
 
     async def create(self, call: Call) -> Answer:
         """Create a webhook; its secret is told here, and never again."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.create(call.principal, call.account_id, members)
         view = shown(document) | {"secret": document["secret"]}
-        return Answer(view, 201, location=str(document["_id"]))
+        notes = self._notes(document)
+        return Answer(view, 201, location=str(document["_id"]), notes=notes)
 
     async def get(self, call: Call) -> Answer:
         """Return a webhook, and how it fares."""
@@ -61,7 +65,7 @@ class WebhookHandlers:
         document = await self.webhooks.edit(
             call.principal, call.account_id, call.webhook_id, members
         )
-        return Answer(await self._in_full(document))
+        return Answer(await self._in_full(document), notes=self._notes(document))
 
     async def delete(self, call: Call) -> Answer:
         """Delete a webhook for good."""
@@ -93,6 +97,11 @@ class WebhookHandlers:
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
         return Answer("hooks updated")
 
+    def _notes(self, document: Document) -> dict[str, Any]:
+        """Return what an answer's metadata tells of filters that may never match."""
+        found = doubts(completed(document), self.webhooks.hooks)
+        return {"warnings": found} if found else {}
+
     async def _in_full(self, document: Document) -> dict[str, Any]:
         health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))
         return shown(document, health)
@@ -106,7 +115,7 @@ def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
     return view
 
 
-def _follows(document: Document, query: WebhooksQuery) -> bool:
+def _follows(document: Document, query: WebhookFilters) -> bool:
     if query.start_key is None:
         return True
     webhook_id = str(document["_id"])
@@ -128,6 +137,8 @@ def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
             list[WebhookSummary],
             query=WebhooksQuery,
             paged=True,
+            name="listWebhooks",
+            tag=TAG,
         ),
         Operation(
             "PUT",
@@ -142,6 +153,8 @@ def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
             201,
             errors=(409,),
             below=handlers.creates_for_all_below,
+            name="createWebhook",
+            tag=TAG,
         ),
     ]
 
@@ -164,17 +177,28 @@ def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
             BulkEnable,
             order,
             below=concerned,
+            name=name,
+            tag=TAG,
         )
-        for path, handler, summary, concerned in (
-            (ALL, handlers.enable_all, own, never),
-            (BELOW, handlers.enable_descendants, below, always),
+        for path, handler, summary, concerned, name in (
+            (ALL, handlers.enable_all, own, never, "enableWebhooks"),
+            (BELOW, handlers.enable_descendants, below, always, "enableDescendantWebhooks"),
         )
     ]
 
 
 def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
     return [
-        Operation("GET", ONE, handlers.get, "One webhook", WebhookAnswer, errors=(404,)),
+        Operation(
+            "GET",
+            ONE,
+            handlers.get,
+            "One webhook",
+            WebhookAnswer,
+            errors=(404,),
+            name="getWebhook",
+            tag=TAG,
+        ),
         *(
             Operation(
                 method,
@@ -188,8 +212,10 @@ def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
                 {"enabled": True},
                 errors=(404,),
                 below=handlers.edits_for_all_below,
+                name=name,
+                tag=TAG,
             )
-            for method in ("POST", "PATCH")
+            for method, name in (("POST", "updateWebhook"), ("PATCH", "patchWebhook"))
         ),
         Operation(
             "DELETE",
@@ -199,5 +225,7 @@ def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
             WebhookAnswer,
             Access.WRITE,
             errors=(404,),
+            name="deleteWebhook",
+            tag=TAG,
         ),
     ]

@@ -103,6 +103,8 @@ class CachePolicy:
 
     max_accounts: Annotated[int, Ge(1)] = 100_000
     """Accounts remembered, those without a webhook included."""
+    max_bytes: Annotated[int, Ge(1_048_576)] = 134_217_728
+    """Bytes that remembered accounts may take, about; then the longest unused one is forgotten."""
     max_age_s: Annotated[float, Gt(0.0), Le(3600.0)] = 60.0
     """An account is asked for again when it was remembered for longer."""
     poll_interval_s: Annotated[float, Gt(0.0), Le(60.0)] = 2.0

@@ -67,10 +67,8 @@ class Webhook:
     modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     secret: bytes | None = field(default=None, repr=False)
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
-    previous_secret: bytes | None = field(default=None, repr=False)
-    """The key before the last rotation, which signs as well until `previous_until`."""
-    previous_until: float = 0.0
-    """Unix seconds."""
+    previous_secrets: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
+    """The keys before the last rotations; each signs as well until its time, in unix seconds."""
     signing_seed: bytes | None = field(default=None, repr=False)
     """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)

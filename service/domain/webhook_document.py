@@ -17,6 +17,16 @@ from service.domain.webhook import FILTER_KEYS, NOTHING, Format, OAuthClient, Ve
 Document = Mapping[str, Any]
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
+MOST_DOCUMENT_BYTES = 32_768
+"""What a webhook's document may have, its history apart: all webhooks of an account, and the bodies
+that are made with their custom data, are in memory at once."""
+ELEMENT_BYTES = 2
+"""What every element has beside its name and value: its type, and the end of the name."""
+BOUNDED_BYTES = 5
+"""What texts, objects and lists have beside their content: their length, and their end."""
+TOO_LARGE = "too_large"
+"""The member in which an adapter says that it did not load a document, and how large it is."""
+HISTORY = "history"
 SECRET_PREFIX = "whsec_"  # noqa: S105 (a public prefix, not a secret)
 
 
@@ -29,6 +39,9 @@ def webhook_of(document: Document) -> Webhook:
     if document.get("unreadable"):
         names = ", ".join(document["unreadable"])
         raise BadDocument(f"{names} cannot be decrypted; is the key in secrets.keys?")
+    size = document.get(TOO_LARGE) or document_bytes(document)
+    if size > MOST_DOCUMENT_BYTES:
+        raise BadDocument(f"document has {size} bytes, and at most {MOST_DOCUMENT_BYTES} are read")
     custom_data = _object(document, "custom_data")
     return Webhook(
         webhook_id=str(document["_id"]),
@@ -46,14 +59,39 @@ def webhook_of(document: Document) -> Webhook:
         filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
         modifiers=_object(document, "modifiers"),
         secret=secret_key(document, "secret"),
-        previous_secret=secret_key(document, "previous_secret"),
-        previous_until=_unix_seconds(document.get("previous_secret_until")),
+        previous_secrets=tuple(
+            (key, _unix_seconds(earlier.get("until")))
+            for earlier in earlier_secrets(document)
+            if (key := secret_key(earlier, "secret")) is not None
+        ),
         signing_seed=document.get("signing_seed"),
         headers=_headers(document),
         oauth=_oauth(document),
         timeout_s=_timeout_s(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
     )
+
+
+def document_bytes(document: Document) -> int:
+    """Return the size of a document without its history, about as the store counts (BSON)."""
+    total, waiting = 0, [(key, value) for key, value in document.items() if key != HISTORY]
+    while waiting:
+        key, value = waiting.pop()
+        total += len(str(key)) + ELEMENT_BYTES
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(str(position), one) for position, one in enumerate(value)]
+        total += _own_bytes(value)
+    return total
+
+
+def _own_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return BOUNDED_BYTES + len(value.encode("utf-8", "replace"))
+    if isinstance(value, bytes):
+        return BOUNDED_BYTES + len(value)
+    return BOUNDED_BYTES if isinstance(value, dict | list) else 8
 
 
 def _text(document: Document, key: str) -> str:
@@ -125,6 +163,21 @@ def secret_key(document: Document, name: str) -> bytes | None:
     if not 24 <= len(key) <= 64:
         raise BadDocument(f"{name} must have 24 to 64 bytes, not {len(key)}")
     return key
+
+
+def earlier_secrets(document: Document) -> list[Document]:
+    """Return the secrets before the last rotations, the newest first: `{secret, until}` each.
+
+    A document of an earlier release has one, in `previous_secret` and `previous_secret_until`.
+    """
+    listed = document.get("previous_secrets")
+    found: list[Document] = []
+    if isinstance(listed, list):
+        found += [one for one in listed if isinstance(one, dict)]
+    if document.get("previous_secret") is not None:
+        until = document.get("previous_secret_until")
+        found.append({"secret": document["previous_secret"], "until": until})
+    return found
 
 
 def _unix_seconds(value: Any) -> float:

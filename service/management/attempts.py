@@ -37,6 +37,11 @@ class Attempts:
         """Return attempts, the newest first."""
         return [attempt_view(row) for row in await self.history.page(selection, start, size)]
 
+    async def any_of(self, account_id: str, webhook_id: str) -> bool:
+        """Return whether the log has an attempt of a webhook, which may be deleted by now."""
+        selection = Selection(account_id, {"webhook_id": webhook_id})
+        return bool(await self.history.page(selection, None, 1))
+
     async def one(
         self, account_id: str, webhook_id: str, attempt_id: str, *, own_only: bool
     ) -> Document:

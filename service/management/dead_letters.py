@@ -40,7 +40,7 @@ class DeadLetters:
     async def one(self, account_id: str | None, delivery_id: str, *, own_only: bool) -> Document:
         """Return a dead letter with its payload. Raises NotFound."""
         selection = Selection(account_id, ids=(delivery_id,), waiting=False, own_only=own_only)
-        found = await self.archive.page(selection, None, 1)
+        found = await self.archive.oldest(selection, 1)
         if not found:
             raise NotFound(delivery_id)
         return letter_view(found[0]) | {"payload": orjson.loads(found[0]["payload"])}
@@ -74,6 +74,13 @@ class DeadLetters:
         await self.replays.add(replay)
         log.info("replay.started", **_named(replay), by=by.name, matched=replay.matched)
         return replay
+
+    async def all_replays(
+        self, account_id: str | None, start: str | None, size: int
+    ) -> list[Document]:
+        """Return replays, the newest first, after the `replay_key` of one. Raises Invalid."""
+        after = None if start is None else _after(start)
+        return [replay_view(one) for one in await self.replays.page(account_id, after, size)]
 
     async def progress(self, account_id: str | None, replay_id: str) -> Replay:
         """Return a replay as it is now. Raises NotFound."""
@@ -128,6 +135,8 @@ def letter_view(letter: Document) -> dict[str, Any]:
             for attempt in letter["attempts"]
         ],
     }
+    if letter.get("trace_id"):
+        view["trace_id"] = letter["trace_id"]
     if letter.get("replayed_at"):
         view |= {key: letter[key] for key in ("replay_id", "replayed_by")}
         view["replayed_at"] = _text(letter["replayed_at"])
@@ -136,13 +145,22 @@ def letter_view(letter: Document) -> dict[str, Any]:
 
 def letter_key(view: Document) -> str:
     """Return where in the list a dead letter stands, for the next page to start after it."""
-    return f"{time_key(datetime.fromisoformat(view['died_at']).timestamp())}-{view['id']}"
+    return _key(view["died_at"], view["id"])
+
+
+def replay_key(view: Document) -> str:
+    """Return where in the list a replay stands, for the next page to start after it."""
+    return _key(view["created_at"], view["id"])
+
+
+def _key(at: str, item_id: str) -> str:
+    return f"{time_key(datetime.fromisoformat(at).timestamp())}-{item_id}"
 
 
 def _after(key: str) -> tuple[datetime, str]:
-    died_at, _, delivery_id = key.partition("-")
+    at, _, item_id = key.partition("-")
     try:
-        return datetime.fromtimestamp(int(died_at, 16) / 1000, tz=UTC), delivery_id
+        return datetime.fromtimestamp(int(at, 16) / 1000, tz=UTC), item_id
     except (ValueError, OverflowError, OSError):
         message = "must be what the page before said as next_start_key"
         raise Invalid.of("start_key", "invalid", message, value=key) from None

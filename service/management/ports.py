@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
+from service.domain.webhook import NOTHING
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
 from service.management.token import Token
@@ -36,7 +37,7 @@ class WebhookDocuments(Protocol):
     """The webhooks of accounts. What belongs to another account is as if it were not there."""
 
     async def of_account(self, account_id: str) -> Sequence[Document]:
-        """Return all webhooks of an account, in any order."""
+        """Return all webhooks of an account, in any order and without their history."""
 
     async def find(self, account_id: str, webhook_id: str) -> Document | None:
         """Return one webhook."""
@@ -45,9 +46,17 @@ class WebhookDocuments(Protocol):
         """Add a webhook; return False where its account has `most` already."""
 
     async def change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
     ) -> Document | None:
-        """Set the members, remove those that are None, add an entry to `history`; return it all."""
+        """Set the members, remove those that are None, add an entry to `history`; return it all.
+
+        Nothing is changed, and None returned, where a member of `same` has another value by now.
+        """
 
     async def delete(self, account_id: str, webhook_id: str, at: datetime) -> Document | None:
         """Remove a webhook for good; return what it was."""
@@ -57,7 +66,10 @@ class DisabledWebhooks(Protocol):
     """The webhooks that were switched off because they failed."""
 
     async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
-        """Switch on those that the service itself had switched off; return what they were."""
+        """Switch on those that the service itself had switched off.
+
+        Return `_id` and `account_id` of each.
+        """
 
 
 class FailureCounts(Protocol):
@@ -100,7 +112,7 @@ class AttemptHistory(Protocol):
     """The attempt log, read."""
 
     async def page(self, selection: Selection, start: str | None, size: int) -> Sequence[Document]:
-        """Return the attempts after the id `start`, the newest first."""
+        """Return the attempts after the id `start`, the newest first, without payloads."""
 
     async def find(self, account_id: str, webhook_id: str, attempt_id: str) -> Document | None:
         """Return one attempt."""
@@ -121,7 +133,10 @@ class DeadLetterArchive(Protocol):
     async def page(
         self, selection: Selection, start: tuple[datetime, str] | None, size: int
     ) -> Sequence[Document]:
-        """Return the dead letters after a time of death and id, the newest first."""
+        """Return the dead letters after a time of death and id, the newest first.
+
+        They come without their payloads.
+        """
 
     async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
         """Return the dead letters that waited longest."""
@@ -147,6 +162,11 @@ class Replays(Protocol):
 
     async def find(self, account_id: str | None, replay_id: str) -> Replay | None:
         """Return a replay of an account, or of any."""
+
+    async def page(
+        self, account_id: str | None, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Replay]:
+        """Return the replays after a time and id, the newest first."""
 
     async def claim(self, now: datetime, until: datetime) -> Replay | None:
         """Take the lease, until a time, of a running replay that nobody holds."""

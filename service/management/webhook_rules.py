@@ -13,7 +13,13 @@ from service.domain.request_headers import (
     problem_with_headers,
 )
 from service.domain.webhook import ALL_HOOKS
-from service.domain.webhook_document import BadDocument, secret_key
+from service.domain.webhook_document import (
+    MOST_DOCUMENT_BYTES,
+    BadDocument,
+    document_bytes,
+    secret_key,
+)
+from service.management.webhook_conditions import impossible
 from service.management.webhook_form import HIDDEN, Document
 from service.sources.catalogue import Hook
 
@@ -22,7 +28,7 @@ Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
 REQUIRED = ("name", "uri", "hook")
-NOT_LISTED = "value not found in enumerated list of values"
+FILTERING = ("hook", "custom_data", "modifiers")
 
 
 def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
@@ -31,6 +37,16 @@ def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) 
     for field, code, details in _problems(given, merged, hooks):
         problems.setdefault(field, {})[code] = details
     return problems
+
+
+def check_size(given: Document, merged: Document) -> Problems:
+    """Return the problem of a webhook that would be too large, told of the largest member given."""
+    size = document_bytes(merged)
+    if size <= MOST_DOCUMENT_BYTES or not given:
+        return {}
+    largest = max(given, key=lambda name: document_bytes({name: given[name]}))
+    message = f"the webhook would have {size} bytes; at most {MOST_DOCUMENT_BYTES} are allowed"
+    return {largest: {"maxLength": {"message": message, "target": MOST_DOCUMENT_BYTES}}}
 
 
 def unhidden(members: Document, stored: Document) -> dict[str, Any]:
@@ -57,8 +73,8 @@ def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> I
         message = "Value not found in enumerated list of values"
         target = [ALL_HOOKS, *hooks]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
-    if "custom_data" in given or "hook" in given:
-        yield from _filters(merged, hooks)
+    if not given.keys().isdisjoint(FILTERING):
+        yield from impossible(merged, hooks)
     for field in ("custom_data", "modifiers"):
         yield from _keys(field, given.get(field) or {})
     yield from _hidden(given)
@@ -71,17 +87,6 @@ def _uri(field: str, uri: str) -> Iterator[Problem]:
         endpoint_of(uri)
     except ValueError as error:
         yield field, "error", {"message": f"invalid client URL: {error}", "value": uri}
-
-
-def _filters(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
-    """Judge `type` and `action`, which filter, by what the hook offers."""
-    custom_data = merged.get("custom_data") or {}
-    hook = hooks.get(str(merged.get("hook")))
-    for key, modifier in (hook.modifiers if hook else {}).items():
-        value, allowed = custom_data.get(key), list(modifier["items"])
-        if value is not None and value not in (*allowed, "all"):
-            details = {"message": NOT_LISTED, "cause": value, "target": allowed}
-            yield f"custom_data.{key}", "enum", details
 
 
 def _keys(field: str, members: Mapping[str, Any]) -> Iterator[Problem]:

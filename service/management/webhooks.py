@@ -11,9 +11,17 @@ from typing import Any
 import structlog
 
 from service.domain.disable import DisablePolicy
+from service.domain.egress_rules import in_words
 from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.plural import counted
 from service.domain.principal import Principal
-from service.domain.webhook_document import SECRET_PREFIX, BadDocument, includes_subaccounts
+from service.domain.webhook import NOTHING
+from service.domain.webhook_document import (
+    SECRET_PREFIX,
+    BadDocument,
+    earlier_secrets,
+    includes_subaccounts,
+)
 from service.management.ports import (
     Accounts,
     DisabledWebhooks,
@@ -22,11 +30,15 @@ from service.management.ports import (
     UriGuard,
     WebhookDocuments,
 )
+from service.management.webhook_changes import changes_between
 from service.management.webhook_form import HIDDEN, completed
-from service.management.webhook_rules import check_members, unhidden
+from service.management.webhook_moves import check_moves
+from service.management.webhook_rules import check_members, check_size, unhidden
 from service.sources.catalogue import Hook
 
 SECRET_BYTES = 32
+MOST_EARLIER_SECRETS = 10
+"""Each adds a signature to every request, and receivers bound the length of a header."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +109,7 @@ class Webhooks:
             "history": [entry],
         }
         if not await self.documents.insert(document, self.most_per_account):
-            text = f"the account has {self.most_per_account} webhooks, which is the most allowed"
+            text = f"the account has {counted(self.most_per_account, 'webhook')}, the most allowed"
             raise Conflict(text)
         self._noted(document, entry)
         return document
@@ -108,9 +120,13 @@ class Webhooks:
         """Change the members given, and no other; None removes one. Return the document.
 
         Enabling forgets the failures and the reason. Only what is given is judged, so that a
-        webhook with an old fault elsewhere can still be switched off and on.
+        webhook with an old fault elsewhere can still be switched off and on. Credentials do not
+        move along to another server: see `check_moves`.
         """
         stored = await self.one(account_id, webhook_id)
+        moved = check_moves(members, stored)
+        if moved:
+            raise Invalid(moved)
         changes = unhidden(members, stored)
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # as it is where nothing is said
@@ -119,8 +135,9 @@ class Webhooks:
         _readable({key: value for key, value in merged.items() if value is not None})
         if "enabled" in changes:
             changes = {**changes, "disable_reason": None, "disabled_at": None}
-        entry = self._entry(by, _action(changes, stored), tuple(members))
-        changed = await self._change(account_id, webhook_id, changes, entry)
+        told = changes_between(stored, {**stored, **changes}, members)
+        entry = self._entry(by, _action(changes, stored), tuple(members), told)
+        changed = _found(await self._change(account_id, webhook_id, changes, entry), webhook_id)
         if changes.get("enabled"):
             await self.health.succeeded(str(stored["_id"]))
         return changed
@@ -141,7 +158,8 @@ class Webhooks:
         account_ids: Sequence[str] = [account_id]
         if descendants:
             account_ids = await self.accounts.with_descendants(account_id)
-        entry = self._entry(by, "enabled", ("enabled",))
+        told = {"enabled": {"old": False, "new": True}}
+        entry = self._entry(by, "enabled", ("enabled",), told)
         enabled = await self.disabled.enable_all(account_ids, entry)
         for document in enabled:
             await self.health.succeeded(str(document["_id"]))
@@ -151,20 +169,38 @@ class Webhooks:
     async def rotate(
         self, by: Principal, account_id: str, webhook_id: str, overlap_s: float, secret: str | None
     ) -> Document:
-        """Give a webhook a new secret; the old one signs as well for `overlap_s`."""
+        """Give a webhook a new secret; the old one signs as well for `overlap_s`.
+
+        Secrets of earlier rotations go on signing until their own time is over. Raises Conflict
+        where too many would, and where the webhook is changed at the same time.
+        """
         stored = await self.one(account_id, webhook_id)
-        entry = self._entry(by, "rotated", ("secret",))
-        kept = overlap_s > 0 and stored.get("secret") is not None
+        old = HIDDEN if stored.get("secret") is not None else None
+        told = {"secret": {"old": old, "new": HIDDEN}}
+        entry = self._entry(by, "rotated", ("secret",), told)
+        earlier = _still_signing(stored, entry["at"])
+        if overlap_s > 0 and stored.get("secret") is not None:
+            until = entry["at"] + timedelta(seconds=overlap_s)
+            earlier = [{"secret": stored["secret"], "until": until}, *earlier]
+            if len(earlier) > MOST_EARLIER_SECRETS:
+                text = f"{MOST_EARLIER_SECRETS} earlier secrets sign already, the most allowed"
+                raise Conflict(f"{text}; with overlap_s 0 the secret changes at once")
         members = {
             "secret": secret or new_secret(),
-            "previous_secret": stored.get("secret") if kept else None,
-            "previous_secret_until": entry["at"] + timedelta(seconds=overlap_s) if kept else None,
+            "previous_secrets": earlier or None,
+            "previous_secret": None,
+            "previous_secret_until": None,
         }
         _readable({**stored, **members})
-        return await self._change(account_id, webhook_id, members, entry)
+        # Two at once would both keep the same old secret, and one of the new ones would be lost.
+        same = {"modified_at": stored.get("modified_at")}
+        changed = await self._change(account_id, webhook_id, members, entry, same)
+        if changed is None:
+            raise Conflict("the webhook was changed at the same time; rotate again")
+        return changed
 
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
-        problems = check_members(given, merged, self.hooks)
+        problems = check_members(given, merged, self.hooks) | check_size(given, merged)
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}
@@ -173,26 +209,35 @@ class Webhooks:
         for name, uri in uris:
             rule = await self.guard.refusal(uri, https_only=https_only)
             if rule is not None:
-                text = f"invalid client URL: refused by rule {rule}"
-                problems[name] = {"error": {"message": text, "value": uri}}
+                text = f"invalid client URL: refused by {in_words(rule)}"
+                problems[name] = {"error": {"message": text, "value": uri, "cause": rule}}
         if problems:
             raise Invalid(problems)
 
     async def _change(
-        self, account_id: str, webhook_id: str, members: Document, entry: Document
-    ) -> Document:
+        self,
+        account_id: str,
+        webhook_id: str,
+        members: Document,
+        entry: Document,
+        same: Document = NOTHING,
+    ) -> Document | None:
         at = {"modified_at": entry["at"], "modified_by": entry["by"]}
-        changed = await self.documents.change(account_id, webhook_id, {**members, **at}, entry)
-        document = _found(changed, webhook_id)
-        self._noted(document, entry)
-        return document
+        whole = {**members, **at}
+        changed = await self.documents.change(account_id, webhook_id, whole, entry, same)
+        if changed is not None:
+            self._noted(changed, entry)
+        return changed
 
     def _noted(self, document: Document, entry: Document) -> None:
         self.forget(document["account_id"])
         _audit(document, entry)
 
-    def _entry(self, by: Principal, action: str, members: Sequence[str]) -> dict[str, Any]:
-        return {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
+    def _entry(
+        self, by: Principal, action: str, members: Sequence[str], changes: Document = NOTHING
+    ) -> dict[str, Any]:
+        entry = {"at": self.now(), "by": by.name, "action": action, "members": sorted(members)}
+        return entry | ({"changes": dict(changes)} if changes else {})
 
 
 def new_secret() -> str:
@@ -214,6 +259,12 @@ def _found(document: Document | None, webhook_id: str) -> Document:
     if document is None:
         raise NotFound(webhook_id)
     return document
+
+
+def _still_signing(document: Document, now: datetime) -> list[Document]:
+    """Return the secrets of earlier rotations whose time is not over."""
+    times = [(one, one.get("until")) for one in earlier_secrets(document)]
+    return [one for one, until in times if isinstance(until, datetime) and until > now]
 
 
 def _readable(document: Document) -> dict[str, Any]:

@@ -16,15 +16,16 @@ def signatures(
 ) -> str | None:
     """Return the value of `webhook-signature`; None where the webhook has nothing to sign with.
 
-    Several are apart by blanks: that of the secret before a rotation, while it is still good, and
-    that of the webhook's private key.
+    Several are separated by blanks: those of the secrets before a rotation, each until its own time
+    is over, and that of the webhook's private key.
     """
     signed = signed_bytes(delivery_id, timestamp, body)
     found = []
     if webhook.secret is not None:
         found.append(signature(webhook.secret, signed))
-        if webhook.previous_secret is not None and now < webhook.previous_until:
-            found.append(signature(webhook.previous_secret, signed))
+        for earlier, until in webhook.previous_secrets:
+            if now < until:
+                found.append(signature(earlier, signed))
     if webhook.signing_seed is not None:
         found.append("v1a," + b64encode(_private_key(webhook.signing_seed).sign(signed)).decode())
     return " ".join(found) or None

@@ -96,7 +96,6 @@ async def test_attempts_are_listed_per_account_and_per_webhook_and_by_what_they_
     one = everything[0]
     delivery = await found(filter_delivery_id=one["delivery_id"])
     assert delivery == [(one["hook_id"], one["call_id"])]
-    assert await found("webhooks/no-such-webhook/attempts") == []
     unknown = await api.get("webhooks/attempts", filter_no_such_member="x")
     assert "enum" in problem(unknown, "filter_no_such_member")
 
@@ -225,3 +224,20 @@ async def test_stats_count_outcomes_and_measure_durations(stage: Stage, receiver
     assert hour["duration_ms"]["p50"] == durations[1]
     assert hour["duration_ms"]["p99"] == durations[2] >= 300
     assert (await api.get("webhooks/no-such-webhook/stats")).status == 404
+
+
+async def test_attempts_of_a_webhook_that_never_was_are_not_found_and_of_a_deleted_one_are(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    assert (await api.get("webhooks/no-such-webhook/attempts")).status == 404
+    webhook = await api.create(receiver.url("/"))
+    path = f"webhooks/{webhook['id']}/attempts"
+    assert (await api.get(path)).data == []
+    await stage.call(api.account_id, "c-1")
+    await attempts_of(api, 1, path)
+    await api.delete(f"webhooks/{webhook['id']}")
+    assert len((await api.get(path)).data) == 1
+    assert (await api.get(path, filter_call_id="another")).data == []
+    stranger = await stage.tenant()
+    assert (await stranger.get(path)).status == 404

@@ -174,6 +174,18 @@ async def test_a_uri_that_may_not_be_asked_is_refused(api: Client, uri: str) -> 
         assert problem(reply, field)["error"]["message"].startswith("invalid client URL")
 
 
+async def test_a_webhook_that_would_be_too_large_is_refused(owner: tuple[Client, str]) -> None:
+    api, webhook_id = owner
+    for large in (
+        {"custom_data": {"x": "y" * 33_000}},
+        {"modifiers": {"x": list(range(10_000))}},
+    ):
+        (field,) = large
+        assert problem(await api.put("webhooks", **GOOD, **large), field)["maxLength"]
+        reply = await api.patch(f"webhooks/{webhook_id}", **large)
+        assert "at most 32768" in problem(reply, field)["maxLength"]["message"]
+
+
 async def test_a_bad_edit_changes_nothing(owner: tuple[Client, str]) -> None:
     api, webhook_id = owner
     for method in ("POST", "PATCH"):

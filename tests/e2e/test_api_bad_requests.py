@@ -25,6 +25,7 @@ from tests.e2e.strict import GOOD, MOST_WEBHOOKS, PUBLIC, check_envelope
         (b'{"data": "x"}', "data"),
         (b'{"data": null}', "data"),
         (b"[" * 2000 + b"]" * 2000, "json"),
+        (b'{"data": {"name": ' + b"[" * 1000 + b"]" * 1000 + b"}}", "json"),
         (b'{"data":' * 2000 + b"1" + b"}" * 2000, "json"),
     ],
     ids=lambda value: str(value)[:40],
@@ -33,6 +34,21 @@ async def test_a_body_that_is_no_object_is_refused(api: Client, raw: bytes, fiel
     reply = await api.ask("PUT", "webhooks", raw=raw)
     check_envelope(reply, 400)
     assert problem(reply, field)
+
+
+async def test_what_is_mistyped_is_told_with_what_may_be_meant(api: Client) -> None:
+    reply = await api.ask("PUT", "webhooks", raw=b'{\n "name": "crm",\n "uri": tru}')
+    problem_found = problem(reply, "json")["invalid"]
+    assert (problem_found["line"], problem_found["column"]) == (3, 9)
+    reply = await api.put("webhooks", name="crm", hook="sms", url=PUBLIC)
+    assert "did you mean uri" in problem(reply, "uri")["required"]["message"]
+
+
+async def test_a_member_that_means_nothing_is_no_error_and_is_told(api: Client) -> None:
+    reply = await api.post("webhooks/match", hook="channel_create", evnt={}, zzz=1)
+    assert reply.status == 200, reply.envelope
+    notes = reply.envelope["metadata"]
+    assert notes == {"ignored": ["evnt", "zzz"], "did_you_mean": {"evnt": "event"}}
 
 
 async def test_a_body_that_is_too_large_is_refused(api: Client) -> None:

@@ -116,6 +116,24 @@ async def test_a_replay_by_ids_delivers_them_with_their_old_ids_and_takes_them_o
     assert "replay_id" not in everything[1]
 
 
+async def test_replays_are_listed_newest_first_and_paged(stage: Stage) -> None:
+    api = await stage.tenant()
+    assert (await api.get("dead_letters/replays")).data == []
+    made = [(await api.post("dead_letters/replay", filter={})).data["id"] for _ in range(5)]
+    listed = (await api.get("dead_letters/replays")).data
+    assert {replay["id"] for replay in listed} == set(made)
+    times = [replay["created_at"] for replay in listed]
+    assert times == sorted(times, reverse=True)
+    pages = await api.pages("dead_letters/replays", page_size=2)
+    assert [len(page) for page in pages] == [2, 2, 1]
+    one_by_one = [replay["id"] for page in pages for replay in page]
+    assert one_by_one == [replay["id"] for replay in listed]
+    assert (await (await stage.tenant()).get("dead_letters/replays")).data == []
+    assert "invalid" in problem(await api.get("dead_letters/replays", start_key="x"), "start_key")
+    letters = await stage.superuser(api.account_id)
+    assert len((await letters.get("dead_letters/replays")).data) == 5
+
+
 async def test_a_dry_run_counts_and_a_limit_takes_the_oldest_first(
     stage: Stage, receiver: Receiver
 ) -> None:

@@ -1,5 +1,6 @@
 """What a webhook may have beyond Kazoo's, and how its receiver notices."""
 
+import asyncio
 import json
 import time
 from base64 import b64encode
@@ -150,6 +151,55 @@ async def test_after_a_rotation_both_secrets_sign_for_a_while_and_then_only_the_
     log = stage.service.log.read_text()
     assert old not in log
     assert new not in log
+
+
+async def test_after_two_rotations_every_earlier_secret_signs_until_its_own_time_is_over(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    webhook = await api.create(receiver.url("/"))
+    where = f"webhooks/{webhook['id']}/secret/rotate"
+    rotations = [await api.post(where, overlap_s=overlap_s) for overlap_s in (3600, OVERLAP_S)]
+    secrets = [webhook["secret"], *(rotation.data["secret"] for rotation in rotations)]
+
+    async def signing(*wanted: str) -> bool:
+        count = len(receiver.requests)
+        await stage.call(api.account_id, f"c-{count}")
+        await receiver.until(lambda: len(receiver.requests) > count, 10)
+        return [genuine(receiver.requests[-1], secret) for secret in secrets] == [
+            secret in wanted for secret in secrets
+        ]
+
+    assert await signing(*secrets)
+    first, _, newest = secrets
+    # The first secret has an hour left, the second one only the shorter time.
+    await eventually(lambda: signing(first, newest), OVERLAP_S + 5, "the second one's end")
+
+
+async def test_no_secret_that_a_rotation_told_is_lost_to_another_at_the_same_time(
+    stage: Stage, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    webhook = await api.create(receiver.url("/"))
+    where = f"webhooks/{webhook['id']}/secret/rotate"
+    replies = await asyncio.gather(*(api.post(where, overlap_s=3600) for _ in range(6)))
+    assert {reply.status for reply in replies} <= {200, 409}
+    told = [reply.data["secret"] for reply in replies if reply.status == 200]
+    assert told
+    await stage.call(api.account_id, "c-1")
+    await receiver.until(lambda: len(receiver.requests) == 1, 10)
+    assert all(genuine(receiver.requests[0], secret) for secret in (webhook["secret"], *told))
+
+
+async def test_more_earlier_secrets_than_a_receiver_can_bear_are_a_conflict(stage: Stage) -> None:
+    api = await stage.tenant()
+    webhook = await api.create("http://127.0.0.1:9/")
+    where = f"webhooks/{webhook['id']}/secret/rotate"
+    for _ in range(10):
+        assert (await api.post(where)).status == 200
+    refused = await api.post(where)
+    assert (refused.status, "overlap_s 0" in refused.data["message"]) == (409, True)
+    assert (await api.post(where, overlap_s=0)).status == 200
 
 
 async def test_a_rotation_without_overlap_and_with_a_secret_of_ones_own(

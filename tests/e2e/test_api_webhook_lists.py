@@ -48,7 +48,10 @@ async def test_a_list_can_be_filtered(stage: Stage) -> None:
     assert await found(key_missing="fallback_uri") == {plain, off}
     assert await found(has_value="fallback_uri") == {other}
     assert await found(value_missing="fallback_uri") == {plain, off}
-    assert await found(filter_no_such_member="x") == set()
+    unknown = await api.get("webhooks", filter_no_such_member="x")
+    assert "filter_name" in problem(unknown, "filter_no_such_member")["enum"]["target"]
+    unknown = await api.get("webhooks", filter_hook="dream")
+    assert "channel_create" in problem(unknown, "filter_hook")["enum"]["target"]
 
 
 async def test_a_list_can_be_limited_to_a_time_in_gregorian_seconds(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.api_client import problem
 from tests.builders import WEBHOOK_DEFAULTS
 from tests.e2e.stage import Stage
 
@@ -54,7 +55,8 @@ async def test_post_merges_and_reports_what_it_does_not_know_as_dashs_sample_nee
         "POST", f"webhooks/{webhook['id']}", {"data": {"enabled": False, "retiees": 3}}
     )
     assert reply.status == 200
-    assert reply.envelope["metadata"] == {"ignored": ["retiees"]}
+    notes = {"ignored": ["retiees"], "did_you_mean": {"retiees": "retries"}}
+    assert reply.envelope["metadata"] == notes
     unchanged = ("name", "uri", "hook", "format", "retries", "custom_data")
     assert {key: reply.data[key] for key in unchanged} == {key: webhook[key] for key in unchanged}
     assert reply.data["enabled"] is False
@@ -100,6 +102,26 @@ async def test_dashs_voicemail_sample_is_accepted_and_means_missed_calls(stage: 
     assert reply.status == 201
     assert reply.data["custom_data"] == {"type": "missed_call"}
     assert reply.envelope["metadata"] == {"ignored": ["type"]}
+
+
+async def test_a_filter_that_can_never_match_is_refused_and_one_that_may_is_warned_of(
+    stage: Stage,
+) -> None:
+    api = await stage.tenant()
+    base = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
+    reply = await api.put("webhooks", **base, modifiers={"Call-Direction": "inbound"})
+    target = problem(reply, "modifiers.Call-Direction")["enum"]["target"]
+    assert "call_direction" in target
+    reply = await api.put("webhooks", **base, modifiers={"is_internal_leg": "true"})
+    assert problem(reply, "modifiers.is_internal_leg")["type"]["target"] == ["boolean"]
+    reply = await api.put("webhooks", **base, custom_data={"type": "x"})
+    (warning,) = reply.envelope["metadata"]["warnings"]
+    assert warning.startswith("custom_data.type: it filters nothing")
+    where = f"webhooks/{reply.data['id']}"
+    reply = await api.patch(where, hook="notifications", custom_data=None, modifiers={"x": "y"})
+    (warning,) = reply.envelope["metadata"]["warnings"]
+    assert warning.startswith("modifiers.x: no payload")
+    assert "metadata" not in (await api.patch(where, modifiers=None)).envelope
 
 
 @pytest.mark.parametrize("body", [{"enabled": True}, {"data": {"enabled": True}}], ids=str)

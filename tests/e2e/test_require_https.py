@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from service.dev.receiver import Receiver
+from service.domain.egress_rules import in_words
 from tests.api_client import problem
 from tests.e2e.harness import eventually, switch, webhook_document
 from tests.e2e.stage import Stage, new_account
 
-REFUSED = "invalid client URL: refused by rule require_https"
+RULE = in_words("require_https")
+REFUSED = f"invalid client URL: refused by {RULE}"
 # Loopback is allowed here; nobody listens there.
 SAFE = "https://127.0.0.1:1/hook"
 
@@ -96,7 +98,7 @@ async def expect_refusal(stage: Stage, account_id: str) -> None:
     assert letter["reason"] == "egress_refused"
     last = letter["attempts"][-1]
     assert last["outcome"] == "egress_refused"
-    assert last["detail"].endswith("egress refused by rule require_https")
+    assert last["detail"].endswith(f"egress refused by {RULE}")
 
 
 async def test_a_change_of_the_account_counts_at_once_both_ways_and_for_test_requests(

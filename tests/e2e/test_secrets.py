@@ -158,9 +158,9 @@ async def test_a_new_key_takes_the_place_of_the_old_one_while_deliveries_go_on(
         await receiver.until(lambda: len(receiver.requests) == 1, 10)
         both = {**stage.settings, "SWITCHHOOK_SECRETS__KEYS": f"{NEW_KEY} {OLD_KEY}"}
         code, text = await switchhook("secrets", "rewrap", "--dry-run", env=both)
-        assert (code, text) == (0, "1 webhooks would be encrypted with the newest key\n")
+        assert (code, text) == (0, "1 webhook would be encrypted with the newest key\n")
         code, text = await switchhook("secrets", "rewrap", env=both)
-        assert (code, text) == (0, "1 webhooks encrypted with the newest key\n")
+        assert (code, text) == (0, "1 webhook encrypted with the newest key\n")
         stored = await stage.database["webhooks"].find_one({"_id": webhook["id"]})
         assert stored is not None
         assert stored["secret"].startswith("sealed:k2:")

@@ -25,6 +25,7 @@ from service.adapters.uri_guard import ResolvingGuard
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request, Response
+from service.domain.egress_rules import in_words
 from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
 from tests.certificates import Authority, Certificate
@@ -228,7 +229,7 @@ async def test_the_service_does_not_call_itself(receiver: Receiver) -> None:
     async with sender(LOOPBACK, System(), None, receiver.port, other) as made:
         response = await made.send(asking(receiver.url("/")))
     assert response.outcome is Outcome.EGRESS_REFUSED
-    assert response.detail == "egress refused by rule self"
+    assert response.detail == f"egress refused by {in_words('self')}"
     assert receiver.requests == []
     guard = ResolvingGuard(LOOPBACK, {receiver.port})
     assert await guard.refusal(receiver.url("/")) == "self"
@@ -244,7 +245,7 @@ async def test_the_operator_is_told_the_address_and_the_account_is_not() -> None
     with capture_logs() as logs:
         response = await send("https://hooks.example.net/?t=hush", STRICT, outside.system())
         rule = await ResolvingGuard(STRICT, system=outside.system()).refusal("http://10.0.0.5/")
-    assert response.detail == "egress refused by rule not_public"
+    assert response.detail == f"egress refused by {in_words('not_public')}"
     assert rule == "not_public"
     first, second = [line for line in logs if line["event"] == "egress.refused"]
     assert first["log_level"] == "warning"

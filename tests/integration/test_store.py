@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 from bson import ObjectId
+from structlog.testing import capture_logs
 
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
+from service.adapters.mongo_management import MongoWebhookDocuments
 from service.adapters.mongo_store import Client, Store, open_client, open_database, open_store
 from service.adapters.mongo_suspects import MongoTrials
 from service.adapters.mongo_webhooks import MongoWebhooks
@@ -56,6 +58,36 @@ async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webho
     assert account.tree == ("root", "reseller")
     assert account.reseller_id == "r"
     assert [webhook.webhook_id for webhook in account.webhooks] == ["one", "four"]
+
+
+async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
+    ours: Store, database: Documents
+) -> None:
+    large = {"custom_data": {"x": "y" * 100_000}}
+    history = [{"by": "x" * 100_000}]
+    documents = [
+        webhook_document("http://a/", _id="good", history=history),
+        webhook_document("http://a/", _id="bad", **large),
+    ]
+    await database["webhooks"].insert_many(documents)
+    with capture_logs() as logs:
+        webhooks = MongoWebhooks(ours, Vault())
+        account = await webhooks.account(ACCOUNT)
+        assert await webhooks.webhook("bad") is None
+    assert [webhook.webhook_id for webhook in account.webhooks] == ["good"]
+    skipped = [line for line in logs if line["event"] == "webhook.skipped"]
+    assert [line["webhook_id"] for line in skipped] == ["bad", "bad"]
+    assert "document has 100" in skipped[0]["problem"]
+    managed = MongoWebhookDocuments(ours, Vault())
+    listed = {document["_id"]: document for document in await managed.of_account(ACCOUNT)}
+    assert len(repr(listed)) < 5_000
+    found = await managed.find(ACCOUNT, "good")
+    assert found is not None
+    assert found["history"] == history
+    found = await managed.delete(ACCOUNT, "bad", datetime.now(UTC))
+    assert found is not None
+    assert found["too_large"] > 100_000
+    assert "custom_data" not in found
 
 
 async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancestors(

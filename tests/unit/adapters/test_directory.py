@@ -6,7 +6,7 @@ from service.adapters.directory import RememberedDirectory
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account, account_of
 from tests.builders import ACCOUNT, RESELLER, make_account, make_webhook
-from tests.fakes import counted, make_metrics
+from tests.fakes import FakeStore, counted, make_metrics
 from tests.unit.adapters.directory_parts import MAX_AGE_S, Blocking, Setting
 from tests.virtual_time import in_virtual_time, settle
 
@@ -20,6 +20,35 @@ async def test_an_account_is_asked_for_once() -> None:
     assert await directory.account(ACCOUNT) is account
     assert setting.store.asked == [ACCOUNT]
     assert counted(setting.metrics, "accounts_remembered") == 1
+
+
+async def test_accounts_are_remembered_by_bytes_and_the_longest_unused_one_goes() -> None:
+    store = FakeStore()
+    for number in range(10):
+        ids = [f"{number}-{one}" for one in range(20)]
+        large = [make_webhook(one, custom_data={"x": "y" * 20_000 + one}) for one in ids]
+        store.accounts[f"a{number}"] = make_account(*large, account_id=f"a{number}")
+    policy = CachePolicy(max_bytes=2_000_000)
+    directory = RememberedDirectory(store, policy, make_metrics(), lambda: 1000.0)
+    for number in range(4):
+        await directory.account(f"a{number}")
+        assert directory.remembered("a0") is not None
+    await directory.account("a4")
+    kept = [number for number in range(10) if directory.remembered(f"a{number}")]
+    assert kept == [0, 2, 3, 4]
+
+
+async def test_an_account_that_is_larger_than_the_cache_is_remembered_all_the_same() -> None:
+    store = FakeStore()
+    large = make_webhook(custom_data={"x": "y" * 3_000_000})
+    for account_id in ("a", "b"):
+        store.accounts[account_id] = make_account(large, account_id=account_id)
+    policy = CachePolicy(max_bytes=2_000_000)
+    directory = RememberedDirectory(store, policy, make_metrics(), lambda: 1000.0)
+    for account_id in ("a", "b"):
+        await directory.account(account_id)
+        assert directory.remembered(account_id) is not None
+    assert directory.remembered("a") is None
 
 
 async def test_an_account_without_a_webhook_is_remembered_as_well() -> None:

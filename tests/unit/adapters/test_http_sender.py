@@ -15,6 +15,7 @@ from service.adapters.http_exchange import Destination
 from service.adapters.http_failures import failure, printable
 from service.adapters.http_sender import _retry_after
 from service.domain.delivery import Outcome, Request
+from service.domain.egress_rules import in_words
 from service.domain.errors import NothingSent
 
 NOTHING_PACKED = "Accept-Encoding: identity\r\n"
@@ -82,7 +83,7 @@ def test_retry_after_may_be_a_date(usegmt: bool) -> None:
     ("error", "outcome", "detail"),
     [
         (EgressRefused(Refusal("metadata", "169.254.169.254")), Outcome.EGRESS_REFUSED,
-         "egress refused by rule metadata"),
+         f"egress refused by {in_words('metadata')}"),
         (TimeoutError(), Outcome.TIMED_OUT, None),
         (aiohttp.ServerTimeoutError(), Outcome.TIMED_OUT, None),
         (aiohttp.ConnectionTimeoutError(), Outcome.CONNECT_TIMED_OUT, None),

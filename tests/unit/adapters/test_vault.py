@@ -19,6 +19,7 @@ def document(**more: Any) -> dict[str, Any]:
         "uri": "https://a.example/",
         "secret": SECRET,
         "previous_secret": SECRET,
+        "previous_secrets": [{"secret": SECRET, "until": None}, {"secret": "hush-3"}],
         "headers": {"X-Api-Key": "hush-1"},
         "auth": {"type": "basic", "username": "me", "password": "hush-2"},
     } | more
@@ -26,7 +27,7 @@ def document(**more: Any) -> dict[str, Any]:
 
 def test_what_is_sealed_shows_nothing_and_opens_to_what_it_was() -> None:
     sealed = Vault([OLD]).sealed(document(), document())
-    assert not any(text in str(sealed) for text in ("hush-1", "hush-2", SECRET))
+    assert not any(text in str(sealed) for text in ("hush-1", "hush-2", "hush-3", SECRET))
     assert sealed["auth"]["username"] == "me"
     assert sealed["secret"].startswith(f"{MARK}k1:")
     assert Vault([OLD]).opened(sealed) == document()
@@ -60,7 +61,8 @@ def test_the_first_key_seals_and_all_of_them_open() -> None:
 def test_a_secret_is_worth_nothing_in_another_document(change: dict[str, str]) -> None:
     vault = Vault([OLD])
     stolen = vault.sealed(document(), document()) | change
-    assert vault.opened(stolen)["unreadable"] == ["auth", "headers", "previous_secret", "secret"]
+    unreadable = ["auth", "headers", "previous_secret", "previous_secrets", "secret"]
+    assert vault.opened(stolen)["unreadable"] == unreadable
 
 
 def test_a_secret_is_worth_nothing_in_another_member() -> None:

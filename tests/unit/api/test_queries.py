@@ -2,13 +2,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
+from service.api.bodies import LetterFilter
+from service.api.errors import problems_of
 from service.api.queries import (
     ATTEMPT_MEMBERS,
     LETTER_MEMBERS,
     AttemptsQuery,
     LettersQuery,
-    refuse_unknown_filters,
+    WebhooksQuery,
     selection_of,
     span,
     time_of,
@@ -20,11 +23,11 @@ GREGORIAN_OF_1970 = 62_167_219_200
 
 
 def attempts(**raw: str) -> Selection:
-    return selection_of("a", AttemptsQuery.model_validate(raw), ATTEMPT_MEMBERS, raw)
+    return selection_of("a", AttemptsQuery.model_validate(raw), ATTEMPT_MEMBERS)
 
 
 def letters(**raw: str) -> Selection:
-    return selection_of("a", LettersQuery.model_validate(raw), LETTER_MEMBERS, raw)
+    return selection_of("a", LettersQuery.model_validate(raw), LETTER_MEMBERS)
 
 
 def test_filters_are_translated_to_what_the_log_calls_them() -> None:
@@ -61,8 +64,46 @@ def test_a_filter_that_does_not_exist_is_refused(name: str) -> None:
     assert "filter_hook" in error.value.problems[name]["enum"]["target"]
 
 
+def test_all_filters_that_do_not_exist_are_named_at_once_with_what_may_be_meant() -> None:
+    with pytest.raises(Invalid) as error:
+        attempts(filter_webhook_id="w", filter_zzz="x", anything="y")
+    problems = error.value.problems
+    assert list(problems) == ["filter_webhook_id", "filter_zzz"]
+    assert problems["filter_webhook_id"]["enum"]["message"].endswith("mean filter_hook_id?")
+    assert problems["filter_zzz"]["enum"]["message"] == "there is no such filter"
+
+
 def test_other_parameters_are_no_filters() -> None:
-    refuse_unknown_filters({"anything": "x", "filter_hook": "y"}, ["hook"])
+    assert attempts(anything="x", filter_hook="SMS").equals == {"hook": "sms"}
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "allowed"),
+    [
+        (AttemptsQuery, "filter_hook", "channel_create"),
+        (AttemptsQuery, "filter_outcome", "bad_status"),
+        (AttemptsQuery, "filter_result", "failure"),
+        (LettersQuery, "filter_hook", "channel_create"),
+        (LettersQuery, "filter_reason", "exhausted"),
+        (WebhooksQuery, "filter_hook", "all"),
+        (WebhooksQuery, "filter_not_hook", "all"),
+        (WebhooksQuery, "filter_http_verb", "post"),
+        (WebhooksQuery, "filter_format", "form-data"),
+        (WebhooksQuery, "has_key", "fallback_uri"),
+        (WebhooksQuery, "value_missing", "disable_reason"),
+        (LetterFilter, "hook", "channel_create"),
+        (LetterFilter, "reason", "exhausted"),
+    ],
+)
+def test_a_value_that_no_filter_has_is_refused_with_those_it_may_have(
+    query: type[BaseModel], name: str, allowed: str
+) -> None:
+    query.model_validate({name: allowed})
+    with pytest.raises(ValidationError) as error:
+        query.model_validate({name: "dream"})
+    enum = problems_of(error.value)[name]["enum"]
+    assert allowed in enum["target"]
+    assert enum["value"] == "dream"
 
 
 @pytest.mark.parametrize(

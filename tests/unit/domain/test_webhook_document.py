@@ -1,11 +1,17 @@
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import Int64, ObjectId
+from bson import Int64, ObjectId, encode
 
 from service.domain.webhook import Format, Verb, Webhook
-from service.domain.webhook_document import BadDocument, webhook_of
+from service.domain.webhook_document import (
+    MOST_DOCUMENT_BYTES,
+    BadDocument,
+    document_bytes,
+    webhook_of,
+)
 from tests.builders import ACCOUNT
 
 
@@ -40,6 +46,19 @@ def test_what_a_document_does_not_say_is_as_in_kazoo() -> None:
         custom_data={},
         modifiers={},
         secret=None,
+    )
+
+
+def test_the_earlier_secrets_of_this_release_and_of_the_one_before_are_read() -> None:
+    first, second = bytes(24), bytes(25)
+    listed = [{"secret": secret_of(25), "until": datetime(2026, 1, 2, tzinfo=UTC)}]
+    old = {"previous_secret": secret_of(24), "previous_secret_until": datetime(2026, 1, 1)}  # noqa: DTZ001 (a driver may give it so)
+    found = read(previous_secrets=listed, **old).previous_secrets
+    assert [key for key, _ in found] == [second, first]
+    assert found[0][1] == datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    assert read(previous_secrets=7).previous_secrets == ()
+    assert read(previous_secrets=[7, {}, {"secret": secret_of(24)}]).previous_secrets == (
+        (first, 0.0),
     )
 
 
@@ -164,3 +183,25 @@ def test_a_secret_that_cannot_be_a_key_is_refused_without_being_shown(
     secret: Any, text: str
 ) -> None:
     assert problem(secret=secret) == text
+
+
+def test_the_size_of_a_document_is_about_what_the_store_counts() -> None:
+    samples: tuple[dict[str, Any], ...] = (
+        {},
+        {"custom_data": {f"k{number}": "v" for number in range(1000)}},
+        {"custom_data": {"text": "x" * 10_000, "žluť": "📞" * 100}},
+        {"modifiers": {"a": [1, 2.5, True, None, "x", {"y": []}] * 500}},
+        {"_id": ObjectId(), "created_at": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"custom_data": {"at": b"x" * 1000}},
+    )
+    for members in samples:
+        counted = len(encode(document(**members)))
+        assert 0.9 * counted <= document_bytes(document(**members)) <= 1.3 * counted
+    assert document_bytes(document(history=["x" * 10_000])) == document_bytes(document())
+
+
+def test_a_document_that_is_too_large_is_no_webhook() -> None:
+    rest = document_bytes(document(custom_data={"x": ""}))
+    read(custom_data={"x": "y" * (MOST_DOCUMENT_BYTES - rest)})
+    assert "at most 32768" in problem(custom_data={"x": "y" * (MOST_DOCUMENT_BYTES - rest + 1)})
+    assert "1000000 bytes" in problem(too_large=1_000_000)

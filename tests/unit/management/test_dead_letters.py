@@ -7,10 +7,11 @@ import pytest
 from service.domain.delivery import DeadLetterReason
 from service.domain.errors import Invalid
 from service.domain.log_documents import dead_letter_document
+from service.domain.trace import new_traceparent
 from service.management.dead_letters import DeadLetters, letter_key, letter_view, replay_view
 from service.management.replay import Replay, ReplayState
 from service.management.selection import Selection
-from tests.builders import NOW, make_letter
+from tests.builders import NOW, make_delivery, make_letter
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
@@ -42,6 +43,14 @@ def test_a_letter_is_shown_without_its_payload_and_its_query() -> None:
     assert view["attempts"][0]["started_at"] == "2023-11-14T22:13:20.000+00:00"
     assert view["died_at"] == "2023-11-14T22:14:20.500+00:00"
     assert not {"payload", "webhook", "replay_id", "replayed_at"} & set(view)
+
+
+def test_a_letter_tells_the_trace_it_belongs_to_where_it_has_one() -> None:
+    traceparent = new_traceparent()
+    letter = make_letter(delivery=make_delivery(traceparent=traceparent))
+    view = letter_view(dead_letter_document(letter))
+    assert view["trace_id"] == traceparent.split("-")[1]
+    assert "trace_id" not in letter_view(dead_letter_document(make_letter()))
 
 
 def test_a_letter_that_was_replayed_tells_by_whom_and_when() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.management.webhook_rules import check_members, unhidden
+from service.management.webhook_rules import check_members, check_size, unhidden
 from service.sources.catalogue import HOOKS
 
 OFFERED = {hook.hook_id: hook for hook in HOOKS}
@@ -49,7 +49,7 @@ def test_good_members_are_good(members: dict[str, Any]) -> None:
             {"custom_data.type": ["enum"], "custom_data.action": ["enum"]},
         ),
         ({"custom_data": {"$gt": "", "fine": "x"}}, {"custom_data.$gt": ["invalid"]}),
-        ({"modifiers": {"a\0": 1}}, {"modifiers.a\0": ["invalid"]}),
+        ({"modifiers": {"a\0": 1}}, {"modifiers.a\0": ["enum", "invalid"]}),
         ({"headers": {"Host": "x"}}, {"headers.Host": ["error"], "headers": ["error"]}),
         ({"auth": {"type": "digest"}}, {"auth": ["error"]}),
         ({"secret": "short"}, {"secret": ["error"]}),
@@ -103,3 +103,11 @@ def test_what_was_hidden_and_comes_back_is_what_is_stored() -> None:
         "auth": {"type": "basic", "username": "v", "password": "p"},
     }
     assert unhidden({"headers": None, "auth": None}, stored) == {"headers": None, "auth": None}
+
+
+def test_a_webhook_that_would_be_too_large_is_told_by_its_largest_member() -> None:
+    large = {"custom_data": {"x": "y" * 20_000}}
+    assert check_size(large, GOOD | large) == {}
+    more = {"name": "crm", "modifiers": {"x": "y" * 20_000}}
+    (field, codes), *others = check_size(more, GOOD | large | more).items()
+    assert (field, codes["maxLength"]["target"], others) == ("modifiers", 32_768, [])

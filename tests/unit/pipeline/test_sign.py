@@ -66,14 +66,27 @@ def test_asymmetric_signatures_are_those_of_standard_webhooks(body: bytes, expec
 
 
 def test_the_secret_before_a_rotation_signs_until_its_time_is_up() -> None:
-    webhook = make_webhook(
-        secret=b64decode(OTHER_KEY), previous_secret=b64decode(KEY), previous_until=100.0
-    )
+    webhook = make_webhook(secret=b64decode(OTHER_KEY), previous_secrets=((b64decode(KEY), 100.0),))
     body = b'{"test": 2432232314}'
     new = "v1,O4Gjv1HqPqsMrjmczoggs/sWA8gZD0VyHG+fLh4+ktI="
     old = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert signatures(webhook, MESSAGE_ID, TIMESTAMP, body, 99.9) == f"{new} {old}"
     assert signatures(webhook, MESSAGE_ID, TIMESTAMP, body, 100.0) == new
+
+
+def test_every_earlier_secret_signs_until_its_own_time_is_up() -> None:
+    keys = [bytes([number]) * 24 for number in range(3)]
+    earlier = ((keys[1], 100.0), (keys[0], 200.0))
+    webhook = make_webhook(secret=keys[2], previous_secrets=earlier)
+    signed = signed_bytes(MESSAGE_ID, TIMESTAMP, b"{}")
+    new, second, first = (signature(key, signed) for key in reversed(keys))
+
+    def at(now: float) -> list[str]:
+        return (signatures(webhook, MESSAGE_ID, TIMESTAMP, b"{}", now) or "").split()
+
+    assert at(99.9) == [new, second, first]
+    assert at(100.0) == [new, first]
+    assert at(200.0) == [new]
 
 
 @pytest.mark.parametrize("verb", Verb)

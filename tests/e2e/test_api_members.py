@@ -1,0 +1,234 @@
+"""Every member that the description promises of any answer can be seen in one."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from service.dev.receiver import Receiver
+from service.dev.servers import free_port
+from service.domain.keys import new_key
+from tests.api_client import Client, Reply
+from tests.e2e.harness import SECRET, eventually
+from tests.e2e.stage import NewStage, Stage
+
+Member = tuple[str, str]
+"""A schema of the description, and one of its properties."""
+
+
+@pytest.fixture
+async def described(new_stage: NewStage) -> AsyncIterator[Stage]:
+    options = {
+        "SWITCHHOOK_SECRETS__SIGNING_KEY": new_key("pair"),
+        "SWITCHHOOK_BREAKER__FAILURE_COUNT": "10000",
+    }
+    async with new_stage(**options) as running:
+        yield running
+
+
+@dataclass
+class Witness:
+    """Calls operations by their names, and notes every member that their answers had."""
+
+    api: Client
+    description: Mapping[str, Any]
+    seen: set[Member] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
+
+    def operations(self) -> dict[str, tuple[str, str, Any]]:
+        """Return method, path and declaration of each operation by its name."""
+        return {
+            operation["operationId"]: (method.upper(), path, operation)
+            for path, methods in self.description["paths"].items()
+            for method, operation in methods.items()
+        }
+
+    async def call(self, name: str, members: Any = None, *, query: Any = None, **ids: str) -> Reply:
+        """Call an operation that must succeed; what has a body gets a member it ignores, too."""
+        method, path, operation = self.operations()[name]
+        where = path.format(account_id=self.api.account_id, **ids)
+        body = {**(members or {}), "hok": 1, "zzz": 1} if "requestBody" in operation else None
+        reply = await self.api.ask(method, where, body, query=query)
+        assert str(reply.status) in operation["responses"], reply.envelope
+        assert reply.status < 300, reply.envelope
+        self.called.add(name)
+        content = operation["responses"][str(reply.status)]["content"]["application/json"]
+        self._note(reply.envelope, content["schema"])
+        return reply
+
+    async def follow(self, name: str, *, query: Any = None, **ids: str) -> None:
+        """See the first and the second page of a list."""
+        first = await self.call(name, query={"page_size": 1, **(query or {})}, **ids)
+        following = {"page_size": 1, "start_key": first.envelope["next_start_key"]}
+        await self.call(name, query=following | (query or {}), **ids)
+
+    def promised(self) -> set[Member]:
+        """Return every member of every answer of success."""
+        found: set[Member] = set()
+        for _, _, operation in self.operations().values():
+            for status, response in operation["responses"].items():
+                if status.startswith("2"):
+                    schema = response["content"]["application/json"]["schema"]
+                    self._collect(schema, found, set())
+        return found
+
+    def _collect(self, schema: Any, found: set[Member], visited: set[str]) -> None:
+        for name, whole in self._named(schema):
+            if name not in visited:
+                visited.add(name)
+                found.update((name, member) for member in whole.get("properties", ()))
+                for inner in whole.get("properties", {}).values():
+                    self._collect(inner, found, visited)
+                self._collect(whole | {"properties": {}}, found, visited)
+
+    def _named(self, schema: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the named schemas that a schema refers to, its own properties left out."""
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            yield name, self.description["components"]["schemas"][name]
+        for part in (
+            *schema.get("anyOf", ()),
+            schema.get("items"),
+            schema.get("additionalProperties"),
+        ):
+            if isinstance(part, dict):
+                yield from self._named(part)
+
+    def _note(self, value: Any, schema: Any) -> None:
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                self._note_object(inner, schema)
+
+    def _note_object(self, value: Mapping[str, Any], schema: Any) -> None:
+        for name, whole in self._named(schema):
+            properties = whole.get("properties", {})
+            required = set(whole.get("required", ()))
+            if required <= set(value):
+                for member in properties.keys() & value.keys():
+                    if value[member] is not None:
+                        self.seen.add((name, member))
+                        self._note(value[member], properties[member])
+                        self._note_values(value[member], properties[member])
+
+    def _note_values(self, value: Any, schema: Any) -> None:
+        """Note what stands in an object by names that are free to choose."""
+        if isinstance(value, dict):
+            choices = (schema, *schema.get("anyOf", ()))
+            for free in (one.get("additionalProperties") for one in choices):
+                if isinstance(free, dict):
+                    self._note(list(value.values()), free)
+
+
+async def furnished(witness: Witness, stage: Stage, receiver: Receiver) -> dict[str, str]:
+    """Have some of everything happen; return ids of what there is."""
+    receiver.script("/bad", 500)
+    receiver.script("/gone", 410)
+    options = {
+        "timeout_s": 3,
+        "headers": {"X-Key": "k"},
+        "auth": {"type": "bearer", "token": "t"},
+        "fallback_uri": receiver.url("/fallback"),
+        "secret": SECRET,
+        "public_key_signature": True,
+        "custom_data": {"type": "it filters nothing"},
+    }
+    webhooks = {
+        "full": {"uri": receiver.url("/bad"), "retries": 0, **options},
+        "dying": {"uri": receiver.url("/bad"), "retries": 0},
+        "refused": {"uri": f"http://127.0.0.1:{free_port()}/", "retries": 0},
+        "gone": {"uri": receiver.url("/gone"), "retries": 0},
+    }
+    ids = {}
+    for name, members in webhooks.items():
+        created = await witness.call(
+            "createWebhook", {"name": name, "hook": "channel_create", "format": "json", **members}
+        )
+        ids[name] = created.data["id"]
+    await stage.call(witness.api.account_id, "c-1")
+    await eventually(lambda: enough(witness.api, "dead_letters", 3), what="dead letters")
+    await eventually(lambda: enough(witness.api, "webhooks/attempts", 5), what="attempts")
+    return ids
+
+
+async def enough(api: Client, path: str, count: int) -> bool:
+    return len((await api.get(path)).data) >= count
+
+
+async def see_webhooks(witness: Witness, stage: Stage, ids: Mapping[str, str]) -> None:
+    await witness.call("patchWebhook", {"timeout_s": 4}, webhook_id=ids["full"])
+    await witness.call("updateWebhook", {"name": "new"}, webhook_id=ids["full"])
+    await witness.call("rotateSecret", webhook_id=ids["full"])
+    await witness.call("testWebhook", webhook_id=ids["full"])
+    await witness.call("matchWebhooks", {"hook": "channel_create"})
+    await witness.call("getWebhookStats", webhook_id=ids["full"])
+    broken = {"_id": "broken", "account_id": witness.api.account_id, "hook": "sms", "name": "x"}
+    defaults = {"format": "json", "retries": 2, "enabled": True, "custom_data": {}, "modifiers": {}}
+    flags = {"include_subaccounts": False, "include_internal_legs": True, "http_verb": "delete"}
+    whole = {**broken, **defaults, **flags, "uri": "http://127.0.0.1:9/"}
+    await stage.database["webhooks"].insert_one(whole)
+    for webhook_id in (ids["full"], ids["gone"], "broken"):
+        await witness.call("getWebhook", webhook_id=webhook_id)
+    await witness.follow("listWebhooks")
+    await witness.call("listWebhooks")
+
+
+async def see_attempts_and_letters(
+    witness: Witness, receiver: Receiver, ids: Mapping[str, str]
+) -> None:
+    full = ids["full"]
+    attempts = (await witness.call("listWebhookAttempts", webhook_id=full)).data
+    for attempt in attempts:
+        await witness.call("getAttempt", webhook_id=full, attempt_id=attempt["id"])
+    made = next(attempt for attempt in attempts if not attempt.get("test"))
+    await witness.call("replayAttempt", webhook_id=full, attempt_id=made["id"])
+    await eventually(lambda: replayed(witness.api, full), what="the attempt made again")
+    await witness.follow("listAttempts")
+    await witness.follow("listWebhookAttempts", webhook_id=full)
+    for attempt in (await witness.call("listAttempts")).data:
+        where = {"webhook_id": attempt["hook_id"], "attempt_id": attempt["id"]}
+        await witness.call("getAttempt", **where)
+    await witness.follow("listDeadLetters")
+    await witness.call("replayDeadLetters", {"filter": {}, "dry_run": True})
+    await witness.call("replayDeadLetters", {"filter": {"call_id": "none"}})
+    # What succeeds now stays as a letter that was replayed; what fails again is a new one.
+    receiver.script("/bad", 200)
+    replay = (await witness.call("replayDeadLetters", {"filter": {}})).data
+    replay_id = replay["id"]
+
+    async def ended() -> bool:
+        found = await witness.call("getReplay", replay_id=replay_id)
+        return bool(found.data["ended_at"])
+
+    await eventually(ended, what="the end of the replay")
+    for letter in (await witness.call("listDeadLetters", query={"replayed": "true"})).data:
+        await witness.call("getDeadLetter", delivery_id=letter["id"])
+    await witness.follow("listReplays")
+    slow = {"filter": {}, "rate_per_s": 0.1}
+    await eventually(lambda: enough(witness.api, "dead_letters", 1), what="it died again")
+    begun = (await witness.call("replayDeadLetters", slow)).data
+    await witness.call("cancelReplay", replay_id=begun["id"])
+
+
+async def replayed(api: Client, webhook_id: str) -> bool:
+    found = (await api.get(f"webhooks/{webhook_id}/attempts")).data
+    return any(attempt.get("replay_id") for attempt in found)
+
+
+async def test_every_member_of_every_answer_can_be_seen(
+    described: Stage, receiver: Receiver
+) -> None:
+    api = await described.tenant(descendants=True)
+    witness = Witness(api, (await api.get("/v2/openapi.json")).envelope)
+    ids = await furnished(witness, described, receiver)
+    await see_webhooks(witness, described, ids)
+    await see_attempts_and_letters(witness, receiver, ids)
+    for name in ("listHooks", "listSamples", "listAccountSamples", "getDescription"):
+        await witness.call(name)
+    for name in ("getSample", "getAccountSample"):
+        await witness.call(name, sample_id="webhooks_channel_create")
+    for name in ("enableWebhooks", "enableDescendantWebhooks"):
+        await witness.call(name, {"re-enable": True})
+    await witness.call("deleteWebhook", webhook_id=ids["full"])
+    assert set(witness.operations()) == witness.called
+    assert sorted(witness.promised() - witness.seen) == []
