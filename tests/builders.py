@@ -1,13 +1,9 @@
 """Values for tests: every builder gives something that works, and takes what a test is about."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import orjson
-from prometheus_client import CollectorRegistry
 
-from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import (
     Attempt,
     DeadLetter,
@@ -22,8 +18,6 @@ from service.domain.delivery import (
 )
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook, account_of
-from service.observability.metrics import Metrics
-from service.pipeline.gates import EndpointGates
 from service.sources.bus_message import Occasion
 from service.sources.kazoo import samples
 
@@ -148,14 +142,3 @@ def make_message(body: Any, *, content_encoding: str | None = None) -> Message:
     """Return a message with these bytes, or with this value as JSON."""
     plain = body if isinstance(body, bytes) else orjson.dumps(body)
     return Message("kazoo", "callevt", "call.CHANNEL_CREATE.x", plain, content_encoding)
-
-
-def make_gates(
-    limit: int,
-    longest_wait_s: float,
-    policy: BreakerPolicy | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> EndpointGates:
-    """Return gates whose breakers open after 1000 failures unless told otherwise."""
-    policy = policy or BreakerPolicy(failure_count=1000)
-    return EndpointGates(limit, longest_wait_s, policy, Metrics(CollectorRegistry(), []), clock)

@@ -56,7 +56,7 @@ def consumer_of(
     queue: str = NAMES.events,
     bindings: Bindings | None = None,
 ) -> Consumer:
-    subscriptions = [Subscription(queue, 10, taken.accept, lambda _: None)]
+    subscriptions = [Subscription(queue, 10, lambda: 10, taken.accept, lambda _: None)]
     return Consumer(NAMES, TIERS_MS, subscriptions, bindings or new_bindings(metrics), metrics)
 
 

@@ -34,7 +34,7 @@ class Watched:
         metrics = Metrics(CollectorRegistry(), [("kazoo", "channel_create")])
         binding = calls.binding("CHANNEL_CREATE")
         bindings = Bindings(NAMES.events, (binding,), metrics, may_declare=True)
-        subscription = Subscription(NAMES.events, 10, self.taken.accept, self.note)
+        subscription = Subscription(NAMES.events, 10, lambda: 10, self.taken.accept, self.note)
         self.consumer = Consumer(NAMES, TIERS_MS, [subscription], bindings, metrics, 0.1)
         self.link = Link("consume", [amqp_url], self.consumer.session, metrics)
 

@@ -178,7 +178,7 @@ async def test_an_alarm_of_the_broker_is_named_when_it_is_met_and_when_it_is_ove
     publisher = Publisher(NAMES, 2.0, metrics)
     with structlog.testing.capture_logs() as logs:
         async with linked(Link("publish", [amqp_url], publisher.session, metrics)):
-            await publisher.retry(make_delivery(), TIERS_MS[0])
+            await publisher.retry([make_delivery()], TIERS_MS[0])
             await broker.control("set_disk_free_limit", "1000000GB")
             try:
                 [problem] = await broker_problems(amqp_url)
@@ -186,12 +186,12 @@ async def test_an_alarm_of_the_broker_is_named_when_it_is_met_and_when_it_is_ove
                 assert "rabbitmq-diagnostics alarms" in problem.remedy
                 # The broker stops only those who publish, by their first message.
                 with contextlib.suppress(BrokerUnavailable):
-                    await publisher.retry(make_delivery(), TIERS_MS[0])
+                    await publisher.retry([make_delivery()], TIERS_MS[0])
                 await eventually(lambda: _true(publisher.blocked))
             finally:
                 await broker.control("set_disk_free_limit", "50MB")
             await eventually(lambda: _true(not publisher.blocked))
-            await publisher.retry(make_delivery(), TIERS_MS[0])
+            await publisher.retry([make_delivery()], TIERS_MS[0])
     told = [(line["event"], line["log_level"]) for line in logs if "blocked" in line["event"]]
     assert told == [("broker.blocked", "error"), ("broker.unblocked", "info")]
 
