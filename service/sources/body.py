@@ -7,6 +7,7 @@ import orjson
 
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Message
+from service.domain.json_text import as_written
 
 MAX_DEPTH = 64
 """Levels of nesting accepted. Real messages have six at most."""
@@ -42,7 +43,8 @@ def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
     # A body with fewer brackets than the limit cannot be too deep: that spares the walk.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _refuse_depth(value)
-    return value
+    plain: dict[str, Any] = as_written(value, body)
+    return plain
 
 
 def _plain(message: Message, max_bytes: int) -> bytes:
