@@ -12,7 +12,7 @@ from pamqp.commands import Basic
 from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
-from service.adapters.rabbitmq_inbox import Inbox
+from service.adapters.rabbitmq_inbox import FastPath, Inbox
 from service.adapters.rabbitmq_link import BROKER_ERRORS
 from service.adapters.rabbitmq_topology import Names, declare
 from service.adapters.rabbitmq_window import ConsumerWindow
@@ -58,6 +58,7 @@ class Consumer:
         self._subscriptions = subscriptions
         self._bindings = bindings
         self._metrics = metrics
+        self._fast_path = FastPath(metrics.fast_path.labels("amqp"))
         self._look_every_s = look_every_s
         self._windows: list[ConsumerWindow] = []
         self._acks: list[Acks] = []
@@ -138,6 +139,7 @@ class Consumer:
             subscription.accept(Received(deliver, properties, body, acks))
 
         inbox = Inbox(wire, take)
+        await self._fast_path.choose(inbox)
         window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
         await window.open()
         self._windows.append(window)

@@ -199,6 +199,12 @@ class Metrics:
             "Whether the broker takes no messages: an alarm of its memory or disk",
             "livemax",
         )
+        self.fast_path = self._gauge(
+            "fast_path",
+            "1 where the fast path through the driver is in use, 0 where the documented way is",
+            "livemin",
+            "driver",
+        )
         self.publish_duration = self._histogram(
             "publish_seconds", "Until the broker has confirmed a message"
         )

@@ -67,6 +67,7 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         "endpoint_certificates_expiring": "livemax",
         "consumer_unacked": "livesum",
         "broker_connected": "livemin",
+        "fast_path": "livemin",
         "source_bound": "livemin",
         "store_up": "livemin",
         "accounts_remembered": "livemax",
