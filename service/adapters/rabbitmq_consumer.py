@@ -14,7 +14,8 @@ from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
 from service.adapters.rabbitmq_inbox import FastPath, Inbox
 from service.adapters.rabbitmq_link import BROKER_ERRORS
-from service.adapters.rabbitmq_topology import Names, declare
+from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq_upkeep import Upkeep
 from service.adapters.rabbitmq_window import ConsumerWindow
 from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
@@ -53,8 +54,7 @@ class Consumer:
         metrics: Metrics,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        self._names = names
-        self._tiers_ms = tiers_ms
+        self.upkeep = Upkeep(names, tiers_ms, metrics)
         self._subscriptions = subscriptions
         self._bindings = bindings
         self._metrics = metrics
@@ -71,7 +71,7 @@ class Consumer:
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
-        await declare(connection, self._names, self._tiers_ms)
+        await self.upkeep.declare(connection)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
@@ -80,7 +80,7 @@ class Consumer:
             await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
                 binding = tasks.create_task(self._bindings.keep(connection))
-                telling = []
+                telling = [tasks.create_task(self.upkeep.keep(connection))]
                 if not self._stopped:
                     for subscription in self._subscriptions:
                         window, acks = await self._consume(connection, subscription, lost)
