@@ -95,6 +95,7 @@ class Service:
         return {
             "broker_consuming": "ok" if self.consumer.consuming else "not consuming",
             "broker_publishing": self._publishing(),
+            "topology": self.consumer.upkeep.problem or "ok",
             "bindings": "ok" if not missing else f"exchange missing: {', '.join(missing)}",
             "store": "ok" if self.store.up else "does not answer",
         }
@@ -154,6 +155,7 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
     lanes = _lanes(settings, directory, deliverer, store, decoders, events, retries)
     consumer, bound = _consumer(settings, metrics, lanes)
+    publisher.on_returned = consumer.upkeep.look_now
     return Service(
         settings=settings,
         metrics=metrics,

@@ -12,9 +12,10 @@ from pamqp.commands import Basic
 from service.adapters.rabbitmq_acks import Acks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S, keep_looking
-from service.adapters.rabbitmq_inbox import Inbox
+from service.adapters.rabbitmq_inbox import FastPath, Inbox
 from service.adapters.rabbitmq_link import BROKER_ERRORS
-from service.adapters.rabbitmq_topology import Names, declare
+from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq_upkeep import Upkeep
 from service.adapters.rabbitmq_window import ConsumerWindow
 from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
@@ -55,11 +56,11 @@ class Consumer:
         metrics: Metrics,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        self._names = names
-        self._tiers_ms = tiers_ms
+        self.upkeep = Upkeep(names, tiers_ms, metrics)
         self._subscriptions = subscriptions
         self._bindings = bindings
         self._metrics = metrics
+        self._fast_path = FastPath(metrics.fast_path.labels("amqp"))
         self._look_every_s = look_every_s
         self._windows: list[ConsumerWindow] = []
         self._acks: list[Acks] = []
@@ -72,7 +73,7 @@ class Consumer:
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
-        await declare(connection, self._names, self._tiers_ms)
+        await self.upkeep.declare(connection)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
@@ -81,7 +82,7 @@ class Consumer:
             await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
                 binding = tasks.create_task(self._bindings.keep(connection))
-                telling = []
+                telling = [tasks.create_task(self.upkeep.keep(connection))]
                 if not self._stopped:
                     for subscription in self._subscriptions:
                         window, acks = await self._consume(connection, subscription, lost)
@@ -140,6 +141,7 @@ class Consumer:
             subscription.accept(Received(deliver, properties, body, acks))
 
         inbox = Inbox(wire, take)
+        await self._fast_path.choose(inbox)
         window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
         await window.open()
         self._windows.append(window)

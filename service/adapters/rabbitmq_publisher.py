@@ -6,7 +6,7 @@ publish, and acknowledgements must get through all the same.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import orjson
@@ -52,6 +52,8 @@ class Publisher:
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
+        self.on_returned: Callable[[], None] = lambda: None
+        """Called where the broker returns a publish, or closes a channel for it."""
         self.blocked = False
         """Whether the broker takes nothing for now."""
 
@@ -86,6 +88,7 @@ class Publisher:
     async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda *_: lost.set())
+        channel.close_callbacks.add(lambda *_: self.on_returned())
         return channel
 
     async def _watch(self, connection: AbstractConnection) -> None:
@@ -180,6 +183,7 @@ class Publisher:
                     await self._publish_now(message, queue)
             self._duration.observe(time.perf_counter() - began)
         except PublishError as error:
+            self.on_returned()
             raise BrokerUnavailable(f"queue {queue} does not exist, or is not bound") from error
         except BROKER_ERRORS as error:
             raise unavailable(error) from error

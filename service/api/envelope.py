@@ -12,6 +12,7 @@ from aiohttp import web
 from service import __version__
 from service.api.errors import Failure
 from service.api.operation import Answer
+from service.domain.json_text import write_json
 
 NAME = "switchhook"
 ALWAYS = {
@@ -60,7 +61,7 @@ def new_request_id() -> str:
 
 def revision_of(data: Any) -> str:
     """Return what changes whenever the data does."""
-    return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return blake2b(write_json(data, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def _common(request_id: str) -> dict[str, str]:
@@ -80,7 +81,7 @@ def _response(
     envelope: Mapping[str, Any], status: int, request_id: str, headers: Mapping[str, str]
 ) -> web.Response:
     return web.Response(
-        body=orjson.dumps(envelope),
+        body=write_json(envelope),
         status=status,
         content_type="application/json",
         headers={**ALWAYS, **headers, "X-Request-ID": request_id},

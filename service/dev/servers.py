@@ -29,6 +29,9 @@ RABBITMQ_HOME = Path("/usr/lib/rabbitmq/lib")
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 ALREADY_INITIALIZED = 23
+ERLANG_ON_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
+"""Erlang's distribution listens on every interface otherwise: whoever knows the cookie commands."""
+
 NO_CONNECTIONS_PORTS = range(16_384, 32_768)
 """Linux gives outgoing connections those from 32,768 on."""
 
@@ -250,6 +253,8 @@ class RabbitServer(Server):
             "RABBITMQ_NODE_IP_ADDRESS": HOST,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._node_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ON_LOOPBACK,
+            "RABBITMQ_CTL_ERL_ARGS": ERLANG_ON_LOOPBACK,
             "RABBITMQ_MNESIA_BASE": str(self.directory / "data"),
             "RABBITMQ_LOG_BASE": str(self.directory / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),

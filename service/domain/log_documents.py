@@ -6,6 +6,7 @@ from typing import Any
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery
 from service.domain.endpoint import endpoint_of
+from service.domain.json_text import read_json, write_json
 from service.domain.trace import new_traceparent
 
 MOST_BODY_BYTES = 16_384
@@ -60,7 +61,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "replay_id": delivery.replay_id,
         "test": attempt.test or None,
         "trace_id": delivery.trace_id,
-        "webhook": delivery.webhook,
+        "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
     }
     return {key: value for key, value in marks.items() if value is not None}
@@ -98,7 +99,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "uri": letter.uri.partition("?")[0] if letter.uri else None,
         "endpoint": _endpoint(letter.uri),
         "payload": delivery.payload.decode(),
-        "webhook": delivery.webhook,
+        "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
         "trace_id": delivery.trace_id,
         "attempts": [
@@ -133,11 +134,21 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         call_id=document["call_id"],
         received_at=document["received_at"].timestamp(),
         payload=payload.encode() if isinstance(payload, str) else bytes(payload),
-        webhook=document.get("webhook"),
+        webhook=_object_in(document.get("webhook")),
         # A part of its own, for the first one may be long over.
         traceparent=new_traceparent(document.get("trace_id")),
         event_account_id=document.get("event_account_id"),
     )
+
+
+def _text_of(webhook: Mapping[str, Any] | None) -> str | None:
+    """Return JSON text: BSON refuses an integer beyond 63 bits, and all that is written with it."""
+    return None if webhook is None else write_json(webhook).decode()
+
+
+def _object_in(stored: Any) -> Any:
+    """Return the webhook's document; it was stored as such by earlier versions."""
+    return read_json(stored) if isinstance(stored, str) else stored
 
 
 def _endpoint(uri: str | None) -> str | None:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from service.domain.json_text import read_json, write_json
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook import FILTER_KEYS, NOTHING, Format, OAuthClient, Verb, Webhook
@@ -109,7 +108,7 @@ def _object(document: Document, key: str) -> Document:
         raise BadDocument(f"{key} must be an object, not {type(value).__name__}")
     try:
         # The store has kinds of numbers that compare differently from those of JSON.
-        plain: Document = orjson.loads(orjson.dumps(value))
+        plain: Document = read_json(write_json(value))
     except TypeError as error:
         raise BadDocument(f"{key} must be JSON: {error}") from None
     return plain

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-import orjson
-
 from service.domain.errors import NotFound
+from service.domain.json_text import read_json
 from service.management.ports import AttemptHistory, Document
 from service.management.selection import Selection
 from service.sources.bus_message import GREGORIAN_OFFSET_S
@@ -114,7 +113,7 @@ def attempt_in_full(row: Document) -> dict[str, Any]:
     """Return an attempt with the payload of its event, where that was kept."""
     view = attempt_view(row)
     if row.get("payload") is not None:
-        view["payload"] = orjson.loads(row["payload"])
+        view["payload"] = read_json(row["payload"])
     return view
 
 

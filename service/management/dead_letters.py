@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import structlog
 
 from service.domain.delivery import Delivery, time_key
 from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.json_text import read_json
 from service.domain.principal import Principal
 from service.management.ports import DeadLetterArchive, Document, Replays, RevivalQueue
 from service.management.replay import Replay
@@ -43,7 +43,7 @@ class DeadLetters:
         found = await self.archive.oldest(selection, 1)
         if not found:
             raise NotFound(delivery_id)
-        return letter_view(found[0]) | {"payload": orjson.loads(found[0]["payload"])}
+        return letter_view(found[0]) | {"payload": read_json(found[0]["payload"])}
 
     async def count(self, selection: Selection) -> int:
         """Return how many a replay of this selection would find."""

@@ -205,6 +205,15 @@ class Metrics:
             "livemin",
             "driver",
         )
+        self.topology_broken = self._gauge(
+            "topology_broken",
+            "Whether a queue or the exchange of ours is missing, or stands with other arguments",
+            "livemax",
+        )
+        self.topology_restored = self._counter(
+            "topology_restored_total",
+            "Our queues and exchange that had vanished from the broker and were declared again",
+        )
         self.publish_duration = self._histogram(
             "publish_seconds", "Until the broker has confirmed a message"
         )

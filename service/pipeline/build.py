@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
-import orjson
-
 from service import __version__
 from service.domain.delivery import Delivery, Request
 from service.domain.endpoint import endpoint_of
 from service.domain.event import Event
+from service.domain.json_text import write_json
 from service.domain.webhook import Account, Format, Verb, Webhook
 from service.pipeline.sign import signatures
 from service.sources.catalogue import HOOKS
@@ -147,7 +146,7 @@ def _added_headers(delivery: Delivery, webhook: Webhook, uri: str) -> Mapping[st
 
 
 def _encode(content_type: str, payload: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(payload) if content_type == JSON else form(payload).encode()
+    return write_json(payload) if content_type == JSON else form(payload).encode()
 
 
 def form(payload: Mapping[str, Any]) -> str:
@@ -173,4 +172,4 @@ def _segments(name: str, value: Any) -> Iterator[str]:
 
 
 def _plain_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else write_json(value).decode()

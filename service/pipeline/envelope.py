@@ -11,6 +11,7 @@ import orjson
 
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery, Outcome, PastAttempt
 from service.domain.errors import RejectedMessage, RejectReason
+from service.domain.json_text import has_float, read_json, write_json
 
 ONE, SEVERAL = 1, 2
 
@@ -69,14 +70,14 @@ def _plain(delivery: Delivery) -> dict[str, Any]:
 def _sealed(payload: bytes, several: Sequence[dict[str, Any]]) -> bytes:
     shared = orjson.Fragment(payload)
     if len(several) == 1:
-        return orjson.dumps({"version": ONE, **several[0], "payload": shared})
-    return orjson.dumps({"version": SEVERAL, "deliveries": several, "payload": shared})
+        return write_json({"version": ONE, **several[0], "payload": shared})
+    return write_json({"version": SEVERAL, "deliveries": several, "payload": shared})
 
 
 def _opened(body: bytes) -> list[dict[str, Any]]:
     """Return the members of each delivery, its payload among them as JSON text."""
     try:
-        members = orjson.loads(body)
+        members = _read(body)
     except orjson.JSONDecodeError as error:
         raise RejectedMessage(RejectReason.NOT_JSON, error.msg) from error
     version = members.get("version") if isinstance(members, dict) else None
@@ -84,13 +85,31 @@ def _opened(body: bytes) -> list[dict[str, Any]]:
         raise RejectedMessage(RejectReason.UNKNOWN_EVENT, "not a delivery of version 1 or 2")
     try:
         several = [members] if version == ONE else members["deliveries"]
-        payload = orjson.dumps(members["payload"])
+        payload = write_json(members["payload"])
         opened = [{**one, "payload": payload} for one in several]
     except (KeyError, TypeError) as error:
         raise _not_ours(error) from error
     if not opened:
         raise RejectedMessage(RejectReason.MISSING_FIELD, "no deliveries in it")
     return opened
+
+
+def _read(body: bytes) -> Any:
+    """Read the switch's numbers as they were written; our own are full of floats, and need not."""
+    members = orjson.loads(body)
+    if not isinstance(members, dict):
+        return members
+    return read_json(body) if _has_odd_numbers(members) else members
+
+
+def _has_odd_numbers(members: dict[str, Any]) -> bool:
+    deliveries = members.get("deliveries")
+    several = deliveries if isinstance(deliveries, list) else [members]
+    webhooks = [one.get("webhook") for one in several if isinstance(one, dict)]
+    try:
+        return has_float([members.get("payload"), *webhooks])
+    except RecursionError:
+        return False
 
 
 def _delivery(members: dict[str, Any]) -> Delivery:

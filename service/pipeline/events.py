@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
+from service.domain.json_text import write_json
 from service.domain.value import value
 from service.domain.webhook import Account, Webhook, account_of
 from service.domain.webhook_document import BadDocument, webhook_of
@@ -87,7 +86,7 @@ class EventWork:
     ) -> None:
         payload = payload_of(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
-        snapshot = orjson.dumps(payload)
+        snapshot = write_json(payload)
         batch = Batch(Encoder(payload, self.cluster_id, snapshot), self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from service.domain.event import Event
+from service.domain.json_text import WrittenNumber
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
 
 ANYTHING = "all"
@@ -54,8 +55,13 @@ def _is_one_of(value: Any, allowed: Any) -> bool:
 
 
 def _same(value: Any, other: Any) -> bool:
-    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0."""
+    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0.
+
+    Numbers count by their value, however the switch wrote them.
+    """
+    if isinstance(value, WrittenNumber):
+        value = float(value)
     if not isinstance(value, dict | list):
         return type(value) is type(other) and bool(value == other)
     sort = orjson.OPT_SORT_KEYS
-    return orjson.dumps(value, option=sort) == orjson.dumps(other, option=sort)
+    return orjson.dumps(value, float, sort) == orjson.dumps(other, float, sort)

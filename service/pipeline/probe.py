@@ -5,10 +5,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import orjson
-
 from service.domain.delivery import Attempt, DeferReason, Delivery
 from service.domain.errors import NotFound
+from service.domain.json_text import write_json
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
@@ -41,7 +40,7 @@ class Probe:
         found = trials(self.decoders[hook.source], sample, account)
         trial = next(trial for trial in found if trial.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
-        snapshot = orjson.dumps(dict(trial.payload))
+        snapshot = write_json(dict(trial.payload))
         delivery = delivery_for(trial.event, webhook, arrival, snapshot)
         encoder = Encoder(trial.payload, self.cluster_id)
         attempt = await self._attempt(delivery, webhook, encoder)

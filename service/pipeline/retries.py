@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import orjson
-
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
+from service.domain.json_text import read_json
 from service.pipeline.build import Encoder
 from service.pipeline.deliver import Batch, Deliverer, Owed
 from service.pipeline.envelope import holds_several, unseal
@@ -36,7 +35,7 @@ class RetryWork:
             return
         owed = await self._owed(deliveries)
         payload = deliveries[0].payload
-        encoder = Encoder(orjson.loads(payload), self.cluster_id, payload)
+        encoder = Encoder(read_json(payload), self.cluster_id, payload)
         await self.deliverer.deliver(iter(owed), Batch(encoder, self.places, progress))
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Owed]:

@@ -7,11 +7,23 @@ import orjson
 
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Message
+from service.domain.json_text import as_written
 
 MAX_DEPTH = 64
 """Levels of nesting accepted. Real messages have six at most."""
 
 GZIP_WINDOW = 31
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+GZIP = frozenset({"gzip", "x-gzip"})
+AS_IT_IS = frozenset(
+    {"", "identity", "utf-8", "utf8", "us-ascii", "ascii", "binary", "8bit", "7bit"}
+)
+"""Content encodings that change nothing. Many publishers put the charset of the body there."""
+CHARSETS = frozenset({
+    "iso-8859-1", "iso-8859-15", "latin-1", "latin1", "windows-1252", "cp1252",
+    "utf-16", "utf-16be", "utf-16le",
+})  # fmt: skip
 
 
 def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
@@ -31,7 +43,8 @@ def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
     # A body with fewer brackets than the limit cannot be too deep: that spares the walk.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _refuse_depth(value)
-    return value
+    plain: dict[str, Any] = as_written(value, body)
+    return plain
 
 
 def _plain(message: Message, max_bytes: int) -> bytes:
@@ -39,13 +52,28 @@ def _plain(message: Message, max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         detail = f"{len(body)} bytes, allowed are {max_bytes}"
         raise RejectedMessage(RejectReason.TOO_LARGE, detail)
-    encoding = message.content_encoding
-    if not encoding or encoding == "identity":
-        return body
-    if encoding != "gzip":
-        detail = f"content encoding {encoding[:40]!r}, allowed is gzip"
+    if message.content_encoding:
+        body = _decoded(body, message.content_encoding, max_bytes)
+    return body.removeprefix(BYTE_ORDER_MARK)
+
+
+def _decoded(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
+    encoding = content_encoding.strip().lower()
+    if encoding in GZIP:
+        return _gunzip(body, max_bytes)
+    if encoding in CHARSETS:
+        return _recoded(body, encoding)
+    if encoding not in AS_IT_IS:
+        detail = f"content encoding {content_encoding[:40]!r}, allowed are gzip and charsets"
         raise RejectedMessage(RejectReason.BAD_ENCODING, detail)
-    return _gunzip(body, max_bytes)
+    return body
+
+
+def _recoded(body: bytes, charset: str) -> bytes:
+    try:
+        return body.decode(charset).encode()
+    except UnicodeError as error:
+        raise RejectedMessage(RejectReason.BAD_ENCODING, f"not {charset}: {error}") from None
 
 
 def _gunzip(body: bytes, max_bytes: int) -> bytes:

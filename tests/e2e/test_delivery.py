@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 from standardwebhooks import Webhook as Verifier
 
@@ -53,6 +54,27 @@ async def test_a_get_is_signed_over_the_query_that_was_appended(
     signed_at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
     expected = key.sign(request.delivery_id, signed_at, appended.decode())
     assert request.headers["webhook-signature"] == expected
+
+
+async def test_a_number_reaches_receiver_dead_letter_and_log_as_the_switch_wrote_it(
+    start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
+) -> None:
+    charges = b'"charges":{"Total":123456789012345678901234567890,"Rate":0.10,"Big":1E+2}'
+    receiver.script("/hook", 503)
+    document = webhook_document(receiver.url("/hook"), hook="sms", retries=1)
+    await database["webhooks"].insert_one(document)
+    await start_service(**QUICK)
+    text = orjson.loads(orjson.dumps(call_event("c-1", "sms").body))
+    body = orjson.dumps(text | {"Charges": orjson.Fragment(charges.partition(b":")[2])})
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        await kazoo.publish_raw("im", "sms.inbound.offnet.1", body, content_encoding="UTF-8")
+    letter = await eventually(database["dead_letters"].find_one, what="the dead letter")
+    first, second = receiver.requests
+    assert charges in first.body
+    assert second.body == first.body
+    assert letter["payload"].encode() == first.body
+    row = await eventually(database["attempts"].find_one, what="the attempt")
+    assert row["payload"] == first.body
 
 
 async def test_three_requests_with_growing_gaps_and_then_a_dead_letter_with_all_attempts(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.domain.errors import RejectedMessage, RejectReason
+from service.domain.json_text import WrittenNumber
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -36,14 +37,19 @@ def flag(values: Mapping[str, Any], key: str) -> bool:
     return value is True or (type(value) is str and value.lower() == "true")
 
 
-def integer(values: Mapping[str, Any], key: str) -> int | None:
-    """Return an integer, from a number or a numeric string; None for anything else."""
+def integer(values: Mapping[str, Any], key: str) -> int | WrittenNumber | None:
+    """Return an integer, from a number or a numeric string; None for anything else.
+
+    A number beyond 64 bits is returned as it was written.
+    """
     value = values.get(key)
     if type(value) is str:
         value = int(value) if len(value) <= 20 and _INTEGER.fullmatch(value) else None
-    elif type(value) is float:
+    elif isinstance(value, float):
+        if isinstance(value, WrittenNumber) and value.is_integer_text:
+            return value
         value = int(value)
-    # JSON as we write it has no larger ones.
+    # orjson writes no larger ones.
     return value if type(value) is int and -(1 << 63) <= value < 1 << 64 else None
 
 

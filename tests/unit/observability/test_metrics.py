@@ -73,6 +73,7 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         "consumer_unacked": "livesum",
         "broker_connected": "livemin",
         "fast_path": "livemin",
+        "topology_broken": "livemax",
         "source_bound": "livemin",
         "store_up": "livemin",
         "accounts_remembered": "livemax",

@@ -12,6 +12,7 @@ from tests.builders import make_message
 LIMIT = 10_000
 PLAIN = b'{"a":1}'
 PACKED = gzip.compress(PLAIN, mtime=0)
+BOM = b"\xef\xbb\xbf"
 
 
 def rejection(body: bytes, encoding: str | None = None, limit: int = LIMIT) -> RejectedMessage:
@@ -34,6 +35,17 @@ def nested(levels: int, opening: str = '{"a":', closing: str = "}") -> bytes:
         (b" \r\n\t" + PLAIN + b"\n", None),
         (PACKED, "gzip"),
         (PACKED + b"trailing", "gzip"),
+        (PLAIN, "utf-8"),
+        (PLAIN, "UTF8"),
+        (PLAIN, "us-ascii"),
+        (PLAIN, " Identity "),
+        (PLAIN, "ISO-8859-1"),
+        (PLAIN.decode().encode("utf-16"), "utf-16"),
+        (PACKED, "GZIP"),
+        (PACKED, "x-gzip"),
+        (BOM + PLAIN, None),
+        (BOM + PLAIN, "utf-8"),
+        (gzip.compress(BOM + PLAIN, mtime=0), "gzip"),
     ],
 )
 def test_an_object_is_read(body: bytes, encoding: str | None) -> None:
@@ -56,7 +68,8 @@ def test_text_beyond_ascii_is_read_as_it_stands() -> None:
         (b'{"a": 1e400}', RejectReason.NOT_JSON),
         (b'{"a": "\\ud800"}', RejectReason.NOT_JSON),
         (b'{"a":1}{"a":1}', RejectReason.NOT_JSON),
-        (b"\xef\xbb\xbf{}", RejectReason.NOT_JSON),
+        (BOM, RejectReason.NOT_JSON),
+        (BOM + BOM + b"{}", RejectReason.NOT_JSON),
         (b"\x83h\x02d\x00\x02okm\x00\x00\x00\x01a", RejectReason.NOT_UTF8),
         (b'{"a": "\xff"}', RejectReason.NOT_UTF8),
         (b'{"a": "\xed\xa0\x80"}', RejectReason.NOT_UTF8),
@@ -100,7 +113,20 @@ def test_a_larger_body_is_rejected_without_being_read() -> None:
 def test_an_unknown_encoding_is_rejected(encoding: str) -> None:
     error = rejection(PLAIN, encoding)
     assert error.reason is RejectReason.BAD_ENCODING
-    assert error.detail == f"content encoding {encoding[:40]!r}, allowed is gzip"
+    assert error.detail == f"content encoding {encoding[:40]!r}, allowed are gzip and charsets"
+
+
+def test_text_is_read_by_the_charset_that_the_publisher_names() -> None:
+    message = make_message('{"name":"Žofie"}'.encode("utf-16"), content_encoding="UTF-16")
+    assert read_object(message, LIMIT) == {"name": "Žofie"}
+    message = make_message('{"name":"Zoë"}'.encode("latin-1"), content_encoding="latin-1")
+    assert read_object(message, LIMIT) == {"name": "Zoë"}
+
+
+def test_a_body_that_is_not_in_its_charset_is_rejected() -> None:
+    error = rejection(b"\xff\xfe{", "utf-16")
+    assert error.reason is RejectReason.BAD_ENCODING
+    assert error.detail.startswith("not utf-16: ")
 
 
 @pytest.mark.parametrize(

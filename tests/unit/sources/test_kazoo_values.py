@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from service.domain.errors import RejectedMessage, RejectReason
+from service.domain.json_text import WrittenNumber, write_json
 from service.sources.kazoo.values import flag, integer, obj, required_text, text
 
 
@@ -75,6 +76,23 @@ def test_an_integer_may_be_a_number_or_a_numeric_string(value: Any, expected: An
 def test_a_number_that_json_cannot_carry_as_an_integer_is_missing(value: float) -> None:
     # As an integer it could not be written out again, and the whole event would be lost.
     assert integer({"Key": value}, "Key") is None
+
+
+@pytest.mark.parametrize("written", ["9" * 25, "-" + "9" * 25, "18446744073709551616"])
+def test_an_integer_beyond_64_bits_is_returned_as_it_was_written(written: str) -> None:
+    values = {"Key": WrittenNumber(written)}
+    assert write_json(integer(values, "Key")).decode() == written
+    assert text(values, "Key") == written
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("7.90", 7), ("1e3", 1000), ("2E19", None), ("-1.0e30", None)]
+)
+def test_a_fraction_or_exponent_is_read_as_the_integer_that_it_comes_to(
+    written: str, expected: int | None
+) -> None:
+    found = integer({"Key": WrittenNumber(written)}, "Key")
+    assert (type(found), found) == (type(expected), expected)
 
 
 def test_a_key_that_is_not_there_is_missing() -> None:
