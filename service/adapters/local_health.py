@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -10,6 +11,13 @@ ASK_TIMEOUT_S = 2.0
 
 async def ask_health(socket: Path, question: str) -> Mapping[str, str] | None:
     """Return what `/healthz` or `/readyz` names, with its states; None where nobody answers."""
+    answer = await ask(socket, question)
+    checks: Mapping[str, str] | None = None if answer is None else answer.get("checks")
+    return checks
+
+
+async def ask(socket: Path, question: str) -> Mapping[str, Any] | None:
+    """Return the JSON object at a path; None where nobody answers."""
     try:
         async with (
             aiohttp.ClientSession(
@@ -18,7 +26,7 @@ async def ask_health(socket: Path, question: str) -> Mapping[str, str] | None:
             ) as session,
             session.get(f"http://worker{question}") as response,
         ):
-            checks: Mapping[str, str] = (await response.json())["checks"]
-            return checks
+            answer = await response.json()
+            return answer if isinstance(answer, dict) else None
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return None

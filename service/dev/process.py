@@ -1,10 +1,12 @@
 """The service as an operator starts it: a process of its own, driven through its command."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -65,6 +67,12 @@ class ServiceProcess(Server):
         _, text = await _get(f"http://{HOST}:{self.metrics_port}/metrics")
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in rows}
+
+    async def places(self) -> dict[str, Any]:
+        """Return who holds the places for requests, as the operator sees it."""
+        _, text = await _get(f"http://{HOST}:{self.metrics_port}/places")
+        found: dict[str, Any] = json.loads(text)
+        return found
 
     async def wait(self) -> int:
         """Return the exit code once it has ended by itself."""

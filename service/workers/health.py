@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from service.adapters.local_health import ask_health
+from service.adapters.local_health import ask, ask_health
 from service.api.health import OK
 from service.workers.place import health_socket
 
@@ -34,6 +34,12 @@ class WorkersHealth:
     async def answers(self, number: int) -> bool:
         """Return whether the worker answers, well or not."""
         return await ask_health(health_socket(self._directory, number), "/healthz") is not None
+
+    async def holders(self) -> Mapping[str, object]:
+        """Return who holds the places of each worker; None for one that does not answer."""
+        sockets = {number: health_socket(self._directory, number) for number in self._numbers}
+        answers = await asyncio.gather(*(ask(socket, "/places") for socket in sockets.values()))
+        return {f"worker_{n}": answer for n, answer in zip(sockets, answers, strict=True)}
 
     async def _ask_all(self, question: str) -> Mapping[str, str]:
         answers = await asyncio.gather(*(self._ask(number, question) for number in self._numbers))

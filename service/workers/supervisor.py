@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from service.api.health import metrics_routes
+from service.api.health import metrics_routes, places_route
 from service.api.server import listen, serve, with_routes
 from service.domain.errors import SettingsError
 from service.settings.model import Settings
 from service.workers.exposition import Exposition
+from service.workers.health import WorkersHealth
 from service.workers.keeper import Keeper
 from service.workers.launcher import Launcher
 from service.workers.place import TEMPLATE, Place
@@ -48,7 +49,9 @@ async def supervise(
         launcher = Launcher(Place(TEMPLATE, count, directory, fds, shadow), config)
         supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
         registry = supervisor.exposition.registry
-        async with serve(with_routes(metrics_routes(registry)), metrics.host, metrics.port):
+        holders = WorkersHealth(directory, count).holders
+        numbers = with_routes([*metrics_routes(registry), places_route(holders)])
+        async with serve(numbers, metrics.host, metrics.port):
             log.info("supervisor.started", workers=count, api=f"{api.host}:{api.port}")
             await supervisor.run()
         for listener in listeners:

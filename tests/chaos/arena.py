@@ -30,6 +30,7 @@ PREFETCH = 300
 """What one process may hold unacknowledged: 200 events and 100 retries."""
 SCHEDULE_S = (0.5, 2.0)
 NAMES = Names("switchhook")
+UNTOLD = 5
 SETTLED_S = 5.0
 """A quorum queue that was declared for the first time survives a kill only after some seconds."""
 
@@ -211,6 +212,13 @@ class Arena:
         self.judge(row)
         assert quiet, f"something is still held: {await self.depths()}"
         return row
+
+    def repeatable(self, kills: int) -> int:
+        """Return how many requests may be made twice: those in flight at each kill, and no more.
+
+        A few were answered in the 5 ms before, and not acknowledged yet.
+        """
+        return kills * (self.sink.most_underway + UNTOLD)
 
     def judge(self, row: Row) -> None:
         """Note a row; nothing may be lost, and no more be sent twice than the fault explains.

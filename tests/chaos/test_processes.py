@@ -35,7 +35,7 @@ async def test_a_worker_killed_in_the_middle_of_deliveries_loses_nothing(arena: 
     await load.stop()
     await arena.verdict(
         f"worker SIGKILL mid-delivery, {kills} times, one of two",
-        bound=kills * PREFETCH,
+        bound=arena.repeatable(kills),
         before=before,
         during=fault.span,
     )
@@ -93,7 +93,7 @@ async def test_all_workers_killed_at_once_are_back_before_anybody_waits_for_long
     await load.stop()
     row = await arena.verdict(
         f"all workers SIGKILL at once, {kills} times, their supervisor stays",
-        bound=2 * kills * PREFETCH,
+        bound=arena.repeatable(kills),
         before=before,
         during=fault.span,
     )
