@@ -5,6 +5,7 @@ import errno
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import aiohttp
 import structlog
@@ -13,6 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from service.adapters.egress import Refusal
 from service.adapters.egress_guard import EgressGuard, System
+from service.adapters.http_protocol import Exchanging
 from service.domain.egress_rules import in_words
 
 KEEP_ALIVE_S = 10
@@ -114,7 +116,7 @@ def judged_connector(
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
-    return aiohttp.TCPConnector(
+    connector = aiohttp.TCPConnector(
         limit=limit,
         resolver=resolver,
         ttl_dns_cache=DNS_CACHE_S,
@@ -122,3 +124,5 @@ def judged_connector(
         socket_factory=dial,
         ssl=context,
     )
+    connector._factory = partial(Exchanging, asyncio.get_running_loop())  # type: ignore[assignment]  # noqa: SLF001
+    return connector

@@ -8,13 +8,14 @@ from functools import lru_cache
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawResponseMessage
 
 from service.adapters.dialling import JudgingResolver, judged_connector, log_refusal, told
 from service.adapters.egress import Refusal
 from service.adapters.egress_guard import EgressGuard, System
+from service.adapters.http_answer import AnswerReader
 from service.adapters.http_exchange import Destination, Outbox, answered
 from service.adapters.http_failures import failure, printable, refused_by
+from service.adapters.http_protocol import StaleConnection
 from service.adapters.tls import EVERYBODY, CertificateWatch, contexts_of
 from service.domain.delivery import Outcome, Request, Response, outcome_of_status
 from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
@@ -103,18 +104,18 @@ class HttpSender:
         sent = destination.head(request) + (request.body or b"")
         total_s = request.timeout_s or self._policy.total_timeout_s
         ends_at = asyncio.get_running_loop().time() + total_s
-        most = self._policy.response_body_bytes
         connecting = self._connecting(total_s)
         try:
-            message, body = await answered(*where, sent, connecting, ends_at, most)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if request.verb == "POST" or isinstance(error, aiohttp.ClientConnectorError):
-                raise
-            # It may have been kept alive for just too long. What is no POST may be repeated
-            # without asking (RFC 9110, 9.2.2), within the same time.
+            answer = await answered(*where, sent, connecting, ends_at, self._reader())
+        except StaleConnection:
+            # It was kept alive for just too long. The delivery's id makes a repeat safe, whatever
+            # the verb: once, on a new connection, within the same time.
             connecting = self._limits(ends_at - asyncio.get_running_loop().time())
-            message, body = await answered(*where, sent, connecting, ends_at, most)
-        return _response(message, body, in_full=request.in_full)
+            answer = await answered(*where, sent, connecting, ends_at, self._reader(), fresh=True)
+        return _response(answer, in_full=request.in_full)
+
+    def _reader(self) -> AnswerReader:
+        return AnswerReader(self._policy.response_header_bytes, self._policy.response_body_bytes)
 
     def _limits(self, total_s: float) -> aiohttp.ClientTimeout:
         """Return how long a connection may take in all, lookup included, and its handshake."""
@@ -122,19 +123,18 @@ class HttpSender:
         return aiohttp.ClientTimeout(connect=total_s, sock_connect=self._policy.connect_timeout_s)
 
 
-def _response(message: RawResponseMessage, body: bytes, *, in_full: bool) -> Response:
-    outcome = outcome_of_status(message.code)
+def _response(answer: AnswerReader, *, in_full: bool) -> Response:
+    outcome = outcome_of_status(answer.status)
     if outcome.succeeded and not in_full:
         # Nobody asks what a receiver had to say that took the delivery.
-        return Response(outcome, message.code)
-    retry_after_s = _retry_after(message.headers.get("Retry-After"))
-    headers = _headers(message)
-    return Response(outcome, message.code, headers, body, retry_after_s=retry_after_s)
-
-
-def _headers(message: RawResponseMessage) -> tuple[tuple[str, str], ...]:
-    pairs = list(message.headers.items())[:MOST_HEADERS]
-    return tuple((printable(name), printable(value[:MOST_HEADER_CHARS])) for name, value in pairs)
+        return Response(outcome, answer.status)
+    pairs = answer.headers()
+    given = next((value for name, value in pairs if name.lower() == "retry-after"), None)
+    headers = tuple(
+        (printable(name[:MOST_HEADER_CHARS]), printable(value[:MOST_HEADER_CHARS]))
+        for name, value in pairs[:MOST_HEADERS]
+    )
+    return Response(outcome, answer.status, headers, answer.body, retry_after_s=_retry_after(given))
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -146,9 +146,9 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        seconds = (date - datetime.now(UTC)).total_seconds()
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=UTC)
+            seconds = (date - datetime.now(UTC)).total_seconds()
+        except (ValueError, OverflowError):
+            return None  # a year of ten digits, or a zone out of range
     return seconds if 0 <= seconds < float("inf") else None

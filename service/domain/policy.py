@@ -32,7 +32,9 @@ class HttpPolicy:
     total_timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 5.0
     """Seconds until the whole answer must be there."""
     response_body_bytes: Annotated[int, Ge(0), Le(1_048_576)] = 16_384
-    """How much of an answer is read; the rest is cut off, which is no failure."""
+    """How much of an answer's body is read; the rest is cut off, which is no failure."""
+    response_header_bytes: Annotated[int, Ge(1024), Le(1_048_576)] = 65_536
+    """How much of an answer's status line and headers is read; the rest is cut off as well."""
 
 
 NOT_FOR_WEBHOOKS = (

@@ -92,7 +92,8 @@ class AccessTokens:
 
     def _keep(self, client: OAuthClient, text: str, lifetime_s: object) -> None:
         given = lifetime_s if isinstance(lifetime_s, int | float) else DEFAULT_LIFETIME_S
-        lasting = max(0.0, min(float(given), LONGEST_LIFETIME_S))
+        # Compared before it becomes a float, which not every integer can; a NaN stays out.
+        lasting = float(max(0.0, given)) if given <= LONGEST_LIFETIME_S else LONGEST_LIFETIME_S
         early = min(EARLY_S, lasting * EARLY_SHARE)
         self._tokens[client] = AccessToken(text, self._now() + lasting - early)
         if len(self._tokens) > MOST_REMEMBERED:

@@ -1,0 +1,223 @@
+"""Reading an answer: the status line decides, and nothing that follows it can undo that.
+
+Strictness towards answers protects nobody: request smuggling concerns servers. So a header without
+a colon, two lengths or a broken chunk are read over, `odd` is noted, and the connection is not used
+again. What is read does not depend on how the network cut it into packets.
+"""
+
+import re
+from enum import Enum, auto
+
+from aiohttp.http_exceptions import BadStatusLine
+
+STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])(?:[ \t][^\r\n]*)?\r?\n")
+ITS_BEGINNING = b"HTTP/1."
+LONGEST_STATUS_LINE = 8192
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+FRAMING = re.compile(
+    rb"\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
+)
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
+LONGEST_CHUNK_LINE = 4096
+NO_BODY = frozenset({204, 205, 304})
+ENDLESS = -1
+
+
+class Part(Enum):
+    """Which part of a chunked body comes next."""
+
+    SIZE = auto()
+    DATA = auto()
+    END = auto()
+    TRAILER = auto()
+
+
+class AnswerReader:
+    """Takes the bytes of one answer as they come, 1xx before it included.
+
+    `most_head` bounds status lines and headers, `most_body` what is kept of the body, in bytes.
+    """
+
+    __slots__ = (
+        "_buffer", "_chunked", "_left", "_most_body", "_most_head", "_part", "body", "complete",
+        "head", "odd", "status", "touched",
+    )  # fmt: skip
+
+    def __init__(self, most_head: int, most_body: int) -> None:
+        self._most_head = most_head
+        self._most_body = most_body
+        self._buffer = b""
+        self._left = 0
+        """Bytes missing of the body, or of its present chunk; `ENDLESS` until the connection is."""
+        self._chunked = False
+        self._part = Part.SIZE
+        self.touched = False
+        """Whether a byte of an answer has come."""
+        self.status = 0
+        """0 until the status line has come."""
+        self.head: bytes | None = None
+        """Status line and headers, once all of them have come."""
+        self.body = b""
+        self.complete = False
+        self.odd = False
+        """Whether the connection must not be used again."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what came. Raises BadStatusLine where that is no answer."""
+        self.touched = True
+        if self.complete:
+            self.odd = True
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        if self.head is None:
+            self._read_head()
+        if self.head is not None and not self.complete:
+            self._read_body()
+        if self.complete and self._buffer:
+            self.odd = True
+
+    def end(self) -> bool:
+        """Note that nothing more will come; return whether there is an answer."""
+        if self.status and not self.complete:
+            self.odd = self.complete = True
+            if self.head is None:
+                self.head = self._buffer
+        return self.complete
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return names and values as they came; a line without a colon is left out."""
+        lines = re.split(rb"\r?\n", self.head or b"")[1:]
+        pairs = [line.partition(b":") for line in lines if b":" in line]
+        return [(_text(name).strip(), _text(value).strip()) for name, _, value in pairs]
+
+    def _read_head(self) -> None:
+        while self.head is None:
+            if not self._read_status_line():
+                return
+            end = HEAD_END.search(self._buffer)
+            if end is None or end.start() > self._most_head:
+                if len(self._buffer) > self._most_head:
+                    self._cut(self._buffer[: self._most_head])
+                return
+            head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
+            if self._only_promises():
+                # All of them together may be as long as an answer.
+                self._most_head -= len(head)
+                self.status = 0
+            else:
+                self.head = head
+                self._frame(head)
+
+    def _only_promises(self) -> bool:
+        return 100 <= self.status < 200 and self.status != 101
+
+    def _read_status_line(self) -> bool:
+        """Return whether the status is known. Raises BadStatusLine."""
+        if self.status:
+            return True
+        line = STATUS_LINE.match(self._buffer)
+        if line is not None and self._most_head > 0:
+            self.status = int(line[1])
+            return True
+        begun = self._buffer[: len(ITS_BEGINNING)]
+        if (
+            b"\n" in self._buffer
+            or len(self._buffer) > LONGEST_STATUS_LINE
+            or (not ITS_BEGINNING.startswith(begun))
+        ):
+            raise BadStatusLine(_text(self._buffer[:100]))
+        return False
+
+    def _cut(self, head: bytes) -> None:
+        if self._only_promises():
+            raise BadStatusLine("1xx without end")
+        self.head, self._buffer = head, b""
+        self.complete = self.odd = True
+
+    def _frame(self, head: bytes) -> None:
+        """Find out where the body ends, and whether the connection may be used again."""
+        lengths: set[bytes] = set()
+        coding = b""
+        for name, value in FRAMING.findall(head):
+            kind = name.lower()
+            if kind == b"content-length":
+                self.odd |= bool(lengths) or b"," in value
+                lengths.update(length.strip() for length in value.split(b","))
+            elif kind == b"transfer-encoding":
+                coding = value.lower()
+                self.odd |= coding != b"chunked"
+            elif b"keep-alive" not in value.lower():
+                self.odd = True  # close, or an upgrade that nobody asked for
+        self.odd |= head.startswith(b"HTTP/1.0") or not _has_colons(head)
+        if self.status in NO_BODY or self.status == 101:
+            self.odd |= bool(coding) or lengths not in (set(), {b"0"}) or self.status == 101
+            self.complete = True
+            return
+        self._chunked = b"chunked" in coding
+        if self._chunked:
+            self.odd |= bool(lengths)
+        elif len(lengths) == 1 and (length := lengths.pop()).isdigit() and len(length) < 19:
+            self._left = int(length)
+            self.complete = self._left == 0
+        else:
+            # No length, or none that can be believed: the body ends with the connection.
+            self.odd, self._left = True, ENDLESS
+
+    def _read_body(self) -> None:
+        if self._chunked:
+            self._read_chunks()
+        elif self._left == ENDLESS:
+            self._keep(len(self._buffer))
+        else:
+            self._keep(min(len(self._buffer), self._left))
+            self.complete |= self._left == 0
+        if not self.complete and len(self.body) >= self._most_body:
+            self.odd = self.complete = True
+
+    def _keep(self, count: int) -> None:
+        """Take so many bytes of the body out of the buffer."""
+        part, self._buffer = self._buffer[:count], self._buffer[count:]
+        if self._left != ENDLESS:
+            self._left -= count
+        room = self._most_body - len(self.body)
+        if room > 0:
+            self.body += part[:room]
+
+    def _read_chunks(self) -> None:
+        while not self.complete and len(self.body) < self._most_body:
+            if self._left:
+                if not self._buffer:
+                    return
+                self._keep(min(len(self._buffer), self._left))
+                self._part = Part.END if self._left == 0 else Part.DATA
+            elif not self._read_chunk_line():
+                if len(self._buffer) > LONGEST_CHUNK_LINE:
+                    self.odd = self.complete = True
+                return
+
+    def _read_chunk_line(self) -> bool:
+        """Read the line around a chunk that is due; return whether there was a whole one."""
+        line_end = self._buffer.find(b"\n") + 1
+        if line_end == 0:
+            return False
+        line, self._buffer = self._buffer[:line_end], self._buffer[line_end:]
+        blank = line in (b"\r\n", b"\n")
+        if self._part is Part.TRAILER:
+            self.complete = blank
+        elif self._part is Part.END and blank:
+            self._part = Part.SIZE
+        elif self._part is Part.END or (size := CHUNK_SIZE.fullmatch(line)) is None:
+            self.odd = self.complete = True
+        else:
+            self._left = int(size[1], 16)
+            self._part = Part.DATA if self._left else Part.TRAILER
+        return True
+
+
+def _has_colons(head: bytes) -> bool:
+    return all(b":" in line for line in head.split(b"\n")[1:])
+
+
+def _text(raw: bytes) -> str:
+    """Return header bytes as text; what is not UTF-8 becomes lone surrogates, as in aiohttp."""
+    return raw.decode("utf-8", "surrogateescape")
