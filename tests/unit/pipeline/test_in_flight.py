@@ -66,7 +66,7 @@ async def test_one_who_is_cancelled_by_somebody_else_was_not_cut() -> None:
 
 @pytest.mark.parametrize("cut_first", [True, False])
 @in_virtual_time
-async def test_one_who_is_cut_and_cancelled_at_once_is_cancelled(cut_first: bool) -> None:  # noqa: FBT001
+async def test_one_who_is_cut_and_cancelled_at_once_is_cancelled(cut_first: bool) -> None:
     requests = Requests()
     task = requests.begin("hook")
     await settle()
