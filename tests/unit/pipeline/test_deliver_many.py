@@ -1,7 +1,7 @@
 """Events for very many webhooks: few tasks, few messages, and turns for everybody else."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.domain.delivery import DeadLetterReason, Delivery, Response
 from service.domain.retry import RetryPolicy
@@ -146,3 +146,19 @@ async def test_a_message_that_is_stopped_does_not_stop_what_another_one_put_off_
     assert stopped.cancelled()
     assert parts.queues.batches == [4]
     assert not any(delivery in parts.finished for delivery, _ in owed("first", 2))
+
+
+class Stumbling(FakeQueues):
+    async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
+        raise ValueError(f"a bug: {len(deliveries)} deliveries, {delay_ms} ms")
+
+
+@in_virtual_time
+async def test_a_bug_while_putting_off_buries_those_deliveries_and_harms_no_others() -> None:
+    parts = Parts(queues=Stumbling(), places=make_places(6))
+    pairs = owed("account", 4)
+    await parts.deliver(pairs)
+    assert counted(parts.metrics, "deliveries_total", outcome="delivered") == 2
+    assert [letter.delivery for letter in parts.queues.buried] == [pairs[2][0], pairs[3][0]]
+    assert {letter.reason for letter in parts.queues.buried} == {DeadLetterReason.BUG}
+    assert all(delivery in parts.finished for delivery, _ in pairs)
