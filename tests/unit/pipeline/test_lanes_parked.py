@@ -23,7 +23,9 @@ class Bench:
         self.metrics = make_metrics()
         window = Window(in_progress=10, most_messages=30, most_bytes=most_bytes)
         patience = Patience(self.metrics)
-        self.lane = Lane("events", self._work, window, FakeQueues(), self.metrics, patience, now)
+        self.lane = Lane(
+            "events", self._work, window, FakeQueues(), self.metrics, patience, now=now
+        )
         self._progress: dict[bytes, Progress] = {}
         self._may_end: dict[bytes, asyncio.Event] = {}
 
