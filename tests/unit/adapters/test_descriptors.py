@@ -15,20 +15,22 @@ print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
-@pytest.mark.parametrize(
-    ("wanted", "descriptors", "possible"),
-    [
-        (2000, 1_048_576, 2000),
-        (2000, RESERVED + 2000, 2000),
-        (2000, RESERVED + 1999, 1999),
-        (2000, 1024, 1024 - RESERVED),
-        (2000, 256, 2),
-    ],
-)
-def test_as_many_requests_are_possible_as_descriptors_are_left_for(
-    wanted: int, descriptors: int, possible: int
+@pytest.mark.parametrize("descriptors", [1_048_576, RESERVED + 5000])
+def test_where_descriptors_abound_as_many_requests_are_possible_as_are_wanted(
+    descriptors: int,
 ) -> None:
-    assert requests_possible(wanted, descriptors) == possible
+    assert requests_possible(2000, descriptors) == 2000
+
+
+@pytest.mark.parametrize("descriptors", [RESERVED + 100, 1024, RESERVED + 1999])
+def test_where_they_do_not_so_many_requests_are_possible_as_there_are_descriptors_for(
+    descriptors: int,
+) -> None:
+    assert 2 < requests_possible(2000, descriptors) <= descriptors - RESERVED
+
+
+def test_a_few_requests_are_possible_however_few_descriptors_there_are() -> None:
+    assert requests_possible(2000, 256) == 2
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_the_machine_allows() -> None:

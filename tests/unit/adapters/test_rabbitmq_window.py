@@ -28,6 +28,7 @@ class Wire:
         self.begun = 0
         self.consumers: dict[str, int] = {}
         self.lost = False
+        self.deaf = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -48,7 +49,11 @@ class Wire:
         del self.consumers[tag]
 
     async def _answer(self) -> None:
-        await self.may_answer.wait()
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            if not self.deaf:
+                raise
         if self.lost:
             raise ChannelInvalidStateError("closed")
 
@@ -169,3 +174,16 @@ async def test_a_channel_that_is_lost_ends_the_keeping() -> None:
         setting.size = 40
         with pytest.raises(ChannelInvalidStateError):
             await keeping
+
+
+@in_virtual_time
+async def test_the_keeping_ends_though_the_driver_drops_its_cancellation() -> None:
+    setting = Setting()
+    async with setting.kept() as keeping:
+        setting.wire.deaf = True
+        setting.wire.may_answer.clear()
+        setting.size = 15
+        await asyncio.sleep(GROWN_S)
+        keeping.cancel()
+        await asyncio.sleep(10 * GROWN_S)
+        assert keeping.cancelled()
