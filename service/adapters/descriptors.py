@@ -2,6 +2,8 @@
 
 import resource
 
+MANY = 1_048_576
+"""The kernel's own limit, fs.nr_open, unless somebody raised it."""
 RESERVED = 512
 """For broker, store, API, metrics, files, name look-ups, and idle connections about to close."""
 
@@ -10,11 +12,11 @@ def raise_descriptor_limit() -> int:
     """Raise the process's soft limit to its hard limit; return what it is then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
-        hard = 1_048_576  # the kernel's own limit, fs.nr_open, unless somebody raised it
+        hard = MANY
     if soft != resource.RLIM_INFINITY and soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    return soft
+    return MANY if soft == resource.RLIM_INFINITY else soft
 
 
 def requests_possible(wanted: int, descriptors: int) -> int:

@@ -52,8 +52,9 @@ class Acks:
 
     async def refuse(self, tag: int) -> None:
         """Reject without requeueing: the queue's dead letters go to the rejected queue."""
-        self._outstanding.pop(tag, None)
         await self._say(lambda: self._channel.basic_reject(tag, requeue=False, wait=False))
+        # Not before: a run that goes past it would acknowledge it.
+        self._outstanding.pop(tag, None)
 
     async def keep_telling(self) -> None:
         """Tell the broker what is settled, until cancelled."""

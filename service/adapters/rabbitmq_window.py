@@ -21,7 +21,15 @@ SHRINK_AFTER_S = 1.0
 class ConsumerWindow:
     """The consumers of one queue on one channel, `step` messages each."""
 
-    def __init__(self, channel: WireChannel, inbox: Inbox, queue: str, step: int) -> None:
+    def __init__(
+        self,
+        channel: WireChannel,
+        inbox: Inbox,
+        queue: str,
+        step: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
         self._channel = channel
         self._inbox = inbox
         self._queue = queue
@@ -37,11 +45,11 @@ class ConsumerWindow:
 
     async def keep(self, size: Callable[[], int]) -> None:
         """Have as many consumers as `size` messages need, until cancelled."""
-        enough_since = time.monotonic()
+        enough_since = self._now()
         while True:
             await asyncio.sleep(RESIZE_EVERY_S)
             wanted = math.ceil(size() / self._step)
-            now = time.monotonic()
+            now = self._now()
             if wanted >= len(self._tags):
                 enough_since = now
             async with self._changing:

@@ -93,7 +93,8 @@ class Deliverer:
         for delivery, webhook in owed:
             entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
             if isinstance(entry, DeferReason) and delivery.deferrals < self.policy.max_deferrals:
-                put_off.append((delivery, self._put_off(delivery, webhook, batch, entry)))
+                confirmed = self._put_off(delivery, webhook, batch, entry)
+                put_off.append((delivery, webhook, confirmed))
             else:
                 beside.append(self._settle(delivery, webhook, batch, entry))
         if not put_off and len(beside) <= 1:
@@ -101,8 +102,18 @@ class Deliverer:
             for one in beside:
                 await one
             return
-        await asyncio.gather(*beside, _all_of({task for _, task in put_off}))
-        for delivery, _ in put_off:
+        await asyncio.gather(*beside, self._until_put_off(put_off))
+
+    async def _until_put_off(
+        self, put_off: Sequence[tuple[Delivery, Webhook, asyncio.Task[None]]]
+    ) -> None:
+        if put_off:
+            await asyncio.wait({confirmed for _, _, confirmed in put_off})
+        for delivery, webhook, confirmed in put_off:
+            bug = confirmed.exception()
+            if bug is not None:
+                log.error("delivery.bug", delivery_id=delivery.delivery_id, exc_info=bug)
+                await self.give_up(delivery, DeadLetterReason.BUG, webhook.uri)
             self.finished.add(delivery)
 
     async def _settle(
@@ -202,7 +213,10 @@ class Deliverer:
         if delivery.deferrals >= self.policy.max_deferrals:
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, webhook.uri)
         else:
-            await _all_of({self._put_off(delivery, webhook, batch, reason)})
+            # Others may wait for it as well: being cancelled here must not cancel it.
+            confirmed = self._put_off(delivery, webhook, batch, reason)
+            await asyncio.wait([confirmed])
+            confirmed.result()
 
     def _put_off(
         self, delivery: Delivery, webhook: Webhook, batch: Batch, reason: DeferReason
@@ -224,14 +238,6 @@ class Deliverer:
         await self.patience.until_confirmed(lambda: self.queues.bury(letters))
         for letter in letters:
             self.reporter.given_up(letter)
-
-
-async def _all_of(tasks: set[asyncio.Task[None]]) -> None:
-    """Wait for tasks that others wait for as well: being cancelled does not cancel them."""
-    if tasks:
-        done, _ = await asyncio.wait(tasks)
-        for task in done:
-            task.result()
 
 
 def _after(delivery: Delivery, attempt: Attempt) -> Delivery:

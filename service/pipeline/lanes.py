@@ -56,8 +56,10 @@ class Lane:
         metrics: Metrics,
         patience: Patience,
         suspects: Suspects,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self._now = now
         self._window = window
         self._task_name = f"{name} message"
         self._work = work
@@ -74,7 +76,7 @@ class Lane:
         self._empty = asyncio.Event()
         self._empty.set()
         self._tasks = asyncio.TaskGroup()
-        self.settled_at = self._busy_since = self._taken_at = time.monotonic()
+        self.settled_at = self._busy_since = self._taken_at = self._waiting_since = self._now()
         self._settled = 0
         metrics.tally(metrics.settled.labels(name), lambda: self._settled)
         metrics.measure(metrics.unacked.labels(name), lambda: len(self._held))
@@ -95,15 +97,17 @@ class Lane:
     def not_begun_s(self) -> float:
         """Return for how long the oldest message waits to be begun, here or in the queue.
 
-        Of those in the queue it is the time since we last took one in, which it waits at least.
+        Of those in the queue it is the time since they were seen there, or since we last took one
+        in: they wait for so long at least.
         """
         if not self._waiting:
             return self._not_begun_s
-        return max(self._not_begun_s, time.monotonic() - self._taken_at)
+        since = max(self._taken_at, self._waiting_since)
+        return max(self._not_begun_s, self._now() - since)
 
     def state(self, stall_s: float) -> str:
         """Return `ok`, or what is wrong: nothing was settled, or not begun, for so long."""
-        now = time.monotonic()
+        now = self._now()
         idle_s = now - max(self.settled_at, self._busy_since)
         held, waiting = len(self._held), self._waiting
         if (held or waiting) and idle_s >= stall_s:
@@ -116,21 +120,23 @@ class Lane:
 
     def note_waiting(self, messages: int) -> None:
         """Note the backlog of the queue: an idle lane with a backlog counts as stalled."""
-        if messages and not self._waiting and not self._held:
-            self._busy_since = time.monotonic()
+        if messages and not self._waiting:
+            self._waiting_since = self._now()
+            if not self._held:
+                self._busy_since = self._waiting_since
         self._waiting = messages
 
     def _oldest_s(self) -> float:
         """Return for how long the oldest message is held; they stand in the order of coming in."""
         oldest = next(iter(self._held.values()), None)
-        return 0.0 if oldest is None else time.monotonic() - oldest.since
+        return 0.0 if oldest is None else self._now() - oldest.since
 
     async def run(self) -> None:
         """Keep the tasks until cancelled, which cancels them too: their messages go back."""
         async with self._tasks:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                self._look_at_old(time.monotonic())
+                self._look_at_old(self._now())
 
     def _look_at_old(self, now: float) -> None:
         """Find what is parked, and what is not begun: messages stand in the order they came."""
@@ -145,7 +151,7 @@ class Lane:
 
     def accept(self, incoming: Incoming) -> None:
         """Take a message in; returns at once."""
-        now = time.monotonic()
+        now = self._now()
         if not self._held:
             self._busy_since = now
             self._empty.clear()
@@ -174,7 +180,7 @@ class Lane:
                 self._suspects.vouch(incoming.deliveries)
             if await self._work_or_reject(incoming, progress):
                 incoming.ack()
-            self.settled_at = time.monotonic()
+            self.settled_at = self._now()
             self._settled += 1
         finally:
             if incoming.deliveries:

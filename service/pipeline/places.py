@@ -272,18 +272,20 @@ class Places:
 
     def _serve_short(self, tries: int) -> None:
         """Let the accounts that wait for their share take turns while places are free."""
+        failed = 0
         # One round at most: more would only have those that cannot go lose their turn.
-        tries = min(tries, len(self._short))
-        while self._short and tries:
+        while failed < min(tries, len(self._short)):
             share = next(iter(self._short))
             self._short.move_to_end(share)
             endpoint, line = next(iter(share.short.items()))
             if line.state.in_flight >= line.state.limit.requests:
                 self._no_longer_short(line)  # from here on it waits for its endpoint
             elif not self.serve(line):
-                tries -= 1
-            elif endpoint in share.short:
-                share.short.move_to_end(endpoint)
+                failed += 1
+            else:
+                failed = 0
+                if endpoint in share.short:
+                    share.short.move_to_end(endpoint)
 
     def _sweep_line(self, line: Line) -> None:
         state, now = line.state, self.endpoints.now()

@@ -96,8 +96,10 @@ async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(
         await database["webhooks"].update_one({"_id": "one"}, {"$set": {"account_id": "other"}})
         await watched.become(set())
         await watched.become({"http://b/"}, "other")
+        assert watched.deleted == []
         await database["webhooks"].delete_one({"_id": "one"})
         await watched.become(set(), "other")
+        assert watched.deleted == ["one"]
 
 
 async def test_the_change_stream_tells_of_the_account_tree(
@@ -180,3 +182,19 @@ async def test_without_a_replica_set_changes_are_found_by_polling(
                 change = {"uri": "http://b/", "modified_at": datetime.now(UTC)}
                 await webhooks.update_one({}, {"$set": change})
                 await watched.become({"http://b/"})
+
+
+async def test_without_a_replica_set_a_deletion_is_found_by_polling(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    async with MongoServer(tmp_path, replica_set=False) as standalone:
+        with open_store(standalone.url, "shop", 2) as store:
+            async with watching(standalone.url, store, metrics) as watched:
+                # So says whoever deletes one through the API.
+                gone = {"_id": "one", "deleted": True, "updated_at": datetime.now(UTC)}
+                await store.database["webhook_health"].insert_one(gone)
+
+                async def told() -> bool:
+                    return "one" in watched.deleted
+
+                await eventually(told, 5, "the deletion being told")

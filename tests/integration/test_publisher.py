@@ -13,10 +13,10 @@ from service.adapters.rabbitmq_topology import declare
 from service.dev.servers import RabbitServer
 from service.domain.errors import BrokerUnavailable
 from service.observability.metrics import Metrics
-from service.pipeline.envelope import unseal
-from tests.builders import make_delivery
+from service.pipeline.envelope import unseal, unseal_letters
+from tests.builders import make_delivery, make_letter
 from tests.chaos.proxy import FAIR, Proxy, Weather
-from tests.e2e.harness import eventually
+from tests.e2e.harness import eventually, take_messages
 from tests.integration.background import running
 from tests.integration.broker_parts import (
     NAMES,
@@ -58,6 +58,27 @@ async def test_a_retry_comes_back_after_its_delay_unchanged(
         await eventually(lambda: taken.count_is(1))
         assert asyncio.get_running_loop().time() - started >= 0.8
     assert unseal(taken.messages[0].body) == [delivery]
+
+
+@pytest.mark.usefixtures("way")
+async def test_several_of_one_event_travel_as_one_message_and_say_how_many(
+    amqp_url: str, metrics: Metrics
+) -> None:
+    publisher = Publisher(NAMES, 5, metrics)
+    deliveries = [make_delivery(delivery_id=f"d{number}") for number in range(100)]
+    letters = [make_letter(delivery=delivery) for delivery in deliveries]
+    async with running(Link("publish", [amqp_url], publisher.session, metrics)):
+        async with connected(amqp_url) as connection:
+            await declare(connection, NAMES, TIERS_MS)
+        await publisher.retry(deliveries, 300)
+        await publisher.bury(letters)
+    [retried] = await take_messages(amqp_url, NAMES.deliveries, 1)
+    [buried] = await take_messages(amqp_url, NAMES.dead, 1)
+    assert unseal(retried.body) == deliveries
+    assert unseal_letters(buried.body) == letters
+    for message in (retried, buried):
+        assert message.headers["x-switchhook-delivery"] == "d0"
+        assert message.headers["x-switchhook-deliveries"] == 100
 
 
 @pytest.mark.usefixtures("way")

@@ -181,6 +181,19 @@ async def test_filing_a_dead_letter_twice_is_filing_it_once(
     assert await database["dead_letters"].count_documents({}) == 1
 
 
+async def test_dead_letters_of_one_message_are_filed_together(
+    ours: Store, database: Documents
+) -> None:
+    letters = [
+        DeadLetter(make_delivery(delivery_id=f"d{n}"), DeadLetterReason.GONE, None, 1.6e9)
+        for n in range(3)
+    ]
+    await MongoDeadLetters(ours).file(letters[:2])
+    await MongoDeadLetters(ours).file(letters)
+    ids = {row["_id"] async for row in database["dead_letters"].find()}
+    assert ids == {"d0", "d1", "d2"}
+
+
 async def test_failures_are_counted_for_all_workers_and_a_success_forgets_them(
     ours: Store, database: Documents
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import RejectedMessage
-from service.pipeline.envelope import seal, seal_letters, unseal, unseal_letters
+from service.pipeline.envelope import holds_several, seal, seal_letters, unseal, unseal_letters
 from tests.builders import make_letter, make_past
 from tests.property.strategies import deliveries, json_objects, json_values, letters
 
@@ -24,6 +24,12 @@ def test_any_delivery_comes_back_as_it_was_sealed(delivery: Delivery) -> None:
 @given(letters(payloads))
 def test_any_dead_letter_comes_back_as_it_was_sealed(letter: DeadLetter) -> None:
     assert unseal_letters(seal_letters([letter])) == [letter]
+
+
+@given(st.lists(deliveries(st.just(b'{"a":1}')), min_size=1, max_size=5))
+def test_any_deliveries_of_one_event_come_back_as_they_were_sealed(several: list[Delivery]) -> None:
+    assert unseal(seal(several)) == several
+    assert holds_several(seal(several)) == (len(several) > 1)
 
 
 @given(deliveries(payloads))
@@ -46,7 +52,11 @@ def test_any_bytes_are_a_delivery_or_a_rejection(body: bytes) -> None:
 def test_any_damage_gives_a_delivery_or_a_rejection(
     changes: dict[str, Any], past: dict[str, Any]
 ) -> None:
-    body = orjson.dumps(SEALED | {"past": [PAST | past]} | changes | {"version": 1})
-    for read in (unseal, unseal_letters):
-        with suppress(RejectedMessage):
-            read(body)
+    one = SEALED | {"past": [PAST | past]} | changes
+    for members in (
+        one | {"version": 1},
+        {"version": 2, "deliveries": [SEALED, one], "payload": {}},
+    ):
+        for read in (unseal, unseal_letters):
+            with suppress(RejectedMessage):
+                read(orjson.dumps(members))

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -11,7 +12,7 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelInvalidStateError
 from prometheus_client import CollectorRegistry
 
-from service.adapters.rabbitmq_acks import TELL_EVERY_S, Acks
+from service.adapters.rabbitmq_acks import ROOM_S, TELL_EVERY_S, Acks
 from service.observability.metrics import Metrics
 from tests.virtual_time import in_virtual_time, settle
 
@@ -162,3 +163,62 @@ async def test_what_is_settled_after_the_channel_is_gone_is_counted_as_lost() ->
     setting.acks.close()
     setting.settle(3)
     assert setting.lost == 3
+
+
+async def test_what_is_kept_is_bounded_while_one_old_message_stays_unsettled() -> None:
+    setting, window = Setting(sent=1), 100
+    largest = 0
+    for first in range(2, 50_000, window):
+        tags = range(first, first + window)
+        setting.wire.outstanding |= set(tags)
+        for tag in tags:
+            setting.acks.note(tag)
+        setting.settle(*reversed(tags))
+        await setting.acks.tell()
+        largest = max(largest, sys.getsizeof(setting.acks._outstanding))
+    assert setting.wire.outstanding == {1}
+    assert (list(setting.acks._outstanding), setting.acks._settled) == ([1], [])
+    assert largest < 100_000
+    setting.wire.said.clear()
+    setting.settle(1)
+    await setting.acks.tell()
+    assert setting.wire.said == [(1, True)]
+
+
+async def test_behind_an_old_message_what_is_settled_goes_singly_and_before_it_as_a_run() -> None:
+    setting = Setting()
+    setting.settle(1, 2, 3, 5, 7)
+    await setting.acks.tell()
+    assert setting.wire.said == [(3, True), (5, False), (7, False)]
+    setting.settle(4, 6)
+    await setting.acks.tell()
+    assert setting.wire.said[3:] == [(6, True)]
+    assert setting.wire.outstanding == {8, 9, 10}
+
+
+async def test_a_message_that_came_in_meanwhile_is_not_part_of_a_run() -> None:
+    setting = Setting(sent=2)
+    setting.settle(1, 2)
+    setting.wire.outstanding |= {3, 4}
+    setting.acks.note(3)
+    setting.acks.note(4)
+    setting.settle(4)
+    await setting.acks.tell()
+    assert setting.wire.said == [(2, True), (4, False)]
+    assert setting.wire.outstanding == {3}
+
+
+@in_virtual_time
+async def test_a_run_does_not_go_past_a_refusal_that_still_waits_for_room() -> None:
+    setting = Setting(sent=3)
+    setting.wire.room.clear()
+    refusal = asyncio.create_task(setting.acks.refuse(2))
+    await asyncio.sleep(ROOM_S / 2)
+    setting.settle(1, 3)
+    telling = asyncio.create_task(setting.acks.tell())
+    # The refusal is said again after a second, behind what waits for room by then.
+    await asyncio.sleep(ROOM_S * 3 / 4)
+    setting.wire.room.set()
+    await asyncio.gather(refusal, telling)
+    assert setting.wire.outstanding == set()
+    assert sorted(setting.wire.said) == [(1, True), (2, False), (3, False)]

@@ -108,10 +108,14 @@ class Parts:
     ) -> None:
         """Deliver what is owed of one event, one delivery to one webhook unless told otherwise."""
         pairs = list(owed) or [(make_delivery(), make_webhook())]
-        encoder = Encoder(orjson.loads(pairs[0][0].payload), None)
-        batch = Batch(encoder, self.places, progress or Progress())
-        await self.deliverer.deliver(iter(pairs), batch)
+        await self.deliverer.deliver(iter(pairs), self.batch(pairs[0][0], progress))
         await self.recorder.flush()
+
+    def batch(self, delivery: Delivery | None = None, progress: Progress | None = None) -> Batch:
+        """Return what deliveries of the same event share."""
+        payload = (delivery or make_delivery()).payload
+        encoder = Encoder(orjson.loads(payload), None)
+        return Batch(encoder, self.places, progress or Progress())
 
     def hold(self, uri: str = make_webhook().uri, account_id: str = "another") -> Place:
         """Take a place at an endpoint, and keep it."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -5,7 +6,7 @@ import pytest
 
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectedMessage, RejectReason
-from service.pipeline.envelope import seal, seal_letters, unseal, unseal_letters
+from service.pipeline.envelope import holds_several, seal, seal_letters, unseal, unseal_letters
 from tests.builders import make_delivery, make_letter, make_past
 
 PAST = (
@@ -100,3 +101,94 @@ def damaged(body: bytes, damage: dict[str, Any]) -> bytes:
     """Change members of a sealed body; `...` removes one."""
     members = orjson.loads(body) | damage
     return orjson.dumps({key: value for key, value in members.items() if value is not ...})
+
+
+SEVERAL = [
+    make_delivery(
+        delivery_id=f"{number}", webhook_id=f"hook-{number}", past=PAST[:number], deferrals=number
+    )
+    for number in range(3)
+]
+
+
+def test_several_deliveries_come_back_in_order_as_they_were_sealed() -> None:
+    assert unseal(seal(SEVERAL)) == SEVERAL
+
+
+def test_several_dead_letters_come_back_in_order_as_they_were_sealed() -> None:
+    letters = [make_letter(delivery=delivery, uri=None) for delivery in SEVERAL]
+    assert unseal_letters(seal_letters(letters)) == letters
+
+
+def test_several_deliveries_share_one_payload() -> None:
+    large = [replace(delivery, payload=b'{"text":"%b"}' % (100_000 * b"x")) for delivery in SEVERAL]
+    sealed = seal(large)
+    assert len(sealed) < 110_000
+    assert unseal(sealed) == large
+    assert orjson.loads(sealed)["version"] == 2
+
+
+def test_one_delivery_is_sealed_as_it_always_was() -> None:
+    assert seal(SEVERAL[:1]).startswith(b'{"version":1,')
+    assert seal_letters([make_letter()]).startswith(b'{"version":1,')
+
+
+def test_whether_several_were_sealed_is_seen_from_the_first_bytes() -> None:
+    assert holds_several(seal(SEVERAL))
+    assert not holds_several(seal(SEVERAL[:1]))
+    assert not holds_several(b"noise")
+
+
+WRITTEN_BEFORE = (
+    b'{"version":1,"delivery_id":"d","event_id":"e","webhook_id":"w","account_id":"a",'
+    b'"hook":"channel_create","event_name":"CHANNEL_CREATE","call_id":null,'
+    b'"received_at":1700000000.5,"payload":{"call_id":"7"},'
+    b'"past":[{"attempt":1,"started_at":1700000000.75,"duration_s":5.0,"outcome":"timed_out",'
+    b'"status":null,"detail":null}],"deferrals":2,"webhook":null,"fallback_for":null,'
+    b'"replay_id":null,"traceparent":null%b}'
+)
+
+
+def test_a_delivery_written_before_there_could_be_several_is_read() -> None:
+    [delivery] = unseal(WRITTEN_BEFORE % b"")
+    assert delivery == make_delivery(
+        delivery_id="d",
+        event_id="e",
+        webhook_id="w",
+        account_id="a",
+        call_id=None,
+        received_at=1700000000.5,
+        past=(make_past(1, Outcome.TIMED_OUT, started_at=1700000000.75),),
+        deferrals=2,
+        payload=b'{"call_id":"7"}',
+    )
+
+
+def test_a_dead_letter_written_before_there_could_be_several_is_read() -> None:
+    [letter] = unseal_letters(
+        WRITTEN_BEFORE % b',"reason":"exhausted","uri":"https://h/","died_at":1700000060'
+    )
+    assert letter.delivery == unseal(WRITTEN_BEFORE % b"")[0]
+    assert (letter.reason, letter.uri, letter.died_at) == (
+        DeadLetterReason.EXHAUSTED,
+        "https://h/",
+        1700000060.0,
+    )
+
+
+@pytest.mark.parametrize("deliveries", [..., [], None, 7, {}, [7], [None], ["x"], [{}], "x"])
+def test_damaged_deliveries_of_one_event_are_rejected(deliveries: Any) -> None:
+    for read, sealed in (
+        (unseal, seal(SEVERAL)),
+        (unseal_letters, seal_letters([make_letter(), make_letter()])),
+    ):
+        with pytest.raises(RejectedMessage):
+            read(damaged(sealed, {"deliveries": deliveries}))
+
+
+def test_one_damaged_delivery_among_several_has_all_of_them_rejected() -> None:
+    members = orjson.loads(seal(SEVERAL))
+    del members["deliveries"][1]["event_id"]
+    with pytest.raises(RejectedMessage) as rejection:
+        unseal(orjson.dumps(members))
+    assert rejection.value.reason is RejectReason.WRONG_TYPE

@@ -199,6 +199,17 @@ async def test_an_account_that_is_refused_leaves_nothing_behind() -> None:
 
 
 @in_virtual_time
+async def test_an_account_whose_only_line_is_put_off_leaves_nothing_behind() -> None:
+    places = make_places(100, 0.5, make_endpoints(1))
+    place = granted(places, HERE, "first")
+    async with sweeping(places):
+        assert await places.turn(queued(places, HERE, "late")) is DeferReason.SATURATED
+    assert held(places) == {"first": 1}
+    places.leave(place, INSTANT_S, FINE)
+    assert idle(places)
+
+
+@in_virtual_time
 async def test_a_hundred_thousand_endpoints_and_accounts_leave_nothing_behind() -> None:
     places = make_places(1000, 0.0, make_endpoints(1))
     for number in range(100_000):

@@ -178,6 +178,26 @@ async def test_accounts_that_wait_for_their_shares_take_turns() -> None:
     assert shares == [(2, 1), (2, 2)]
 
 
+@pytest.mark.parametrize("accounts", [2, 3, 7])
+@in_virtual_time
+async def test_a_place_that_an_account_gives_back_goes_to_the_next_account(accounts: int) -> None:
+    places = make_places(accounts + 3, PATIENT_S)
+    fresh = many_endpoints()
+    place = granted(places, next(fresh), "other")
+    names = [f"account-{number}" for number in range(accounts)]
+    for name in names:
+        granted(places, next(fresh), name)
+    waiting = [(name, queued(places, next(fresh), name)) for name in 2 * names]
+    order = []
+    while waiting:
+        places.leave(place, INSTANT_S, FINE)
+        [(name, served)] = [(name, one) for name, one in waiting if one.turn.done()]
+        waiting.remove((name, served))
+        place = place_of(served)
+        order.append(name)
+    assert order == 2 * names
+
+
 @in_virtual_time
 async def test_one_behind_many_that_have_their_shares_is_found_by_the_sweep() -> None:
     places = make_places(1000, PATIENT_S, make_endpoints(1))

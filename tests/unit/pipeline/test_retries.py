@@ -1,9 +1,10 @@
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
 
-from service.domain.delivery import DeadLetterReason, Outcome, Response
+from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Response
 from service.domain.errors import RejectedMessage
 from service.domain.webhook import Format
 from service.pipeline.envelope import seal
@@ -139,3 +140,67 @@ async def test_each_deferral_goes_to_a_longer_tier() -> None:
 async def test_what_is_no_delivery_is_rejected() -> None:
     with pytest.raises(RejectedMessage):
         await Parts().retries(incoming(b"noise"), Progress())
+
+
+def several(*webhook_ids: str) -> list[Delivery]:
+    return [
+        replace(SECOND, delivery_id=f"delivery-{webhook_id}", webhook_id=webhook_id, deferrals=1)
+        for webhook_id in webhook_ids
+    ]
+
+
+@in_virtual_time
+async def test_deliveries_that_travelled_together_are_each_sent_to_their_webhooks() -> None:
+    parts = Parts()
+    parts.subscribe(*(make_webhook(name, uri=f"https://{name}.example/") for name in "abc"))
+    await parts.retries(incoming(seal(several("a", "b", "c"))), Progress())
+    assert sorted(request.uri for request in parts.sender.sent) == [
+        f"https://{name}.example/" for name in "abc"
+    ]
+    assert {headers["X-Switchhook-Attempt"] for headers in parts.sender.headers} == {"2"}
+    assert parts.queues == FakeQueues()
+
+
+@in_virtual_time
+async def test_of_deliveries_that_travelled_together_each_has_its_webhook_as_it_is_now() -> None:
+    parts = Parts()
+    off = [make_webhook(name, enabled=False) for name in ("off-1", "off-2")]
+    parts.subscribe(make_webhook("on"), *off)
+    await parts.retries(incoming(seal(several("on", "off-1", "gone", "off-2"))), Progress())
+    assert len(parts.sender.sent) == 1
+    assert [letter.delivery.webhook_id for letter in parts.queues.buried] == ["off-1", "off-2"]
+    assert parts.queues.batches == [2]
+    assert counted(parts.metrics, "deliveries_total", outcome="cancelled") == 1
+    assert counted(parts.metrics, "deliveries_total", outcome="dead_lettered") == 2
+
+
+@in_virtual_time
+async def test_of_deliveries_that_travelled_together_only_the_unfinished_are_sent_again() -> None:
+    parts = Parts()
+    parts.subscribe(make_webhook("a"), make_webhook("b"), make_webhook("off", enabled=False))
+    await parts.retries(incoming(seal(several("a", "off"))), Progress())
+    again = incoming(seal(several("a", "b", "off")), redelivered=True)
+    await parts.retries(again, Progress())
+    assert [headers["X-Hook-ID"] for headers in parts.sender.headers] == ["a", "b"]
+    assert len(parts.queues.buried) == 1
+
+
+@in_virtual_time
+async def test_a_message_whose_deliveries_are_all_finished_is_settled() -> None:
+    parts = Parts()
+    parts.subscribe(make_webhook("a"), make_webhook("b"))
+    for redelivered in (False, True):
+        message = incoming(seal(several("a", "b")), redelivered=redelivered)
+        await parts.retries(message, Progress())
+    assert len(parts.sender.sent) == 2
+
+
+@in_virtual_time
+async def test_deliveries_that_travelled_together_are_put_off_together_again() -> None:
+    parts = Parts(places=make_places(1))
+    parts.subscribe(*(make_webhook(name) for name in "abc"))
+    parts.hold()
+    await parts.retries(incoming(seal(several("a", "b", "c"))), Progress())
+    assert parts.queues.batches == [3]
+    assert {delivery.deferrals for delivery, _ in parts.queues.retried} == {2}
+    assert {delay_ms for _, delay_ms in parts.queues.retried} == {5000}
