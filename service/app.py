@@ -24,6 +24,7 @@ from service.adapters.descriptors import raise_descriptor_limit, requests_possib
 from service.adapters.mongo_check import examine_store
 from service.adapters.mongo_server import examine_server
 from service.adapters.rabbitmq_check import examine_broker
+from service.adapters.rabbitmq_policies import Management, examine_policies
 from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.tls import examine_tls
@@ -110,10 +111,26 @@ async def examine(settings: Settings) -> list[Finding]:
     for url in settings.amqp.urls:
         broker = examine_broker(url, names, settings.retry.tiers_ms, bindings(settings.kazoo))
         findings += [finding async for finding in broker]
+    findings += await _policies(settings)
     database = database_of(settings)
     findings += [finding async for finding in examine_store(database, vault_of(settings))]
     database.client.close()
     return findings
+
+
+async def _policies(settings: Settings) -> list[Finding]:
+    """Return what is to be said of the policies on our queues."""
+    amqp = settings.amqp
+    url = None if amqp.management_url is None else amqp.management_url.get_secret_value()
+    management = Management(url, amqp.urls[0])
+    return await examine_policies(management, Names(amqp.prefix), settings.retry.tiers_ms)
+
+
+async def _tell_policies(settings: Settings) -> None:
+    """Say at the start what is wrong with them, where it can be found out."""
+    if settings.amqp.management_url is not None:
+        for finding in await _policies(settings):
+            _tell(finding)
 
 
 def _alone(service: Service, application: web.Application) -> list[Server]:
@@ -156,6 +173,7 @@ async def _background(
     running = [
         tasks.create_task(service.publishing.run(), name="publish"),
         tasks.create_task(_prepare(service), name="prepare the store"),
+        tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.recorder.run(), name="write attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),

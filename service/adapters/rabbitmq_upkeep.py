@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import structlog
 from aio_pika.abc import AbstractConnection
-from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
+from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from service.adapters.rabbitmq_obstacles import NotPermitted
 from service.adapters.rabbitmq_topology import Names, declare, queues
@@ -59,11 +59,14 @@ class Upkeep:
             await asyncio.sleep(min(PAUSE_S, self._repeat_s))
 
     async def _look(self, connection: AbstractConnection) -> None:
-        """Declare everything; where that is refused, say so once and go on."""
+        """Declare everything; where that is refused, say so once and go on.
+
+        A queue without a leader just now is refused, too, and consuming the others goes on.
+        """
         before = self.problem
         try:
             await self.declare(connection)
-        except (TopologyConflict, NotPermitted) as error:
+        except (AMQPChannelError, TopologyConflict, NotPermitted) as error:
             self._note(f"cannot be declared: {error}")
         if self.problem is not None and self.problem != before:
             remedy = "switchhook check says what helps"

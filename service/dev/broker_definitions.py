@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from service.adapters.rabbitmq_permissions import permissions
+from service.adapters.rabbitmq_policies import HARMLESS, POLICY_PRIORITY
 from service.adapters.rabbitmq_topology import Names, queues
 from service.settings.model import Settings
 from service.sources.binding import Binding
@@ -53,6 +54,7 @@ def switchs_broker(settings: Settings) -> str:
     return _text(
         {
             "exchanges": list(_switchs(sources)),
+            "policies": list(_policies(names)),
             "queues": [_queue(names.events, events)],
             "bindings": list(_bound_to_switch(names, sources)),
         }
@@ -87,7 +89,7 @@ def _permission(names: Names) -> Definition:
 
 def _policies(names: Names) -> Iterator[Definition]:
     """Yield what a live queue may be told anew, unlike its arguments. None may lose anything."""
-    yield _policy(names.prefix, rf"^{names.prefix}\.", 0, {"queue-leader-locator": "balanced"})
+    yield _policy(names.prefix, rf"^{names.prefix}\.", POLICY_PRIORITY, HARMLESS)
 
 
 def _policy(name: str, pattern: str, priority: int, definition: Definition) -> Definition:

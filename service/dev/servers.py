@@ -221,13 +221,16 @@ def _mongod() -> Path:
 
 
 class RabbitServer(Server):
-    """A RabbitMQ node with an Erlang port mapper of its own; its metrics cost a second more."""
+    """A RabbitMQ node with an Erlang port mapper of its own; each plug-in costs a second more."""
 
-    def __init__(self, directory: Path, *, with_metrics: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, with_metrics: bool = False, with_management: bool = False
+    ) -> None:
         super().__init__("rabbitmq", directory)
         self._mapper_port = free_port()
         self._node_port = free_port()
         self.metrics_port = free_port() if with_metrics else None
+        self.management_port = free_port() if with_management else None
 
     @property
     def url(self) -> str:
@@ -236,11 +239,16 @@ class RabbitServer(Server):
 
     def command(self) -> Sequence[str]:
         """See `Server`."""
-        plugins = "[]" if self.metrics_port is None else "[rabbitmq_prometheus]"
-        (self.directory / "enabled_plugins").write_text(f"{plugins}.\n")
-        if self.metrics_port is not None:
-            listener = f"prometheus.tcp.ip = {HOST}\nprometheus.tcp.port = {self.metrics_port}\n"
-            (self.directory / "rabbitmq.conf").write_text(listener)
+        ports = {"prometheus": self.metrics_port, "management": self.management_port}
+        listeners = {name: port for name, port in ports.items() if port is not None}
+        plugins = ",".join(f"rabbitmq_{name}" for name in listeners)
+        (self.directory / "enabled_plugins").write_text(f"[{plugins}].\n")
+        if listeners:
+            lines = [
+                f"{name}.tcp.ip = {HOST}\n{name}.tcp.port = {port}\n"
+                for name, port in listeners.items()
+            ]
+            (self.directory / "rabbitmq.conf").write_text("".join(lines))
         return [str(_rabbitmq("rabbitmq-server"))]
 
     def environment(self) -> Mapping[str, str]:

@@ -27,6 +27,9 @@ class AmqpSettings(Section):
 
     url: SecretStr = SecretStr("amqp://guest:guest@127.0.0.1:5672/")
     """Address of the broker; several of a cluster, separated by blanks, are tried in turn."""
+    management_url: SecretStr | None = None
+    """Address of RabbitMQ's management API, to look at the policies on our queues: AMQP does not
+    tell them. Its user needs the tag `management`; where none is named it is that of `amqp.url`."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "switchhook"
     """What the names of our exchange and queues begin with."""
     prefetch: Annotated[int, Ge(1), Le(2000)] = 200
@@ -55,6 +58,12 @@ class AmqpSettings(Section):
         urls = value.get_secret_value().split()
         if not urls or not all(url.startswith(("amqp://", "amqps://")) for url in urls):
             raise ValueError("must begin with amqp:// or amqps://")
+        return value
+
+    @field_validator("management_url")
+    @classmethod
+    def _is_http(cls, value: SecretStr | None) -> SecretStr | None:
+        _http(None if value is None else value.get_secret_value())
         return value
 
     @property

@@ -27,7 +27,7 @@ async def test_health_and_readiness_name_what_they_looked_at(start_service: Star
     status, text = await service.get("/readyz")
     assert status == 200
     assert set(json.loads(text)["checks"]) == {
-        "broker_consuming", "broker_publishing", "bindings", "store",
+        "broker_consuming", "broker_publishing", "topology", "bindings", "store",
     }  # fmt: skip
 
 

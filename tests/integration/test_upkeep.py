@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aio_pika.abc import AbstractChannel
+from aiormq.exceptions import ChannelNotFoundEntity
 from structlog.testing import capture_logs
 
+from service.adapters import rabbitmq_upkeep
 from service.adapters.rabbitmq_consumer import Consumer
 from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_publisher import Publisher
@@ -133,3 +135,18 @@ async def test_what_is_declared_for_the_first_time_did_not_vanish(
             pass
     assert restored(metrics) == 0
     assert [line for line in lines if line["event"] == "topology.restored"] == []
+
+
+async def test_a_queue_that_the_broker_cannot_declare_just_now_ends_nothing(
+    amqp_url: str, metrics: Metrics, taken: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def without_leader(*_: object) -> None:
+        raise ChannelNotFoundEntity(f"NOT_FOUND - queue '{TIER}' process is stopped")
+
+    async with working(amqp_url, metrics, taken, repeat_s=0.1) as (publisher, consumer, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(rabbitmq_upkeep, "declare", without_leader)
+            await eventually(lambda: is_so(consumer.upkeep.problem), what="the problem")
+            assert consumer.consuming
+        await eventually(lambda: is_so(consumer.upkeep.problem is None), what="the end of it")
+        await a_retry_comes_back(publisher, taken)
