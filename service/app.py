@@ -36,8 +36,9 @@ from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.sources.catalogue import bindings
-from service.wiring import Service, build, database_of, vault_of
+from service.wiring import Service, build
 from service.wiring_api import build_api, connections_for
+from service.wiring_parts import database_of, vault_of
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
 

@@ -7,7 +7,7 @@ from service.adapters.mongo_vault import rewrap
 from service.domain.keys import new_key
 from service.domain.plural import counted
 from service.terminal import config_option, run_to_end, settings_or_exit
-from service.wiring import vault_of
+from service.wiring_parts import vault_of
 
 
 @click.group()

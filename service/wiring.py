@@ -1,32 +1,27 @@
 """The service put together: plain constructor calls, top to bottom."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from service.adapters.directory import RememberedDirectory
 from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_health import MongoWebhookHealth
 from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_store import Client, Database, Store, open_client, open_database
+from service.adapters.mongo_store import Client, Store
 from service.adapters.mongo_suspects import MongoTrials
 from service.adapters.mongo_watch import Watch
 from service.adapters.mongo_webhooks import MongoWebhooks
 from service.adapters.rabbitmq_bindings import Bindings
 from service.adapters.rabbitmq_consumer import Consumer, Subscription
 from service.adapters.rabbitmq_depths import LOOK_EVERY_S
-from service.adapters.rabbitmq_link import Link, Session
+from service.adapters.rabbitmq_link import Link
 from service.adapters.rabbitmq_obstacles import ALARM
 from service.adapters.rabbitmq_publisher import Publisher
 from service.adapters.rabbitmq_topology import Names
 from service.adapters.shadow_sender import ShadowSender
 from service.adapters.vault import Vault
-from service.domain.errors import SettingsError
 from service.domain.window import Window
 from service.observability.metrics import Metrics
-from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.attempt import Attempter
 from service.pipeline.bury import BurialWork
@@ -50,6 +45,15 @@ from service.ports import Decoder, Directory, Tracer
 from service.settings.model import Settings
 from service.sources.catalogue import HOOKS, bindings
 from service.sources.kazoo.decode import KazooDecoder
+from service.wiring_parts import (
+    database_of,
+    link_of,
+    mongo_client_of,
+    registry,
+    sender_of,
+    tracer_of,
+    vault_of,
+)
 
 BURIAL_PREFETCH = 50
 TEST_PLACES = 16
@@ -115,13 +119,13 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
 
     In the shadow of another service no request leaves.
     """
-    metrics = Metrics(_registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
+    metrics = Metrics(registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
     directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
     mongo_client = mongo_client_of(settings)
     recorder = _recorder(settings, store, mongo_client, metrics)
-    sender = _sender(settings, metrics, shadow=shadow)
+    sender = sender_of(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
     longest_s = settings.retry.tiers_ms[-1] / 1000
@@ -178,8 +182,8 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         lanes=lanes,
         bindings=bound,
         consumer=consumer,
-        consuming=_link("consume", settings, consumer.session, metrics),
-        publishing=_link("publish", settings, publisher.session, metrics),
+        consuming=link_of("consume", settings, consumer.session, metrics),
+        publishing=link_of("publish", settings, publisher.session, metrics),
     )
 
 
@@ -189,30 +193,6 @@ def _recorder(settings: Settings, store: Store, mongo_client: Client, metrics: M
     return Recorder(
         attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
     )
-
-
-def tracer_of(settings: Settings) -> Tracer:
-    """Return what traces. Raises SettingsError where the packages it needs are missing."""
-    tracing = settings.tracing
-    if tracing.otlp_url is None:
-        return PassingOn()
-    try:
-        otel = importlib.import_module("service.adapters.otel")
-    except ImportError as error:
-        problem = f"tracing.otlp_url: needs the packages of switchhook[otel] ({error.name})"
-        raise SettingsError([problem]) from error
-    tracer: Tracer = otel.OtelTracer(tracing.otlp_url, tracing.sample_ratio)
-    return tracer
-
-
-def _sender(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSender | ShadowSender:
-    if shadow:
-        return ShadowSender(settings.egress, settings.own_ports)
-    return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
-
-
-def _link(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:
-    return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
 
 
 def _lanes(
@@ -303,28 +283,3 @@ def _watch(
 def _ingest(settings: Settings, directory: Directory, decoders: Mapping[str, Decoder]) -> Ingest:
     sources = {binding.exchange: "kazoo" for binding in bindings(settings.kazoo)}
     return Ingest(decoders, sources, settings.amqp.sources[0], directory)
-
-
-def database_of(settings: Settings) -> Database:
-    """Return the store's database; connects when first used."""
-    mongo = settings.mongo
-    return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
-
-
-def mongo_client_of(settings: Settings) -> Client:
-    """Return the client that attempts are written by; connects when first used."""
-    mongo = settings.mongo
-    return open_client(mongo.url.get_secret_value(), mongo.timeout_s)
-
-
-def vault_of(settings: Settings) -> Vault:
-    """Return what encrypts and decrypts the secrets in the store."""
-    return Vault(settings.secrets.named(), settings.secrets.signing())
-
-
-def _registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry

@@ -23,7 +23,8 @@ from service.domain.webhook import Webhook
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.build import Encoder, request_for, uri_for
 from service.pipeline.in_flight import InFlight
-from service.pipeline.places import Place, Places, Waiting
+from service.pipeline.lines import Place, Waiting
+from service.pipeline.places import Places
 from service.pipeline.progress import Progress
 from service.ports import Sender, Tracer
 

@@ -30,9 +30,10 @@ from service.pipeline.build import Encoder
 from service.pipeline.current import CurrentWebhooks
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.disable import Disabler
+from service.pipeline.lines import Place, Waiting
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
-from service.pipeline.places import Place, Places, Waiting
+from service.pipeline.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.report import Reporter
 from service.pipeline.turns import Turns
@@ -91,7 +92,12 @@ class Deliverer:
         """Settle them beside each other; what is put off at once needs no task of its own."""
         beside, put_off = [], []
         for delivery, webhook in owed:
-            entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
+            try:
+                entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
+            except Exception:
+                log.exception("delivery.bug", delivery_id=delivery.delivery_id)
+                beside.append(self.give_up(delivery, DeadLetterReason.BUG, webhook.uri))
+                continue
             if isinstance(entry, DeferReason) and delivery.deferrals < self.policy.max_deferrals:
                 confirmed = self._put_off(delivery, webhook, batch, entry)
                 put_off.append((delivery, webhook, confirmed))

@@ -2,23 +2,23 @@
 
 An account takes another place only while it holds fewer than half as many as are free (the dynamic
 threshold of Choudhury and Hahne, 1998). One account whose requests hang thus ends at a third of the
-places, and twenty such accounts leave a tenth of them free.
-As shares are counted in places *held*, a request that takes seconds costs its account as much as
-thousands that take milliseconds.
+places, and twenty such accounts leave a tenth of them free. As shares are counted in places *held*,
+a request that takes seconds costs its account as much as thousands that take milliseconds.
 
 What can have a place within `longest_wait_s` waits in the line of its account and endpoint; lines
 take turns. Everything else is put off at once, so that it does not fill the window others need.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import takewhile
 
 from service.domain.delivery import DeferReason, Response
 from service.domain.endpoint import Endpoint
 from service.observability.metrics import Metrics
-from service.pipeline.endpoints import FIRST_GUESS_S, SMOOTHING, Endpoints, EndpointState
+from service.pipeline.endpoints import SMOOTHING, Endpoints, EndpointState
+from service.pipeline.lines import Line, Place, Share, Waiting
 from service.pipeline.progress import Progress
 
 SHARE_OF_FREE = 0.5
@@ -31,58 +31,6 @@ STUCK_AFTER_S = 0.1
 SWEEP_EVERY_S = 0.05
 TRIES = 8
 """How many accounts or lines are looked at for the next one in turn; the sweep looks at all."""
-
-
-class Share:
-    """What one account holds and waits for, in one lane."""
-
-    __slots__ = ("account_id", "duration_s", "held", "lines", "moved_at", "short", "waiting")
-
-    def __init__(self, account_id: str, now: float) -> None:
-        self.account_id = account_id
-        self.held = 0
-        self.waiting = 0
-        self.duration_s = FIRST_GUESS_S
-        self.moved_at = now
-        self.lines: dict[Endpoint, Line] = {}
-        self.short: OrderedDict[Endpoint, Line] = OrderedDict()
-        """Lines that wait for the account's share rather than for their endpoint."""
-
-
-class Line:
-    """Deliveries of one account that wait for one endpoint, in the order they came."""
-
-    __slots__ = ("entries", "places", "share", "state", "stuck")
-
-    def __init__(self, places: "Places", share: Share, state: EndpointState) -> None:
-        self.places = places
-        self.share = share
-        self.state = state
-        self.entries: deque[Waiting] = deque()
-        self.stuck = False
-
-
-class Place:
-    """The right to have one request in flight, until `Places.leave`."""
-
-    __slots__ = ("share", "state", "waited")
-
-    def __init__(self, share: Share, state: EndpointState, *, waited: bool) -> None:
-        self.share = share
-        self.state = state
-        self.waited = waited
-
-
-class Waiting:
-    """A delivery in line; `turn` tells its place, or why it is to be put off."""
-
-    __slots__ = ("progress", "since", "turn")
-
-    def __init__(self, progress: Progress, since: float) -> None:
-        self.progress = progress
-        self.since = since
-        loop = asyncio.get_running_loop()
-        self.turn: asyncio.Future[Place | DeferReason] = loop.create_future()
 
 
 class Places:

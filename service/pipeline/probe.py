@@ -14,7 +14,8 @@ from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.explain import as_message, trials
-from service.pipeline.places import Places, Waiting
+from service.pipeline.lines import Waiting
+from service.pipeline.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.record import Recorder
 from service.ports import Decoder

@@ -22,9 +22,10 @@ from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
+from service.pipeline.lines import Place
 from service.pipeline.memory import Finished
 from service.pipeline.patience import Patience
-from service.pipeline.places import Place, Places
+from service.pipeline.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.record import Recorder
 from service.pipeline.report import Reporter

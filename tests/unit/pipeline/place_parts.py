@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from service.domain.delivery import DeferReason, Outcome, Response
 from service.domain.endpoint import Endpoint
 from service.pipeline.endpoints import FIRST_GUESS_S
-from service.pipeline.places import Place, Places, Waiting
+from service.pipeline.lines import Place, Waiting
+from service.pipeline.places import Places
 from service.pipeline.progress import Progress
 
 HERE = Endpoint("https", "here.example", 443)

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from service.domain.delivery import DeferReason
-from service.pipeline.places import SWEEP_EVERY_S, Place
+from service.pipeline.lines import Place
+from service.pipeline.places import SWEEP_EVERY_S
 from tests.builders import make_endpoints, make_places
 from tests.unit.pipeline.place_parts import (
     FINE,

@@ -7,7 +7,8 @@ import pytest
 
 from service.domain.delivery import DeferReason
 from service.domain.endpoint import Endpoint
-from service.pipeline.places import TRIES, Place, Places, Waiting
+from service.pipeline.lines import Place, Waiting
+from service.pipeline.places import TRIES, Places
 from tests.builders import make_endpoints, make_places
 from tests.unit.pipeline.place_parts import (
     FAILED,
