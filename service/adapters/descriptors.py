@@ -5,7 +5,7 @@ import resource
 MANY = 1_048_576
 """The kernel's own limit, fs.nr_open, unless somebody raised it."""
 RESERVED = 512
-"""For broker, store, API, metrics, files, name look-ups, and idle connections about to close."""
+"""For broker, store, API, metrics, files and name look-ups; half of what there is at most."""
 
 
 def raise_descriptor_limit() -> int:
@@ -24,4 +24,4 @@ def requests_possible(wanted: int, descriptors: int) -> int:
 
     Beside each there may be a connection that is kept alive.
     """
-    return max(2, min(wanted, (descriptors - RESERVED) // 2))
+    return max(2, min(wanted, (descriptors - min(RESERVED, descriptors // 2)) // 2))

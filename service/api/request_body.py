@@ -47,9 +47,17 @@ def parsed(raw: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise _not_json(raw, error) from None
     if _is_deeper(value, DEEPEST):
-        message = f"the body is nested deeper than {DEEPEST} levels"
-        raise Invalid.of("json", "invalid", message, target=DEEPEST)
+        message = f"nested deeper than {DEEPEST} levels"
+        raise Invalid.of(_deep_member(value), "invalid", message, target=DEEPEST)
     return value
+
+
+def _deep_member(value: Any) -> str:
+    """Return the name of a member that is nested too deeply; `json` where the body is no object."""
+    members = value.get("data", value) if isinstance(value, dict) else value
+    if not isinstance(members, dict):
+        return "json"
+    return next((name for name, one in members.items() if _is_deeper(one, DEEPEST - 2)), "json")
 
 
 def _not_json(raw: bytes, error: orjson.JSONDecodeError) -> Invalid:

@@ -1,6 +1,6 @@
 """How many requests an endpoint may have in flight: more while it answers, few otherwise."""
 
-FIRST_LIMIT = 4
+FIRST_LIMIT = 10
 """For an endpoint about which nothing is known."""
 
 

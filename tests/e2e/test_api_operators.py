@@ -34,12 +34,17 @@ async def test_an_event_that_is_nested_deeply_is_refused(api: Client) -> None:
 def body_models(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], Any]]:
     """Yield method, path, example and properties of every operation that takes a body."""
     models = description["components"]["schemas"]
+
+    def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+        reference = schema.get("$ref")
+        return models[reference.rpartition("/")[2]] if reference else schema
+
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             if "requestBody" in operation:
                 content = operation["requestBody"]["content"]["application/json"]
-                reference = content["schema"]["properties"]["data"]["$ref"]
-                properties = models[reference.rpartition("/")[2]]["properties"]
+                data = resolved(content["schema"])["properties"]["data"]
+                properties = resolved(data)["properties"]
                 yield method.upper(), path, content["example"]["data"], properties
 
 
@@ -93,15 +98,15 @@ async def test_an_operator_as_a_posted_event_is_no_operator(owner: tuple[Client,
 async def test_operators_in_the_query_select_nothing_more(owner: tuple[Client, str]) -> None:
     api, webhook_id = owner
     listed = await api.get("webhooks", **{"filter_hook[$ne]": "x"})
-    assert (listed.status, listed.data) == (200, [])
+    assert problem(listed, "filter_hook[$ne]")
     text = '{"$gt":""}'
-    assert (await api.get("webhooks", filter_hook=text)).data == []
+    assert problem(await api.get("webhooks", filter_hook=text), "filter_hook")
     before = await api.get("webhooks", start_key=text)
     assert [item["id"] for item in before.data] in ([], [webhook_id])
     for path in ("webhooks/attempts", f"webhooks/{webhook_id}/attempts", "dead_letters"):
         reply = await api.get(path, **{"filter_hook[$ne]": "x"})
         assert problem(reply, "filter_hook[$ne]")
-        assert (await api.get(path, filter_hook=text)).data == []
+        assert problem(await api.get(path, filter_hook=text), "filter_hook")
         assert (await api.get(path, call_id=text)).data == []
         assert (await api.get(path, start_key=text)).status in (200, 400)
     assert problem(await api.get("dead_letters", start_key=text), "start_key")

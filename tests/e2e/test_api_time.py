@@ -264,12 +264,8 @@ def is_open(service: ServiceProcess, peer_port: int) -> bool:
 
 
 def connections_of(service: ServiceProcess) -> int:
-    """Return how many descriptors the service has open that are sockets."""
-    links = Path(f"/proc/{service.pid}/fd").iterdir()
-    return sum(1 for link in links if _target(link).startswith("socket:"))
-
-
-def _target(link: Path) -> str:
-    with suppress(OSError):
-        return str(link.readlink())
-    return ""
+    """Return how many connections to its API the service has open."""
+    port = f":{service.port:04X}"
+    rows = Path(f"/proc/{service.pid}/net/tcp").read_text("ascii").splitlines()
+    ours = (row.split() for row in rows[1:])
+    return sum(1 for row in ours if row[1].endswith(port) and row[3] == ESTABLISHED)

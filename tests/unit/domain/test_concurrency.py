@@ -3,18 +3,18 @@ import pytest
 from service.domain.concurrency import AdaptiveLimit
 
 
-@pytest.mark.parametrize(("most", "first"), [(1, 1), (3, 3), (4, 4), (50, 4)])
-def test_an_unknown_endpoint_begins_with_four_requests_or_with_fewer(most: int, first: int) -> None:
+@pytest.mark.parametrize(("most", "first"), [(1, 1), (3, 3), (10, 10), (50, 10)])
+def test_an_unknown_endpoint_begins_with_ten_requests_or_with_fewer(most: int, first: int) -> None:
     assert AdaptiveLimit(most).requests == first
 
 
 def test_the_limit_grows_by_one_with_each_answer_up_to_the_most() -> None:
-    limit = AdaptiveLimit(6)
+    limit = AdaptiveLimit(12)
     grown = []
     for _ in range(3):
-        limit.answered(6)
+        limit.answered(12)
         grown.append(limit.requests)
-    assert grown == [5, 6, 6]
+    assert grown == [11, 12, 12]
 
 
 def test_the_limit_is_halved_by_each_failure_down_to_one() -> None:
@@ -23,12 +23,12 @@ def test_the_limit_is_halved_by_each_failure_down_to_one() -> None:
     for _ in range(4):
         limit.failed()
         shrunk.append(limit.requests)
-    assert shrunk == [2, 1, 1, 1]
+    assert shrunk == [5, 2, 1, 1]
 
 
 def test_an_endpoint_that_answers_again_gets_more_again() -> None:
     limit = AdaptiveLimit(50)
-    limit.failed()
-    limit.failed()
+    for _ in range(4):
+        limit.failed()
     limit.answered(50)
     assert limit.requests == 2

@@ -283,24 +283,24 @@ async def test_room_to_wait_is_shared_out_like_places() -> None:
 
 
 @in_virtual_time
-async def test_an_endpoint_begins_with_four_requests_and_gets_more_as_it_answers() -> None:
-    places = make_places(100, 0.0, make_endpoints(6))
-    under_way = [granted(places) for _ in range(4)]
+async def test_an_endpoint_begins_with_ten_requests_and_gets_more_as_it_answers() -> None:
+    places = make_places(100, 0.0, make_endpoints(12))
+    under_way = [granted(places) for _ in range(10)]
     assert enter(places) is DeferReason.SATURATED
     places.leave(under_way.pop(), INSTANT_S, FINE)
     under_way += [granted(places) for _ in range(2)]
     assert enter(places) is DeferReason.SATURATED
     for _ in range(5):
         places.leave(under_way.pop(), INSTANT_S, FINE)
-    under_way += [granted(places) for _ in range(6 - len(under_way))]
+    under_way += [granted(places) for _ in range(12 - len(under_way))]
     assert enter(places) is DeferReason.SATURATED
 
 
 @in_virtual_time
 async def test_an_endpoint_that_times_out_gets_half_as_many_requests_and_one_at_least() -> None:
     places = make_places(100, 0.0)
-    under_way = [granted(places) for _ in range(4)]
-    for _ in range(4):
+    under_way = [granted(places) for _ in range(10)]
+    for _ in range(10):
         places.leave(under_way.pop(), 5.0, FAILED)
     granted(places)
     assert enter(places) is DeferReason.SATURATED
@@ -308,8 +308,8 @@ async def test_an_endpoint_that_times_out_gets_half_as_many_requests_and_one_at_
 
 @in_virtual_time
 async def test_those_who_wait_go_as_soon_as_the_endpoints_limit_has_grown() -> None:
-    places = make_places(100, PATIENT_S)
-    under_way = [granted(places) for _ in range(4)]
+    places = make_places(100, PATIENT_S, make_endpoints(50))
+    under_way = [granted(places) for _ in range(10)]
     waiting = [queued(places) for _ in range(3)]
     places.leave(under_way.pop(), INSTANT_S, FINE)
     assert [one.turn.done() for one in waiting] == [True, True, False]
@@ -320,5 +320,5 @@ async def test_a_cancelled_request_teaches_nothing() -> None:
     places = make_places(100, PATIENT_S)
     places.leave(granted(places), 0.0, None)
     state = places.endpoints.of(HERE)
-    assert (state.limit.requests, state.duration_s) == (4, INSTANT_S)
+    assert (state.limit.requests, state.duration_s) == (10, INSTANT_S)
     await settle()
