@@ -226,7 +226,7 @@ async def _prepare(service: Service) -> None:
                     _tell(finding)
             await service.store.prepare(service.settings.attempts.retention_days)
         except StoreUnavailable as error:
-            log.warning("store.not_prepared", error=str(error))
+            log.warning("store.not_prepared", error=str(error), remedy=error.remedy)
             await asyncio.sleep(PREPARE_AGAIN_S)
         else:
             return

@@ -172,17 +172,19 @@ def emit(
     settings = settings_or_exit(config)
     chosen = [hook for hook in HOOKS if every or hook.hook_id in only]
     call_id = call_id or uuid.uuid4().hex
-    count = run_to_end(lambda: _publish(settings.amqp.urls[0], chosen, account, call_id, times))
+    amqp = settings.amqp
+    bus = Bus(amqp.urls[0], amqp.prefix)
+    count = run_to_end(lambda: _publish(bus, chosen, account, call_id, times))
     click.echo(f"published {count} events of call {call_id}")
 
 
 async def _publish(
-    url: str, hooks: Sequence[Hook], account_id: str, call_id: str, times: int
+    bus: Bus, hooks: Sequence[Hook], account_id: str, call_id: str, times: int
 ) -> int:
     messages = [
         hook.sample(Occasion.now(account_id, call_id)) for _ in range(times) for hook in hooks
     ]
-    async with Bus(url) as bus:
+    async with bus:
         for message in messages:
             await bus.publish(message)
     return len(messages)

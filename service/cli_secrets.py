@@ -1,5 +1,7 @@
 """The commands about keys: make one, and encrypt what is stored anew."""
 
+from datetime import UTC, datetime
+
 import click
 
 from service.adapters.mongo_store import open_store
@@ -16,9 +18,13 @@ def secrets() -> None:
 
 
 @secrets.command("new-key")
-@click.argument("name")
-def make(name: str) -> None:
-    """Make a key and print it as `secrets.keys` and `secrets.signing_key` want it."""
+@click.argument("name", required=False)
+def make(name: str | None) -> None:
+    """Make a key and print it as `secrets.keys` and `secrets.signing_key` want it.
+
+    A key that is given no name is named for the day.
+    """
+    name = name or f"k{datetime.now(UTC):%Y%m%d}"
     if not name.isalnum():
         raise click.UsageError("a key's name must be letters and digits")
     click.echo(new_key(name))

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 import uvloop
 
-from service.domain.errors import SettingsError, SwitchhookError
+from service.domain.errors import SettingsError, SwitchhookError, Unavailable
+from service.domain.finding import trouble
 from service.settings.load import load_settings
 from service.settings.model import Settings
 
@@ -40,10 +41,17 @@ def run_to_end(coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
             return runner.run(coroutine())
     except* SwitchhookError as group:
         for error in _leaves(group):
-            click.echo(f"problem  {error}", err=True)
+            click.echo(_line(error), err=True)
     except* KeyboardInterrupt:
         click.echo("stopped", err=True)
     sys.exit(FAILED)
+
+
+def _line(error: BaseException) -> str:
+    """Return the error as `switchhook check` would print it."""
+    if isinstance(error, Unavailable):
+        return str(trouble(error.about, str(error), error.remedy))
+    return f"problem  {error}"
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from pymongo.errors import PyMongoError
 
-from service.adapters.mongo_obstacles import obstacle_in
 from service.adapters.mongo_server import examine_server
-from service.adapters.mongo_store import Database
+from service.adapters.mongo_store import Database, obstacle_to
 from service.adapters.vault import Vault
 from service.domain.finding import Finding, fine, warning
 from service.domain.plural import counted
@@ -26,7 +25,7 @@ async def examine_store(database: Database, vault: Vault) -> AsyncIterator[Findi
             for finding in await _webhooks(database, vault):
                 yield finding
     except PyMongoError as error:
-        yield obstacle_in(error, database.name).found("store")
+        yield obstacle_to(error, database).found("store")
 
 
 async def _webhooks(database: Database, vault: Vault) -> list[Finding]:

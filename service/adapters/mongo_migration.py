@@ -8,7 +8,7 @@ from bson.errors import BSONError
 from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from service.adapters.mongo_store import Database, Document
+from service.adapters.mongo_store import Database, Document, unavailable
 from service.domain.errors import StoreUnavailable
 from service.domain.plural import counted
 
@@ -22,13 +22,14 @@ class MongoMigration:
     """See `ports.MigrationStore`. A change that is made twice is made once."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._accounts = database["accounts"]
         self._webhooks = database["webhooks"]
 
     async def accounts_under(self, root_id: str) -> Mapping[str, Document]:
         """See `ports.MigrationStore`."""
         wanted = {"$or": [{"_id": root_id}, {"tree": root_id}]}
-        found = await _ask(self._accounts.find(wanted).to_list(None))
+        found = await self._ask(self._accounts.find(wanted).to_list(None))
         return {str(document["_id"]): document for document in found}
 
     async def webhooks(self, webhook_ids: Sequence[str]) -> Mapping[str, Document]:
@@ -36,7 +37,7 @@ class MongoMigration:
         found: dict[str, Document] = {}
         for start in range(0, len(webhook_ids), AT_ONCE):
             wanted = {"_id": {"$in": list(webhook_ids[start : start + AT_ONCE])}}
-            documents = await _ask(self._webhooks.find(wanted).to_list(None))
+            documents = await self._ask(self._webhooks.find(wanted).to_list(None))
             found |= {str(document["_id"]): document for document in documents}
         return found
 
@@ -52,32 +53,29 @@ class MongoMigration:
         """See `ports.MigrationStore`."""
         changes: list[Change] = [_merge(document) for document in documents]
         changes += [DeleteOne({"_id": account_id}) for account_id in removed]
-        await _write(self._accounts, changes)
+        await self._write(self._accounts, changes)
 
     async def write_webhooks(self, documents: Sequence[Document]) -> None:
         """See `ports.MigrationStore`."""
-        await _write(self._webhooks, [_merge(document) for document in documents])
+        await self._write(self._webhooks, [_merge(document) for document in documents])
+
+    async def _write(self, collection: Any, changes: Sequence[Change]) -> None:
+        for start in range(0, len(changes), AT_ONCE):
+            await self._ask(collection.bulk_write(changes[start : start + AT_ONCE], ordered=False))
+
+    async def _ask(self, question: Awaitable[T]) -> T:
+        try:
+            return await question
+        except BulkWriteError as error:
+            # Its own text quotes whole documents.
+            texts = [str(failed.get("errmsg")) for failed in error.details.get("writeErrors", ())]
+            unwritten = f"{counted(len(texts), 'document')} not written: {texts[:1]}"
+            raise StoreUnavailable(unwritten) from None
+        except PyMongoError as error:
+            raise unavailable(error, self._database) from error
 
 
 def _merge(document: Document) -> UpdateOne:
     """Members that the migration knows nothing of stay as they are: a secret, for one."""
     members = {key: value for key, value in document.items() if key != "_id"}
     return UpdateOne({"_id": document["_id"]}, {"$set": members}, upsert=True)
-
-
-async def _write(collection: Any, changes: Sequence[Change]) -> None:
-    for start in range(0, len(changes), AT_ONCE):
-        await _ask(collection.bulk_write(changes[start : start + AT_ONCE], ordered=False))
-
-
-async def _ask(question: Awaitable[T]) -> T:
-    try:
-        return await question
-    except BulkWriteError as error:
-        # Its own text quotes whole documents.
-        texts = [str(failed.get("errmsg")) for failed in error.details.get("writeErrors", ())]
-        raise StoreUnavailable(
-            f"{counted(len(texts), 'document')} not written: {texts[:1]}"
-        ) from None
-    except PyMongoError as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

@@ -15,6 +15,7 @@ NO_SPACE = frozenset({14_031, 12_501})
 """OutOfDiskSpace, and what the journal's own check says."""
 REFUSED = re.compile(r"not authorized on (\S+) to execute command \{ (\w+): (?:\"([^\"]*)\")?")
 LONGEST_CAUSE = 160
+TAIL = re.compile(r", Timeout:| \(configured|,? full error:")
 
 
 def too_old(version: str) -> Obstacle | None:
@@ -25,8 +26,11 @@ def too_old(version: str) -> Obstacle | None:
     return Obstacle(f"MongoDB {version} is too old", _upgrade(), lasting=True)
 
 
-def obstacle_in(error: PyMongoError, database: str) -> Obstacle:
-    """Return what an error of the driver means. What was to be written is not quoted."""
+def obstacle_in(error: PyMongoError, database: str, address: str = "") -> Obstacle:
+    """Return what an error of the driver means. What was to be written is not quoted.
+
+    `address` is where the driver was to connect, without the user.
+    """
     code = _code(error)
     if code == AUTHENTICATION_FAILED:
         remedy = "check user, password and authSource in mongo.url"
@@ -43,8 +47,21 @@ def obstacle_in(error: PyMongoError, database: str) -> Obstacle:
         return Obstacle("the disk of MongoDB is full", remedy, lasting=True)
     if isinstance(error, ConfigurationError) and "wire version" in str(error):
         return Obstacle("MongoDB is too old for the driver", _upgrade(), lasting=True)
-    cause = re.split(r", Timeout:| \(configured", str(error), maxsplit=1)[0][:LONGEST_CAUSE]
-    text = f"cannot be reached: {type(error).__name__}: {cause}"
+    return _other(error, address)
+
+
+def _other(error: PyMongoError, address: str) -> Obstacle:
+    """Return what may pass by itself: the server is away, or says that something failed."""
+    # Behind these words come the topology, documents and the timeouts of each member.
+    cause = TAIL.split(str(error), maxsplit=1)[0][:LONGEST_CAUSE]
+    if isinstance(error, OperationFailure):
+        text = f"answers with an error: {cause}" if cause else f"answers with error {error.code}"
+        return Obstacle(text, "the log of MongoDB says more", lasting=False)
+    if address:
+        cause = cause.removeprefix(f"{address}: ") or type(error).__name__
+        text = f"cannot be reached at {address}: {cause}"
+    else:
+        text = f"cannot be reached: {type(error).__name__}: {cause}"
     return Obstacle(text, "is MongoDB running, and mongo.url right?", lasting=False)
 
 

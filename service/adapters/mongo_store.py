@@ -10,10 +10,12 @@ from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
 from service.adapters.mongo_obstacles import obstacle_in
 from service.domain.errors import StoreUnavailable
+from service.domain.finding import Obstacle
 from service.domain.webhook_document import HISTORY, MOST_DOCUMENT_BYTES, TOO_LARGE
 from service.observability.metrics import Metrics
 
@@ -75,6 +77,19 @@ def open_store(url: str, name: str, timeout_s: float) -> Iterator["Store"]:
         store.close()
 
 
+def obstacle_to(error: PyMongoError, database: Database | AsyncDatabase[Document]) -> Obstacle:
+    """Return what an error met in this database means, with the address of the server."""
+    known: Any = database.client.topology_description
+    address = ", ".join(f"{host}:{port}" for host, port in known.server_descriptions())
+    return obstacle_in(error, database.name, address)
+
+
+def unavailable(error: PyMongoError, database: Database) -> StoreUnavailable:
+    """Return our own error for one of the driver's, whose text may quote documents."""
+    obstacle = obstacle_to(error, database)
+    return StoreUnavailable(obstacle.text, obstacle.remedy)
+
+
 class Store:
     """The store as a whole: asks of it go through `ask`, which notes whether it answers."""
 
@@ -93,7 +108,7 @@ class Store:
         except PyMongoError as error:
             self._note(up=False)
             self._complain(error)
-            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+            raise unavailable(error, self.database) from error
         self._duration.observe(time.perf_counter() - began)
         self._note(up=True)
         return answer
@@ -124,15 +139,15 @@ class Store:
         except OperationFailure as error:
             if error.code != INDEX_OPTIONS_CONFLICT:
                 self._complain(error)
-                raise StoreUnavailable(str(error)) from error
+                raise unavailable(error, database) from error
             index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
             await self.ask(database.command("collMod", collection, index=index))
         except PyMongoError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error, database) from error
 
     def _complain(self, error: PyMongoError) -> None:
         """Say what a person must mend, once."""
-        obstacle = obstacle_in(error, self.database.name)
+        obstacle = obstacle_to(error, self.database)
         if obstacle.lasting and obstacle.text not in self._complained_of:
             self._complained_of.add(obstacle.text)
             log.error("store.refuses", error=obstacle.text, remedy=obstacle.remedy)

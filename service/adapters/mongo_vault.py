@@ -2,9 +2,8 @@
 
 from pymongo.errors import PyMongoError
 
-from service.adapters.mongo_store import Document, Store
+from service.adapters.mongo_store import Document, Store, unavailable
 from service.adapters.vault import SECRET_MEMBERS, Vault
-from service.domain.errors import StoreUnavailable
 
 
 async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int]:
@@ -25,7 +24,7 @@ async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int
             if not dry_run:
                 await _replace(store, vault, stored, plain)
     except PyMongoError as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        raise unavailable(error, store.database) from error
     return changed, unreadable
 
 

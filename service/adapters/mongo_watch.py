@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pymongo.errors import OperationFailure, PyMongoError
 
-from service.adapters.mongo_store import Client
+from service.adapters.mongo_store import Client, obstacle_to
 from service.pipeline.patience import heed_cancellation
 
 NO_REPLICA_SET = 40_573
@@ -61,9 +61,9 @@ class Watch:
                 if error.code == NO_REPLICA_SET:
                     log.info("watch.polling", interval_s=self._poll_interval_s)
                     await self._poll()
-                log.warning("watch.lost", error=str(error))
+                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
             except PyMongoError as error:
-                log.warning("watch.lost", error=str(error))
+                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
             heed_cancellation()
             await asyncio.sleep(BACK_OFF_S)
 
@@ -117,5 +117,6 @@ class Watch:
                         self._on_deleted(str(document["_id"]))
                 since = now
             except PyMongoError as error:
-                log.warning("watch.poll_failed", error=str(error))
+                text = obstacle_to(error, self._database).text
+                log.warning("watch.poll_failed", error=text)
             heed_cancellation()

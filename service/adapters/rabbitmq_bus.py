@@ -10,7 +10,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 
-from service.adapters.rabbitmq_link import BROKER_ERRORS, connect, unavailable
+from service.adapters.rabbitmq_link import BROKER_ERRORS, connect
+from service.adapters.rabbitmq_obstacles import obstacle_in
 from service.domain.errors import BrokerUnavailable
 from service.sources.bus_message import GREGORIAN_OFFSET_S, BusMessage
 
@@ -28,8 +29,9 @@ class KazooTime(datetime):
 class Bus:
     """A connection that publishes switch messages with confirms."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str = "switchhook") -> None:
         self._url = url
+        self._prefix = prefix
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._declared: set[str] = set()
@@ -40,7 +42,7 @@ class Bus:
             self._connection = await connect(self._url, "emit")
             self._channel = await self._connection.channel(publisher_confirms=True)
         except BROKER_ERRORS as error:
-            raise unavailable(error) from error
+            raise self._unavailable(error) from error
         return self
 
     async def __aexit__(
@@ -72,7 +74,11 @@ class Bus:
                 timeout=CONFIRM_TIMEOUT_S,
             )
         except BROKER_ERRORS as error:
-            raise unavailable(error) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: BaseException) -> BrokerUnavailable:
+        obstacle = obstacle_in(error, self._url, self._prefix)
+        return BrokerUnavailable(obstacle.text, obstacle.remedy)
 
     async def _declared_on(self, message: BusMessage) -> WireChannel:
         """Return the channel, the message's exchange declared as the switch declares it."""

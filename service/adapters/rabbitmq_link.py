@@ -90,7 +90,7 @@ class Link:
             said = {"error": found.text, "remedy": found.remedy}
             log.error("broker.refuses", link=self.name, **said)
         else:
-            log.warning("broker.lost", link=self.name, error=found.text)
+            log.warning("broker.lost", link=self.name, error=found.text, remedy=found.remedy)
 
     async def _once(self, url: str) -> None:
         connection = await connect(url, self.name)

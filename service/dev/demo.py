@@ -5,25 +5,25 @@ import os
 import signal
 import socket
 import tempfile
-import time
 import uuid
 from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import click
-import orjson
+import yaml
 
 from service.adapters.mongo_replays import MongoTokens
 from service.adapters.mongo_store import open_store
 from service.adapters.rabbitmq_bus import Bus
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Received, Receiver
+from service.dev.receiver import Receiver
+from service.dev.screen import COLUMNS, DemoWebhook, Screen, what_next
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.domain.errors import SwitchhookError
 from service.domain.webhook_document import SECRET_PREFIX
 from service.management.token import new_token
 from service.sources.bus_message import Occasion
@@ -32,6 +32,7 @@ from service.sources.catalogue import HOOKS
 ACCOUNT_ID = "00000000000000000000000000000c03"
 DATABASE = "switchhook_demo"
 API_PORT, METRICS_PORT = 8080, 9108
+TAKEN = "address already in use"
 CALL = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 PAUSE_S = 0.4
 LONGEST_S = 30.0
@@ -43,15 +44,19 @@ KINDS = (
 )
 """The webhooks' names, which are their paths as well, hooks and formats."""
 FAILURES = 2
+HEADING = f"""
+A simulated call goes over the bus: a phone rings, is answered, talks, hangs up.
+Three webhooks listen: `good` to everything (JSON), `form` to the end (form-data),
+and `flaky` to the answer; its server fails {FAILURES} times, and then recovers.
+
+{COLUMNS}"""
 
 
-@dataclass(frozen=True, slots=True)
-class DemoWebhook:
-    """One of the three webhooks of the demo account."""
-
-    name: str
-    path: str
-    secret: bytes
+OWED = frozenset(
+    {(hook_id, "good") for hook_id in CALL}
+    | {("channel_destroy", "form"), ("channel_answer", "flaky")}
+)
+"""The deliveries of the call, by hook and webhook."""
 
 
 async def demo(*, once: bool) -> None:
@@ -72,20 +77,29 @@ async def demo(*, once: bool) -> None:
 
 
 async def _demo(*, once: bool) -> None:
-    screen = Screen()
+    screen = Screen(OWED)
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchhook-")))
         amqp_url, mongo_url = await stack.enter_async_context(_servers(directory))
         receiver = await stack.enter_async_context(Receiver(screen.show))
         receiver.script("/flaky", *[503] * FAILURES, 200)
         token = await _seed(mongo_url)
-        service = await stack.enter_async_context(_service(directory, amqp_url, mongo_url))
+        service, config = await _start_service(stack, directory, amqp_url, mongo_url)
         api = f"http://{HOST}:{service.port}/v2/accounts/{ACCOUNT_ID}"
         screen.expect(await _create(api, token, KINDS, receiver))
-        screen.heading()
+        click.echo(HEADING)
         await _play_call(amqp_url, screen)
         await receiver.until(screen.complete, LONGEST_S, "the callbacks of the call")
-        click.echo(_what_next(service, api, token, amqp_url))
+        header = directory / "token"
+        header.write_text(f"X-Auth-Token: {token}\n")
+        addresses = {
+            "api": api,
+            "health": f"http://{HOST}:{service.port}",
+            "metrics": f"http://{HOST}:{service.metrics_port}",
+            "receiver": receiver.url(""),
+            "log": str(service.log),
+        }
+        click.echo(what_next(addresses, config, header, ACCOUNT_ID))
         if not once:
             await asyncio.Event().wait()
 
@@ -113,21 +127,41 @@ async def _servers(directory: Path) -> AsyncIterator[tuple[str, str]]:
         yield amqp_url, mongo_url
 
 
-@asynccontextmanager
-async def _service(directory: Path, amqp_url: str, mongo_url: str) -> AsyncIterator[ServiceProcess]:
+async def _start_service(
+    stack: AsyncExitStack, directory: Path, amqp_url: str, mongo_url: str
+) -> tuple[ServiceProcess, Path]:
+    """Start the service until the stack ends; return it and the file with its settings."""
     click.echo("starting switchhook ...")
+    ports, tried_free_ports = (_port(API_PORT), _port(METRICS_PORT)), False
+    config = directory / "switchhook.yaml"
+    while True:
+        config.write_text(_settings(amqp_url, mongo_url, *ports), "utf-8")
+        environment = {
+            "SWITCHHOOK_CONFIG": str(config),
+            "SWITCHHOOK_METRICS__PORT": str(ports[1]),
+        }
+        service = ServiceProcess(directory, environment, api_port=ports[0])
+        try:
+            return await stack.enter_async_context(service), config
+        except SwitchhookError as error:
+            # Another program may take a usual port while the service starts.
+            if TAKEN not in str(error) or tried_free_ports:
+                raise
+            ports, tried_free_ports = (free_port(), free_port()), True
+
+
+def _settings(amqp_url: str, mongo_url: str, api_port: int, metrics_port: int) -> str:
+    """Return the settings of the demonstration as YAML: other commands can be given them, too."""
     settings = {
-        "SWITCHHOOK_AMQP__URL": amqp_url,
-        "SWITCHHOOK_MONGO__URL": mongo_url,
-        "SWITCHHOOK_MONGO__DATABASE": DATABASE,
-        "SWITCHHOOK_METRICS__PORT": str(_port(METRICS_PORT)),
+        "amqp": {"url": amqp_url},
+        "mongo": {"url": mongo_url, "database": DATABASE},
+        "api": {"port": api_port},
+        "metrics": {"port": metrics_port},
         # The receiver is on this machine, which is private: production has no such line.
-        "SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]',
-        "SWITCHHOOK_KAZOO__CLUSTER_ID": uuid.uuid4().hex,
+        "egress": {"allow": ["127.0.0.0/8"]},
+        "kazoo": {"cluster_id": uuid.uuid4().hex},
     }
-    service = ServiceProcess(directory, settings, api_port=_port(API_PORT))
-    async with service:
-        yield service
+    return yaml.safe_dump(settings)
 
 
 def _port(preferred: int) -> int:
@@ -172,88 +206,12 @@ async def _create(
     return webhooks
 
 
-async def _play_call(amqp_url: str, screen: "Screen") -> None:
+async def _play_call(amqp_url: str, screen: Screen) -> None:
     call_id = uuid.uuid4().hex
     hooks = {hook.hook_id: hook for hook in HOOKS}
     async with Bus(amqp_url) as bus:
         for hook_id in CALL:
             message = hooks[hook_id].sample(Occasion.now(ACCOUNT_ID, call_id))
-            screen.published(hook_id)
+            screen.published(call_id, hook_id)
             await bus.publish(message)
             await asyncio.sleep(PAUSE_S)
-
-
-class Screen:
-    """Shows each delivery as it arrives, and knows when the call is complete."""
-
-    def __init__(self) -> None:
-        self._webhooks: dict[str, DemoWebhook] = {}
-        self._published: dict[str, float] = {}
-        self._delivered: set[tuple[str, str]] = set()
-
-    def expect(self, webhooks: Sequence[DemoWebhook]) -> None:
-        """Say whose requests will come."""
-        self._webhooks = {webhook.path: webhook for webhook in webhooks}
-
-    def heading(self) -> None:
-        """Say what is about to be seen."""
-        click.echo(
-            "\nA simulated call goes over the bus: a phone rings, is answered, talks, hangs up.\n"
-            "Three webhooks listen: `good` to everything (JSON), `form` to the end (form-data),\n"
-            f"and `flaky` to the answer; its server fails {FAILURES} times, and then recovers.\n\n"
-            f"{'hook':16} {'webhook':8} {'attempt':>7} {'status':>6} {'ms':>6}  signature"
-        )
-
-    def published(self, hook_id: str) -> None:
-        """Note when the switch said it."""
-        self._published[hook_id] = time.monotonic()
-
-    def show(self, request: Received) -> None:
-        """Print one line for a request that arrived; `ms` counts from the switch's message."""
-        webhook = self._webhooks[request.path]
-        hook_id = _hook_of(request)
-        since = time.monotonic() - self._published.get(hook_id, time.monotonic())
-        genuine = request.genuine(webhook.secret)
-        delivered = 200 <= request.answered < 300
-        if delivered and genuine:
-            self._delivered.add((hook_id, webhook.name))
-        click.secho(
-            f"{hook_id:16} {webhook.name:8} {request.attempt:>7} {request.answered:>6} "
-            f"{since * 1000:>6.0f}  {'verified' if genuine else 'WRONG'}",
-            fg="green" if delivered and genuine else "yellow" if genuine else "red",
-        )
-
-    def complete(self) -> bool:
-        """Return whether every callback of the call was delivered."""
-        owed = {(hook_id, "good") for hook_id in CALL}
-        owed |= {("channel_destroy", "form"), ("channel_answer", "flaky")}
-        return owed <= self._delivered
-
-
-def _hook_of(request: Received) -> str:
-    if request.headers.get("Content-Type") == "application/json":
-        return str(orjson.loads(request.body)["hook_event"])
-    fields = dict(pair.split("=", 1) for pair in request.body.decode().split("&"))
-    return fields["hook_event"]
-
-
-def _what_next(service: ServiceProcess, api: str, token: str, amqp_url: str) -> str:
-    metrics = f"http://{HOST}:{service.metrics_port}"
-    return f"""
-All of it was delivered, each request signed. Switchhook stays up:
-
-  API      {api}/webhooks
-  health   http://{HOST}:{service.port}/healthz and /readyz
-  metrics  {metrics}/metrics
-  log      {service.log}
-
-Try next:
-  export TOKEN={token} API={api}
-  curl -s -H "X-Auth-Token: $TOKEN" "$API/webhooks/attempts?filter_result=failure"
-  curl -s -H "X-Auth-Token: $TOKEN" -X PUT $API/webhooks -d '{{"data": {{"name": "mine",
-    "uri": "https://hooks.example.com/calls", "hook": "channel_destroy", "format": "json"}}}}'
-  SWITCHHOOK_AMQP__URL={amqp_url} .venv/bin/switchhook emit --account {ACCOUNT_ID} --all
-  curl -s {metrics}/metrics | grep ^switchhook_deliveries_total
-
-Ctrl-C stops all of it.
-"""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 
 class SwitchhookError(Exception):
@@ -24,13 +24,24 @@ class TopologyConflict(SwitchhookError):
 class Unavailable(SwitchhookError):
     """A dependency does not answer: back off and come again; nothing is lost."""
 
+    about: ClassVar[str] = "service"
+    """The dependency's name in what commands print."""
+
+    def __init__(self, text: str, remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
 
 class StoreUnavailable(Unavailable):
     """MongoDB does not answer."""
 
+    about = "store"
+
 
 class BrokerUnavailable(Unavailable):
     """RabbitMQ did not confirm; whether it stored the message is unknown, so publish it again."""
+
+    about = "broker"
 
 
 class BrokerRefuses(BrokerUnavailable):
@@ -39,10 +50,6 @@ class BrokerRefuses(BrokerUnavailable):
     Come again all the same: what a person mends must not need a restart of ours.
     """
 
-    def __init__(self, text: str, remedy: str) -> None:
-        super().__init__(text)
-        self.remedy = remedy
-
 
 class NothingSent(SwitchhookError):
     """Our own machine lacks what a request needs, such as descriptors: put the delivery off."""
@@ -50,6 +57,8 @@ class NothingSent(SwitchhookError):
 
 class CrossbarUnavailable(Unavailable):
     """Crossbar, Kazoo's REST API, does not answer, or not as it should."""
+
+    about = "crossbar"
 
 
 class CrossbarRefused(SwitchhookError):

@@ -1,66 +1,74 @@
-"""How a log line is written: tracebacks without the values of variables, and lines of bounded size.
+"""Log lines of bounded size: an error whose text quotes a megabyte must not become one."""
 
-A frame's variables hold webhooks with their secrets, tokens and whole requests.
-"""
-
-import io
 from typing import Any
 
 import orjson
-import structlog
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
-MOST_BYTES = 16_384
-MOST_FRAMES = 20
-LONGEST_TEXT = 500
-KEPT = ("event", "level", "timestamp")
+LONGEST_LINE = 16 * 1024
+"""Bytes. Collectors of logs split or drop longer lines: Docker and journald at 16 and 48 KiB."""
 
-tracebacks = structlog.processors.ExceptionRenderer(
-    ExceptionDictTransformer(show_locals=False, max_frames=MOST_FRAMES)
-)
-"""Turns `exc_info` into a list of errors with their frames, for JSON."""
+ROUNDS = ((2_000, 60), (500, 25), (100, 10))
+"""Characters of a text and members of a list that are kept, tried in turn until the line fits."""
+DEEPEST = 5
+LONGEST_EVENT = 1_000
+FIRST = ("timestamp", "level", "event")
 
 
-def as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
-    """Return the line as JSON, `MOST_BYTES` long at most."""
-    line = orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    if len(line) <= MOST_BYTES:
-        return line
-    short = {"truncated": len(line), **{key: _shortened(value) for key, value in event.items()}}
-    line = orjson.dumps(short, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    if len(line) <= MOST_BYTES:
-        return line
-    return orjson.dumps({"truncated": len(line)} | {key: short.get(key) for key in KEPT})
+def json_line(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    """Return the event as JSON, its longest members cut where the line would be too long."""
+    try:
+        line = orjson.dumps(event, default=repr)
+    except (TypeError, RecursionError):
+        # Lone surrogates, integers beyond 64 bits, keys that are no strings.
+        line = _shortest_needed(event, None)
+    return line if len(line) < LONGEST_LINE else _shortest_needed(event, len(line))
 
 
-def as_text(colors: bool) -> Processor:  # noqa: FBT001 (as structlog has it)
-    """Return what renders a line for people, `MOST_BYTES` characters long at most."""
-    render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_plain_traceback)
-
-    def bounded(logger: WrappedLogger, name: str, event: EventDict) -> str:
-        line = render(logger, name, event)
-        return line if len(line) <= MOST_BYTES else f"{line[:MOST_BYTES]} ... ({len(line)})"
-
-    return bounded
+def json_text(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """Return the same as text, as the formatter of `logging` wants it."""
+    return json_line(logger, method, event).decode()
 
 
-def _plain_traceback(out: Any, exc_info: ExcInfo) -> None:
-    """Write a traceback as Python does: structlog's choice shows variables where rich is there."""
-    text = io.StringIO()
-    structlog.dev.plain_traceback(text, exc_info)
-    lines = text.getvalue().splitlines()
-    most = 3 * MOST_FRAMES
-    if len(lines) > most:
-        lines = [*lines[: most // 2], "  ...", *lines[-most // 2 :]]
-    out.write("\n" + "\n".join(line[:LONGEST_TEXT] for line in lines))
+def console_line(_: WrappedLogger, __: str, rendered: Any) -> str:
+    """Return the rendered line, its middle left out where it is too long."""
+    encoded = str(rendered).encode("utf-8", "backslashreplace")
+    if len(encoded) < LONGEST_LINE:
+        return encoded.decode()
+    # The end of a traceback says where it broke.
+    kept = LONGEST_LINE // 2 - 100
+    start, end = encoded[:kept].decode("utf-8", "ignore"), encoded[-kept:].decode("utf-8", "ignore")
+    return f"{start} ... [cut, of {len(encoded)}] ... {end}"
 
 
-def _shortened(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[:LONGEST_TEXT]
-    if isinstance(value, dict):
-        return {str(key)[:LONGEST_TEXT]: _shortened(one) for key, one in list(value.items())[:20]}
-    if isinstance(value, list | tuple):
-        return [_shortened(one) for one in value[:MOST_FRAMES]]
-    return value if isinstance(value, int | float) or value is None else repr(value)[:LONGEST_TEXT]
+def _shortest_needed(event: EventDict, size: int | None) -> bytes:
+    first = {name: event[name] for name in FIRST if name in event}
+    if size is not None:
+        first["cut_from_bytes"] = size
+    for longest, most in ROUNDS:
+        line = orjson.dumps(_cut({**first, **event}, longest, most))
+        if len(line) < LONGEST_LINE:
+            return line
+    return orjson.dumps(_cut(first, LONGEST_EVENT, len(first)))
+
+
+def _cut(value: Any, longest: int, most: int, depth: int = 0) -> Any:
+    match value:
+        case None | bool() | float():
+            return value
+        case int() if abs(value) < 2**63:
+            return value
+        case str():
+            return _cut_text(value, longest)
+        case dict() if depth < DEEPEST:
+            members = list(value.items())[:most]
+            return {_cut_text(str(k), 100): _cut(v, longest, most, depth + 1) for k, v in members}
+        case list() | tuple() if depth < DEEPEST:
+            return [_cut(item, longest, most, depth + 1) for item in value[:most]]
+    return _cut_text(repr(value), longest)
+
+
+def _cut_text(text: str, longest: int) -> str:
+    if len(text) > longest:
+        text = f"{text[:longest]} ... [cut, of {len(text)}]"
+    return text.encode("utf-8", "backslashreplace").decode()

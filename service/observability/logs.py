@@ -4,16 +4,19 @@ import logging
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from service.observability.lines import as_json as as_json_line
-from service.observability.lines import as_text, tracebacks
+from service.observability.lines import console_line, json_line, json_text
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 LEVELS["error"] = logging.ERROR
+MOST_FRAMES = 30
+MOST_ERRORS = 10
+"""Of a chain of errors, the last one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def configure_logs(policy: LogPolicy) -> None:
     ]
     as_json = policy.format == "json"
     structlog.configure(
-        processors=[*shared, *_tail(as_json=as_json)],
+        processors=[*shared, *((_DESCRIBED, json_line) if as_json else _console())],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=(
             structlog.BytesLoggerFactory(sys.stderr.buffer)
@@ -61,17 +64,29 @@ def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
     return event
 
 
-def _tail(*, as_json: bool) -> list[Processor]:
-    return [tracebacks, as_json_line] if as_json else [as_text(sys.stderr.isatty())]
+class _Described:
+    """Describes an error and its causes, without the locals of their frames: those hold secrets."""
+
+    def __init__(self) -> None:
+        self._transform = ExceptionDictTransformer(show_locals=False, max_frames=MOST_FRAMES)
+
+    def __call__(self, exc_info: ExcInfo) -> list[dict[str, Any]]:
+        """Return the error and its causes, each with its frames."""
+        return self._transform(exc_info)[:MOST_ERRORS]
 
 
-def _decoded(logger: WrappedLogger, name: str, event: EventDict) -> str:
-    return as_json_line(logger, name, event).decode()
+_DESCRIBED = structlog.processors.ExceptionRenderer(_Described())
+
+
+def _console() -> list[Processor]:
+    # The default formatter shows the locals of frames where the package rich is installed.
+    plain = structlog.dev.plain_traceback
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return [renderer, console_line]
 
 
 def _configure_libraries(level: int, shared: list[Processor], *, as_json: bool) -> None:
-    # The handler writes text, where our own lines are bytes.
-    tail = [tracebacks, _decoded] if as_json else _tail(as_json=False)
+    tail: list[Processor] = [_DESCRIBED, json_text] if as_json else _console()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],

@@ -128,7 +128,7 @@ async def test_the_demonstration_shows_every_callback_and_leaves_nothing_behind(
     # Its servers are known by the directory that is theirs; other tests have some, too.
     with tempfile.TemporaryDirectory(prefix="demo-") as directory:
         code, text = await switchhook("dev", "--once", env={"TMPDIR": directory})
-        left = _processes_of(directory)
+        left = left_behind(directory)
     assert code == 0, text
     assert left == []
     rows = [line.split() for line in text.splitlines() if line.endswith(("verified", "WRONG"))]
@@ -146,7 +146,7 @@ async def test_the_demonstration_shows_every_callback_and_leaves_nothing_behind(
     assert {row[-1] for row in rows} == {"verified"}
 
 
-def _processes_of(directory: str) -> list[str]:
+def left_behind(directory: str) -> list[str]:
     """Return the command lines of processes that were told of a directory, and run on."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):

@@ -1,7 +1,9 @@
 """Nothing secret leaves the place where it is used."""
 
+import asyncio
 import json
 from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from service.dev.process import ServiceProcess
 from service.dev.receiver import Answer, Receiver
 from service.domain.keys import new_key
 from tests.api_client import Client
-from tests.e2e.harness import eventually
+from tests.e2e.harness import SECRET, eventually
 from tests.e2e.stage import NewStage, Stage
 from tests.e2e.test_command import switchhook
 
@@ -112,6 +114,61 @@ async def test_after_a_full_run_no_secret_is_found_anywhere(
                     assert text not in found, (secret, place)
                 assert text not in told, secret
         assert IN_QUERY not in said + metrics
+
+
+LAYERS = ("store", "publisher", "decoder", "match", "build", "sender")
+"""Those that an event passes; a new account is asked for at its first."""
+SABOTAGE = Path(__file__).with_name("sabotage")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+async def test_what_fails_in_any_layer_tells_no_secret(
+    form: str, new_stage: NewStage, receiver: Receiver, tmp_path: Path
+) -> None:
+    settings = {
+        "PYTHONPATH": str(SABOTAGE),
+        "SABOTAGE": str(tmp_path),
+        "SWITCHHOOK_SECRETS__KEYS": OLD_KEY,
+        "SWITCHHOOK_SECRETS__SIGNING_KEY": SIGNING_KEY,
+        "SWITCHHOOK_DISABLE__FAILURE_COUNT": "100",
+        "SWITCHHOOK_LOG__FORMAT": form,
+        "SWITCHHOOK_LOG__LEVEL": "debug",
+    }
+    async with new_stage(**settings) as stage:
+        log = stage.service.log
+
+        async def told_of(layer: str) -> None:
+            async def told() -> bool:
+                return f"sabotaged: {layer}" in log.read_text()
+
+            await eventually(told, what=f"the log line of the {layer}")
+
+        tenant = await stage.tenant()
+        webhooks = await make_webhooks(tenant, receiver)
+        for layer in LAYERS:
+            receiver.script("/hook-0", 500, 200)
+            await asyncio.to_thread((tmp_path / layer).touch)
+            await stage.call(tenant.account_id, f"c-{layer}")
+            await told_of(layer)
+        for layer in ("handler", "management"):
+            await asyncio.to_thread((tmp_path / layer).touch)
+            headers = {"X-Api-Key": HEADER, "X-More": "x" * 20_000}
+            auth = {"type": "bearer", "token": BEARER}
+            members = {"name": "x", "hook": "all", "auth": auth, "headers": headers}
+            uri = f"{receiver.url('/x')}?token={IN_QUERY}"
+            answer = await tenant.put("webhooks", **members, uri=uri, secret=SECRET)
+            assert answer.status == 500, answer.envelope
+            await told_of(layer)
+            assert IN_QUERY not in repr(answer.envelope)
+        said = log.read_bytes()
+        signing = [webhook["secret"] for webhook in webhooks]
+        for secret in (*NEVER_STORED, *signing, SECRET, IN_QUERY, tenant.token or ""):
+            for text in spellings(secret):
+                assert text.encode() not in said, secret
+        assert max(map(len, said.splitlines())) < 16 * 1024
+        # The traceback is there: where it failed, and by what.
+        assert said.count(b"SabotagedError") >= len(LAYERS) + 2
+        assert b"sitecustomize.py" in said
 
 
 async def test_credentials_arrive_where_they_belong(

@@ -1,108 +1,153 @@
-"""Lines without secrets and without end, in either format, of our own and of libraries."""
+"""A log line tells where something broke, never what was in the variables there."""
 
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
 
-from service.observability.lines import MOST_BYTES
+from service.observability.lines import LONGEST_LINE
 from service.observability.logs import LogPolicy, configure_logs
 
-SECRET = "canary-secret-7d"
-FORMATS = ["json", "console"]
+FORMATS: tuple[Literal["json", "console"], ...] = ("json", "console")
+CANARY = "canary-in-a-local"
 
 
-@contextmanager
-def logging_as(form: Literal["json", "console"]) -> Iterator[Callable[[], str]]:
-    """Have logs written in a format; yield what returns all that was written so far."""
-    raw = io.BytesIO()
-    with redirect_stderr(io.TextIOWrapper(raw, write_through=True)):
-        configure_logs(LogPolicy("info", form))
-        yield lambda: raw.getvalue().decode()
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
     structlog.reset_defaults()
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
-@pytest.fixture(params=FORMATS)
-def written(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """Have logs written in each format; return what returns all that was written so far."""
-    with logging_as(request.param) as text:
-        yield text
-
-
-def fail(secret: str, depth: int = 0) -> None:
-    request = {"authorization": secret}
-    if depth:
-        fail(secret, depth - 1)
-    raise RuntimeError(f"a bug with {len(request)} member")
-
-
-def fail_after(error: Exception) -> None:
-    raise ValueError("huge " * 1_000_000) from error
-
-
-@pytest.mark.parametrize("depth", [0, 500])
-def test_a_traceback_shows_no_variables(written: Callable[[], str], depth: int) -> None:
+def fail(secret: str, *, said: str = "it broke") -> None:
+    headers = {"Authorization": secret}
     try:
-        fail(SECRET, depth)
-    except RuntimeError:
-        structlog.get_logger("ours").exception("delivery.bug", delivery_id="d1")
-        logging.getLogger("theirs").exception("a library complains")
-    text = written()
-    assert text.count("a bug with 1 member") >= 2
-    assert "delivery.bug" in text
-    assert "d1" in text
-    assert SECRET not in text
+        headers["at first"]
+    except KeyError as error:
+        raise ValueError(said) from error
 
 
-def test_a_chain_of_errors_shows_no_variables(written: Callable[[], str]) -> None:
-    try:
+def fail_in_a_group(secret: str) -> None:
+    errors: list[Exception] = []
+    for number in range(2):
         try:
-            fail(SECRET)
-        except RuntimeError as error:
-            raise ValueError("the second") from error
-    except ValueError:
-        structlog.get_logger("ours").exception("message.bug")
-    text = written()
-    assert "the second" in text
-    assert "a bug with 1 member" in text
-    assert SECRET not in text
+            fail(secret)
+        except ValueError as error:
+            error.add_note(f"number {number}")
+            errors.append(error)
+    raise ExceptionGroup("two", errors)
 
 
-@pytest.mark.parametrize(
-    "value", ["x" * 22_000_000, ["y" * 100] * 100_000, {f"k{n}": "z" * 1000 for n in range(5000)}]
-)
-def test_a_line_has_a_bounded_size(written: Callable[[], str], value: object) -> None:
-    structlog.get_logger("ours").warning("api.odd", value=value, request_id="r1")
-    text = written()
-    assert len(text) <= MOST_BYTES + 100
-    assert "api.odd" in text
+def logged_failures(said: str = "it broke") -> None:
+    """Log failures by our own logger and by a library's."""
+    failures: list[Callable[[], None]] = [
+        lambda: fail(CANARY, said=said),
+        lambda: fail_in_a_group(CANARY),
+    ]
+    for failing in failures:
+        try:
+            failing()
+        except (ValueError, ExceptionGroup):
+            structlog.get_logger("own").exception("delivery.bug", delivery_id="d-1")
+            logging.getLogger("library").exception("it failed")
 
 
-def test_an_error_with_a_huge_text_and_deep_frames_has_a_bounded_line(
-    written: Callable[[], str],
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_traceback_has_no_locals(
+    form: Literal["json", "console"], capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    try:
-        fail("x", 900)
-    except RuntimeError as error:
-        try:
-            fail_after(error)
-        except ValueError:
-            structlog.get_logger("ours").exception("api.bug")
-            logging.getLogger("theirs").exception("library")
-    lines = written()
-    assert len(lines) <= 2 * MOST_BYTES + 400
-    assert "api.bug" in lines
+    configure_logs(LogPolicy(format=form))
+    logged_failures()
+    text = capsysbinary.readouterr().err.decode()
+    assert CANARY not in text
+    for wanted in ("it broke", "at first", "test_logs.py", "delivery.bug", "it failed", "two"):
+        assert wanted in text
+    assert text.count("ValueError") >= 4
 
 
-def test_what_json_cannot_hold_is_written_all_the_same() -> None:
-    with logging_as("json") as written:
-        structlog.get_logger("ours").info("odd.value", value={1: object()}, raw=b"bytes")
-        line = json.loads(written())
-    assert line["event"] == "odd.value"
-    assert line["raw"] == "b'bytes'"
+def test_a_library_s_traceback_is_json_like_our_own(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    configure_logs(LogPolicy())
+    logged_failures()
+    lines = [json.loads(line) for line in capsysbinary.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["delivery.bug", "it failed"] * 2
+    for line in lines[:2]:
+        first, cause = line["exception"]
+        assert (first["exc_type"], first["exc_value"]) == ("ValueError", "it broke")
+        assert cause["exc_type"] == "KeyError"
+        assert first["frames"][-1]["name"] == "fail"
+
+
+MUCH: list[dict[str, Any]] = [
+    {"detail": "x" * 1_000_000},
+    {"detail": "\0" * 20_000},
+    {"detail": "\U0001f4a5" * 20_000},
+    {"detail": ["y" * 100] * 10_000},
+    {f"member-{number}": "z" * 100 for number in range(10_000)},
+    {"n" * 50_000: 1},
+    {"detail": b"\xff" * 50_000},
+]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("much", MUCH, ids=range(len(MUCH)))
+def test_a_line_is_bounded(
+    form: Literal["json", "console"],
+    much: dict[str, Any],
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    configure_logs(LogPolicy(format=form))
+    structlog.get_logger("own").warning("message.rejected", **much)
+    logging.getLogger("library").warning("message.rejected %r", much)
+    text = capsysbinary.readouterr().err
+    if form == "console":
+        assert len(text) <= 2 * LONGEST_LINE
+        assert text.count(b"message.rejected") == 2
+        return
+    own, library = text.splitlines()
+    assert max(len(own), len(library)) < LONGEST_LINE
+    line = json.loads(own)
+    assert (line["event"], line["level"]) == ("message.rejected", "warning")
+    assert line["cut_from_bytes"] > LONGEST_LINE
+    assert json.loads(library)["event"].startswith("message.rejected")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_line_of_a_long_error_still_says_where(
+    form: Literal["json", "console"], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    configure_logs(LogPolicy(format=form))
+    logged_failures(said="long " * 100_000)
+    text = capsysbinary.readouterr().err
+    assert len(text) <= 4 * (LONGEST_LINE + 1)
+    assert text.count(b"logged_failures") >= 4
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, {1: object()}, [[[[[[[["deep"]]]]]]]], {2.5}])
+def test_whatever_is_logged_becomes_a_line(
+    odd: Any, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    configure_logs(LogPolicy())
+    structlog.get_logger("own").warning("message.rejected", detail=odd)
+    line = json.loads(capsysbinary.readouterr().err)
+    assert line["event"] == "message.rejected"
+    assert line["detail"]
+
+
+def test_an_endless_chain_of_errors_is_bounded(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    configure_logs(LogPolicy())
+    error: Exception = ValueError("the last")
+    for number in range(500):
+        following = ValueError(f"number {number}")
+        following.__cause__, error = error, following
+    structlog.get_logger("own").error("delivery.bug", exc_info=error)
+    line = capsysbinary.readouterr().err
+    assert len(line) <= LONGEST_LINE
+    assert json.loads(line)["exception"][0]["exc_value"] == "number 499"

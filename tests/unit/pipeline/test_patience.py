@@ -26,7 +26,7 @@ class Away:
 
 @in_virtual_time
 async def test_an_answer_is_returned_at_once() -> None:
-    there = Away(0, StoreUnavailable())
+    there = Away(0, StoreUnavailable("away"))
     assert await Patience(make_metrics()).until_available(there.ask) == "answer"
     assert there.asked_at == [0.0]
 
@@ -48,8 +48,8 @@ async def test_what_is_not_confirmed_is_published_again() -> None:
 @in_virtual_time
 async def test_each_pause_is_counted_by_what_was_away() -> None:
     metrics = make_metrics()
-    await Patience(metrics).until_available(Away(3, StoreUnavailable()).ask)
-    await Patience(metrics).until_available(Away(1, BrokerUnavailable()).ask)
+    await Patience(metrics).until_available(Away(3, StoreUnavailable("away")).ask)
+    await Patience(metrics).until_available(Away(1, BrokerUnavailable("away")).ask)
     assert counted(metrics, "dependency_waits_total", error="StoreUnavailable") == 3
     assert counted(metrics, "dependency_waits_total", error="BrokerUnavailable") == 1
 
