@@ -27,7 +27,7 @@ class Unavailable(SwitchhookError):
     about: ClassVar[str] = "service"
     """The dependency's name in what commands print."""
 
-    def __init__(self, text: str, remedy: str = "") -> None:
+    def __init__(self, text: str = "", remedy: str = "") -> None:
         super().__init__(text)
         self.remedy = remedy
 

@@ -70,5 +70,5 @@ def _cut(value: Any, longest: int, most: int, depth: int = 0) -> Any:
 
 def _cut_text(text: str, longest: int) -> str:
     if len(text) > longest:
-        text = f"{text[:longest]} ... [cut, of {len(text)}]"
+        text = f"{text[:longest]} ... [cut from {len(text)}]"
     return text.encode("utf-8", "backslashreplace").decode()
