@@ -179,6 +179,7 @@ async def _background(
         tasks.create_task(service.recorder.run(), name="write attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
         tasks.create_task(replays.run(), name="run replays"),
+        tasks.create_task(service.pace.run(), name="keep pace"),
         tasks.create_task(service.endpoints.tidy(), name="tidy the endpoints"),
         *(
             tasks.create_task(places.sweep(), name="sweep the lines")

@@ -35,6 +35,7 @@ from service.pipeline.holders import holders
 from service.pipeline.ingest import Ingest
 from service.pipeline.lanes import Lane, Work
 from service.pipeline.memory import Finished
+from service.pipeline.pace import Pace
 from service.pipeline.patience import Patience
 from service.pipeline.places import Places
 from service.pipeline.record import Recorder
@@ -75,6 +76,7 @@ class Service:
     sender: HttpSender | ShadowSender
     tracer: Tracer
     attempter: Attempter
+    pace: Pace
     endpoints: Endpoints
     event_places: Places
     retry_places: Places
@@ -133,7 +135,8 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
     tracer = tracer_of(settings)
     attempter = Attempter(sender, AccessTokens(sender), tracer)
     http = settings.http
-    endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics)
+    pace = Pace()
+    endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics, pace.now)
     for_retries = max(1, round(http.pool_limit * http.retry_share))
     events, retries, tests = (
         Places(lane, count, http.longest_wait_s, endpoints, metrics)
@@ -172,6 +175,7 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         sender=sender,
         tracer=tracer,
         attempter=attempter,
+        pace=pace,
         endpoints=endpoints,
         event_places=events,
         retry_places=retries,
@@ -230,7 +234,9 @@ def _lanes(
     def lane(name: str, work: Work, in_progress: int) -> Lane:
         window = Window(in_progress, amqp.window_messages, amqp.window_bytes)
         suspects = Suspects(poison_after, trials)
-        return Lane(name, work, window, queues, metrics, patience, suspects)
+        return Lane(
+            name, work, window, queues, metrics, patience, suspects, pace=event_places.endpoints.now
+        )
 
     return (
         lane("events", events, amqp.prefetch),

@@ -24,7 +24,7 @@ class HttpPolicy:
     """Requests in flight at most to one endpoint; one that does not answer has fewer."""
     retry_share: Annotated[float, Gt(0.0), Le(0.9)] = 0.25
     """The share of the pool that is kept for retries; the rest is for first attempts."""
-    longest_wait_s: Annotated[float, Ge(0.0), Le(10.0)] = 0.5
+    longest_wait_s: Annotated[float, Ge(0.0), Le(10.0)] = 1.0
     """A delivery that would wait longer for its busy endpoint, or for its account's share of the
     pool, is deferred instead."""
     connect_timeout_s: Annotated[float, Gt(0.0), Le(30.0)] = 3.0

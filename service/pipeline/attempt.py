@@ -107,7 +107,7 @@ class Attempter:
             return None
         finally:
             self.in_flight.end(webhook.webhook_id, task)
-            places.leave(place, duration_s, response)
+            places.leave(place, places.endpoints.now() - place.began, response)
         return _made(delivery, webhook, request, response, started_at, duration_s, test=test)
 
     async def _exchange(self, request: Request, delivery: Delivery, webhook: Webhook) -> Response:

@@ -23,6 +23,10 @@ SMOOTHING = 0.2
 MOST_IDLE = 10_000
 """Endpoints remembered while nothing is under way to them."""
 TIDY_EVERY_S = 5.0
+STUCK_AFTER_S = 0.1
+"""An endpoint for which no request has ended for so long keeps those in line waiting."""
+SILENT_AFTER_S = 0.3
+"""And after so long it is not expected to answer as fast as others do."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +35,13 @@ class EndpointState:
     """One endpoint. Times are of one monotonic clock, in seconds."""
 
     __slots__ = (
-        "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines", "moved_at", "waiting",
+        "_most", "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines", "moved_at",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, most: int) -> None:
         self.endpoint = endpoint
+        self._most = most
         self.in_flight = 0
         self.waiting = 0
         self.lines: OrderedDict[Any, Any] = OrderedDict()
@@ -50,6 +56,14 @@ class EndpointState:
     def idle(self) -> bool:
         """Whether no request is in flight, and none waits."""
         return self.in_flight == 0 and self.waiting == 0
+
+    def silent(self, now: float) -> bool:
+        """Return whether requests are in flight, and none has ended for a while."""
+        return self.in_flight > 0 and now - self.moved_at > SILENT_AFTER_S
+
+    def capacity(self, now: float) -> int:
+        """Return how many requests it may soon have in flight: answers raise the limit."""
+        return self.limit.requests if self.silent(now) else self._most
 
     def needs_s(self, now: float) -> float:
         """Return how long a request takes: what it took so far, or for how long none has ended."""

@@ -32,10 +32,11 @@ log = structlog.get_logger(__name__)
 class Held:
     """A message in our hands: since when, how large, how far."""
 
-    __slots__ = ("progress", "since", "size_bytes")
+    __slots__ = ("paced_since", "progress", "since", "size_bytes")
 
-    def __init__(self, since: float, size_bytes: int) -> None:
+    def __init__(self, since: float, paced_since: float, size_bytes: int) -> None:
         self.since = since
+        self.paced_since = paced_since
         self.size_bytes = size_bytes
         self.progress = Progress()
 
@@ -57,9 +58,11 @@ class Lane:
         patience: Patience,
         suspects: Suspects,
         now: Callable[[], float] = time.monotonic,
+        pace: Callable[[], float] | None = None,
     ) -> None:
         self.name = name
         self._now = now
+        self._pace = pace or now
         self._window = window
         self._task_name = f"{name} message"
         self._work = work
@@ -140,11 +143,12 @@ class Lane:
 
     def _look_at_old(self, now: float) -> None:
         """Find what is parked, and what is not begun: messages stand in the order they came."""
-        parked, not_begun_s = 0, 0.0
+        parked, not_begun_s, paced = 0, 0.0, self._pace()
         for held in self._held.values():
             if now - held.since < PARK_AFTER_S:
                 break
-            parked += not held.progress.moving
+            # Where we are slow ourselves, others could not go by either.
+            parked += paced - held.paced_since >= PARK_AFTER_S and not held.progress.moving
             if not held.progress.begun:
                 not_begun_s = max(not_begun_s, now - held.since)
         self._parked, self._not_begun_s = parked, not_begun_s
@@ -156,7 +160,7 @@ class Lane:
             self._busy_since = now
             self._empty.clear()
         self._taken_at = now
-        held = self._held[id(incoming)] = Held(now, len(incoming.body))
+        held = self._held[id(incoming)] = Held(now, self._pace(), len(incoming.body))
         self._held_bytes += held.size_bytes
         earlier = self._underway.get(incoming.body) if incoming.redelivered else None
         settling = self._settle(incoming, held.progress, earlier)

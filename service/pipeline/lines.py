@@ -52,12 +52,12 @@ class Line:
 class Place:
     """The right to have one request in flight, until `Places.leave`."""
 
-    __slots__ = ("share", "state", "waited")
+    __slots__ = ("began", "share", "state")
 
-    def __init__(self, share: Share, state: EndpointState, *, waited: bool) -> None:
+    def __init__(self, share: Share, state: EndpointState, began: float) -> None:
         self.share = share
         self.state = state
-        self.waited = waited
+        self.began = began
 
 
 class Waiting:

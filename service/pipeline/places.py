@@ -17,7 +17,7 @@ from itertools import takewhile
 from service.domain.delivery import DeferReason, Response
 from service.domain.endpoint import Endpoint
 from service.observability.metrics import Metrics
-from service.pipeline.endpoints import SMOOTHING, Endpoints, EndpointState
+from service.pipeline.endpoints import SMOOTHING, STUCK_AFTER_S, Endpoints, EndpointState
 from service.pipeline.lines import Line, Place, Share, Waiting
 from service.pipeline.progress import Progress
 
@@ -26,8 +26,8 @@ SHARE_OF_FREE = 0.5
 ROOM_PER_PLACE = 4
 """How many deliveries may wait for each place that there is; shared out as places are."""
 LEAST_ROOM = 2_000
-STUCK_AFTER_S = 0.1
-"""A line in which nothing has moved for so long waits for somebody else's server."""
+SLOW_S = 0.25
+"""A line whose endpoint needs longer for each request counts as one that does not move."""
 SWEEP_EVERY_S = 0.05
 TRIES = 8
 """How many accounts or lines are looked at for the next one in turn; the sweep looks at all."""
@@ -66,7 +66,7 @@ class Places:
         ):
             if state.breaker.admits(self.endpoints.now()):
                 progress.begun = True
-                return self._grant(share, state, waited=False)
+                return self._grant(share, state)
             reason: DeferReason | None = DeferReason.BROKEN
         else:
             reason = self._hopeless(share, state)
@@ -131,15 +131,16 @@ class Places:
     def _has_room(self, share: Share) -> bool:
         return share.held < self._free * SHARE_OF_FREE
 
-    def _grant(self, share: Share, state: EndpointState, *, waited: bool) -> Place:
-        if state.in_flight == 0 or share.held == 0:
-            now = self.endpoints.now()
-            state.moved_at = state.moved_at if state.in_flight else now
-            share.moved_at = share.moved_at if share.held else now
+    def _grant(self, share: Share, state: EndpointState) -> Place:
+        now = self.endpoints.now()
+        if state.in_flight == 0:
+            state.moved_at = now
+        if share.held == 0:
+            share.moved_at = now
         state.in_flight += 1
         share.held += 1
         self._free -= 1
-        return Place(share, state, waited=waited)
+        return Place(share, state, now)
 
     def _hopeless(self, share: Share, state: EndpointState) -> DeferReason | None:
         """Return why a wait would be too long, by Little's law; None where it is worth it."""
@@ -150,7 +151,7 @@ class Places:
         ahead = 0 if line is None else len(line.entries)
         # Lines take turns: for each delivery of ours, every other line has one served.
         turns = min((ahead + 1) * max(1, len(state.lines)), state.waiting + 1)
-        if turns * state.needs_s(now) > self._longest_wait_s * state.limit.requests:
+        if turns * state.needs_s(now) > self._longest_wait_s * state.capacity(now):
             return DeferReason.SATURATED
         if self._has_room(share):
             return None
@@ -188,7 +189,7 @@ class Places:
         waiting = line.entries.popleft()
         told: Place | DeferReason = DeferReason.BROKEN
         if not waiting.turn.done() and state.breaker.admits(self.endpoints.now()):
-            told = self._grant(share, state, waited=True)
+            told = self._grant(share, state)
         self._took_out(line, waiting, told)
         return True
 
@@ -196,6 +197,11 @@ class Places:
         """Have the first deliveries of a line put off."""
         for _ in range(count):
             self._took_out(line, line.entries.popleft(), reason)
+
+    def refuse_last(self, line: Line, count: int, reason: DeferReason) -> None:
+        """Have the last deliveries of a line put off."""
+        for _ in range(count):
+            self._took_out(line, line.entries.pop(), reason)
 
     def _took_out(self, line: Line, waiting: Waiting, told: Place | DeferReason) -> None:
         share, state, progress = line.share, line.state, waiting.progress
@@ -244,8 +250,13 @@ class Places:
         overdue = now - 2 * self._longest_wait_s
         late = sum(1 for _ in takewhile(lambda waiting: waiting.since <= overdue, line.entries))
         self.refuse(line, late, DeferReason.SATURATED)
+        if state.silent(now):
+            # It was taken to answer when they got in line.
+            bearable = int(self._longest_wait_s * state.limit.requests / state.needs_s(now))
+            self.refuse_last(line, len(line.entries) - max(1, bearable), DeferReason.SATURATED)
         moved_at = line.share.moved_at if state.endpoint in line.share.short else state.moved_at
-        _mark(line, stuck=now - moved_at > STUCK_AFTER_S)
+        slow = state.needs_s(now) > SLOW_S
+        _mark(line, stuck=slow or now - moved_at > STUCK_AFTER_S)
         _serve_endpoint(state)
 
     def _forget_idle(self, share: Share) -> None:

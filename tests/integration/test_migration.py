@@ -141,7 +141,7 @@ async def test_what_the_server_will_not_write_is_told_without_the_document(
     ours: MongoMigration, database: Documents
 ) -> None:
     await database.create_collection("webhooks", validator={"hook": {"$ne": "all"}})
-    with pytest.raises(StoreUnavailable, match="1 documents not written") as caught:
+    with pytest.raises(StoreUnavailable, match="1 document not written") as caught:
         await ours.write_webhooks([{"_id": "w", "hook": "all", "uri": "https://x/?token=hush"}])
     assert "hush" not in str(caught.value)
 

@@ -170,7 +170,8 @@ async def test_a_place_freed_in_the_moment_the_next_one_gives_up_goes_to_the_one
     place = granted(places)
     async with sweeping(places):
         first = queued(places)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2 * PATIENT_S - 0.2)
+        places.endpoints.of(HERE).moved_at = now()  # a request of another lane has ended
         second = queued(places)
         given_up = asyncio.create_task(places.turn(first))
         # Before the one who is refused has read it.

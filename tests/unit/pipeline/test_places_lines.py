@@ -8,8 +8,9 @@ from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import DeferReason
 from service.domain.endpoint import Endpoint
 from service.pipeline import endpoints as module
+from service.pipeline.endpoints import STUCK_AFTER_S
 from service.pipeline.lines import Place
-from service.pipeline.places import STUCK_AFTER_S, SWEEP_EVERY_S
+from service.pipeline.places import SWEEP_EVERY_S
 from service.pipeline.progress import Progress
 from tests.builders import make_endpoints, make_places
 from tests.fakes import counted, make_metrics

@@ -1,5 +1,6 @@
 """How places are shared by account, and how lines take turns."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count, islice
 
@@ -7,6 +8,7 @@ import pytest
 
 from service.domain.delivery import DeferReason
 from service.domain.endpoint import Endpoint
+from service.pipeline.endpoints import SILENT_AFTER_S
 from service.pipeline.lines import Place, Waiting
 from service.pipeline.places import TRIES, Places
 from tests.builders import make_endpoints, make_places
@@ -322,3 +324,19 @@ async def test_a_cancelled_request_teaches_nothing() -> None:
     state = places.endpoints.of(HERE)
     assert (state.limit.requests, state.duration_s) == (10, INSTANT_S)
     await settle()
+
+
+@in_virtual_time
+async def test_a_burst_for_a_new_endpoint_waits_while_it_may_yet_answer() -> None:
+    places = make_places(1000, 0.5, make_endpoints(50))
+    for _ in range(10):
+        granted(places)
+    waiting = [queued(places) for _ in range(100)]
+    async with sweeping(places):
+        await asyncio.sleep(0.9 * SILENT_AFTER_S)
+        assert not any(one.turn.done() for one in waiting)
+        await asyncio.sleep(0.5 * SILENT_AFTER_S)
+        kept = [not one.turn.done() for one in waiting]
+        # A request takes 0.3 s at least: at ten a time, 16 of them wait half a second.
+        assert kept == [True] * sum(kept) + [False] * (100 - sum(kept))
+        assert 10 <= sum(kept) <= 16
