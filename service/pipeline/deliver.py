@@ -50,11 +50,15 @@ Owed = tuple[Delivery, Webhook]
 
 @value
 class Batch:
-    """What the deliveries of one message share; `places` are those of its lane."""
+    """What the deliveries of one message share; `places` are those of its lane.
+
+    Those of a `long` one begin over many turns: webhooks may be deleted before theirs.
+    """
 
     encoder: Encoder
     places: Places
     progress: Progress
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Deliverer:
         if len(first) < FEW:
             await self._settle_all(first, batch)
             return
+        batch = replace(batch, long=True)
         async with asyncio.TaskGroup() as parts:
             part = first
             while part:
@@ -141,12 +146,17 @@ class Deliverer:
                 batch.places.withdraw(entry)
             await self.give_up(delivery, DeadLetterReason.EXHAUSTED, webhook.uri)
             return
+        waited = isinstance(entry, Waiting)
         if isinstance(entry, Waiting):
             entry = await batch.places.turn(entry)
-            if isinstance(entry, Place) and not self.webhooks.unchanged(delivery, webhook):
-                batch.places.withdraw(entry)
-                await self._deliver_anew(delivery, batch)
-                return
+        if (
+            isinstance(entry, Place)
+            and (waited or batch.long)
+            and not self.webhooks.unchanged(delivery, webhook)
+        ):
+            batch.places.withdraw(entry)
+            await self._deliver_anew(delivery, batch)
+            return
         made: Attempt | DeferReason | None
         if isinstance(entry, Place):
             made = await self.attempter.attempt(
@@ -169,6 +179,8 @@ class Deliverer:
         elif not webhook.enabled:
             await self.give_up(delivery, DeadLetterReason.WEBHOOK_DISABLED, webhook.uri)
         else:
+            # It was looked at just now; once more is when it has waited.
+            batch = replace(batch, long=False)
             entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
             await self._deliver(delivery, webhook, batch, entry)
 

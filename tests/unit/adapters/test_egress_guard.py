@@ -111,7 +111,13 @@ def test_an_account_may_refuse_plain_http_for_itself() -> None:
         ("http://example.com#@127.0.0.1/", "http://example.com/"),
         ("https://faß.de/a", "https://xn--fa-hia.de/a"),
         ("https://[2001:DB8:0::1]:8443/a/../b", "https://[2001:db8::1]:8443/a/../b"),
-        ("https://example.com/é b?c=d e", "https://example.com/%C3%A9%20b?c=d+e"),
+        ("https://example.com/é b?c=d e", "https://example.com/%C3%A9%20b?c=d%20e"),
+        (
+            "https://example.com/a%2Fb%3A/é?x=%3A%2f+y",
+            "https://example.com/a%2Fb%3A/%C3%A9?x=%3A%2f+y",
+        ),
+        ("https://example.com/a%2Fb c?sig=a%2Bb%3D", "https://example.com/a%2Fb%20c?sig=a%2Bb%3D"),
+        ("https://example.com?q=ü#é", "https://example.com/?q=%C3%BC"),
     ],
 )
 def test_what_is_requested_is_what_was_written(uri: str, requested: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from service.domain.delivery import DeadLetterReason, Delivery, Response
 from service.domain.retry import RetryPolicy
@@ -44,9 +45,17 @@ def owed(
     return pairs
 
 
+def knowing(*accounts: str, **changes: Any) -> Parts:
+    """Return parts that remember the webhooks of these accounts as they are."""
+    parts = Parts(remembers=True, **changes)
+    for account_id in accounts:
+        parts.subscribe(*(webhook for _, webhook in owed(account_id)))
+    return parts
+
+
 @in_virtual_time
 async def test_what_a_thousand_endpoints_cannot_take_is_put_off_in_few_messages() -> None:
-    parts = Parts(sender=Hanging(), places=make_places(PLACES))
+    parts = knowing("hog", sender=Hanging(), places=make_places(PLACES))
     delivering = asyncio.create_task(parts.deliver(owed("hog")))
     for _ in range(5):
         await settle()
@@ -62,7 +71,8 @@ async def test_what_a_thousand_endpoints_cannot_take_is_put_off_in_few_messages(
 
 @in_virtual_time
 async def test_what_is_put_off_has_no_task_of_its_own() -> None:
-    parts = Parts(sender=Hanging(), places=make_places(PLACES), queues=FakeQueues(failures=10_000))
+    queues = FakeQueues(failures=10_000)
+    parts = knowing("hog", sender=Hanging(), places=make_places(PLACES), queues=queues)
     delivering = asyncio.create_task(parts.deliver(owed("hog")))
     for _ in range(10):
         await settle()
@@ -75,7 +85,7 @@ async def test_what_is_put_off_has_no_task_of_its_own() -> None:
 
 @in_virtual_time
 async def test_an_event_for_many_lets_other_events_have_their_turns() -> None:
-    parts = Parts(places=make_places(10_000))
+    parts = knowing("one", "two", places=make_places(10_000))
     many = [
         asyncio.create_task(parts.deliver(owed(name, event_id=name))) for name in ("one", "two")
     ]
@@ -93,7 +103,7 @@ async def test_an_event_for_many_lets_other_events_have_their_turns() -> None:
 
 @in_virtual_time
 async def test_deliveries_of_an_event_for_many_are_built_as_their_turns_come() -> None:
-    parts = Parts(places=make_places(10_000))
+    parts = knowing("account", places=make_places(10_000))
     taken = 0
 
     def counting() -> Iterator[tuple[Delivery, Webhook]]:
@@ -162,3 +172,16 @@ async def test_a_bug_while_putting_off_buries_those_deliveries_and_harms_no_othe
     assert [letter.delivery for letter in parts.queues.buried] == [pairs[2][0], pairs[3][0]]
     assert {letter.reason for letter in parts.queues.buried} == {DeadLetterReason.BUG}
     assert all(delivery in parts.finished for delivery, _ in pairs)
+
+
+@in_virtual_time
+async def test_webhooks_deleted_while_an_event_for_many_begins_are_sent_nothing() -> None:
+    parts = knowing("account", places=make_places(10_000))
+    delivering = asyncio.create_task(parts.deliver(owed("account")))
+    await asyncio.sleep(0)
+    parts.store.accounts.clear()
+    parts.store.webhooks.clear()
+    await delivering
+    assert len(parts.sender.sent) <= AT_ONCE
+    cancelled = counted(parts.metrics, "deliveries_total", outcome="cancelled")
+    assert cancelled == MANY - len(parts.sender.sent)
