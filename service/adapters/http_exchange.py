@@ -92,10 +92,8 @@ async def answered(
     before. Raises StaleConnection where one that was used before died without a byte of an answer;
     aiohttp.ClientError, HttpProcessingError, OSError or TimeoutError where none arrived.
     """
-    connection = await _connected(connector, destination, connecting)
-    while fresh and _protocol(connection).served:
-        connection.close()
-        connection = await _connected(connector, destination, connecting)
+    connect = _newly_connected if fresh else _connected
+    connection = await connect(connector, destination, connecting)
     protocol = _protocol(connection)
     if protocol.transport is None or protocol.transport.is_closing():
         connection.close()
@@ -113,6 +111,22 @@ async def answered(
         deadline.cancel()
     connection.release()
     return reader
+
+
+async def _newly_connected(
+    connector: aiohttp.TCPConnector, destination: Destination, connecting: aiohttp.ClientTimeout
+) -> aiohttp.connector.Connection:
+    """Return a connection that was never used. The pool hands out those it has kept first."""
+    kept: list[aiohttp.connector.Connection] = []
+    try:
+        connection = await _connected(connector, destination, connecting)
+        while _protocol(connection).served:
+            kept.append(connection)
+            connection = await _connected(connector, destination, connecting)
+    finally:
+        for idle in kept:
+            idle.release()
+    return connection
 
 
 def _protocol(connection: aiohttp.connector.Connection) -> Exchanging:

@@ -14,6 +14,7 @@ from tests.e2e.harness import eventually
 
 CALLS = 60
 HANGS_S = 30
+NOTICED_S = 1.5
 ALONE_S = 6
 """Seconds of the healthy alone, which say what is normal."""
 
@@ -97,7 +98,9 @@ async def test_hanging_endpoints_delay_nobody_else(arena: Arena, hang: Hang) -> 
         )
     arena.judge(row)
     assert row.dead == 0
-    assert row.undelayed, row
+    assert row.p99_s is not None
+    # The subset runs beside anything, and only looks for delays that people notice.
+    assert row.undelayed if arena.full else row.p99_s < NOTICED_S, row
     assert held > AT_WORK
     assert freed_s <= 1.0
 
