@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import aiohttp
+import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
 from service.adapters.dialling import JudgingResolver, judged_connector, log_refusal, told
@@ -18,8 +19,11 @@ from service.adapters.http_failures import failure, printable, refused_by
 from service.adapters.http_protocol import StaleConnection
 from service.adapters.tls import EVERYBODY, CertificateWatch, contexts_of
 from service.domain.delivery import Outcome, Request, Response, outcome_of_status
+from service.domain.errors import NothingSent
 from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 MOST_HEADERS = 50
 MOST_HEADER_CHARS = 1024
@@ -91,6 +95,10 @@ class HttpSender:
             if refused is not None:
                 log_refusal(refused.refusal, destination.host)
             return failure(error)
+        except (AttributeError, TypeError) as error:
+            # The driver is not as we expect: no receiver is to blame, and nothing may be given up.
+            log.exception("sender.driver_changed", error=repr(error))
+            raise NothingSent(f"the HTTP driver is not as expected: {error!r}") from error
         finally:
             self._in_use -= 1
 

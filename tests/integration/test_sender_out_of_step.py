@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request
+from service.domain.errors import NothingSent
 from tests.integration.test_sender import sender
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -152,3 +155,17 @@ async def test_a_kept_connection_that_dies_after_a_byte_of_its_answer_is_not_rep
         assert (await made.send(request(receiver))).outcome is Outcome.SUCCEEDED
         assert (await made.send(request(receiver))).outcome is Outcome.RESET
         assert receiver.requests == [2]
+
+
+async def test_a_driver_that_has_changed_defers_a_delivery_instead_of_burying_it() -> None:
+    """aiohttp's own protocol on a connection stands for an aiohttp that ignores ours."""
+
+    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: int) -> None:
+        writer.write(OK)
+
+    async with stepping(step) as receiver, sender() as made:
+        loop = asyncio.get_running_loop()
+        made._connector._factory = partial(ResponseHandler, loop=loop)
+        with pytest.raises(NothingSent, match="not as expected"):
+            await made.send(request(receiver))
+        assert sum(receiver.requests) == 0
