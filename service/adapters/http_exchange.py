@@ -84,11 +84,13 @@ async def answered(
     ends_at: float,
     reader: AnswerReader,
     *,
+    in_full: bool = False,
     fresh: bool = False,
 ) -> AnswerReader:
     """Send bytes; return the reader with the answer: status, headers and the start of the body.
 
-    All is over at `ends_at`, in the event loop's seconds. A `fresh` connection was never used
+    All is over at `ends_at`, in the event loop's seconds; of an answer of success that is not
+    wanted `in_full` the rest is hardly waited for. A `fresh` connection was never used
     before. Raises StaleConnection where one that was used before died without a byte of an answer;
     aiohttp.ClientError, HttpProcessingError, OSError or TimeoutError where none arrived.
     """
@@ -100,7 +102,7 @@ async def answered(
     if protocol.transport is None or protocol.transport.is_closing():
         connection.close()
         raise StaleConnection
-    answer = protocol.expect(reader)
+    answer = protocol.expect(reader, in_full=in_full)
     # Cheaper than `asyncio.timeout`, which was a thirtieth of a delivery.
     deadline = asyncio.get_running_loop().call_at(ends_at, protocol.expire, reader)
     try:

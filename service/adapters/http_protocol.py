@@ -17,8 +17,8 @@ from service.adapters.http_answer import AnswerReader
 
 NOTHING_UNREAD = struct.pack("i", 0)
 REST_S = 1.0
-"""How long the rest of an answer is waited for whose status line says success already: only the
-connection depends on it."""
+"""How long the rest of an answer is waited for whose status line says success already, where
+nobody wants it: only the connection depends on it."""
 
 
 class StaleConnection(aiohttp.ServerDisconnectedError):
@@ -35,6 +35,7 @@ class Exchanging(ResponseHandler):
         self._reader: AnswerReader | None = None
         self._answered: asyncio.Future[AnswerReader] | None = None
         self._written = False
+        self._in_full = False
         self._descriptor = -1
 
     @property
@@ -50,12 +51,13 @@ class Exchanging(ResponseHandler):
             sock = transport.get_extra_info("socket")
             self._descriptor = -1 if sock is None else sock.fileno()
 
-    def expect(self, reader: AnswerReader) -> asyncio.Future[AnswerReader]:
+    def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
         """Return what is done with the answer to the request that `write` is going to send.
 
-        It raises StaleConnection, or what else a connection raises that ends without an answer.
+        One that is wanted `in_full` is waited for after its status line as well. Raises
+        StaleConnection, or what else a connection raises that ends without an answer.
         """
-        self._reader, self._written = reader, False
+        self._reader, self._written, self._in_full = reader, False, in_full
         self._answered = self._loop.create_future()
         return self._answered
 
@@ -87,7 +89,7 @@ class Exchanging(ResponseHandler):
             return
         if reader.complete:
             self._finish(reader)
-        elif 200 <= reader.status < 300 and not known:
+        elif 200 <= reader.status < 300 and not known and not self._in_full:
             self._loop.call_later(REST_S, self.expire, reader)
 
     def expire(self, reader: AnswerReader) -> None:

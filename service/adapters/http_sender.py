@@ -105,14 +105,19 @@ class HttpSender:
         total_s = request.timeout_s or self._policy.total_timeout_s
         ends_at = asyncio.get_running_loop().time() + total_s
         connecting = self._connecting(total_s)
+        in_full = request.in_full
         try:
-            answer = await answered(*where, sent, connecting, ends_at, self._reader())
+            answer = await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full
+            )
         except StaleConnection:
             # It was kept alive for just too long. The delivery's id makes a repeat safe, whatever
             # the verb: once, on a new connection, within the same time.
             connecting = self._limits(ends_at - asyncio.get_running_loop().time())
-            answer = await answered(*where, sent, connecting, ends_at, self._reader(), fresh=True)
-        return _response(answer, in_full=request.in_full)
+            answer = await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full, fresh=True
+            )
+        return _response(answer, in_full=in_full)
 
     def _reader(self) -> AnswerReader:
         return AnswerReader(self._policy.response_header_bytes, self._policy.response_body_bytes)
