@@ -12,6 +12,7 @@ import termios
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from service.adapters.http_answer import AnswerReader
 
@@ -37,6 +38,8 @@ class Exchanging(ResponseHandler):
         self._written = False
         self._in_full = False
         self._descriptor = -1
+        self._broken: Exception | None = None
+        """What the driver raised where nobody waited yet."""
 
     @property
     def should_close(self) -> bool:
@@ -45,7 +48,10 @@ class Exchanging(ResponseHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        super().connection_made(transport)
+        try:
+            super().connection_made(transport)
+        except (AttributeError, TypeError) as error:
+            self._broken = error
         # Under TLS unread bytes may be session tickets, which are no answer.
         if transport.get_extra_info("sslcontext") is None:
             sock = transport.get_extra_info("socket")
@@ -54,9 +60,13 @@ class Exchanging(ResponseHandler):
     def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
         """Return what is done with the answer to the request that `write` is going to send.
 
-        One that is wanted `in_full` is waited for after its status line as well. Raises
-        StaleConnection, or what else a connection raises that ends without an answer.
+        One that is wanted `in_full` is waited for after its status line as well. Both raise
+        StaleConnection, and the latter what else a connection raises that ends without an answer.
         """
+        if self._broken is not None:
+            raise self._broken
+        if self.transport is None or self.transport.is_closing():
+            raise StaleConnection
         self._reader, self._written, self._in_full = reader, False, in_full
         self._answered = self._loop.create_future()
         return self._answered
@@ -84,7 +94,7 @@ class Exchanging(ResponseHandler):
         known = reader.status
         try:
             reader.feed(data)
-        except aiohttp.http_exceptions.HttpProcessingError as error:
+        except (HttpProcessingError, AttributeError, TypeError) as error:
             self._fail(error)
             return
         if reader.complete:

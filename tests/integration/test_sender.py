@@ -30,6 +30,7 @@ async def sender(
     egress: EgressPolicy = LOOPBACK, http: HttpPolicy = QUICK
 ) -> AsyncIterator[HttpSender]:
     made = HttpSender(http, egress, Metrics(CollectorRegistry(), []))
+    await made.prepare()
     try:
         yield made
     finally:
