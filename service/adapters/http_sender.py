@@ -83,21 +83,12 @@ class HttpSender:
 
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`. A driver that is not as we know it is our own machine's fault."""
-        try:
-            return await self._send(request)
-        except (AttributeError, TypeError) as error:
-            raise NothingSent(told_of(error)) from error
-
-    async def _send(self, request: Request) -> Response:
-        try:
-            exchange = self._towards(request.uri, request.https_only)
-        except ValueError as error:
-            return Response(Outcome.INVALID_REQUEST, detail=printable(str(error)))
-        if isinstance(exchange, Refusal):
-            log_refusal(exchange, None)
-            return Response(Outcome.EGRESS_REFUSED, detail=told(exchange))
         self._in_use += 1
         try:
+            exchange = self._towards(request.uri, request.https_only)
+            if isinstance(exchange, Refusal):
+                log_refusal(exchange, None)
+                return Response(Outcome.EGRESS_REFUSED, detail=told(exchange))
             return _response(await exchange(request), in_full=request.in_full)
         except (
             aiohttp.ClientError,
@@ -110,6 +101,8 @@ class HttpSender:
             if refused is not None:
                 log_refusal(refused.refusal, endpoint_of(request.uri).host)
             return failure(error)
+        except (AttributeError, TypeError) as error:
+            raise NothingSent(told_of(error)) from error
         finally:
             self._in_use -= 1
 
