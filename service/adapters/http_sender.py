@@ -134,10 +134,12 @@ def _response(answer: Answer, *, in_full: bool) -> Response:
         (printable(name[:MOST_HEADER_CHARS]), printable(value[:MOST_HEADER_CHARS]))
         for name, value in pairs[:MOST_HEADERS]
     )
-    return Response(outcome, answer.status, headers, answer.body, retry_after_s=_retry_after(given))
+    return Response(
+        outcome, answer.status, headers, answer.body, retry_after_s=retry_after_s(given)
+    )
 
 
-def _retry_after(value: str | None) -> float | None:
+def retry_after_s(value: str | None) -> float | None:
     """Return seconds from a number or an HTTP date; None for anything else (RFC 9110, 10.2.3)."""
     if value is None:
         return None
