@@ -76,7 +76,7 @@ class Exchanging(ResponseHandler):
         transport = self.transport
         if self._reader is None or transport is None or transport.is_closing():
             return  # whoever waits was told
-        if self.served and self._has_unread():
+        if self._has_unread():
             self._fail(StaleConnection("bytes that nobody asked for"))
             return
         self._written = True
