@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -147,6 +148,25 @@ async def test_the_documented_way_takes_no_stale_answer_and_loses_no_attempt(
         assert (await made.send(asking(out_of_step))).status == 500
         assert out_of_step.requests == [1, 1]
     await made.close()
+
+
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("answer", [b"garbage\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"<html>"])
+async def test_what_is_no_answer_is_told_without_the_uri(
+    answer: bytes, own_metrics: Metrics
+) -> None:
+    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: int) -> None:
+        writer.write(answer)
+        await writer.drain()
+        raise ConnectionResetError
+
+    async with stepping(step) as noisy, prepared(own_metrics) as made:
+        request = replace(asking(noisy), uri=f"{noisy.uri}?token=hush", query="a=hush")
+        response = await made.send(request)
+    assert response.outcome is Outcome.BAD_RESPONSE
+    assert response.detail
+    assert "hush" not in response.detail
+    assert "127.0.0.1" not in response.detail
 
 
 @pytest.mark.parametrize("error", [AttributeError("gone"), TypeError("takes 4 arguments")])
