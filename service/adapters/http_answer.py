@@ -13,7 +13,8 @@ from aiohttp.http_exceptions import BadStatusLine
 STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])(?:[ \t][^\r\n]*)?\r?\n")
 ITS_BEGINNING = b"HTTP/1."
 LONGEST_STATUS_LINE = 8192
-HEAD_END = re.compile(rb"\r?\n\r?\n")
+HEAD_END = re.compile(rb"\n\r?\n")
+LINE_WITHOUT_COLON = re.compile(rb"\n[^:\n]*(?:\n|\Z)")
 FRAMING = re.compile(
     rb"\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
@@ -115,12 +116,15 @@ class AnswerReader:
                 return
             end = HEAD_END.search(self._buffer, max(self._at, self._looked - 3))
             self._looked = len(self._buffer)
-            if end is None or end.start() - self._at > self._most_head:
+            stop = 0 if end is None else end.start()
+            if self._buffer.endswith(b"\r", self._at, stop):
+                stop -= 1
+            if end is None or stop - self._at > self._most_head:
                 # The two line ends may be cut in two themselves.
                 if len(self._buffer) - self._at > self._most_head + 4:
                     self._cut(self._at + self._most_head)
                 return
-            head = self._buffer[self._at : end.start()]
+            head = self._buffer[self._at : stop]
             self._looked = self._at = end.end()
             if self._only_promises():
                 # All of them together may be as long as an answer.
@@ -173,7 +177,7 @@ class AnswerReader:
                 self.odd |= coding != b"chunked"
             elif b"keep-alive" not in value.lower():
                 self.odd = True  # close, or an upgrade that nobody asked for
-        self.odd |= head.startswith(b"HTTP/1.0") or not _has_colons(head)
+        self.odd |= head.startswith(b"HTTP/1.0") or LINE_WITHOUT_COLON.search(head) is not None
         if self.status in NO_BODY or self.status == 101:
             self.odd |= bool(coding) or lengths not in (set(), {b"0"}) or self.status == 101
             self.complete = True
@@ -247,10 +251,6 @@ class AnswerReader:
         else:
             self._left = int(size[1], 16)
             self._part = Part.DATA if self._left else Part.TRAILER
-
-
-def _has_colons(head: bytes) -> bool:
-    return all(b":" in line for line in head.split(b"\n")[1:])
 
 
 def _text(raw: bytes) -> str:
