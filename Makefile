@@ -2,7 +2,7 @@
 bin := .venv/bin
 pin := uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup run test lint types unit property integration e2e watch deploy-tests chaos soak bench bench-quick docs audit sbom lock
+.PHONY: help setup run test lint types unit property integration e2e watch test-newest deploy-tests chaos soak bench bench-quick docs audit sbom lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ types: setup ## mypy, strict
 
 unit property integration e2e watch: setup ## one kind of tests
 	@$(bin)/pytest tests/$@
+
+test-newest: setup ## unit, property, integration on the newest versions there are
+	@tests/newest.sh
 
 deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters
 	@$(bin)/pytest tests/deploy

@@ -69,6 +69,7 @@ async def run(
         stack.callback(service.store.close)
         stack.push_async_callback(service.mongo_client.close)
         stack.push_async_callback(service.sender.close)
+        await service.sender.prepare()
         stack.push_async_callback(asyncio.to_thread, service.tracer.close)
         management = build_api(service)
         stack.push_async_callback(management.close)

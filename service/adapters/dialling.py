@@ -5,7 +5,6 @@ import errno
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import aiohttp
 import structlog
@@ -14,7 +13,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from service.adapters.egress import Refusal
 from service.adapters.egress_guard import EgressGuard, System
-from service.adapters.http_protocol import Exchanging
 from service.domain.egress_rules import in_words
 
 KEEP_ALIVE_S = 10
@@ -103,8 +101,10 @@ def judged_connector(
     resolver: JudgingResolver,
     context: ssl.SSLContext,
     limit: int,
+    *,
+    kept: bool,
 ) -> aiohttp.TCPConnector:
-    """Return a pool of connections of which none is made past the guard."""
+    """Return a pool of connections of which none is made past the guard; `kept` to be reused."""
 
     def dial(addr_info: AddrInfoType) -> socket.socket:
         # The last gate. A resolver would not do: aiohttp never asks it about an IP address.
@@ -116,13 +116,11 @@ def judged_connector(
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
-    connector = aiohttp.TCPConnector(
+    return aiohttp.TCPConnector(
         limit=limit,
         resolver=resolver,
         ttl_dns_cache=DNS_CACHE_S,
-        keepalive_timeout=KEEP_ALIVE_S,
         socket_factory=dial,
         ssl=context,
+        **({"keepalive_timeout": KEEP_ALIVE_S} if kept else {"force_close": True}),
     )
-    connector._factory = partial(Exchanging, asyncio.get_running_loop())  # type: ignore[assignment]  # noqa: SLF001
-    return connector

@@ -29,7 +29,8 @@ LONGEST_NAME = 253
 NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
 """A last label like this makes the host an IPv4 address for some parser (WHATWG URL, 3.5)."""
 
-UNESCAPED = re.compile(r"[^\x21-\x7e]+")
+VISIBLE = re.compile(r"[\x21-\x7e]*\Z")
+INVISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,25 @@ class EgressGuard:
 def _as_written(uri: str) -> URL:
     """Return the URL with its host mapped to what is looked up; the rest goes out as it stands.
 
-    What is no ASCII, or a blank, is escaped; what was escaped stays so, as it may be signed. Raises
-    ValueError.
+    Only blanks and what is no ASCII are escaped: a signed address must keep the escapes it has.
+    Raises ValueError.
     """
     endpoint_of(uri)
     origin = URL(uri).origin()
     rest = uri.partition("//")[2].partition("#")[0]
     rest = rest[len(re.split("[/?]", rest, maxsplit=1)[0]) :]
-    rest = UNESCAPED.sub(lambda found: quote(found[0], safe=""), rest)
+    if not VISIBLE.match(rest):
+        rest = _escaped(rest)
     return URL(f"{origin}{'' if rest.startswith('/') else '/'}{rest}", encoded=True)
+
+
+def _escaped(rest: str) -> str:
+    path, mark, query = rest.partition("?")
+    whole = f"{path.replace(' ', '%20')}{mark}{query.replace(' ', '+')}"
+    try:
+        return INVISIBLE.sub(lambda found: quote(found[0], safe=""), whole)
+    except UnicodeEncodeError:
+        raise ValueError("the URI has half a character in it") from None
 
 
 def _canonical(host: str) -> bool:

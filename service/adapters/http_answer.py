@@ -13,12 +13,15 @@ from aiohttp.http_exceptions import BadStatusLine
 STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])(?:[ \t][^\r\n]*)?\r?\n")
 ITS_BEGINNING = b"HTTP/1."
 LONGEST_STATUS_LINE = 8192
-HEAD_END = re.compile(rb"\r?\n\r?\n")
+HEAD_END = re.compile(rb"\n\r?\n")
+LINE_WITHOUT_COLON = re.compile(rb"\n[^:\n]*(?:\n|\Z)")
 FRAMING = re.compile(
     rb"\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
-LONGEST_CHUNK_LINE = 4096
+MOST_FRAMING = 8192
+"""Bytes of chunk lines and trailers that are read beyond as many as there are of the body."""
+MOST_HEADER_LINES = 1000
 NO_BODY = frozenset({204, 205, 304})
 ENDLESS = -1
 
@@ -39,28 +42,39 @@ class AnswerReader:
     """
 
     __slots__ = (
-        "_buffer", "_chunked", "_left", "_most_body", "_most_head", "_part", "body", "complete",
-        "head", "odd", "status", "touched",
+        "_at", "_body", "_buffer", "_chunked", "_framing", "_left", "_looked", "_most_body",
+        "_most_head", "_part", "complete", "head", "odd", "status", "touched",
     )  # fmt: skip
 
     def __init__(self, most_head: int, most_body: int) -> None:
         self._most_head = most_head
         self._most_body = most_body
         self._buffer = b""
+        self._at = 0
+        """Where in the buffer that begins which is not read yet: it is not copied for each line."""
+        self._looked = 0
+        """How far the end of the headers was looked for."""
+        self._body = bytearray()
         self._left = 0
         """Bytes missing of the body, or of its present chunk; `ENDLESS` until the connection is."""
         self._chunked = False
         self._part = Part.SIZE
+        self._framing = 0
+        """Bytes of chunk lines and trailers, less those of the chunks."""
         self.touched = False
         """Whether a byte of an answer has come."""
         self.status = 0
         """0 until the status line has come."""
         self.head: bytes | None = None
         """Status line and headers, once all of them have come."""
-        self.body = b""
         self.complete = False
         self.odd = False
         """Whether the connection must not be used again."""
+
+    @property
+    def body(self) -> bytes:
+        """What is kept of the body."""
+        return bytes(self._body)
 
     def feed(self, data: bytes) -> None:
         """Take what came. Raises BadStatusLine where that is no answer."""
@@ -73,8 +87,14 @@ class AnswerReader:
             self._read_head()
         if self.head is not None and not self.complete:
             self._read_body()
-        if self.complete and self._buffer:
-            self.odd = True
+        if self._at < len(self._buffer):
+            self.odd |= self.complete
+            if self._at:
+                self._buffer = self._buffer[self._at :]
+        else:
+            self._buffer = b""
+        self._looked -= self._at
+        self._at = 0
 
     def end(self) -> bool:
         """Note that nothing more will come; return whether there is an answer."""
@@ -86,24 +106,33 @@ class AnswerReader:
 
     def headers(self) -> list[tuple[str, str]]:
         """Return names and values as they came; a line without a colon is left out."""
-        lines = re.split(rb"\r?\n", self.head or b"")[1:]
-        pairs = [line.partition(b":") for line in lines if b":" in line]
+        lines = re.split(rb"\r?\n", self.head or b"", maxsplit=MOST_HEADER_LINES + 1)
+        pairs = [line.partition(b":") for line in lines[1 : MOST_HEADER_LINES + 1] if b":" in line]
         return [(_text(name).strip(), _text(value).strip()) for name, _, value in pairs]
 
     def _read_head(self) -> None:
         while self.head is None:
             if not self._read_status_line():
                 return
-            end = HEAD_END.search(self._buffer)
-            if end is None or end.start() > self._most_head:
-                if len(self._buffer) > self._most_head:
-                    self._cut(self._buffer[: self._most_head])
+            end = HEAD_END.search(self._buffer, max(self._at, self._looked - 3))
+            self._looked = len(self._buffer)
+            stop = 0 if end is None else end.start()
+            if self._buffer.endswith(b"\r", self._at, stop):
+                stop -= 1
+            if end is None or stop - self._at > self._most_head:
+                # The two line ends may be cut in two themselves.
+                if len(self._buffer) - self._at > self._most_head + 4:
+                    self._cut(self._at + self._most_head)
                 return
-            head, self._buffer = self._buffer[: end.start()], self._buffer[end.end() :]
+            head = self._buffer[self._at : stop]
+            self._looked = self._at = end.end()
             if self._only_promises():
                 # All of them together may be as long as an answer.
                 self._most_head -= len(head)
                 self.status = 0
+            elif head.count(b"\n") > MOST_HEADER_LINES:
+                self.head = head
+                self.complete = self.odd = True
             else:
                 self.head = head
                 self._frame(head)
@@ -115,23 +144,23 @@ class AnswerReader:
         """Return whether the status is known. Raises BadStatusLine."""
         if self.status:
             return True
-        line = STATUS_LINE.match(self._buffer)
-        if line is not None and self._most_head > 0:
+        line = STATUS_LINE.match(self._buffer, self._at)
+        if line is not None and self._most_head > 0 and len(line[0]) <= LONGEST_STATUS_LINE:
             self.status = int(line[1])
             return True
-        begun = self._buffer[: len(ITS_BEGINNING)]
+        begun = self._buffer[self._at : self._at + LONGEST_STATUS_LINE + 1]
         if (
-            b"\n" in self._buffer
-            or len(self._buffer) > LONGEST_STATUS_LINE
-            or (not ITS_BEGINNING.startswith(begun))
+            b"\n" in begun
+            or len(begun) > LONGEST_STATUS_LINE
+            or not ITS_BEGINNING.startswith(begun[: len(ITS_BEGINNING)])
         ):
-            raise BadStatusLine(_text(self._buffer[:100]))
+            raise BadStatusLine(_text(begun[:100]))
         return False
 
-    def _cut(self, head: bytes) -> None:
+    def _cut(self, end: int) -> None:
         if self._only_promises():
             raise BadStatusLine("1xx without end")
-        self.head, self._buffer = head, b""
+        self.head, self._at = self._buffer[self._at : end], len(self._buffer)
         self.complete = self.odd = True
 
     def _frame(self, head: bytes) -> None:
@@ -148,7 +177,7 @@ class AnswerReader:
                 self.odd |= coding != b"chunked"
             elif b"keep-alive" not in value.lower():
                 self.odd = True  # close, or an upgrade that nobody asked for
-        self.odd |= head.startswith(b"HTTP/1.0") or not _has_colons(head)
+        self.odd |= head.startswith(b"HTTP/1.0") or LINE_WITHOUT_COLON.search(head) is not None
         if self.status in NO_BODY or self.status == 101:
             self.odd |= bool(coding) or lengths not in (set(), {b"0"}) or self.status == 101
             self.complete = True
@@ -164,43 +193,54 @@ class AnswerReader:
             self.odd, self._left = True, ENDLESS
 
     def _read_body(self) -> None:
+        there = len(self._buffer) - self._at
         if self._chunked:
             self._read_chunks()
         elif self._left == ENDLESS:
-            self._keep(len(self._buffer))
+            self._keep(there)
         else:
-            self._keep(min(len(self._buffer), self._left))
+            self._keep(min(there, self._left))
             self.complete |= self._left == 0
-        if not self.complete and len(self.body) >= self._most_body:
+        if not self.complete and len(self._body) >= self._most_body:
             self.odd = self.complete = True
 
     def _keep(self, count: int) -> None:
         """Take so many bytes of the body out of the buffer."""
-        part, self._buffer = self._buffer[:count], self._buffer[count:]
+        start = self._at
+        self._at += count
         if self._left != ENDLESS:
             self._left -= count
-        room = self._most_body - len(self.body)
+        room = self._most_body - len(self._body)
         if room > 0:
-            self.body += part[:room]
+            self._body += self._buffer[start : start + min(count, room)]
 
     def _read_chunks(self) -> None:
-        while not self.complete and len(self.body) < self._most_body:
+        while not self.complete and len(self._body) < self._most_body:
             if self._left:
-                if not self._buffer:
+                there = len(self._buffer) - self._at
+                if not there:
                     return
-                self._keep(min(len(self._buffer), self._left))
+                count = min(there, self._left)
+                self._keep(count)
+                self._framing -= count
                 self._part = Part.END if self._left == 0 else Part.DATA
             elif not self._read_chunk_line():
-                if len(self._buffer) > LONGEST_CHUNK_LINE:
-                    self.odd = self.complete = True
                 return
 
     def _read_chunk_line(self) -> bool:
         """Read the line around a chunk that is due; return whether there was a whole one."""
-        line_end = self._buffer.find(b"\n") + 1
-        if line_end == 0:
+        start, end = self._at, self._buffer.find(b"\n", self._at) + 1
+        if self._framing + (end or len(self._buffer)) - start > MOST_FRAMING:
+            self.odd = self.complete = True
             return False
-        line, self._buffer = self._buffer[:line_end], self._buffer[line_end:]
+        if end == 0:
+            return False
+        self._at = end
+        self._framing += end - start
+        self._take_chunk_line(self._buffer[start:end])
+        return True
+
+    def _take_chunk_line(self, line: bytes) -> None:
         blank = line in (b"\r\n", b"\n")
         if self._part is Part.TRAILER:
             self.complete = blank
@@ -211,11 +251,6 @@ class AnswerReader:
         else:
             self._left = int(size[1], 16)
             self._part = Part.DATA if self._left else Part.TRAILER
-        return True
-
-
-def _has_colons(head: bytes) -> bool:
-    return all(b":" in line for line in head.split(b"\n")[1:])
 
 
 def _text(raw: bytes) -> str:

@@ -5,7 +5,8 @@ must not have: cookies, redirects, proxies, middlewares, and a task to write eac
 """
 
 import asyncio
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, partial
 
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
@@ -13,7 +14,10 @@ from yarl import URL
 
 from service.adapters.http_answer import AnswerReader
 from service.adapters.http_protocol import Exchanging, StaleConnection
+from service.adapters.http_way import Exchange, connecting_limits, with_query
+from service.adapters.tls import EVERYBODY
 from service.domain.delivery import Request
+from service.domain.policy import HttpPolicy
 
 
 class Destination(aiohttp.ClientRequest):
@@ -37,7 +41,7 @@ class Destination(aiohttp.ClientRequest):
 
     def head(self, request: Request) -> bytes:
         """Return request line and headers. Raises ValueError for a line break in one of them."""
-        target = _with_query(self.url.raw_path_qs, request.query)
+        target = with_query(self.url.raw_path_qs, request.query)
         lines = [
             f"{request.verb} {target} HTTP/1.1",
             f"Host: {self.url.host_port_subcomponent}",
@@ -75,6 +79,52 @@ class Outbox:
             protocol.write(sent)
 
 
+class FastWay:
+    """See `http_way.Way`. Stands on undocumented parts of aiohttp: `http_trial` tries them."""
+
+    def __init__(self, connectors: Mapping[str, aiohttp.TCPConnector], policy: HttpPolicy) -> None:
+        self._loop = asyncio.get_running_loop()
+        for connector in connectors.values():
+            connector._factory = partial(Exchanging, self._loop)  # type: ignore[assignment]  # noqa: SLF001
+        self._connectors = connectors
+        self._everybody = connectors[EVERYBODY]
+        self._policy = policy
+        self._outbox = Outbox()
+
+    def towards(self, url: URL) -> Exchange:
+        """See `http_way.Way`."""
+        return partial(self._exchange, Destination(url))
+
+    async def close(self) -> None:
+        """See `http_way.Way`."""
+        for connector in self._connectors.values():
+            await connector.close()
+
+    async def _exchange(self, destination: Destination, request: Request) -> AnswerReader:
+        connector = self._connectors.get(request.account_id, self._everybody)
+        where = connector, destination, self._outbox
+        sent = destination.head(request) + (request.body or b"")
+        total_s = request.timeout_s or self._policy.total_timeout_s
+        ends_at = self._loop.time() + total_s
+        connecting = connecting_limits(total_s, self._policy.connect_timeout_s)
+        in_full = request.in_full
+        try:
+            return await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full
+            )
+        except StaleConnection:
+            # It was kept alive for just too long. The delivery's id makes a repeat safe, whatever
+            # the verb: once, on a new connection, within the same time.
+            left_s = ends_at - self._loop.time()
+            connecting = connecting_limits(left_s, self._policy.connect_timeout_s)
+            return await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full, fresh=True
+            )
+
+    def _reader(self) -> AnswerReader:
+        return AnswerReader(self._policy.response_header_bytes, self._policy.response_body_bytes)
+
+
 async def answered(
     connector: aiohttp.TCPConnector,
     destination: Destination,
@@ -84,21 +134,24 @@ async def answered(
     ends_at: float,
     reader: AnswerReader,
     *,
+    in_full: bool = False,
     fresh: bool = False,
 ) -> AnswerReader:
     """Send bytes; return the reader with the answer: status, headers and the start of the body.
 
-    All is over at `ends_at`, in the event loop's seconds. A `fresh` connection was never used
+    All is over at `ends_at`, in the event loop's seconds; of an answer of success that is not
+    wanted `in_full` the rest is hardly waited for. A `fresh` connection was never used
     before. Raises StaleConnection where one that was used before died without a byte of an answer;
     aiohttp.ClientError, HttpProcessingError, OSError or TimeoutError where none arrived.
     """
     connect = _newly_connected if fresh else _connected
     connection = await connect(connector, destination, connecting)
     protocol = _protocol(connection)
-    if protocol.transport is None or protocol.transport.is_closing():
+    try:
+        answer = protocol.expect(reader, in_full=in_full)
+    except BaseException:
         connection.close()
-        raise StaleConnection
-    answer = protocol.expect(reader)
+        raise
     # Cheaper than `asyncio.timeout`, which was a thirtieth of a delivery.
     deadline = asyncio.get_running_loop().call_at(ends_at, protocol.expire, reader)
     try:
@@ -144,10 +197,3 @@ async def _connected(
         return await connector.connect(destination, [], connecting)
     except TimeoutError as error:
         raise aiohttp.ConnectionTimeoutError("the connection took too long") from error
-
-
-def _with_query(target: str, query: str) -> str:
-    """Return path and query with a ready-made query appended as it is, after `?` or `&`."""
-    if not query:
-        return target
-    return f"{target}{'&' if '?' in target else '?'}{query}"

@@ -25,6 +25,7 @@ _BY_ERROR: Sequence[tuple[type[BaseException], Outcome]] = (
     (aiohttp.ServerDisconnectedError, Outcome.RESET),
     (ConnectionResetError, Outcome.RESET),
     (HttpProcessingError, Outcome.BAD_RESPONSE),
+    (aiohttp.ClientResponseError, Outcome.BAD_RESPONSE),
     (aiohttp.ClientPayloadError, Outcome.BAD_RESPONSE),
     (ValueError, Outcome.INVALID_REQUEST),
     (Exception, Outcome.UNREACHABLE),
@@ -74,7 +75,9 @@ def _cause(error: BaseException) -> BaseException:
 
 def _detail(cause: BaseException) -> str:
     """Return what an error says, without the URI: its query may be a password."""
-    text = cause.message if isinstance(cause, HttpProcessingError) else str(cause)
+    text = str(cause)
+    if isinstance(cause, HttpProcessingError | aiohttp.ClientResponseError):
+        text = cause.message
     if isinstance(cause, EgressRefused):
         text = told(cause.refusal)
     if isinstance(cause, aiohttp.InvalidURL):

@@ -12,13 +12,14 @@ import termios
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from service.adapters.http_answer import AnswerReader
 
 NOTHING_UNREAD = struct.pack("i", 0)
 REST_S = 1.0
-"""How long the rest of an answer is waited for whose status line says success already: only the
-connection depends on it."""
+"""How long the rest of an answer is waited for whose status line says success already, where
+nobody wants it: only the connection depends on it."""
 
 
 class StaleConnection(aiohttp.ServerDisconnectedError):
@@ -35,7 +36,10 @@ class Exchanging(ResponseHandler):
         self._reader: AnswerReader | None = None
         self._answered: asyncio.Future[AnswerReader] | None = None
         self._written = False
+        self._in_full = False
         self._descriptor = -1
+        self._broken: Exception | None = None
+        """What the driver raised where nobody waited yet."""
 
     @property
     def should_close(self) -> bool:
@@ -44,18 +48,26 @@ class Exchanging(ResponseHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        super().connection_made(transport)
+        try:
+            super().connection_made(transport)
+        except (AttributeError, TypeError) as error:
+            self._broken = error
         # Under TLS unread bytes may be session tickets, which are no answer.
         if transport.get_extra_info("sslcontext") is None:
             sock = transport.get_extra_info("socket")
             self._descriptor = -1 if sock is None else sock.fileno()
 
-    def expect(self, reader: AnswerReader) -> asyncio.Future[AnswerReader]:
+    def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
         """Return what is done with the answer to the request that `write` is going to send.
 
-        It raises StaleConnection, or what else a connection raises that ends without an answer.
+        One that is wanted `in_full` is waited for after its status line as well. Both raise
+        StaleConnection, and the latter what else a connection raises that ends without an answer.
         """
-        self._reader, self._written = reader, False
+        if self._broken is not None:
+            raise self._broken
+        if self.transport is None or self.transport.is_closing():
+            raise StaleConnection
+        self._reader, self._written, self._in_full = reader, False, in_full
         self._answered = self._loop.create_future()
         return self._answered
 
@@ -82,12 +94,12 @@ class Exchanging(ResponseHandler):
         known = reader.status
         try:
             reader.feed(data)
-        except aiohttp.http_exceptions.HttpProcessingError as error:
+        except (HttpProcessingError, AttributeError, TypeError) as error:
             self._fail(error)
             return
         if reader.complete:
             self._finish(reader)
-        elif 200 <= reader.status < 300 and not known:
+        elif 200 <= reader.status < 300 and not known and not self._in_full:
             self._loop.call_later(REST_S, self.expire, reader)
 
     def expire(self, reader: AnswerReader) -> None:

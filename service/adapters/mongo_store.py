@@ -62,6 +62,8 @@ def _options(timeout_s: float) -> dict[str, Any]:
         "serverSelectionTimeoutMS": round(timeout_s * 1000),
         "timeoutMS": round(timeout_s * 1000),
         "tz_aware": True,
+        # Other tools may write years that Python has not; one of them must hide no other document.
+        "datetime_conversion": "DATETIME_CLAMP",
         "appname": "switchhook",
         "uuidRepresentation": "standard",
     }

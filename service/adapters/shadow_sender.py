@@ -18,6 +18,9 @@ class ShadowSender:
     def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:
         self._guard = EgressGuard(egress, own_ports)
 
+    async def prepare(self) -> None:
+        """Try nothing."""
+
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`."""
         return Response(Outcome.SHADOWED, detail=self._foreseen(request))

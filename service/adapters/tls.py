@@ -151,8 +151,12 @@ class CertificateWatch:
 
     def handshaken(self, host: str, certificate: Mapping[str, Any]) -> None:
         """Note what a host showed."""
-        begins_at = ssl.cert_time_to_seconds(certificate["notBefore"])
-        expires_at = ssl.cert_time_to_seconds(certificate["notAfter"])
+        try:
+            begins_at = ssl.cert_time_to_seconds(certificate["notBefore"])
+            expires_at = ssl.cert_time_to_seconds(certificate["notAfter"])
+            date = datetime.fromtimestamp(expires_at, UTC).isoformat()
+        except (KeyError, ValueError, OverflowError, OSError):
+            return  # the year 0, say; whoever verified it did not mind
         soon_s = min(WARN_BEFORE_S, (expires_at - begins_at) / 3)
         now = self._now()
         before = self._hosts.pop(host, None)
@@ -160,7 +164,6 @@ class CertificateWatch:
             return
         warned_at = before.warned_at if before else 0.0
         if now - warned_at >= WARN_AGAIN_S:
-            date = datetime.fromtimestamp(expires_at, UTC).isoformat()
             log.warning("endpoint.certificate_expiring", host=host, expires_at=date)
             warned_at = now
         self._hosts[host] = Expiring(expires_at, warned_at)

@@ -214,5 +214,5 @@ def _timeout_s(document: Document) -> float | None:
         return None
     try:
         return max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, float(value)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"timeout_s must be a number from 1 to 30, not {value!r}") from None

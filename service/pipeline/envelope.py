@@ -54,7 +54,7 @@ def _letter(members: dict[str, Any]) -> DeadLetter:
             members["uri"],
             float(members["died_at"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error
 
 
@@ -135,7 +135,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             traceparent=members.get("traceparent"),
             event_account_id=members.get("event_account_id"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error
 
 

@@ -86,6 +86,7 @@ async def test_the_metrics_of_the_design_are_there_from_the_start(
     assert metric(metrics, consumed) == 1
     assert metric(metrics, "switchhook_event_to_delivery_seconds_count") == 1
     assert metric(metrics, "switchhook_pool_in_use") == 0
+    assert metric(metrics, 'switchhook_fast_path{driver="http"}') == 1
 
 
 async def test_attempts_expire_after_the_retention_even_if_it_is_changed(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from service.adapters.crossbar import CrossbarClient
+from service.adapters.http_sender import HttpSender
 from service.adapters.mongo_migration import MongoMigration
 from service.adapters.mongo_store import open_database
 from service.dev.servers import MongoServer
@@ -13,6 +14,19 @@ from tests.conftest import Documents
 from tests.crossbar_stand_in import BRANCH, CUSTOMER, MASTER, RESELLER, Crossbar
 from tests.integration.broker_parts import new_metrics
 from tests.integration.migration_parts import client_of
+
+
+@pytest.fixture(params=["fast path", "documented way"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Have a sender use the fast path, then the documented way; return whether it is the first."""
+
+    async def unprepared(_: HttpSender) -> None:
+        return
+
+    fast = bool(request.param == "fast path")
+    if not fast:
+        monkeypatch.setattr(HttpSender, "prepare", unprepared)
+    return fast
 
 
 @pytest.fixture

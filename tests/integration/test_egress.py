@@ -32,6 +32,8 @@ from tests.certificates import Authority, Certificate
 from tests.egress_vectors import CASES, SELF, Case
 from tests.outside import Outside
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 HTTP = HttpPolicy(connect_timeout_s=2.0, total_timeout_s=3.0)
 STRICT = EgressPolicy()
 LOOPBACK = EgressPolicy(allow=(ip_network("127.0.0.0/8"),))
@@ -84,6 +86,7 @@ async def sender(
 ) -> AsyncIterator[HttpSender]:
     metrics = Metrics(CollectorRegistry(), [])
     made = HttpSender(HTTP, egress, metrics, TlsPolicy(ca_file), own_ports, system)
+    await made.prepare()
     try:
         yield made
     finally:
@@ -175,7 +178,7 @@ async def test_the_connector_alone_makes_no_socket_either(case: Case) -> None:
     outside = Outside(case.answers, otherwise="10.0.0.5")
     guard, system = EgressGuard(case.policy), outside.system()
     resolver, context = JudgingResolver(guard, system), verifying_context(TlsPolicy())
-    connector = judged_connector(guard, system, resolver, context, 1)
+    connector = judged_connector(guard, system, resolver, context, 1, kept=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises((aiohttp.ClientError, ValueError, OSError, AssertionError)):
             await session.post(case.uri, allow_redirects=False)

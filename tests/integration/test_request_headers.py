@@ -19,6 +19,8 @@ from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, request_for
 from tests.builders import ACCOUNT, NOW, make_delivery
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 LOOPBACK = EgressPolicy(allow=(ip_network("127.0.0.0/8"),))
 DENIED = (*sorted(OURS), *(f"{prefix}anything" for prefix in OUR_PREFIXES))
 SECURITY_NOTES = {
@@ -54,6 +56,7 @@ def document(port: int, **members: Any) -> dict[str, Any]:
 async def sent(headers: dict[str, Any], **members: Any) -> tuple[list[tuple[str, str]], bytes]:
     """Return the header lines and the body of a webhook's request as they went over the wire."""
     sender = HttpSender(HttpPolicy(), LOOPBACK, Metrics(CollectorRegistry(), []))
+    await sender.prepare()
     async with sink() as (port, received):
         webhook = webhook_of(document(port, headers=headers, **members))
         encoder = Encoder({"a": "b"}, None)
@@ -65,11 +68,15 @@ async def sent(headers: dict[str, Any], **members: Any) -> tuple[list[tuple[str,
     return [(name, value) for name, _, value in lines], body
 
 
-async def test_allowed_headers_arrive_as_they_are_and_ours_exactly_once() -> None:
+async def test_allowed_headers_arrive_as_they_are_and_ours_exactly_once(
+    either_way: bool,
+) -> None:
     lines, body = await sent({"X-Token": "a b\t~", "authorization": "Key hush"})
     assert ("X-Token", "a b\t~") in lines
     assert ("authorization", "Key hush") in lines
-    assert sorted(name.lower() for name, _ in lines) == [
+    closing = [] if either_way else [("Connection", "close")]
+    assert [line for line in lines if line[0] == "Connection"] == closing
+    assert sorted(name.lower() for name, _ in lines if name != "Connection") == [
         "accept-encoding", "authorization", "content-length", "content-type", "host", "user-agent",
         "webhook-id", "webhook-timestamp", "x-account-id", "x-hook-id", "x-switchhook-attempt",
         "x-switchhook-schema", "x-token",

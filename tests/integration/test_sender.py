@@ -26,8 +26,11 @@ QUICK = HttpPolicy(connect_timeout_s=0.5, total_timeout_s=1.0, response_body_byt
 
 
 @asynccontextmanager
-async def sender(egress: EgressPolicy = LOOPBACK) -> AsyncIterator[HttpSender]:
-    made = HttpSender(QUICK, egress, Metrics(CollectorRegistry(), []))
+async def sender(
+    egress: EgressPolicy = LOOPBACK, http: HttpPolicy = QUICK
+) -> AsyncIterator[HttpSender]:
+    made = HttpSender(http, egress, Metrics(CollectorRegistry(), []))
+    await made.prepare()
     try:
         yield made
     finally:

@@ -1,16 +1,17 @@
 """A kept connection whose receiver is out of step: its bytes are nobody's answer."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
-from aiohttp.client_proto import ResponseHandler
 
+from service.adapters.http_answer import AnswerReader
+from service.adapters.http_protocol import Exchanging, StaleConnection
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request
-from service.domain.errors import NothingSent
 from tests.integration.test_sender import sender
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -83,42 +84,62 @@ async def test_bytes_that_nobody_asked_for_are_not_the_next_answer(
 
 async def test_bytes_that_lie_unread_when_a_request_is_written_are_not_its_answer() -> None:
     """They came in after the event loop looked last: no callback has told of them yet."""
-    extra = asyncio.Event()
+    extra, put = asyncio.Event(), asyncio.Event()
 
     async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         writer.write(OK if number == 1 else BAD)
         if number == 1:
             await writer.drain()
             await extra.wait()
-            sock = writer.get_extra_info("socket")
-            sock.setblocking(False)
-            sock.send(OK)  # straight into the kernel's buffer of the other side
+            # Straight into the kernel's buffer of the other side, before this turn's writes.
+            assert os.write(writer.get_extra_info("socket").fileno(), OK) == len(OK)
+            put.set()
 
     async with stepping(step) as receiver, sender() as made:
         assert (await made.send(request(receiver))).outcome is Outcome.SUCCEEDED
         extra.set()
         assert (await made.send(request(receiver))).status == 500
+        assert put.is_set()
+        assert receiver.requests == [1, 1], "the first connection had bytes on it"
 
 
-async def test_an_answer_before_the_request_was_sent_ends_the_connection() -> None:
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: int) -> None:
-        writer.write(OK)
+@pytest.mark.parametrize("turns", [0, 1], ids=["unread", "read"])
+async def test_what_a_new_connection_brings_along_is_no_answer(turns: int) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(lambda: Exchanging(loop), sock=ours)
+        answer = protocol.expect(AnswerReader(1024, 1024), in_full=True)
+        theirs.send(OK)
+        for _ in range(3 * turns):
+            await asyncio.sleep(0)
+        protocol.write(b"POST / HTTP/1.1\r\n\r\n")
+        with pytest.raises(StaleConnection):
+            await answer
+        assert transport.is_closing()
 
-    sent_early = 0
+
+async def test_an_answer_before_the_body_was_sent_counts_and_ends_the_connection() -> None:
+    """What is left of the body would be the beginning of the next request."""
+    connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal sent_early
-        sent_early += 1
-        if sent_early == 1:
-            writer.write(OK)  # as soon as the connection stands
-            await writer.drain()
-        await step(reader, writer, 0) if await reader.read(1) else None
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await done.wait()
         writer.close()
 
+    done = asyncio.Event()
     async with await asyncio.start_server(handle, HOST, 0) as listening, sender() as made:
         uri = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/"
-        response = await made.send(Request("POST", uri, "", {}, b"{}"))
-        assert response.outcome in (Outcome.SUCCEEDED, Outcome.RESET)
+        for _ in range(2):
+            response = await made.send(Request("POST", uri, "", {}, bytes(16_000_000)))
+            assert response.outcome is Outcome.SUCCEEDED
+        done.set()
+    assert connections == 2
 
 
 @pytest.mark.parametrize("verb", ["POST", "PUT", "GET"])
@@ -155,17 +176,3 @@ async def test_a_kept_connection_that_dies_after_a_byte_of_its_answer_is_not_rep
         assert (await made.send(request(receiver))).outcome is Outcome.SUCCEEDED
         assert (await made.send(request(receiver))).outcome is Outcome.RESET
         assert receiver.requests == [2]
-
-
-async def test_a_driver_that_has_changed_defers_a_delivery_instead_of_burying_it() -> None:
-    """aiohttp's own protocol on a connection stands for an aiohttp that ignores ours."""
-
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: int) -> None:
-        writer.write(OK)
-
-    async with stepping(step) as receiver, sender() as made:
-        loop = asyncio.get_running_loop()
-        made._connector._factory = partial(ResponseHandler, loop=loop)
-        with pytest.raises(NothingSent, match="not as expected"):
-            await made.send(request(receiver))
-        assert sum(receiver.requests) == 0

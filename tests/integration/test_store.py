@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
 from structlog.testing import capture_logs
 
 from service.adapters.mongo_health import MongoWebhookHealth
@@ -88,6 +89,19 @@ async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
     assert found is not None
     assert found["too_large"] > 100_000
     assert "custom_data" not in found
+
+
+@pytest.mark.parametrize("ms", [1 << 62, -(1 << 62)])
+async def test_a_date_that_no_calendar_has_hides_no_webhook(
+    ours: Store, database: Documents, ms: int
+) -> None:
+    """Another tool wrote it; the driver raises for such a date unless it is told not to."""
+    odd = webhook_document("http://a/", _id="odd", created_at=DatetimeMS(ms))
+    odd |= {"modified_at": DatetimeMS(ms), "previous_secret_until": DatetimeMS(ms)}
+    await database["webhooks"].insert_many([odd, webhook_document("http://a/", _id="other")])
+    account = await MongoWebhooks(ours, Vault()).account(ACCOUNT)
+    assert [webhook.webhook_id for webhook in account.webhooks] == ["odd", "other"]
+    assert await MongoWebhookDocuments(ours, Vault()).find(ACCOUNT, "odd") is not None
 
 
 async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancestors(

@@ -90,6 +90,7 @@ async def site(serve: Serve, policy: HttpPolicy = POLICY) -> AsyncIterator[Site]
 
     listening = await asyncio.start_server(handle, HOST, 0)
     sender = HttpSender(policy, LOOPBACK, Metrics(CollectorRegistry(), []))
+    await sender.prepare()
     try:
         yield Site(f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/", sender, visits)
     finally:

@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from service.domain.errors import RejectedMessage, RejectReason
@@ -48,7 +49,7 @@ def integer(values: Mapping[str, Any], key: str) -> int | WrittenNumber | None:
     elif isinstance(value, float):
         if isinstance(value, WrittenNumber) and value.is_integer_text:
             return value
-        value = int(value)
+        value = int(value) if isfinite(value) else None
     # orjson writes no larger ones.
     return value if type(value) is int and -(1 << 63) <= value < 1 << 64 else None
 

@@ -1,5 +1,7 @@
 """Answers, whole and cut at every byte: what is read must not depend on the packets."""
 
+import time
+
 import pytest
 from aiohttp.http_exceptions import BadStatusLine
 
@@ -133,3 +135,37 @@ def test_promises_without_end_are_no_answer() -> None:
 def test_headers_come_as_they_were_sent() -> None:
     reader = reading(OK + b"X-One:  a \r\nnonsense\r\nx-two: b:c\r\nContent-Length: 0\r\n\r\n")
     assert reader.headers() == [("X-One", "a"), ("x-two", "b:c"), ("Content-Length", "0")]
+
+
+PACKET = 262_144
+HOSTILE = {
+    "headers byte by byte": (OK, *[b"x"] * 66_000),
+    "many headers": (OK, b"a:\r\n" * 16_000, b"\r\n"),
+    "many promises": (b"HTTP/1.1 103 Hints\r\n\r\n" * 3_000 + OK + b"\r\n",),
+    "tiny chunks": (OK + CHUNKED + b"\r\n" + b"1\r\nx\r\n" * (PACKET // 6),) * 8,
+    "endless trailers": (OK + CHUNKED + b"\r\n0\r\n", *[b"a\r\n" * (PACKET // 3)] * 20),
+    "long extensions": (OK + CHUNKED + b"\r\n", *[b"1;" + b"x" * 4000 + b"\r\nx\r\n"] * 5_000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_answer_keeps_the_event_loop_busy(name: str) -> None:
+    """Each took between 0.05 and 38 s where what was left had been copied for every line of it."""
+    reader = AnswerReader(65_536, 16_384)
+    started = time.thread_time()
+    for part in HOSTILE[name]:
+        if not reader.complete:
+            reader.feed(part)
+    reader.end()
+    reader.headers()
+    assert time.thread_time() - started < 1.0
+    assert reader.status == 200
+    assert reader.odd
+
+
+def test_a_body_of_many_small_chunks_is_read_in_whole() -> None:
+    chunks = b"".join(b"a\r\n0123456789\r\n" for _ in range(90))
+    for size in (1, 7, PACKET):
+        whole = OK + CHUNKED + b"\r\n" + chunks + b"0\r\n\r\n"
+        reader = reading(*(whole[at : at + size] for at in range(0, len(whole), size)))
+        assert (reader.body, reader.complete, reader.odd) == (b"0123456789" * 90, True, False)

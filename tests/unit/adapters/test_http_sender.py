@@ -13,7 +13,7 @@ from service.adapters.dialling import EgressRefused
 from service.adapters.egress import Refusal
 from service.adapters.http_exchange import Destination
 from service.adapters.http_failures import failure, printable
-from service.adapters.http_sender import _retry_after
+from service.adapters.http_sender import retry_after_s
 from service.domain.delivery import Outcome, Request
 from service.domain.egress_rules import in_words
 from service.domain.errors import NothingSent
@@ -68,13 +68,13 @@ def test_no_line_break_gets_into_a_request(break_: str, place: str) -> None:
     ],
 )
 def test_retry_after_is_seconds_or_nothing(value: str | None, seconds: float | None) -> None:
-    assert _retry_after(value) == seconds
+    assert retry_after_s(value) == seconds
 
 
 @pytest.mark.parametrize("usegmt", [True, False])
 def test_retry_after_may_be_a_date(usegmt: bool) -> None:
     date = datetime.now(UTC) + timedelta(seconds=100)
-    seconds = _retry_after(format_datetime(date, usegmt=usegmt))
+    seconds = retry_after_s(format_datetime(date, usegmt=usegmt))
     assert seconds is not None
     assert 95 < seconds <= 100
 

@@ -1,0 +1,59 @@
+"""What the two ways of making requests share: the fast path, and aiohttp's documented one."""
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from service.domain.delivery import Request
+
+
+class Answer(Protocol):
+    """What came back."""
+
+    @property
+    def status(self) -> int:
+        """Return the status of the status line."""
+
+    @property
+    def body(self) -> bytes:
+        """Return what is kept of the body."""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return names and values as they came."""
+
+
+Exchange = Callable[[Request], Awaitable[Answer]]
+
+
+class Way(Protocol):
+    """A way to make requests; it owns its connections."""
+
+    def towards(self, url: URL) -> Exchange:
+        """Return what sends a request to a URL and returns the answer.
+
+        It raises ValueError where the request cannot be written, aiohttp.ClientError,
+        HttpProcessingError, OSError or TimeoutError where no answer came.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+@lru_cache(maxsize=100)
+def _limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=total_s, sock_connect=connect_timeout_s)
+
+
+def connecting_limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
+    """Return how long a connection may take in all, lookup included, and its handshake."""
+    return _limits(max(total_s, 0.001), connect_timeout_s)  # zero would be no limit
+
+
+def with_query(target: str, query: str) -> str:
+    """Return path and query with a ready-made query appended as it is, after `?` or `&`."""
+    if not query:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{query}"
