@@ -14,17 +14,19 @@ PROC = Path("/proc")
 Address = tuple[IPv4Address | IPv6Address, int]
 
 
-def processes_of(directory: Path) -> set[int]:
+def processes_of(directory: Path, program: str = "") -> set[int]:
     """Return the processes that have the directory in their environment or their command.
 
     That finds the port mapper of Erlang too, which leaves its process group and its parent.
+    `program` narrows it to those whose command names it.
     """
     marker, found = os.fsencode(directory), set()
     for entry in PROC.iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             with suppress(OSError):
-                said = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-                if marker in said:
+                command = (entry / "cmdline").read_bytes()
+                said = (entry / "environ").read_bytes() + command
+                if marker in said and os.fsencode(program) in command:
                     found.add(int(entry.name))
     return found
 
