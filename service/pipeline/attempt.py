@@ -26,11 +26,15 @@ from service.pipeline.in_flight import InFlight
 from service.pipeline.lines import Place, Waiting
 from service.pipeline.places import Places
 from service.pipeline.progress import Progress
+from service.pipeline.turns import Rounds
 from service.ports import Sender, Tracer
 
 log = structlog.get_logger(__name__)
 
 remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
+
+FAILURES_PER_ROUND = 8
+"""Of a thousand requests that time out at once, so many are followed up at a time."""
 
 Entry = Place | Waiting | DeferReason | Attempt
 
@@ -43,6 +47,7 @@ class Attempter:
     access_tokens: AccessTokens
     tracer: Tracer
     in_flight: InFlight = field(default_factory=InFlight)
+    failures: Rounds = field(default_factory=lambda: Rounds(FAILURES_PER_ROUND))
     clock: Callable[[], float] = time.time
 
     def enter(
@@ -97,6 +102,8 @@ class Attempter:
                     outcome=response.outcome.value,
                     status=response.status,
                 )
+            if not response.outcome.succeeded:
+                await self.failures.turn()
         except NothingSent as error:
             endpoint = str(place.state.endpoint)
             log.warning("attempt.nothing_sent", endpoint=endpoint, error=str(error))

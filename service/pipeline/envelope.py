@@ -4,7 +4,7 @@ Version 1 is one delivery. Version 2 is several of one event, which share its pa
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -59,11 +59,14 @@ def _letter(members: dict[str, Any]) -> DeadLetter:
 
 
 MEMBERS = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "past"))
+PAST_MEMBERS = tuple(field.name for field in fields(PastAttempt))
 
 
 def _plain(delivery: Delivery) -> dict[str, Any]:
     members = {name: getattr(delivery, name) for name in MEMBERS}
-    members["past"] = [asdict(past) for past in delivery.past]
+    members["past"] = [
+        {name: getattr(past, name) for name in PAST_MEMBERS} for past in delivery.past
+    ]
     return members
 
 

@@ -29,6 +29,8 @@ LEAST_ROOM = 2_000
 SLOW_S = 0.25
 """A line whose endpoint needs longer for each request counts as one that does not move."""
 SWEEP_EVERY_S = 0.05
+LINES_PER_ROUND = 100
+"""Of thousands, so many are swept before others may go on."""
 TRIES = 8
 """How many accounts or lines are looked at for the next one in turn; the sweep looks at all."""
 
@@ -114,8 +116,11 @@ class Places:
         """Put off what has waited too long, and serve whatever can be, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            for line in [line for share in self._shares.values() for line in share.lines.values()]:
-                self._sweep_line(line)
+            lines = [line for share in self._shares.values() for line in share.lines.values()]
+            for start in range(0, len(lines), LINES_PER_ROUND):
+                for line in lines[start : start + LINES_PER_ROUND]:
+                    self._sweep_line(line)
+                await asyncio.sleep(0)
             self._serve_short(len(self._short))
 
     def holders(self) -> Iterator[tuple[str, int, int]]:
