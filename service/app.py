@@ -20,25 +20,25 @@ from dataclasses import replace
 import structlog
 from aiohttp import web
 
-from service.adapters.descriptors import raise_descriptor_limit, requests_possible
-from service.adapters.mongo_check import examine_store
-from service.adapters.mongo_server import examine_server
-from service.adapters.rabbitmq_check import examine_broker
-from service.adapters.rabbitmq_policies import Management, examine_policies
-from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
-from service.adapters.rabbitmq_topology import Names
-from service.adapters.tls import examine_tls
-from service.api.health import health_routes, metrics_routes, places_route
-from service.api.server import serve, serve_at, serve_on, with_routes
+from service.adapters.http.descriptors import raise_descriptor_limit, requests_possible
+from service.adapters.http.tls import examine_tls
+from service.adapters.mongo.check import examine_store
+from service.adapters.mongo.server import examine_server
+from service.adapters.rabbitmq.check import examine_broker
+from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
+from service.adapters.rabbitmq.topology.policies import Management, examine_policies
+from service.adapters.rabbitmq.topology.queues import Names
+from service.api.http.health import health_routes, metrics_routes, places_route
+from service.api.http.server import serve, serve_at, serve_on, with_routes
+from service.dialects.catalogue import bindings
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding, Severity
 from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
-from service.sources.catalogue import bindings
-from service.wiring import Service, build
-from service.wiring_api import build_api, connections_for
-from service.wiring_parts import database_of, vault_of
+from service.wiring.api import build_api, connections_for
+from service.wiring.parts import database_of, vault_of
+from service.wiring.service import Service, build
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
 

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry
 
+from service.dialects.bus_message import Occasion
+from service.dialects.kazoo import samples
 from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import (
     Attempt,
@@ -22,10 +24,8 @@ from service.domain.delivery import (
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
-from service.pipeline.endpoints import Endpoints
-from service.pipeline.places import Places
-from service.sources.bus_message import Occasion
-from service.sources.kazoo import samples
+from service.pipeline.limits.endpoints import Endpoints
+from service.pipeline.limits.places import Places
 from tests import virtual_time
 
 ACCOUNT = "00000000000000000000000000000c03"

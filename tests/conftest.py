@@ -11,7 +11,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer, RabbitServer

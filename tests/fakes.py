@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry
 
+from service.dialects.catalogue import HOOKS
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Outcome, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import BrokerUnavailable, RejectReason, StoreUnavailable
 from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
 from service.ports import Incoming
-from service.sources.catalogue import HOOKS
 
 
 def make_metrics() -> Metrics:

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from service.adapters.egress_guard import System
 from service.dev.servers import HOST
+from service.egress.guard import System
 
 Answers = Iterable[list[str]]
 

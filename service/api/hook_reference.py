@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 
-from service.pipeline.preview import preview
-from service.sources.bus_message import Occasion
-from service.sources.catalogue import Hook, hooks
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import Hook, hooks
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
+from service.pipeline.dry_run.preview import preview
 
 MOST_KEYS = 3
 SAMPLE_BYTES = 1_000_000

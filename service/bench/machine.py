@@ -13,7 +13,7 @@ import aiormq
 from pymongo import AsyncMongoClient
 
 from service import __version__
-from service.bench.site import Site
+from service.bench.setting.site import Site
 
 PACKAGES = ("aio-pika", "aiormq", "aiohttp", "motor", "orjson", "uvloop")
 ROOT = Path(__file__).parents[2]

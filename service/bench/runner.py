@@ -10,17 +10,17 @@ from typing import Any
 import click
 import orjson
 
-from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 from service.bench.chart import chart
-from service.bench.drain import drain
-from service.bench.failures import failures
-from service.bench.fairness import fairness
-from service.bench.latency import latencies
 from service.bench.machine import conditions
-from service.bench.parts import parts
+from service.bench.measurements.drain import drain
+from service.bench.measurements.failures import failures
+from service.bench.measurements.fairness import fairness
+from service.bench.measurements.latency import latencies
+from service.bench.measurements.parts import parts
+from service.bench.measurements.scale import backlog, processes, webhooks
 from service.bench.report import charts_of, table
-from service.bench.scale import backlog, processes, webhooks
-from service.bench.site import Effort, Site, site
+from service.bench.setting.site import Effort, Site, site
 from service.domain.errors import SwitchhookError
 
 Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from service.bench.figures import Sample
-from service.bench.sink import Counter
+from service.bench.setting.sink import Counter
 from service.dev.servers import Server
 from service.domain.errors import SwitchhookError
 

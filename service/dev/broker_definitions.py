@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from service.adapters.rabbitmq_permissions import permissions
-from service.adapters.rabbitmq_policies import HARMLESS, POLICY_PRIORITY
-from service.adapters.rabbitmq_topology import Names, queues
+from service.adapters.rabbitmq.topology.permissions import permissions
+from service.adapters.rabbitmq.topology.policies import HARMLESS, POLICY_PRIORITY
+from service.adapters.rabbitmq.topology.queues import Names, queues
+from service.dialects.binding import Binding
+from service.dialects.catalogue import bindings
 from service.settings.model import Settings
-from service.sources.binding import Binding
-from service.sources.catalogue import bindings
 
 VHOST = "/"
 USER = "switchhook"

@@ -16,18 +16,18 @@ import aiohttp
 import click
 import yaml
 
-from service.adapters.mongo_replays import MongoTokens
-from service.adapters.mongo_store import open_store
-from service.adapters.rabbitmq_bus import Bus
+from service.adapters.mongo.replays import MongoTokens
+from service.adapters.mongo.store import open_store
+from service.adapters.rabbitmq.bus import Bus
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
 from service.dev.screen import COLUMNS, DemoWebhook, Screen, what_next
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import HOOKS
+from service.documents.webhook import SECRET_PREFIX
 from service.domain.errors import SwitchhookError
-from service.domain.webhook_document import SECRET_PREFIX
 from service.management.token import new_token
-from service.sources.bus_message import Occasion
-from service.sources.catalogue import HOOKS
 
 ACCOUNT_ID = "00000000000000000000000000000c03"
 DATABASE = "switchhook_demo"

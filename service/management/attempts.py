@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
+from service.dialects.bus_message import GREGORIAN_OFFSET_S
 from service.domain.errors import NotFound
-from service.domain.json_text import read_json
 from service.management.ports import AttemptHistory, Document
 from service.management.selection import Selection
-from service.sources.bus_message import GREGORIAN_OFFSET_S
+from service.text.json_text import read_json
 
 MOST_MEASURED = 10_000
 PERCENTILES = (50, 90, 95, 99)

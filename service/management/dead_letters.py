@@ -10,11 +10,11 @@ import structlog
 
 from service.domain.delivery import Delivery, time_key
 from service.domain.errors import Conflict, Invalid, NotFound
-from service.domain.json_text import read_json
 from service.domain.principal import Principal
 from service.management.ports import DeadLetterArchive, Document, Replays, RevivalQueue
 from service.management.replay import Replay
 from service.management.selection import Selection
+from service.text.json_text import read_json
 
 log = structlog.get_logger(__name__)
 

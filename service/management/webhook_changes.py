@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from service.management.webhook_form import HIDDEN, Document, public_view
+from service.documents.webhook_form import HIDDEN, Document, public_view
 
 LONGEST = 256
 """Characters of a value that the history keeps: it has many entries, and is no backup."""

@@ -7,12 +7,12 @@ it is what the switch's apps say, in which a member may come to exist.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from service.dialects.catalogue import OBJECT_ACTIONS, Hook
+from service.dialects.kazoo.events.faxes import NAME as FAX_STATUS
+from service.dialects.kazoo.events.notifications import CALLFLOW, FAX_TYPES
+from service.dialects.kazoo.events.objects import FAX_TYPES as FAX_OBJECTS
+from service.documents.webhook_form import Document
 from service.domain.webhook import ALL_HOOKS, FILTER_KEYS
-from service.management.webhook_form import Document
-from service.sources.catalogue import OBJECT_ACTIONS, Hook
-from service.sources.kazoo.faxes import NAME as FAX_STATUS
-from service.sources.kazoo.notifications import CALLFLOW, FAX_TYPES
-from service.sources.kazoo.objects import FAX_TYPES as FAX_OBJECTS
 
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from service.documents.webhook_form import HIDDEN, Document
 from service.domain.endpoint import Endpoint, endpoint_of
-from service.management.webhook_form import HIDDEN, Document
 
 Problems = dict[str, dict[str, dict[str, Any]]]
 

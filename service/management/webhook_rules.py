@@ -3,6 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service.dialects.catalogue import Hook
+from service.documents.webhook import (
+    MOST_DOCUMENT_BYTES,
+    BadDocument,
+    document_bytes,
+    secret_key,
+)
+from service.documents.webhook_form import HIDDEN, Document
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import (
     CREDENTIALS,
@@ -13,15 +21,7 @@ from service.domain.request_headers import (
     problem_with_headers,
 )
 from service.domain.webhook import ALL_HOOKS
-from service.domain.webhook_document import (
-    MOST_DOCUMENT_BYTES,
-    BadDocument,
-    document_bytes,
-    secret_key,
-)
 from service.management.webhook_conditions import impossible
-from service.management.webhook_form import HIDDEN, Document
-from service.sources.catalogue import Hook
 
 Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]

@@ -10,18 +10,19 @@ from typing import Any
 
 import structlog
 
-from service.domain.disable import DisablePolicy
-from service.domain.egress_rules import in_words
-from service.domain.errors import Conflict, Invalid, NotFound
-from service.domain.plural import counted
-from service.domain.principal import Principal
-from service.domain.webhook import NOTHING
-from service.domain.webhook_document import (
+from service.dialects.catalogue import Hook
+from service.documents.webhook import (
     SECRET_PREFIX,
     BadDocument,
     earlier_secrets,
     includes_subaccounts,
 )
+from service.documents.webhook_form import HIDDEN, completed
+from service.domain.disable import DisablePolicy
+from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.principal import Principal
+from service.domain.webhook import NOTHING
+from service.egress.rules import in_words
 from service.management.ports import (
     Accounts,
     DisabledWebhooks,
@@ -31,10 +32,9 @@ from service.management.ports import (
     WebhookDocuments,
 )
 from service.management.webhook_changes import changes_between
-from service.management.webhook_form import HIDDEN, completed
 from service.management.webhook_moves import check_moves
 from service.management.webhook_rules import check_members, check_size, unhidden
-from service.sources.catalogue import Hook
+from service.text.plural import counted
 
 SECRET_BYTES = 32
 MOST_EARLIER_SECRETS = 10

@@ -29,5 +29,5 @@
     patience   waiting for a dependency that is away
     preview    what a receiver would get, without a delivery
 
-`service/wiring.py` puts them together.
+`service/wiring/service.py` puts them together.
 """

@@ -22,11 +22,11 @@ from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.build import Encoder, request_for, uri_for
-from service.pipeline.in_flight import InFlight
-from service.pipeline.lines import Place, Waiting
-from service.pipeline.places import Places
+from service.pipeline.limits.in_flight import InFlight
+from service.pipeline.limits.lines import Place, Waiting
+from service.pipeline.limits.places import Places
+from service.pipeline.limits.turns import Rounds
 from service.pipeline.progress import Progress
-from service.pipeline.turns import Rounds
 from service.ports import Sender, Tracer
 
 log = structlog.get_logger(__name__)

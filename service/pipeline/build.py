@@ -5,13 +5,13 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from service import __version__
+from service.dialects.catalogue import HOOKS
 from service.domain.delivery import Delivery, Request
 from service.domain.endpoint import endpoint_of
 from service.domain.event import Event
-from service.domain.json_text import write_json
 from service.domain.webhook import Account, Format, Verb, Webhook
 from service.pipeline.sign import signatures
-from service.sources.catalogue import HOOKS
+from service.text.json_text import write_json
 
 USER_AGENT = f"switchhook/{__version__}"
 

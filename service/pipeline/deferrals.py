@@ -7,7 +7,7 @@ for each of its events, which the broker and everybody else's events would have 
 import asyncio
 
 from service.domain.delivery import Delivery
-from service.pipeline.patience import Patience
+from service.pipeline.recovery.patience import Patience
 from service.ports import Queues
 
 MOST_TOGETHER = 100

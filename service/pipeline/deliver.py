@@ -25,18 +25,18 @@ from service.domain.retry import (
 from service.domain.value import value
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
+from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry
 from service.pipeline.build import Encoder
-from service.pipeline.current import CurrentWebhooks
 from service.pipeline.deferrals import Deferrals
-from service.pipeline.disable import Disabler
-from service.pipeline.lines import Place, Waiting
-from service.pipeline.memory import Finished
-from service.pipeline.patience import Patience
-from service.pipeline.places import Places
+from service.pipeline.limits.lines import Place, Waiting
+from service.pipeline.limits.places import Places
+from service.pipeline.limits.turns import Turns
+from service.pipeline.outcomes.disable import Disabler
+from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
-from service.pipeline.report import Reporter
-from service.pipeline.turns import Turns
+from service.pipeline.recovery.memory import Finished
+from service.pipeline.recovery.patience import Patience
 from service.ports import Queues
 
 FEW = 20

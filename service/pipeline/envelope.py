@@ -11,7 +11,7 @@ import orjson
 
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery, Outcome, PastAttempt
 from service.domain.errors import RejectedMessage, RejectReason
-from service.domain.json_text import has_float, read_json, write_json
+from service.text.json_text import has_float, read_json, write_json
 
 ONE, SEVERAL = 1, 2
 

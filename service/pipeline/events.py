@@ -5,23 +5,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
-from service.domain.json_text import write_json
 from service.domain.value import value
 from service.domain.webhook import Account, Webhook, account_of
-from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, payload_of
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
+from service.pipeline.limits.places import Places
 from service.pipeline.match import fits, subscribed
-from service.pipeline.memory import Finished
-from service.pipeline.patience import Patience
-from service.pipeline.places import Places
 from service.pipeline.progress import Progress
+from service.pipeline.recovery.memory import Finished
+from service.pipeline.recovery.patience import Patience
 from service.ports import Directory, Incoming, Tracer
+from service.text.json_text import write_json
 
 
 @value

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from service.domain.errors import RejectedMessage, RejectReason
-from service.domain.window import Window
 from service.observability.metrics import Metrics
-from service.pipeline.patience import Patience
+from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.suspects import Suspects
+from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming, Queues
 
 Work = Callable[[Incoming, Progress], Awaitable[None]]

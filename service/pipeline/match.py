@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from service.domain.event import Event
-from service.domain.json_text import WrittenNumber
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
+from service.text.json_text import WrittenNumber
 
 ANYTHING = "all"
 """The value of a filter that lets everything through, as a missing one does."""

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
-from service.domain.json_text import read_json
 from service.pipeline.build import Encoder
 from service.pipeline.deliver import Batch, Deliverer, Owed
 from service.pipeline.envelope import holds_several, unseal
-from service.pipeline.memory import Finished
-from service.pipeline.places import Places
+from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
+from service.pipeline.recovery.memory import Finished
 from service.ports import Incoming
+from service.text.json_text import read_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
-from service.domain.keys import named_key
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
-from service.sources.kazoo.policy import KazooPolicy
+from service.text.keys import named_key
 
 
 class Section(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service.adapters.local_health import ask, ask_health
-from service.api.health import OK
+from service.api.http.health import OK
 from service.workers.place import health_socket
 
 SILENT = "does not answer"

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from service.api.health import metrics_routes, places_route
-from service.api.server import listen, serve, with_routes
+from service.api.http.health import metrics_routes, places_route
+from service.api.http.server import listen, serve, with_routes
 from service.domain.errors import SettingsError
 from service.settings.model import Settings
 from service.workers.exposition import Exposition

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import aio_pika
 import aiohttp
 
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq.topology.queues import Names
 from service.dev.process import ServiceProcess
 from service.dev.servers import MongoServer, RabbitServer
 from service.domain.errors import SwitchhookError

@@ -15,9 +15,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.adapters.egress import REFUSED_IPV4, REFUSED_IPV6, ROUTED_IPV6
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq.topology.queues import Names
 from service.dev.documents import ROOT
+from service.egress.addresses import REFUSED_IPV4, REFUSED_IPV6, ROUTED_IPV6
 from service.settings.load import load_settings
 from service.settings.model import Settings
 

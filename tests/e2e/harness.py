@@ -13,14 +13,14 @@ from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 from yarl import URL
 
-from service.adapters.rabbitmq_bus import KazooTime
-from service.adapters.rabbitmq_topology import Names, queues
+from service.adapters.rabbitmq.bus import KazooTime
+from service.adapters.rabbitmq.topology.queues import Names, queues
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
 from service.dev.servers import RabbitServer
+from service.dialects.bus_message import BusMessage, Occasion
+from service.dialects.catalogue import HOOKS
 from service.domain.errors import SwitchhookError
-from service.sources.bus_message import BusMessage, Occasion
-from service.sources.catalogue import HOOKS
 
 ACCOUNT = "00000000000000000000000000000c03"
 ANOTHER = "another"

@@ -8,7 +8,7 @@ import pytest
 
 from service.dev.receiver import Receiver
 from service.dev.servers import free_port
-from service.domain.keys import new_key
+from service.text.keys import new_key
 from tests.api_client import Client, Reply
 from tests.e2e.harness import SECRET, eventually
 from tests.e2e.stage import NewStage, Stage

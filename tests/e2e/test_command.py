@@ -11,7 +11,7 @@ from pathlib import Path
 
 from service.dev.receiver import Receiver
 from service.dev.servers import free_port
-from service.sources.catalogue import HOOKS
+from service.dialects.catalogue import HOOKS
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, clash_on_the_broker, webhook_document
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from service.cli import main
+from service.cli.main import main
 from service.dev.servers import HOST, RabbitServer, free_port
-from service.domain.keys import new_key
+from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.harness import ACCOUNT, Unready, eventually, logged
 from tests.e2e.test_command import switchhook

@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 import pytest
 
-from service.cli import main
+from service.cli.main import main
 from service.dev.documents import ROOT
 from service.dev.receiver import Received, Receiver
 from service.dev.servers import RABBITMQ_HOME, RabbitServer
-from service.domain.keys import new_key
 from service.domain.webhook import Format, Verb
 from service.settings.load import load_settings
+from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.readme import Block, blocks, has_placeholder, spans
 from tests.e2e.stage import NewStage, Stage

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.dev.receiver import Receiver
-from service.domain.egress_rules import in_words
+from service.egress.rules import in_words
 from tests.api_client import problem
 from tests.e2e.harness import eventually, switch, webhook_document
 from tests.e2e.stage import Stage, new_account

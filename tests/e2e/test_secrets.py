@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Answer, Receiver
-from service.domain.keys import new_key
+from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
 from tests.e2e.stage import NewStage, Stage

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from service.api.server import serve
+from service.api.http.server import serve
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST, free_port
 from tests.e2e.harness import call_event, eventually, switch

@@ -7,12 +7,12 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from prometheus_client import CollectorRegistry
 
-from service.adapters.rabbitmq_bindings import Bindings
-from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.queues import Names
+from service.dialects.kazoo.events import calls
 from service.observability.metrics import Metrics
 from service.ports import Incoming
-from service.sources.kazoo import calls
 
 NAMES = Names("switchhook")
 TIERS_MS = (300, 800)

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from service.adapters.crossbar import CrossbarClient
-from service.adapters.http_sender import HttpSender
-from service.adapters.mongo_migration import MongoMigration
-from service.adapters.mongo_store import open_database
+from service.adapters.http.sender import HttpSender
+from service.adapters.mongo.migration import MongoMigration
+from service.adapters.mongo.store import open_database
 from service.dev.servers import MongoServer
+from service.dialects.kazoo.crossbar.client import CrossbarClient
 from service.observability.metrics import Metrics
 from tests.conftest import Documents
 from tests.crossbar_stand_in import BRANCH, CUSTOMER, MASTER, RESELLER, Crossbar

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from service.adapters.crossbar import CrossbarClient
-from service.adapters.mongo_migration import MongoMigration
-from service.management.decision import Decision
-from service.management.migration import sync_accounts
+from service.adapters.mongo.migration import MongoMigration
+from service.dialects.kazoo.crossbar.client import CrossbarClient
+from service.dialects.kazoo.crossbar.decision import Decision
+from service.dialects.kazoo.crossbar.migration import sync_accounts
 from tests.crossbar_stand_in import RESELLER, TOKEN, Crossbar
 
 

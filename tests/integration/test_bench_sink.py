@@ -5,8 +5,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from service.bench.load import event_body
-from service.bench.sink import ENDPOINTS, ReceiverSink, Sink, sink
+from service.bench.setting.load import event_body
+from service.bench.setting.sink import ENDPOINTS, ReceiverSink, Sink, sink
 
 
 @pytest.mark.parametrize("make", [ReceiverSink, sink])

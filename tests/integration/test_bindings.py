@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import aio_pika
 
-from service.adapters.rabbitmq_bindings import Bindings
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_topology import declare
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.queues import declare
 from service.dev.servers import RabbitServer
+from service.dialects.kazoo.events import calls
 from service.observability.metrics import Metrics
 from service.ports import Incoming
-from service.sources.kazoo import calls
 from tests.e2e.harness import call_event, eventually, switch
 from tests.integration.background import running
 from tests.integration.broker_parts import (

@@ -6,10 +6,10 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel
 
-from service.adapters import rabbitmq_consumer
-from service.adapters.rabbitmq_inbox import Inbox
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_topology import declare
+from service.adapters.rabbitmq.consuming import consumer as rabbitmq_consumer
+from service.adapters.rabbitmq.consuming.inbox import Inbox
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.topology.queues import declare
 from service.dev.servers import RabbitServer
 from service.domain.errors import TopologyConflict
 from service.observability.metrics import Metrics

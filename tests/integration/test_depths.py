@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.rabbitmq_bindings import Bindings
-from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.queues import Names
 from service.dev.servers import RabbitServer
+from service.dialects.kazoo.events import calls
 from service.observability.metrics import Metrics
-from service.sources.kazoo import calls
 from tests.e2e.harness import (
     ANOTHER,
     another_consumer,

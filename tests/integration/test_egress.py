@@ -16,17 +16,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from service.adapters.dialling import JudgingResolver, judged_connector
-from service.adapters.egress_guard import EgressGuard, System
-from service.adapters.http_sender import HttpSender
-from service.adapters.own_addresses import is_own
-from service.adapters.tls import verifying_context
-from service.adapters.uri_guard import ResolvingGuard
+from service.adapters.http.dialling import JudgingResolver, judged_connector
+from service.adapters.http.sender import HttpSender
+from service.adapters.http.tls import verifying_context
+from service.adapters.http.uri_guard import ResolvingGuard
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request, Response
-from service.domain.egress_rules import in_words
 from service.domain.policy import EgressPolicy, HttpPolicy, TlsPolicy
+from service.egress.guard import EgressGuard, System
+from service.egress.own_addresses import is_own
+from service.egress.rules import in_words
 from service.observability.metrics import Metrics
 from tests.certificates import Authority, Certificate
 from tests.egress_vectors import CASES, SELF, Case

@@ -9,9 +9,9 @@ import pytest
 from aiormq.channel import Channel
 from structlog.testing import capture_logs
 
-from service.adapters import rabbitmq_inbox
-from service.adapters.rabbitmq_inbox import Inbox
-from service.adapters.rabbitmq_link import Link
+from service.adapters.rabbitmq.consuming import inbox as rabbitmq_inbox
+from service.adapters.rabbitmq.consuming.inbox import Inbox
+from service.adapters.rabbitmq.link import Link
 from service.observability.metrics import Metrics
 from tests.e2e.harness import depth, eventually
 from tests.integration.background import running

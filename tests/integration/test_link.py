@@ -5,10 +5,10 @@ import contextlib
 
 from aio_pika.abc import AbstractConnection
 
-from service.adapters.rabbitmq_link import FIRST_PAUSE_S, HEALTHY_S, Link
-from service.adapters.rabbitmq_publisher import Publisher
+from service.adapters.rabbitmq.link import FIRST_PAUSE_S, HEALTHY_S, Link
+from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.observability.metrics import Metrics
-from service.pipeline.patience import heed_cancellation
+from service.pipeline.recovery.patience import heed_cancellation
 from tests.e2e.harness import eventually
 from tests.integration.background import running
 from tests.integration.broker_parts import NAMES, Taken, consumer_of

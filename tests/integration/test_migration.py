@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from service.adapters.crossbar import CrossbarClient
-from service.adapters.mongo_migration import MongoMigration
-from service.adapters.mongo_store import open_database
+from service.adapters.mongo.migration import MongoMigration
+from service.adapters.mongo.store import open_database
 from service.dev.servers import free_port
+from service.dialects.kazoo.crossbar.client import CrossbarClient
+from service.dialects.kazoo.crossbar.decision import Decision, Verdict
+from service.dialects.kazoo.crossbar.migration import fetch_webhooks, import_webhooks, sync_accounts
 from service.domain.errors import CrossbarRefused, CrossbarUnavailable, StoreUnavailable
-from service.management.decision import Decision, Verdict
-from service.management.migration import fetch_webhooks, import_webhooks, sync_accounts
 from tests.conftest import Documents
 from tests.crossbar_stand_in import BRANCH, CUSTOMER, MASTER, RESELLER, TOKEN, Crossbar
 from tests.integration.migration_parts import client_of, sync, verdicts

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.adapters.crossbar import CrossbarClient
-from service.adapters.mongo_migration import MongoMigration
+from service.adapters.mongo.migration import MongoMigration
+from service.dialects.kazoo.crossbar.client import CrossbarClient
 from service.domain.errors import CrossbarUnavailable
 from tests.conftest import Documents
 from tests.crossbar_stand_in import BRANCH, CUSTOMER, MASTER, RESELLER, Crossbar

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from service.adapters.mongo_logs import MongoAttemptLog
-from service.adapters.mongo_store import Client, Store, open_client, open_store
-from service.adapters.mongo_watch import Watch
+from service.adapters.mongo.logs import MongoAttemptLog
+from service.adapters.mongo.store import Client, Store, open_client, open_store
+from service.adapters.mongo.watch import Watch
 from service.dev.servers import MongoServer
 from service.observability.metrics import Metrics
-from service.pipeline import record
-from service.pipeline.record import Recorder
+from service.pipeline.outcomes import record
+from service.pipeline.outcomes.record import Recorder
 from tests.builders import make_attempt
 from tests.conftest import Documents
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from service.adapters.directory import RememberedDirectory
-from service.adapters.mongo_health import MongoWebhookHealth
-from service.adapters.mongo_store import Client, Store, open_client, open_store
-from service.adapters.mongo_watch import Watch
-from service.adapters.mongo_webhooks import MongoWebhooks
+from service.adapters.mongo.health import MongoWebhookHealth
+from service.adapters.mongo.store import Client, Store, open_client, open_store
+from service.adapters.mongo.watch import Watch
+from service.adapters.mongo.webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer
 from service.domain.disable import HealthReport
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account
 from service.observability.metrics import Metrics
+from service.pipeline.accounts.directory import RememberedDirectory
 from tests.conftest import Documents
 from tests.e2e.harness import ACCOUNT, eventually, webhook_document
 from tests.integration.background import running

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.adapters.rabbitmq_confirms import MOST_BYTES_IN_FLIGHT, Confirms
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_publisher import Publisher
-from service.adapters.rabbitmq_topology import declare
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.publishing.confirms import MOST_BYTES_IN_FLIGHT, Confirms
+from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology.queues import declare
 from service.dev.servers import RabbitServer
 from service.domain.errors import BrokerUnavailable
 from service.observability.metrics import Metrics

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from service.adapters import dialling
-from service.adapters.egress_guard import System
-from service.adapters.uri_guard import ResolvingGuard
+from service.adapters.http import dialling
+from service.adapters.http.uri_guard import ResolvingGuard
 from service.domain.delivery import Outcome
 from service.domain.policy import EgressPolicy
+from service.egress.guard import System
 from tests.integration.test_egress import asking, sender, standing_in
 from tests.name_server import NameServer, name_server
 from tests.outside import Outside

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.http_sender import HttpSender
+from service.adapters.http.sender import HttpSender
 from service.dev.servers import HOST
+from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Outcome
 from service.domain.policy import EgressPolicy, HttpPolicy
 from service.domain.request_headers import OUR_PREFIXES, OURS, problem_with_header
-from service.domain.webhook_document import BadDocument, webhook_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import Encoder, request_for
 from tests.builders import ACCOUNT, NOW, make_delivery

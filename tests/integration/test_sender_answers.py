@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.adapters.http_protocol import REST_S
+from service.adapters.http.protocol import REST_S
 from service.domain.delivery import Outcome, Request
 from service.domain.policy import HttpPolicy
 from tests.integration.test_sender import saying, sender, server

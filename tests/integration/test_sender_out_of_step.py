@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.adapters.http_answer import AnswerReader
-from service.adapters.http_protocol import Exchanging, StaleConnection
+from service.adapters.http.answer import AnswerReader
+from service.adapters.http.protocol import Exchanging, StaleConnection
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request
 from tests.integration.test_sender import sender

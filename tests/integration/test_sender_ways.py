@@ -12,11 +12,12 @@ from aiohttp.client_proto import ResponseHandler
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from service.adapters import http_exchange, http_trial
-from service.adapters.http_answer import AnswerReader
-from service.adapters.http_exchange import Destination
-from service.adapters.http_protocol import Exchanging
-from service.adapters.http_sender import HttpSender
+from service.adapters.http import exchange as http_exchange
+from service.adapters.http import self_test as http_trial
+from service.adapters.http.answer import AnswerReader
+from service.adapters.http.exchange import Destination
+from service.adapters.http.protocol import Exchanging
+from service.adapters.http.sender import HttpSender
 from service.dev.receiver import Answer, Receiver
 from service.domain.delivery import Outcome, Request
 from service.domain.errors import NothingSent

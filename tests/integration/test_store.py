@@ -10,12 +10,12 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 from structlog.testing import capture_logs
 
-from service.adapters.mongo_health import MongoWebhookHealth
-from service.adapters.mongo_logs import MongoAttemptLog, MongoDeadLetters
-from service.adapters.mongo_management import MongoWebhookDocuments
-from service.adapters.mongo_store import Client, Store, open_client, open_database, open_store
-from service.adapters.mongo_suspects import MongoTrials
-from service.adapters.mongo_webhooks import MongoWebhooks
+from service.adapters.mongo.health import MongoWebhookHealth
+from service.adapters.mongo.logs import MongoAttemptLog, MongoDeadLetters
+from service.adapters.mongo.management import MongoWebhookDocuments
+from service.adapters.mongo.store import Client, Store, open_client, open_database, open_store
+from service.adapters.mongo.suspects import MongoTrials
+from service.adapters.mongo.webhooks import MongoWebhooks
 from service.adapters.vault import Vault
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of

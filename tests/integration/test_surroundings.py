@@ -15,22 +15,22 @@ import structlog
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
-from service.adapters.mongo_check import examine_store
-from service.adapters.mongo_server import examine_server
-from service.adapters.mongo_store import Store, open_database
-from service.adapters.rabbitmq_bindings import Bindings
-from service.adapters.rabbitmq_check import examine_broker
-from service.adapters.rabbitmq_consumer import Consumer
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_obstacles import ALARM
-from service.adapters.rabbitmq_publisher import Publisher
-from service.adapters.rabbitmq_topology import Names
+from service.adapters.mongo.check import examine_store
+from service.adapters.mongo.server import examine_server
+from service.adapters.mongo.store import Store, open_database
+from service.adapters.rabbitmq.check import examine_broker
+from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.obstacles import ALARM
+from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.vault import Vault
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.dialects.kazoo.events import calls
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
 from service.domain.finding import Finding
 from service.observability.metrics import Metrics
-from service.sources.kazoo import calls
 from tests.builders import make_delivery
 from tests.e2e.harness import eventually
 
@@ -87,7 +87,7 @@ async def test_a_wrong_address_of_the_broker_is_one_line_without_the_password(
 async def test_a_port_that_answers_otherwise_is_told_from_one_that_does_not(
     store: MongoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.adapters.rabbitmq_link.CONNECT_TIMEOUT_S", 1)
+    monkeypatch.setattr("service.adapters.rabbitmq.link.CONNECT_TIMEOUT_S", 1)
     [problem] = await broker_problems(f"amqp://guest:guest@{HOST}:{store.port}/")
     assert "does not answer as a broker would" in problem.text
 

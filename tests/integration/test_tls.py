@@ -12,8 +12,8 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from service.adapters.http_sender import HttpSender
-from service.adapters.tls import contexts_of, verifying_context
+from service.adapters.http.sender import HttpSender
+from service.adapters.http.tls import contexts_of, verifying_context
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.errors import SettingsError

@@ -8,11 +8,11 @@ from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ChannelNotFoundEntity
 from structlog.testing import capture_logs
 
-from service.adapters import rabbitmq_upkeep
-from service.adapters.rabbitmq_consumer import Consumer
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_publisher import Publisher
-from service.adapters.rabbitmq_upkeep import Upkeep
+from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology import upkeep as rabbitmq_upkeep
+from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.domain.errors import BrokerUnavailable
 from service.observability.metrics import Metrics
 from tests.builders import make_delivery

@@ -4,10 +4,10 @@ import asyncio
 
 import aio_pika
 
-from service.adapters.rabbitmq_consumer import Consumer, Subscription
-from service.adapters.rabbitmq_link import Link
-from service.adapters.rabbitmq_topology import declare
-from service.adapters.rabbitmq_window import SHRINK_AFTER_S
+from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.window import SHRINK_AFTER_S
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.topology.queues import declare
 from service.observability.metrics import Metrics
 from tests.e2e.harness import depth, eventually
 from tests.integration.background import running

@@ -12,7 +12,7 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.http_sender import HttpSender
+from service.adapters.http.sender import HttpSender
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.policy import EgressPolicy, HttpPolicy

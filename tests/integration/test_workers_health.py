@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from service.api.health import health_routes
-from service.api.server import serve_at, with_routes
+from service.api.http.health import health_routes
+from service.api.http.server import serve_at, with_routes
 from service.workers.health import WorkersHealth
 from service.workers.place import health_socket
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import decode
 
-from service.adapters.rabbitmq_tolerance import install_tolerant_decoders
+from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 
 install_tolerant_decoders()
 

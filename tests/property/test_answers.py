@@ -6,7 +6,7 @@ from aiohttp.http_exceptions import BadStatusLine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.http_answer import AnswerReader
+from service.adapters.http.answer import AnswerReader
 
 MOST_HEAD, MOST_BODY = 100, 40
 

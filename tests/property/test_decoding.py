@@ -7,13 +7,13 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.events.calls import CATEGORY, NAMES
+from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage
 from service.domain.event import Event, Message
 from service.domain.webhook import Format, Verb
 from service.pipeline.build import Encoder, payload_of
-from service.sources.kazoo.calls import CATEGORY, NAMES
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
 from tests.builders import make_account, make_webhook
 from tests.property.strategies import json_values
 

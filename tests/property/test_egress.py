@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.adapters.egress import METADATA, REFUSED_IPV4, REFUSED_IPV6, Refusal, judge
-from service.adapters.egress_guard import EgressGuard
 from service.domain.policy import EgressPolicy
+from service.egress.addresses import METADATA, REFUSED_IPV4, REFUSED_IPV6, Refusal, judge
+from service.egress.guard import EgressGuard
 
 STRICT = EgressPolicy()
 EVERYTHING = EgressPolicy(allow=(ip_network("0.0.0.0/0"), ip_network("::/0")))

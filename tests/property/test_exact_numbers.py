@@ -7,14 +7,14 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.delivery import Delivery
-from service.domain.json_text import read_json, write_json
 from service.domain.webhook import Format, Webhook
 from service.pipeline.build import Encoder, payload_of
 from service.pipeline.envelope import seal, unseal
 from service.pipeline.match import fits
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
+from service.text.json_text import read_json, write_json
 from tests.builders import make_account, make_delivery, make_message, make_webhook
 
 DECODER = KazooDecoder(KazooPolicy(), 100_000)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from service.domain.event import Event
 from service.domain.webhook import Webhook, account_of
-from service.pipeline.explain import Trial
+from service.pipeline.dry_run.explain import Trial
 from service.pipeline.match import fits, subscribed
 from tests.builders import make_event, make_webhook
 

@@ -10,24 +10,24 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.adapters.http_sender import retry_after_s
+from service.adapters.http.sender import retry_after_s
+from service.adapters.http.tls import CertificateWatch
 from service.adapters.otel import _remote
-from service.adapters.rabbitmq_consumer import _count
-from service.adapters.tls import CertificateWatch
-from service.api.queries import time_of
+from service.adapters.rabbitmq.consuming.consumer import _count
+from service.api.shapes.queries import time_of
+from service.dialects.kazoo.crossbar.webhooks import _date
+from service.dialects.kazoo.events.values import integer
+from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.disable import policy_in
 from service.domain.errors import Invalid, RejectedMessage
-from service.domain.json_text import read_json
 from service.domain.retry import Retry, RetryPolicy, next_step
 from service.domain.trace import traceparent_in
 from service.domain.webhook import OAuthClient
-from service.domain.webhook_document import BadDocument, webhook_of
 from service.management.dead_letters import _after
-from service.management.kazoo_webhooks import _date
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.envelope import seal_letters, unseal_letters
-from service.sources.kazoo.values import integer
+from service.text.json_text import read_json
 from tests.builders import make_letter, make_request
 from tests.e2e.harness import webhook_document
 

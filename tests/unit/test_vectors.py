@@ -5,14 +5,14 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
+from service.documents.webhook import webhook_of
 from service.domain.delivery import Delivery, Request, delivery_id_of
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, account_of
-from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, payload_of, request_for
 from service.pipeline.match import fits, subscribed
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
 from tests import kazoo_vectors
 from tests.kazoo_vectors import Vector
 

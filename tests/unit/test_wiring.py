@@ -4,7 +4,7 @@ import pytest
 
 from service.domain.errors import SettingsError
 from service.settings.model import Settings
-from service.wiring_parts import tracer_of
+from service.wiring.parts import tracer_of
 
 
 def test_spans_cannot_be_sent_without_the_packages_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

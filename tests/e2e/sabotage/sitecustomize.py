@@ -14,12 +14,12 @@ from typing import Any
 LAYERS = {
     "match": ("service.pipeline.match", "subscribed"),
     "build": ("service.pipeline.build", "request_for"),
-    "decoder": ("service.sources.kazoo.decode", "KazooDecoder.decode"),
-    "sender": ("service.adapters.http_sender", "HttpSender.send"),
-    "store": ("service.adapters.mongo_webhooks", "MongoWebhooks.account"),
-    "publisher": ("service.adapters.rabbitmq_publisher", "Publisher._publish"),
+    "decoder": ("service.dialects.kazoo.decode", "KazooDecoder.decode"),
+    "sender": ("service.adapters.http.sender", "HttpSender.send"),
+    "store": ("service.adapters.mongo.webhooks", "MongoWebhooks.account"),
+    "publisher": ("service.adapters.rabbitmq.publishing.publisher", "Publisher._publish"),
     "management": ("service.management.webhooks", "Webhooks.create"),
-    "handler": ("service.api.webhooks", "WebhookHandlers.create"),
+    "handler": ("service.api.resources.webhooks", "WebhookHandlers.create"),
 }
 
 

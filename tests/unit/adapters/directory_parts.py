@@ -2,9 +2,9 @@
 
 import asyncio
 
-from service.adapters.directory import RememberedDirectory
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account
+from service.pipeline.accounts.directory import RememberedDirectory
 from tests.builders import ACCOUNT, make_account, make_webhook
 from tests.fakes import FakeStore, make_metrics
 

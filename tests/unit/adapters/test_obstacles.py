@@ -10,8 +10,9 @@ from pymongo.errors import (
     WriteError,
 )
 
-from service.adapters import mongo_obstacles, rabbitmq_obstacles
-from service.adapters.mongo_server import NEEDED, clock_off, little_space, missing
+from service.adapters.mongo import obstacles as mongo_obstacles
+from service.adapters.mongo.server import NEEDED, clock_off, little_space, missing
+from service.adapters.rabbitmq import obstacles as rabbitmq_obstacles
 
 GIB = 2.0**30
 

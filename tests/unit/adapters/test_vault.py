@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from service.adapters.vault import MARK, Vault
-from service.domain.keys import named_key, new_key
-from service.domain.webhook_document import BadDocument, webhook_of
+from service.documents.webhook import BadDocument, webhook_of
+from service.text.keys import named_key, new_key
 from tests.builders import ACCOUNT
 
 OLD, NEW = named_key(new_key("k1")), named_key(new_key("k2"))

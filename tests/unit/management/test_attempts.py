@@ -4,8 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
+from service.documents.log import attempt_document
 from service.domain.delivery import Outcome, Response
-from service.domain.log_documents import attempt_document
 from service.management.attempts import (
     attempt_in_full,
     attempt_view,

@@ -4,9 +4,9 @@ from typing import Any, cast
 
 import pytest
 
+from service.documents.log import dead_letter_document
 from service.domain.delivery import DeadLetterReason
 from service.domain.errors import Invalid
-from service.domain.log_documents import dead_letter_document
 from service.domain.trace import new_traceparent
 from service.management.dead_letters import DeadLetters, letter_key, letter_view, replay_view
 from service.management.replay import Replay, ReplayState

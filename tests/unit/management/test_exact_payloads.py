@@ -5,12 +5,12 @@ from typing import Any
 import bson
 import pytest
 
-from service.api.envelope import revision_of, success
-from service.api.operation import Answer
+from service.api.http.envelope import revision_of, success
+from service.api.http.operation import Answer
+from service.documents.log import attempt_document, dead_letter_document, delivery_of
 from service.domain.delivery import Delivery
-from service.domain.json_text import read_json
-from service.domain.log_documents import attempt_document, dead_letter_document, delivery_of
 from service.management.attempts import attempt_in_full
+from service.text.json_text import read_json
 from tests.builders import make_attempt, make_delivery, make_letter
 
 PAYLOAD = b'{"n":123456789012345678901234567890,"rate":[0.10,1E+2]}'

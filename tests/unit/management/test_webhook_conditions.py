@@ -3,12 +3,12 @@ from typing import Any
 import orjson
 import pytest
 
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import HOOKS
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
 from service.management.webhook_conditions import OPEN_HOOKS, doubts, impossible
-from service.pipeline.explain import as_message, trials
-from service.sources.bus_message import Occasion
-from service.sources.catalogue import HOOKS
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
+from service.pipeline.dry_run.explain import as_message, trials
 from tests.builders import ACCOUNT, CALL_ID, make_account
 
 OFFERED = {hook.hook_id: hook for hook in HOOKS}

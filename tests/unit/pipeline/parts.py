@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
 from service.domain.endpoint import endpoint_of
@@ -13,25 +15,23 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
+from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import Encoder
-from service.pipeline.bury import BurialWork
-from service.pipeline.current import CurrentWebhooks
+from service.pipeline.dead_letters import BurialWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Batch, Deliverer
-from service.pipeline.disable import Disabler
 from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
-from service.pipeline.lines import Place
-from service.pipeline.memory import Finished
-from service.pipeline.patience import Patience
-from service.pipeline.places import Places
+from service.pipeline.limits.lines import Place
+from service.pipeline.limits.places import Places
+from service.pipeline.outcomes.disable import Disabler
+from service.pipeline.outcomes.record import Recorder
+from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
-from service.pipeline.record import Recorder
-from service.pipeline.report import Reporter
+from service.pipeline.recovery.memory import Finished
+from service.pipeline.recovery.patience import Patience
 from service.pipeline.retries import RetryWork
-from service.sources.kazoo.decode import KazooDecoder
-from service.sources.kazoo.policy import KazooPolicy
 from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
 from tests.fakes import (
     FakeAnnouncer,

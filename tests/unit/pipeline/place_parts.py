@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 from service.domain.delivery import DeferReason, Outcome, Response
 from service.domain.endpoint import Endpoint
-from service.pipeline.endpoints import FIRST_GUESS_S
-from service.pipeline.lines import Place, Waiting
-from service.pipeline.places import Places
+from service.pipeline.limits.endpoints import FIRST_GUESS_S
+from service.pipeline.limits.lines import Place, Waiting
+from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 
 HERE = Endpoint("https", "here.example", 443)

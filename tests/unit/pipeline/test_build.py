@@ -5,9 +5,9 @@ import orjson
 import pytest
 
 from service import __version__
+from service.documents.webhook import webhook_of
 from service.domain.delivery import Request
 from service.domain.webhook import Account, Format, Verb, Webhook
-from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, form, payload_of, request_for
 from service.pipeline.sign import signature, signed_bytes
 from tests.builders import (

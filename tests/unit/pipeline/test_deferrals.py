@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.delivery import Delivery
 from service.pipeline.deferrals import MOST_TOGETHER, Deferrals
-from service.pipeline.patience import Patience
+from service.pipeline.recovery.patience import Patience
 from tests.builders import make_delivery
 from tests.fakes import FakeQueues, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle

@@ -13,7 +13,7 @@ from service.domain.delivery import (
 )
 from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
-from service.pipeline.places import Places
+from service.pipeline.limits.places import Places
 from tests.builders import (
     NOW,
     make_delivery,

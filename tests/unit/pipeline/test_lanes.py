@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from service.domain.errors import RejectedMessage, RejectReason
-from service.domain.window import Window
 from service.observability.metrics import Metrics
 from service.pipeline.lanes import Lane, Work
-from service.pipeline.patience import Patience
+from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.suspects import Suspects
+from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming
 from tests.fakes import FakeIncoming, FakeQueues, FakeTrials, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from service.domain.window import Window
 from service.pipeline.lanes import LOOK_EVERY_S, PARK_AFTER_S, Lane
-from service.pipeline.patience import Patience
+from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.suspects import Suspects
+from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming
 from tests.fakes import FakeIncoming, FakeQueues, FakeTrials, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from bson import Int64
 
-from service.domain.webhook_document import webhook_of
+from service.documents.webhook import webhook_of
 from service.pipeline.match import fits, subscribed
 from tests.builders import ACCOUNT, MASTER, RESELLER, make_account, make_event, make_webhook
 

@@ -5,8 +5,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from service.documents.webhook import webhook_of
 from service.domain.webhook import Verb
-from service.domain.webhook_document import webhook_of
 from service.pipeline.build import Encoder, request_for
 from service.pipeline.sign import public_key, signature, signatures, signed_bytes
 from tests.builders import ACCOUNT, make_delivery, make_webhook

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from service.dialects.kazoo.policy import RESERVED_CCV_KEYS
 from service.domain.policy import (
     CachePolicy,
     ClientCertificate,
@@ -13,7 +14,6 @@ from service.domain.policy import (
 from service.domain.retry import RetryPolicy
 from service.settings.load import load_settings
 from service.settings.model import Settings
-from service.sources.kazoo.policy import RESERVED_CCV_KEYS
 
 Environment = dict[str, str]
 

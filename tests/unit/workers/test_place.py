@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from service.cli import main, worker
+from service.cli.main import main, worker
 from service.workers.place import Place, health_socket
 
 

@@ -1,0 +1,1 @@
+"""HTTP requests to endpoints, over one bounded pool."""

@@ -1,0 +1,199 @@
+"""One request and its answer, straight on the connections that aiohttp pools and dials.
+
+`ClientSession` doubles the CPU time of a POST (93 against 50 µs, measured in turns) for what we
+must not have: cookies, redirects, proxies, middlewares, and a task to write each body.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import cached_property, partial
+
+import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from yarl import URL
+
+from service.adapters.http.answer import AnswerReader
+from service.adapters.http.protocol import Exchanging, StaleConnection
+from service.adapters.http.tls import EVERYBODY
+from service.adapters.http.way import Exchange, connecting_limits, with_query
+from service.domain.delivery import Request
+from service.domain.policy import HttpPolicy
+
+
+class Destination(aiohttp.ClientRequest):
+    """Where requests of one URL go: what the connector asks of a request, and no more.
+
+    It is a request without ever having been made one, because a whole one takes up kilobytes.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.proxy = None
+        self.proxy_auth = None
+        self.proxy_headers = None
+        self.server_hostname = None
+        self._ssl = True
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        """Whose connections will do; made once."""
+        return super().connection_key
+
+    def head(self, request: Request) -> bytes:
+        """Return request line and headers. Raises ValueError for a line break in one of them."""
+        target = with_query(self.url.raw_path_qs, request.query)
+        lines = [
+            f"{request.verb} {target} HTTP/1.1",
+            f"Host: {self.url.host_port_subcomponent}",
+            "Accept-Encoding: identity",
+        ]
+        if request.body is not None:
+            lines.append(f"Content-Length: {len(request.body)}")
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        text = "\r\n".join(lines)
+        # The last gate: whoever gets a line break in here could write requests of their own.
+        if not text.count("\r") == text.count("\n") == len(lines) - 1 or "\0" in text:
+            raise ValueError("a header has a line break in it")
+        return text.encode() + b"\r\n\r\n"
+
+
+class Outbox:
+    """Requests on their way out: those of one turn of the event loop are written in a row.
+
+    A write by itself may have to wake the other side up; the next ones find it awake. With ten
+    webhooks per event CPU time fell from 1.10 to 0.95 times the bare loop's, with one by 3 %.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Exchanging, bytes]] = []
+
+    def put(self, protocol: Exchanging, sent: bytes) -> None:
+        """Have bytes written at the end of this turn."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append((protocol, sent))
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for protocol, sent in waiting:
+            protocol.write(sent)
+
+
+class FastWay:
+    """See `http_way.Way`. Stands on undocumented parts of aiohttp: `http_trial` tries them."""
+
+    def __init__(self, connectors: Mapping[str, aiohttp.TCPConnector], policy: HttpPolicy) -> None:
+        self._loop = asyncio.get_running_loop()
+        for connector in connectors.values():
+            connector._factory = partial(Exchanging, self._loop)  # type: ignore[assignment]  # noqa: SLF001
+        self._connectors = connectors
+        self._everybody = connectors[EVERYBODY]
+        self._policy = policy
+        self._outbox = Outbox()
+
+    def towards(self, url: URL) -> Exchange:
+        """See `http_way.Way`."""
+        return partial(self._exchange, Destination(url))
+
+    async def close(self) -> None:
+        """See `http_way.Way`."""
+        for connector in self._connectors.values():
+            await connector.close()
+
+    async def _exchange(self, destination: Destination, request: Request) -> AnswerReader:
+        connector = self._connectors.get(request.account_id, self._everybody)
+        where = connector, destination, self._outbox
+        sent = destination.head(request) + (request.body or b"")
+        total_s = request.timeout_s or self._policy.total_timeout_s
+        ends_at = self._loop.time() + total_s
+        connecting = connecting_limits(total_s, self._policy.connect_timeout_s)
+        in_full = request.in_full
+        try:
+            return await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full
+            )
+        except StaleConnection:
+            # It was kept alive for just too long. The delivery's id makes a repeat safe, whatever
+            # the verb: once, on a new connection, within the same time.
+            left_s = ends_at - self._loop.time()
+            connecting = connecting_limits(left_s, self._policy.connect_timeout_s)
+            return await answered(
+                *where, sent, connecting, ends_at, self._reader(), in_full=in_full, fresh=True
+            )
+
+    def _reader(self) -> AnswerReader:
+        return AnswerReader(self._policy.response_header_bytes, self._policy.response_body_bytes)
+
+
+async def answered(
+    connector: aiohttp.TCPConnector,
+    destination: Destination,
+    outbox: Outbox,
+    sent: bytes,
+    connecting: aiohttp.ClientTimeout,
+    ends_at: float,
+    reader: AnswerReader,
+    *,
+    in_full: bool = False,
+    fresh: bool = False,
+) -> AnswerReader:
+    """Send bytes; return the reader with the answer: status, headers and the start of the body.
+
+    All is over at `ends_at`, in the event loop's seconds; of an answer of success that is not
+    wanted `in_full` the rest is hardly waited for. A `fresh` connection was never used
+    before. Raises StaleConnection where one that was used before died without a byte of an answer;
+    aiohttp.ClientError, HttpProcessingError, OSError or TimeoutError where none arrived.
+    """
+    connect = _newly_connected if fresh else _connected
+    connection = await connect(connector, destination, connecting)
+    protocol = _protocol(connection)
+    try:
+        answer = protocol.expect(reader, in_full=in_full)
+    except BaseException:
+        connection.close()
+        raise
+    # Cheaper than `asyncio.timeout`, which was a thirtieth of a delivery.
+    deadline = asyncio.get_running_loop().call_at(ends_at, protocol.expire, reader)
+    try:
+        outbox.put(protocol, sent)
+        await answer
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        deadline.cancel()
+    connection.release()
+    return reader
+
+
+async def _newly_connected(
+    connector: aiohttp.TCPConnector, destination: Destination, connecting: aiohttp.ClientTimeout
+) -> aiohttp.connector.Connection:
+    """Return a connection that was never used. The pool hands out those it has kept first."""
+    kept: list[aiohttp.connector.Connection] = []
+    try:
+        connection = await _connected(connector, destination, connecting)
+        while _protocol(connection).served:
+            kept.append(connection)
+            connection = await _connected(connector, destination, connecting)
+    finally:
+        for idle in kept:
+            idle.release()
+    return connection
+
+
+def _protocol(connection: aiohttp.connector.Connection) -> Exchanging:
+    """Return the connection's protocol. Raises TypeError where the driver uses one of its own."""
+    protocol = connection.protocol
+    if not isinstance(protocol, Exchanging):
+        raise TypeError(f"the connector made a {type(protocol).__name__}")
+    return protocol
+
+
+async def _connected(
+    connector: aiohttp.TCPConnector, destination: Destination, connecting: aiohttp.ClientTimeout
+) -> aiohttp.connector.Connection:
+    try:
+        return await connector.connect(destination, [], connecting)
+    except TimeoutError as error:
+        raise aiohttp.ConnectionTimeoutError("the connection took too long") from error

@@ -1,0 +1,90 @@
+"""What an error of an HTTP request means: its outcome, and a detail that the account may read."""
+
+import errno
+import ssl
+from collections.abc import Sequence
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from service.adapters.http.dialling import EgressRefused, told
+from service.adapters.http.tls import tls_detail
+from service.domain.delivery import Outcome, Response
+from service.domain.errors import NothingSent
+
+MOST_DETAIL_CHARS = 200
+
+_BY_ERROR: Sequence[tuple[type[BaseException], Outcome]] = (
+    (EgressRefused, Outcome.EGRESS_REFUSED),
+    (aiohttp.ConnectionTimeoutError, Outcome.CONNECT_TIMED_OUT),
+    (TimeoutError, Outcome.TIMED_OUT),
+    (aiohttp.InvalidURL, Outcome.INVALID_REQUEST),
+    (aiohttp.ClientConnectorDNSError, Outcome.DNS_FAILED),
+    (aiohttp.ClientSSLError, Outcome.TLS_FAILED),
+    (ssl.SSLError, Outcome.TLS_FAILED),
+    (aiohttp.ServerDisconnectedError, Outcome.RESET),
+    (ConnectionResetError, Outcome.RESET),
+    (HttpProcessingError, Outcome.BAD_RESPONSE),
+    (aiohttp.ClientResponseError, Outcome.BAD_RESPONSE),
+    (aiohttp.ClientPayloadError, Outcome.BAD_RESPONSE),
+    (ValueError, Outcome.INVALID_REQUEST),
+    (Exception, Outcome.UNREACHABLE),
+)
+
+_OUR_OWN = frozenset({
+    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL,
+})  # fmt: skip
+"""No receiver is to blame for these: no descriptors, buffers or ports are left."""
+
+_BY_ERRNO = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.RESET,
+    errno.EPIPE: Outcome.RESET,
+}
+
+
+def failure(error: Exception) -> Response:
+    """Return what an error means. Raises NothingSent where it is our own machine's."""
+    cause = _cause(error)
+    if isinstance(cause, OSError) and cause.errno in _OUR_OWN:
+        raise NothingSent(str(cause)) from error
+    if isinstance(cause, ssl.SSLError):
+        return Response(Outcome.TLS_FAILED, detail=tls_detail(cause))
+    outcome = _BY_ERRNO.get(getattr(cause, "errno", None) or 0) or next(
+        outcome for kind, outcome in _BY_ERROR if isinstance(cause, kind)
+    )
+    timed_out = outcome in (Outcome.TIMED_OUT, Outcome.CONNECT_TIMED_OUT)
+    return Response(outcome, detail=None if timed_out else _detail(cause))
+
+
+def refused_by(error: Exception) -> EgressRefused | None:
+    """Return the refusal that an error is, or has inside."""
+    cause = _cause(error)
+    return cause if isinstance(cause, EgressRefused) else None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what is inside: aiohttp wraps the errors of the system, and of TLS."""
+    inside = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and not isinstance(inside, EgressRefused):
+        return error
+    if inside is None and isinstance(error, aiohttp.ClientError):
+        inside = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else None
+    return inside or error
+
+
+def _detail(cause: BaseException) -> str:
+    """Return what an error says, without the URI: its query may be a password."""
+    text = str(cause)
+    if isinstance(cause, HttpProcessingError | aiohttp.ClientResponseError):
+        text = cause.message
+    if isinstance(cause, EgressRefused):
+        text = told(cause.refusal)
+    if isinstance(cause, aiohttp.InvalidURL):
+        text = cause.description or "the URI cannot be requested"
+    return printable(text)[:MOST_DETAIL_CHARS] or type(cause).__name__
+
+
+def printable(text: str) -> str:
+    """Return text without the lone surrogates that stand for bytes which are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

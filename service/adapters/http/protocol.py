@@ -1,0 +1,149 @@
+"""One connection to an endpoint: at most one request on it, and nothing unasked for.
+
+Stands in for aiohttp's own protocol, whose connector pools and dials. Bytes that come while no
+request was written, and bytes that lie there when one is about to be, are nobody's answer: such a
+connection is closed.
+"""
+
+import asyncio
+import fcntl
+import struct
+import termios
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+
+from service.adapters.http.answer import AnswerReader
+
+NOTHING_UNREAD = struct.pack("i", 0)
+REST_S = 1.0
+"""How long the rest of an answer is waited for whose status line says success already, where
+nobody wants it: only the connection depends on it."""
+
+
+class StaleConnection(aiohttp.ServerDisconnectedError):
+    """A connection that was used before died, or had bytes on it, before our answer began."""
+
+
+class Exchanging(ResponseHandler):
+    """See `ResponseHandler`, of which only the pool's side is used."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.served = 0
+        """Requests that were answered on it."""
+        self._reader: AnswerReader | None = None
+        self._answered: asyncio.Future[AnswerReader] | None = None
+        self._written = False
+        self._in_full = False
+        self._descriptor = -1
+        self._broken: Exception | None = None
+        """What the driver raised where nobody waited yet."""
+
+    @property
+    def should_close(self) -> bool:
+        """Whether the pool must not keep it."""
+        return self._should_close or self._reader is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        try:
+            super().connection_made(transport)
+        except (AttributeError, TypeError) as error:
+            self._broken = error
+        # Under TLS unread bytes may be session tickets, which are no answer.
+        if transport.get_extra_info("sslcontext") is None:
+            sock = transport.get_extra_info("socket")
+            self._descriptor = -1 if sock is None else sock.fileno()
+
+    def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
+        """Return what is done with the answer to the request that `write` is going to send.
+
+        One that is wanted `in_full` is waited for after its status line as well. Both raise
+        StaleConnection, and the latter what else a connection raises that ends without an answer.
+        """
+        if self._broken is not None:
+            raise self._broken
+        if self.transport is None or self.transport.is_closing():
+            raise StaleConnection
+        self._reader, self._written, self._in_full = reader, False, in_full
+        self._answered = self._loop.create_future()
+        return self._answered
+
+    def write(self, sent: bytes) -> None:
+        """Send the request, unless something unasked for lies on the connection."""
+        transport = self.transport
+        if self._reader is None or transport is None or transport.is_closing():
+            return  # whoever waits was told
+        if self._has_unread():
+            self._fail(StaleConnection("bytes that nobody asked for"))
+            return
+        self._written = True
+        transport.write(sent)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        reader = self._reader
+        if reader is None:
+            self.close()
+            return
+        if not self._written:
+            self._fail(StaleConnection("bytes that nobody asked for"))
+            return
+        known = reader.status
+        try:
+            reader.feed(data)
+        except (HttpProcessingError, AttributeError, TypeError) as error:
+            self._fail(error)
+            return
+        if reader.complete:
+            self._finish(reader)
+        elif 200 <= reader.status < 300 and not known and not self._in_full:
+            self._loop.call_later(REST_S, self.expire, reader)
+
+    def expire(self, reader: AnswerReader) -> None:
+        """End the wait for an answer: what has come of it must do."""
+        if reader is not self._reader:
+            return
+        if reader.end():
+            self._finish(reader)
+        else:
+            self._fail(TimeoutError())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See `asyncio.Protocol`."""
+        reader = self._reader
+        if reader is not None:
+            if reader.end():
+                self._finish(reader)
+            elif self.served and not reader.touched:
+                self._fail(StaleConnection())
+            elif isinstance(exc, OSError):
+                failed = aiohttp.ClientOSError(*exc.args)
+                failed.__cause__ = exc  # under TLS it tells what the alert was
+                self._fail(failed)
+            else:
+                self._fail(aiohttp.ServerDisconnectedError())
+        super().connection_lost(exc)
+
+    def _has_unread(self) -> bool:
+        if self._descriptor < 0:
+            return False
+        return fcntl.ioctl(self._descriptor, termios.FIONREAD, NOTHING_UNREAD) != NOTHING_UNREAD
+
+    def _finish(self, reader: AnswerReader) -> None:
+        transport = self.transport
+        if reader.odd or (transport is not None and transport.get_write_buffer_size()):
+            self._should_close = True  # or it answered before it had the whole request
+        self.served += 1
+        answered, self._reader = self._answered, None
+        if answered is not None and not answered.done():
+            answered.set_result(reader)
+
+    def _fail(self, error: Exception) -> None:
+        self._should_close = True
+        answered, self._reader = self._answered, None
+        if answered is not None and not answered.done():
+            answered.set_exception(error)
+        self.close()

@@ -1,0 +1,36 @@
+"""Standing in for the sender while another service still does the sending: no request leaves."""
+
+from collections.abc import Collection
+
+from service.adapters.http.dialling import told
+from service.domain.delivery import Outcome, Request, Response
+from service.domain.policy import EgressPolicy
+from service.egress.addresses import Refusal
+from service.egress.guard import EgressGuard
+
+
+class ShadowSender:
+    """See `ports.Sender`. Nothing is dialled and no name is looked up.
+
+    What is known without that stands in the detail: an address that would be refused.
+    """
+
+    def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:
+        self._guard = EgressGuard(egress, own_ports)
+
+    async def prepare(self) -> None:
+        """Try nothing."""
+
+    async def send(self, request: Request) -> Response:
+        """See `ports.Sender`."""
+        return Response(Outcome.SHADOWED, detail=self._foreseen(request))
+
+    def _foreseen(self, request: Request) -> str | None:
+        try:
+            judged = self._guard.judged(request.uri, request.https_only)
+        except ValueError as error:
+            return f"would be an invalid request: {error}"
+        return f"would be: {told(judged)}" if isinstance(judged, Refusal) else None
+
+    async def close(self) -> None:
+        """Close nothing."""

@@ -1,0 +1,51 @@
+"""Whether a webhook may point somewhere, told before anything is sent; see `UriGuard`."""
+
+from collections.abc import Collection
+
+from service.adapters.http.dialling import EgressRefused, JudgingResolver, log_refusal
+from service.domain.policy import EgressPolicy
+from service.egress.addresses import Refusal
+from service.egress.guard import EgressGuard, System
+
+SYSTEM = System()
+
+
+class ResolvingGuard:
+    """See `management.ports.UriGuard`. Must be made inside a running event loop.
+
+    It is a courtesy to who makes the webhook: what a name resolves to may change, and is judged
+    again at every connection.
+    """
+
+    def __init__(
+        self, policy: EgressPolicy, own_ports: Collection[int] = (), system: System = SYSTEM
+    ) -> None:
+        self._guard = EgressGuard(policy, own_ports)
+        self._resolver = JudgingResolver(self._guard, system)
+
+    async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
+        """See `management.ports.UriGuard`. The address is not told: it may be an internal one."""
+        refusal = await self._refusal(uri, https_only=https_only)
+        if refusal is None:
+            return None
+        log_refusal(refusal, None)
+        return refusal.rule
+
+    async def _refusal(self, uri: str, *, https_only: bool) -> Refusal | None:
+        try:
+            judged = self._guard.judged(uri, https_only)
+        except ValueError as error:
+            return Refusal("malformed", str(error))
+        if isinstance(judged, Refusal):
+            return judged
+        host, port = judged.raw_host or "", judged.port or 0
+        if host.replace(".", "").isdigit() or ":" in host:
+            return self._guard.address(host, port)
+        try:
+            await self._resolver.resolve(host, port)
+        except EgressRefused as error:
+            return error.refusal
+        except (OSError, UnicodeError):
+            # The name does not resolve now; it may later, and is judged then.
+            return None
+        return None

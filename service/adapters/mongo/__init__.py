@@ -1,0 +1,1 @@
+"""MongoDB: accounts and webhooks, attempts and dead letters, tokens and replays."""

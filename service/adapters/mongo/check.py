@@ -1,0 +1,59 @@
+"""What an operator should know about the store before the service starts."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from pymongo.errors import PyMongoError
+
+from service.adapters.mongo.server import examine_server
+from service.adapters.mongo.store import Database, obstacle_to
+from service.adapters.vault import Vault
+from service.documents.webhook import BadDocument, webhook_of
+from service.domain.finding import Finding, fine, warning
+from service.text.plural import counted
+
+MOST_NAMED = 5
+
+
+async def examine_store(database: Database, vault: Vault) -> AsyncIterator[Finding]:
+    """Yield what is found: the server, what it permits, unusable webhooks."""
+    findings: Sequence[Finding] = ()
+    try:
+        findings = await examine_server(database)
+        for finding in findings:
+            yield finding
+        if not any(finding.fatal for finding in findings):
+            for finding in await _webhooks(database, vault):
+                yield finding
+    except PyMongoError as error:
+        yield obstacle_to(error, database).found("store")
+
+
+async def _webhooks(database: Database, vault: Vault) -> list[Finding]:
+    good, bad, plain = 0, [], 0
+    async for document in database["webhooks"].find():
+        try:
+            webhook_of(vault.opened(document))
+            good += 1
+            plain += not vault.is_current(document)
+        except BadDocument as error:
+            bad.append(f"{document['_id']}: {error}")
+    if bad:
+        text = (
+            f"{len(bad)} of {counted(good + len(bad), 'webhook')} skipped: "
+            f"{'; '.join(bad[:MOST_NAMED])}"
+        )
+        usable = warning("store", text, "mend the documents")
+    else:
+        usable = fine("store", f"{counted(good, 'webhook')}, all usable")
+    return [usable, _secrets(plain, vault)]
+
+
+def _secrets(plain: int, vault: Vault) -> Finding:
+    """Tell whether what is secret is encrypted as it should be."""
+    if not vault.seals:
+        text = f"not encrypted in the store, of {counted(plain, 'webhook')}"
+        return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
+    if plain:
+        text = f"of {counted(plain, 'webhook')} not encrypted with the newest key"
+        return warning("secrets", text, "run switchhook secrets rewrap")
+    return fine("secrets", "encrypted with the newest key")

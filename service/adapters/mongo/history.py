@@ -1,0 +1,143 @@
+"""Attempts and dead letters, read and revived; see `management/ports.py`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.adapters.mongo.store import Document, Store
+from service.documents.log import delivery_of
+from service.domain.delivery import Delivery, Outcome, time_key
+from service.management.selection import Selection
+
+NOT_LISTED = {"payload": 0, "webhook": 0}
+"""Large members that no list shows."""
+
+
+class MongoAttemptHistory:
+    """See `management.ports.AttemptHistory`. Ids sort by time, so they serve for times as well."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attempts = store.database["attempts"]
+
+    async def page(self, selection: Selection, start: str | None, size: int) -> Sequence[Document]:
+        """See `management.ports.AttemptHistory`."""
+        wanted = _attempts(selection)
+        if start is not None:
+            wanted["$and"].append({"_id": {"$lt": start}})
+        found = self._attempts.find(wanted, NOT_LISTED).sort("_id", -1).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def find(self, account_id: str, webhook_id: str, attempt_id: str) -> Document | None:
+        """See `management.ports.AttemptHistory`."""
+        wanted = {
+            "_id": {"$eq": attempt_id},
+            "account_id": {"$eq": account_id},
+            "webhook_id": {"$eq": webhook_id},
+        }
+        return await self._store.ask(self._attempts.find_one(wanted))
+
+    async def outcomes(self, selection: Selection) -> Mapping[str, int]:
+        """See `management.ports.AttemptHistory`."""
+        counting = [
+            {"$match": _attempts(selection)},
+            {"$group": {"_id": "$outcome", "count": {"$sum": 1}}},
+        ]
+        counted = await self._store.ask(self._attempts.aggregate(counting).to_list(None))
+        return {row["_id"]: row["count"] for row in counted}
+
+    async def durations(self, selection: Selection, most: int) -> Sequence[float]:
+        """See `management.ports.AttemptHistory`."""
+        found = self._attempts.find(_attempts(selection), {"duration_ms": 1})
+        rows = await self._store.ask(found.sort("_id", -1).limit(most).to_list(None))
+        return [float(row["duration_ms"]) for row in rows]
+
+    def delivery(self, attempt: Document) -> Delivery | None:
+        """See `management.ports.AttemptHistory`."""
+        return delivery_of(attempt) if attempt.get("payload") is not None else None
+
+
+class MongoDeadLetterArchive:
+    """See `management.ports.DeadLetterArchive`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._letters = store.database["dead_letters"]
+
+    async def page(
+        self, selection: Selection, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Document]:
+        """See `management.ports.DeadLetterArchive`."""
+        wanted = _letters(selection)
+        if start is not None:
+            died_at, delivery_id = start
+            wanted = {"$and": [wanted, before("died_at", died_at, delivery_id)]}
+        found = self._letters.find(wanted, NOT_LISTED)
+        found = found.sort([("died_at", -1), ("_id", -1)]).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
+        """See `management.ports.DeadLetterArchive`."""
+        found = self._letters.find(_letters(selection)).sort("died_at", 1).limit(size)
+        return await self._store.ask(found.to_list(None))
+
+    async def count(self, selection: Selection) -> int:
+        """See `management.ports.DeadLetterArchive`."""
+        return await self._store.ask(self._letters.count_documents(_letters(selection)))
+
+    async def discard(self, selection: Selection) -> int:
+        """See `management.ports.DeadLetterArchive`."""
+        result = await self._store.ask(self._letters.delete_many(_letters(selection)))
+        return result.deleted_count
+
+    async def mark_replayed(self, letter: Document, replay_id: str, by: str, at: datetime) -> None:
+        """See `management.ports.DeadLetterArchive`."""
+        same = {"_id": letter["_id"], "died_at": letter["died_at"]}
+        marks = {"replay_id": replay_id, "replayed_by": by, "replayed_at": at}
+        await self._store.ask(self._letters.update_one(same, {"$set": marks}))
+
+    def delivery(self, letter: Document) -> Delivery:
+        """See `management.ports.DeadLetterArchive`."""
+        return delivery_of(letter)
+
+
+def before(member: str, at: datetime, item_id: str) -> dict[str, Any]:
+    """Return the question for what comes after an item in a list with the newest first."""
+    same = {member: {"$eq": at}, "_id": {"$lt": item_id}}
+    return {"$or": [{member: {"$lt": at}}, same]}
+
+
+def _attempts(selection: Selection) -> dict[str, Any]:
+    """Return the question; its parts stand apart, as two may be about one member."""
+    parts: list[dict[str, Any]] = [_members(selection)]
+    if selection.failed is not None:
+        good, neither = Outcome.SUCCEEDED.value, Outcome.SHADOWED.value
+        parts.append({"outcome": {"$nin": [good, neither]} if selection.failed else {"$eq": good}})
+    if selection.ids is not None:
+        parts.append({"_id": {"$in": list(selection.ids)}})
+    if selection.since is not None:
+        parts.append({"_id": {"$gte": time_key(selection.since.timestamp())}})
+    if selection.until is not None:
+        # The ids of that millisecond go on after the key.
+        parts.append({"_id": {"$lt": time_key(selection.until.timestamp() + 0.001)}})
+    return {"$and": parts}
+
+
+def _letters(selection: Selection) -> dict[str, Any]:
+    wanted = _members(selection)
+    if selection.waiting:
+        wanted["replayed_at"] = None
+    if selection.ids is not None:
+        wanted["_id"] = {"$in": list(selection.ids)}
+    bounds = {"$gte": selection.since, "$lte": selection.until}
+    bounds = {operator: at for operator, at in bounds.items() if at is not None}
+    return wanted | ({"died_at": bounds} if bounds else {})
+
+
+def _members(selection: Selection) -> dict[str, Any]:
+    wanted: dict[str, Any] = {key: {"$eq": value} for key, value in selection.equals.items()}
+    if selection.account_id is not None:
+        wanted["account_id"] = {"$eq": selection.account_id}
+    if selection.own_only:
+        wanted["event_account_id"] = None
+    return wanted

@@ -1,0 +1,32 @@
+"""How often each suspect was tried, for all workers together; see `ports.Trials`.
+
+A document of `suspects`: `{_id: SHA-256 of the message, tried, updated_at}`. It goes by itself a
+day after the last time: a message that was settled does not come again.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+from pymongo import ReturnDocument
+
+from service.adapters.mongo.store import Store
+
+
+class MongoTrials:
+    """See `ports.Trials`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._suspects = store.database["suspects"]
+
+    async def begin(self, body: bytes) -> int:
+        """See `ports.Trials`."""
+        change = {"$inc": {"tried": 1}, "$set": {"updated_at": datetime.now(UTC)}}
+        question = self._suspects.find_one_and_update(
+            {"_id": hashlib.sha256(body).hexdigest()},
+            change,
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        document = await self._store.ask(question)
+        return int(document["tried"]) - 1

@@ -1,0 +1,122 @@
+"""Noticing that somebody changed an account, a webhook or a number.
+
+With a replica set the change stream tells within milliseconds. A standalone mongod has none: there,
+`modified_at` is polled, which misses deletions and documents without it; those are noticed when the
+remembered account gets too old.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pymongo.errors import OperationFailure, PyMongoError
+
+from service.adapters.mongo.store import Client, obstacle_to
+from service.pipeline.recovery.patience import heed_cancellation
+
+NO_REPLICA_SET = 40_573
+WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
+BACK_OFF_S = 1.0
+OVERLAP = timedelta(seconds=5)
+"""How far clocks may be apart, and how late a write may become visible."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Tells what changed: an account, a webhook, the health of one that fails.
+
+    `on_gap` is told that changes may have been missed. It goes by PyMongo's own asyncio client, as
+    Motor's stream says after a second at the earliest that it stands: what was remembered until
+    then, after a start every busy account, was asked for once more.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        database: str,
+        poll_interval_s: float,
+        on_account: Callable[[str], None],
+        on_webhook: Callable[[str], None],
+        on_deleted: Callable[[str], None],
+        on_failing: Callable[[str], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        self._database = client[database]
+        self._poll_interval_s = poll_interval_s
+        self._on_account = on_account
+        self._on_webhook = on_webhook
+        self._on_deleted = on_deleted
+        self._on_failing = on_failing
+        self._on_gap = on_gap
+
+    async def run(self) -> None:
+        """Watch until cancelled, whatever becomes of the store."""
+        while True:
+            try:
+                await self._stream()
+            except OperationFailure as error:
+                if error.code == NO_REPLICA_SET:
+                    log.info("watch.polling", interval_s=self._poll_interval_s)
+                    await self._poll()
+                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
+            except PyMongoError as error:
+                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
+            heed_cancellation()
+            await asyncio.sleep(BACK_OFF_S)
+
+    async def _stream(self) -> None:
+        relevant = [{"$match": {"ns.coll": {"$in": list(WATCHED)}}}]
+        async with await self._database.watch(
+            relevant, full_document="updateLookup", max_await_time_ms=1000
+        ) as stream:
+            # From here on nothing is missed.
+            self._on_gap()
+            log.info("watch.streaming")
+            while stream.alive:
+                heed_cancellation()
+                # `next` would be one question, which may not take longer than any other.
+                change = await stream.try_next()
+                if change is not None:
+                    self._tell(change)
+
+    def _tell(self, change: Mapping[str, Any]) -> None:
+        collection = change.get("ns", {}).get("coll")
+        key = change.get("documentKey", {}).get("_id")
+        if collection == "webhook_health":
+            self._on_failing(str(key))
+        elif key is None or collection == "numbers":
+            self._on_gap()
+        elif collection == "accounts":
+            self._on_account(str(key))
+        else:
+            self._on_webhook(str(key))
+            if change.get("operationType") == "delete":
+                self._on_deleted(str(key))
+            owner = (change.get("fullDocument") or {}).get("account_id")
+            if isinstance(owner, str):
+                self._on_account(owner)
+
+    async def _poll(self) -> None:
+        since = datetime.now(UTC)
+        while True:
+            await asyncio.sleep(self._poll_interval_s)
+            now = datetime.now(UTC)
+            changed = {"modified_at": {"$gte": since - OVERLAP}}
+            try:
+                async for document in self._database["webhooks"].find(changed, {"account_id": 1}):
+                    self._on_webhook(str(document["_id"]))
+                    self._on_account(str(document.get("account_id")))
+                failed = {"updated_at": changed["modified_at"]}
+                async for document in self._database["webhook_health"].find(failed):
+                    self._on_failing(str(document["_id"]))
+                    if document.get("deleted"):
+                        self._on_webhook(str(document["_id"]))
+                        self._on_deleted(str(document["_id"]))
+                since = now
+            except PyMongoError as error:
+                text = obstacle_to(error, self._database).text
+                log.warning("watch.poll_failed", error=text)
+            heed_cancellation()

@@ -1,0 +1,97 @@
+"""The `WebhookStore` port: accounts, their webhooks and their numbers in MongoDB."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from service.adapters.mongo.store import Document, Store, ids_of, loading
+from service.adapters.vault import Vault
+from service.documents.webhook import BadDocument, webhook_of
+from service.domain.disable import policy_in
+from service.domain.policy import requires_https
+from service.domain.webhook import Account, Webhook, account_of
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Documents of some accounts, by account, and of their enabled webhooks."""
+
+    accounts: Mapping[str, Document]
+    webhooks: Mapping[str, Sequence[Document]]
+
+
+class MongoWebhooks:
+    """Reads accounts, webhooks and numbers; see `ports.WebhookStore`.
+
+    Accounts that are asked for in the same moment are one question: after a start, a backlog of a
+    thousand accounts would otherwise cost two thousand.
+    """
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._accounts = store.database["accounts"]
+        self._webhooks = store.database["webhooks"]
+        self._numbers = store.database["numbers"]
+        self._wanted: list[str] = []
+        self._asking: asyncio.Task[Found] | None = None
+
+    async def account(self, account_id: str) -> Account:
+        """See `ports.WebhookStore`."""
+        self._wanted.append(account_id)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_together())
+        found = await asyncio.shield(self._asking)
+        document = found.accounts.get(account_id, {})
+        documents = found.webhooks.get(account_id, ())
+        webhooks = [webhook for webhook in map(self._webhook_or_warning, documents) if webhook]
+        tree = document.get("tree")
+        return account_of(
+            account_id,
+            [str(ancestor) for ancestor in tree] if isinstance(tree, list) else [],
+            document.get("reseller_id"),
+            webhooks,
+            policy_in(document),
+            require_https=requires_https(document),
+        )
+
+    async def _ask_together(self) -> Found:
+        """Ask for all accounts that are wanted by now. Who wants one later asks anew."""
+        wanted, self._wanted, self._asking = {"$in": self._wanted}, [], None
+        accounts = await self._store.ask(self._accounts.find({"_id": wanted}).to_list(None))
+        enabled = {"account_id": wanted, "enabled": {"$nin": [False, "false"]}}
+        webhooks: defaultdict[str, list[Document]] = defaultdict(list)
+        found = self._webhooks.aggregate(loading(enabled)).to_list(None)
+        for webhook in await self._store.ask(found):
+            webhooks[webhook["account_id"]].append(webhook)
+        return Found({document["_id"]: document for document in accounts}, webhooks)
+
+    async def webhook(self, webhook_id: str) -> Webhook | None:
+        """See `ports.WebhookStore`."""
+        wanted = {"_id": {"$in": ids_of(webhook_id)}}
+        found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(1))
+        return self._webhook_or_warning(found[0]) if found else None
+
+    async def account_of_number(self, number: str) -> str | None:
+        """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""
+        spellings = [number] if number.startswith("+") else [number, f"+{number}"]
+        document = await self._store.ask(self._numbers.find_one({"_id": {"$in": spellings}}))
+        owner = None if document is None else document.get("account_id")
+        return owner if isinstance(owner, str) else None
+
+    def _webhook_or_warning(self, document: Document) -> Webhook | None:
+        try:
+            return webhook_of(self._vault.opened(document))
+        except BadDocument as error:
+            log.warning(
+                "webhook.skipped",
+                webhook_id=str(document["_id"]),
+                account_id=document.get("account_id"),
+                problem=str(error),
+            )
+            return None

@@ -1,0 +1,1 @@
+"""RabbitMQ: consuming, publishing, our own queues, and the switch's exchanges."""

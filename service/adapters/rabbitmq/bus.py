@@ -1,0 +1,91 @@
+"""The switch's side of the bus: publishing the way Kazoo does, for samples and tests."""
+
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import orjson
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.abc import AbstractChannel as WireChannel
+from pamqp.commands import Basic
+
+from service.adapters.rabbitmq.link import BROKER_ERRORS, connect
+from service.adapters.rabbitmq.obstacles import obstacle_in
+from service.dialects.bus_message import GREGORIAN_OFFSET_S, BusMessage
+from service.domain.errors import BrokerUnavailable
+
+CONFIRM_TIMEOUT_S = 10
+
+
+class KazooTime(datetime):
+    """A time that goes over the wire as Kazoo writes it: gregorian microseconds."""
+
+    def timestamp(self) -> float:
+        """Return what AMQP takes for unix seconds."""
+        return int((super().timestamp() + GREGORIAN_OFFSET_S) * 1_000_000)
+
+
+class Bus:
+    """A connection that publishes switch messages with confirms."""
+
+    def __init__(self, url: str, prefix: str = "switchhook") -> None:
+        self._url = url
+        self._prefix = prefix
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._declared: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises BrokerUnavailable."""
+        try:
+            self._connection = await connect(self._url, "emit")
+            self._channel = await self._connection.channel(publisher_confirms=True)
+        except BROKER_ERRORS as error:
+            raise self._unavailable(error) from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def publish(self, message: BusMessage) -> None:
+        """Publish and wait for the confirm; not mandatory, as the switch does not do it either.
+
+        The timestamp is Kazoo's: gregorian microseconds. Raises BrokerUnavailable.
+        """
+        try:
+            channel = await self._declared_on(message)
+            await channel.basic_publish(
+                orjson.dumps(message.body),
+                exchange=message.exchange,
+                routing_key=message.routing_key,
+                properties=Basic.Properties(
+                    content_type="application/json",
+                    headers=dict(message.headers),
+                    timestamp=KazooTime.now(UTC),
+                ),
+                timeout=CONFIRM_TIMEOUT_S,
+            )
+        except BROKER_ERRORS as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: BaseException) -> BrokerUnavailable:
+        obstacle = obstacle_in(error, self._url, self._prefix)
+        return BrokerUnavailable(obstacle.text, obstacle.remedy)
+
+    async def _declared_on(self, message: BusMessage) -> WireChannel:
+        """Return the channel, the message's exchange declared as the switch declares it."""
+        if self._channel is None:
+            raise BrokerUnavailable("not connected")
+        if message.exchange not in self._declared:
+            kind = ExchangeType(message.exchange_type)
+            await self._channel.declare_exchange(message.exchange, kind, durable=False)
+            self._declared.add(message.exchange)
+        return await self._channel.get_underlay_channel()

@@ -1,0 +1,108 @@
+"""What an operator should know about the broker before the service starts."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+
+from aio_pika import Message
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
+
+from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
+from service.adapters.rabbitmq.obstacles import (
+    ALARM,
+    ALARM_REMEDY,
+    needing,
+    obstacle_in,
+    too_old,
+    version_of,
+)
+from service.adapters.rabbitmq.topology.queues import Names, declare
+from service.dialects.binding import Binding
+from service.domain.errors import BrokerUnavailable, TopologyConflict
+from service.domain.finding import Finding, fine, trouble, warning
+
+CONFIRM_TIMEOUT_S = 3.0
+NOBODY = "nobody"
+"""A routing key of our exchange that no queue is bound with."""
+
+
+async def examine_broker(
+    url: str, names: Names, tiers_ms: Sequence[int], bindings: Sequence[Binding]
+) -> AsyncIterator[Finding]:
+    """Yield what is found: reachable, new enough, permitted, declared, the switch's exchanges."""
+    try:
+        connection = await connect(url, "check")
+    except BROKER_ERRORS as error:
+        yield obstacle_in(error, url, names.prefix).found("broker")
+        return
+    version = version_of(connection)
+    old = too_old(version)
+    try:
+        yield old.found("broker") if old else fine("broker", f"RabbitMQ {version}")
+        if old:
+            return
+        finding = await _topology(connection, url, names, tiers_ms)
+        yield finding
+        if finding.fatal:
+            return
+        for binding in bindings:
+            yield await _exchange(connection, url, names, binding)
+        alarm = await _alarm(url, names)
+        if alarm:
+            yield alarm
+    finally:
+        await connection.close()
+
+
+async def _topology(
+    connection: AbstractConnection, url: str, names: Names, tiers_ms: Sequence[int]
+) -> Finding:
+    try:
+        await declare(connection, names, tiers_ms)
+    except TopologyConflict as error:
+        return trouble("broker", str(error), "see the message")
+    except (*BROKER_ERRORS, BrokerUnavailable) as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
+    return fine("broker", f"queues {names.prefix}.* stand")
+
+
+async def _exchange(
+    connection: AbstractConnection, url: str, names: Names, binding: Binding
+) -> Finding:
+    """Bind a queue that goes with us: reading the exchange is a permission of its own."""
+    channel = await connection.channel()
+    name = f"{names.prefix}.check-{secrets.token_hex(4)}"
+    try:
+        queue = await channel.declare_queue(name, exclusive=True, auto_delete=True)
+        with needing(("queue", "write"), ("exchange", "read")):
+            await queue.bind(binding.exchange, binding.routing_keys[0])
+        await queue.delete(if_unused=False, if_empty=False)
+    except ChannelNotFoundEntity:
+        remedy = "the switch declares it when it starts; until then nothing arrives"
+        return warning("broker", f"exchange {binding.exchange} is missing", remedy)
+    except (*BROKER_ERRORS, BrokerUnavailable, ChannelAccessRefused) as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
+    finally:
+        await channel.close()
+    return fine("broker", f"exchange {binding.exchange} exists")
+
+
+async def _alarm(url: str, names: Names) -> Finding | None:
+    """Publish to nobody, over a connection of its own: an alarm stops what publishes."""
+    connection = await connect(url, "check publishing")
+    try:
+        channel = await connection.channel(publisher_confirms=True)
+        exchange = await channel.get_exchange(names.exchange, ensure=False)
+        async with asyncio.timeout(CONFIRM_TIMEOUT_S):
+            # It is by the first that the broker knows us for one who publishes.
+            for _ in range(2):
+                await exchange.publish(Message(b""), NOBODY, mandatory=False)
+    except TimeoutError:
+        return trouble("broker", f"has {ALARM}", ALARM_REMEDY)
+    except BROKER_ERRORS as error:
+        return obstacle_in(error, url, names.prefix).found("broker")
+    finally:
+        # One that is blocked does not hear that we want to close it.
+        await close(connection)
+    return None

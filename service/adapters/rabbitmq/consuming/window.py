@@ -1,0 +1,70 @@
+"""How many messages of a queue the broker may hand us: more where some of them are parked.
+
+A quorum queue's prefetch is each consumer's own, and fixed when it begins. So the window grows by
+whole consumers on the same channel, and shrinks by cancelling them; what they brought stays ours.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+from aiormq.abc import AbstractChannel as WireChannel
+
+from service.adapters.rabbitmq.consuming.inbox import Inbox
+from service.pipeline.recovery.patience import heed_cancellation
+
+RESIZE_EVERY_S = 0.05
+SHRINK_AFTER_S = 1.0
+
+
+class ConsumerWindow:
+    """The consumers of one queue on one channel, `step` messages each."""
+
+    def __init__(
+        self,
+        channel: WireChannel,
+        inbox: Inbox,
+        queue: str,
+        step: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._channel = channel
+        self._inbox = inbox
+        self._queue = queue
+        self._step = step
+        self._tags: list[str] = []
+        self._changing = asyncio.Lock()
+        self._stopped = False
+
+    async def open(self) -> None:
+        """Begin consuming."""
+        await self._channel.basic_qos(prefetch_count=self._step)
+        self._tags.append(await self._inbox.consume(self._queue))
+
+    async def keep(self, size: Callable[[], int]) -> None:
+        """Have as many consumers as `size` messages need, until cancelled."""
+        enough_since = self._now()
+        while True:
+            await asyncio.sleep(RESIZE_EVERY_S)
+            wanted = math.ceil(size() / self._step)
+            now = self._now()
+            if wanted >= len(self._tags):
+                enough_since = now
+            async with self._changing:
+                while wanted > len(self._tags) and not self._stopped:
+                    self._tags.append(await self._inbox.consume(self._queue))
+                if now - enough_since > SHRINK_AFTER_S and len(self._tags) > 1:
+                    await self._cancel_last()
+            heed_cancellation()
+
+    async def stop(self) -> None:
+        """Take no more messages in. Raises what talking to a broker that fails raises."""
+        self._stopped = True
+        async with self._changing:
+            while self._tags:
+                await self._cancel_last()
+
+    async def _cancel_last(self) -> None:
+        await self._channel.basic_cancel(self._tags.pop(), timeout=2)

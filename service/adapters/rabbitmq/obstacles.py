@@ -1,0 +1,130 @@
+"""What stands between us and the broker, in one line each, with what helps.
+
+`switchhook check` prints it, and a running service logs it while it waits.
+"""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote
+
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import (
+    AuthenticationError,
+    ChannelAccessRefused,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
+from yarl import URL
+
+from service.adapters.rabbitmq.topology.permissions import permissions
+from service.domain.errors import BrokerRefuses
+from service.domain.finding import Obstacle
+
+OLDEST_RABBITMQ = (3, 10)
+"""The first whose quorum queues forward what they dead-letter at least once; retries rest on it."""
+
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
+REFUSED = re.compile(r"access to (queue|exchange) '([^']*)'")
+ALARM = "a memory or disk alarm: it takes no messages until that is over"
+ALARM_REMEDY = "rabbitmq-diagnostics alarms names it; free memory or disk on the broker"
+
+
+class NotPermitted(BrokerRefuses):
+    """The broker's user lacks a permission."""
+
+    def __init__(self, permission: str, kind: str, name: str) -> None:
+        super().__init__(f"may not {permission} {kind} '{name}'", "")
+
+
+class TooOld(BrokerRefuses):
+    """The broker is older than OLDEST_RABBITMQ."""
+
+
+@contextmanager
+def needing(*permissions: tuple[str, str]) -> Iterator[None]:
+    """Say which permission on which kind of thing is missing, where the broker names the thing."""
+    try:
+        yield
+    except ChannelAccessRefused as error:
+        found = REFUSED.search(str(error))
+        kind, name = found.groups() if found else ("queue", "")
+        needed = dict(permissions).get(kind, "use")
+        raise NotPermitted(needed, kind, name) from error
+
+
+def version_of(connection: AbstractConnection) -> str:
+    """Return what the broker says it is."""
+    wire = getattr(connection.transport, "connection", None)
+    return str(getattr(wire, "server_properties", {}).get("version", "unknown"))
+
+
+def too_old(version: str) -> Obstacle | None:
+    """Return the obstacle that a version is; one that cannot be read is none."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not numbers or numbers >= OLDEST_RABBITMQ:
+        return None
+    needed = ".".join(map(str, OLDEST_RABBITMQ))
+    return Obstacle(f"RabbitMQ {version} is too old", f"upgrade to {needed} or later", lasting=True)
+
+
+def refuse_old(connection: AbstractConnection) -> None:
+    """Raise TooOld where the broker cannot keep what we promise."""
+    obstacle = too_old(version_of(connection))
+    if obstacle is not None:
+        raise TooOld(obstacle.text, obstacle.remedy)
+
+
+def obstacle_in(error: BaseException, url: str, prefix: str) -> Obstacle:
+    """Return what an error of connecting, declaring or consuming means. No password is told."""
+    address = URL(url)
+    where = f"{address.host}:{address.port or DEFAULT_PORTS.get(address.scheme, 0)}"
+    vhost = unquote(address.raw_path[1:]) or "/"
+    user = address.user or "guest"
+    grant = _grant(vhost, user, prefix)
+    match error:
+        case TooOld():
+            return Obstacle(str(error), error.remedy, lasting=True)
+        case NotPermitted():
+            return Obstacle(f"user '{user}' {error}", grant, lasting=True)
+        case ChannelAccessRefused():
+            return Obstacle(f"user '{user}': {error}", grant, lasting=True)
+        case AuthenticationError() | ProbableAuthenticationError():
+            text = f"{where} refuses user '{user}', or the password"
+            return Obstacle(text, f"check amqp.url: {_test_of(user)}", lasting=True)
+        case InvalidFrameError() if "Connection.Open" in str(error):
+            # The driver does not pass on which of the two it was.
+            text = f"{where} refuses user '{user}' the virtual host '{vhost}'"
+            remedy = f"rabbitmqctl add_vhost '{vhost}', where it is missing, and {grant}"
+            return Obstacle(text, remedy, lasting=True)
+    return _unreachable(error, where)
+
+
+def _unreachable(error: BaseException, where: str) -> Obstacle:
+    """Return what keeps a connection from standing; it may pass by itself."""
+    if isinstance(error, TimeoutError):
+        text = f"cannot be reached: {where} does not answer as a broker would"
+        return Obstacle(text, "a firewall, or another service's port in amqp.url?", lasting=False)
+    said = str(error) or type(error).__name__
+    cause = error.__cause__
+    if isinstance(cause, socket.gaierror):
+        text = f"cannot be reached: no address for the host of {where}"
+        return Obstacle(text, "check the name in amqp.url, and the name service", lasting=False)
+    if isinstance(cause, ssl.SSLError):
+        text = f"cannot be reached: no TLS with {where}: {said}"
+        return Obstacle(text, "amqps: is for the broker's TLS port, mostly 5671", lasting=False)
+    text = f"cannot be reached at {where}: {said}"
+    return Obstacle(text, "is RabbitMQ running, and amqp.url right?", lasting=False)
+
+
+def _test_of(user: str) -> str:
+    return f"rabbitmqctl authenticate_user '{user}' PASSWORD tries it"
+
+
+def _grant(vhost: str, user: str, prefix: str) -> str:
+    """Return the command that permits all that is needed, and nothing else."""
+    needed = permissions(prefix)
+    expressions = f"'{needed.configure}' '{needed.write}' '{needed.read}'"
+    return f"rabbitmqctl set_permissions -p '{vhost}' '{user}' {expressions}"

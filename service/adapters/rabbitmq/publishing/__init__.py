@@ -1,0 +1,1 @@
+"""Publishing into our own queues, with confirms."""

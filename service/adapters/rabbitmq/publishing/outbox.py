@@ -1,0 +1,85 @@
+"""Choosing how to publish into our own queues: by our own frames, or by aio-pika's `publish`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractExchange
+from prometheus_client import Gauge
+
+from service.adapters.rabbitmq.publishing.confirms import Confirms
+from service.adapters.rabbitmq.publishing.frames import JSON, Outgoing
+from service.pipeline.recovery.patience import heed_cancellation
+
+TRY_FOR_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Outbox(Protocol):
+    """Confirmed publishing on one channel; see `Confirms`."""
+
+    def publish(self, message: Outgoing, queue: str) -> Awaitable[None]:
+        """Wait until the broker has stored the message."""
+
+    async def keep_writing(self) -> None:
+        """Write until cancelled."""
+
+    def close(self) -> None:
+        """Fail everything under way: the channel is gone."""
+
+
+class Documented:
+    """Publishes by aio-pika's `Exchange.publish`, at several times the cost."""
+
+    def __init__(self, exchange: AbstractExchange, timeout_s: float) -> None:
+        self._exchange = exchange
+        self._timeout_s = timeout_s
+
+    async def publish(self, message: Outgoing, queue: str) -> None:
+        """See `Outbox`."""
+        whole = Message(
+            message.body,
+            content_type=JSON,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers=dict(message.headers),
+        )
+        async with asyncio.timeout(self._timeout_s):
+            await self._exchange.publish(whole, queue, mandatory=True)
+
+    async def keep_writing(self) -> None:
+        """See `Outbox`: aiormq writes by itself."""
+        await asyncio.Event().wait()
+
+    def close(self) -> None:
+        """See `Outbox`: aiormq fails what is under way by itself."""
+
+
+async def open_outbox(
+    open_channel: Callable[[], Awaitable[AbstractChannel]],
+    exchange: str,
+    timeout_s: float,
+    fast_path: Gauge,
+) -> Outbox:
+    """Return the fast way where the driver is as it expects, else the documented one."""
+    confirms = await _confirms(await open_channel(), exchange, timeout_s)
+    fast_path.set(confirms is not None)
+    if confirms is not None:
+        return confirms
+    log.warning("publisher.slow", error="the AMQP driver is not as our frames expect it")
+    # On a channel of its own: the answer to our try may still come on the other.
+    channel = await open_channel()
+    return Documented(await channel.get_exchange(exchange, ensure=False), timeout_s)
+
+
+async def _confirms(channel: AbstractChannel, exchange: str, timeout_s: float) -> Confirms | None:
+    try:
+        confirms = Confirms(await channel.get_underlay_channel(), exchange, timeout_s)
+        usable = await confirms.is_usable(TRY_FOR_S)
+    except (AttributeError, TypeError, ValueError):
+        log.exception("publisher.driver_changed")
+        return None
+    heed_cancellation()
+    return confirms if usable else None

@@ -1,0 +1,213 @@
+"""Publishing into our own queues: always confirmed, always mandatory, never waiting for ever.
+
+A connection of its own: under a memory or disk alarm the broker stops reading connections that
+publish, and acknowledgements must get through all the same.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import orjson
+import structlog
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import PublishError
+
+from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
+from service.adapters.rabbitmq.obstacles import ALARM, ALARM_REMEDY
+from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
+from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
+from service.adapters.rabbitmq.topology.permissions import ANNOUNCING
+from service.adapters.rabbitmq.topology.queues import Names
+from service.dialects.kazoo.events.notifications import disabled_message
+from service.domain.delivery import DeadLetter, Delivery
+from service.domain.errors import BrokerUnavailable, RejectReason
+from service.domain.webhook import Webhook
+from service.observability.metrics import Metrics
+from service.pipeline.envelope import seal, seal_letters
+from service.pipeline.recovery.patience import heed_cancellation
+from service.ports import Incoming
+
+BLOCKED_AFTER_S = 1.0
+LOOK_EVERY_S = 1.0
+LONGEST_HEADER = 500
+LONGEST_ENCODING = 60
+"""Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
+
+log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """The session of the publishing connection, and the `Queues` port on top of it."""
+
+    def __init__(self, names: Names, timeout_s: float, metrics: Metrics) -> None:
+        self._names = names
+        self._timeout_s = timeout_s
+        self._duration = metrics.publish_duration
+        self._blocked_gauge = metrics.blocked
+        self._fast_path = metrics.fast_path.labels("publish")
+        self._own: Outbox | None = None
+        self._foreign: AbstractChannel | None = None
+        self._connection: AbstractConnection | None = None
+        self._ready = asyncio.Event()
+        self.on_returned: Callable[[], None] = lambda: None
+        """Called where the broker returns a publish, or closes a channel for it."""
+        self.blocked = False
+        """Whether the broker takes nothing for now."""
+
+    async def session(self, connection: AbstractConnection) -> None:
+        """Offer publishing until the connection or a channel is lost."""
+        lost = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: lost.set())
+        own: Outbox | None = None
+        try:
+            channel = partial(self._open, connection, lost)
+            names, timeout_s = self._names, self._timeout_s
+            own = await open_outbox(channel, names.exchange, timeout_s, self._fast_path)
+            # What came from outside may break the channel it is published on, and everything under
+            # way on that channel with it: hence two.
+            self._foreign = await channel()
+            self._connection, self._own = connection, own
+            self._ready.set()
+            heed_cancellation()
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch(connection), name="watch for alarms")
+                writing = tasks.create_task(own.keep_writing(), name="write publishes")
+                await lost.wait()
+                watching.cancel()
+                writing.cancel()
+        finally:
+            self._set_blocked(blocked=False)
+            self._ready.clear()
+            self._connection = self._own = self._foreign = None
+            if own is not None:
+                own.close()
+
+    async def _open(self, connection: AbstractConnection, lost: asyncio.Event) -> AbstractChannel:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        channel.close_callbacks.add(lambda *_: lost.set())
+        channel.close_callbacks.add(lambda *_: self.on_returned())
+        return channel
+
+    async def _watch(self, connection: AbstractConnection) -> None:
+        """Note whether the broker takes messages, until cancelled.
+
+        It says so only to a connection that publishes; the driver tells nobody, but waits.
+        """
+        wire = connection.transport.connection if connection.transport else None
+        while wire is not None:
+            try:
+                async with asyncio.timeout(BLOCKED_AFTER_S):
+                    await wire.ready()
+                self._set_blocked(blocked=False)
+            except TimeoutError:
+                self._set_blocked(blocked=True)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _set_blocked(self, *, blocked: bool) -> None:
+        if blocked and not self.blocked:
+            log.error("broker.blocked", error=f"the broker has {ALARM}", remedy=ALARM_REMEDY)
+        elif self.blocked and not blocked:
+            log.info("broker.unblocked")
+        self.blocked = blocked
+        self._blocked_gauge.set(blocked)
+
+    async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
+        """See `ports.Queues`."""
+        await self._publish(_sealed(deliveries), self._names.tier(delay_ms))
+
+    async def revive(self, delivery: Delivery) -> None:
+        """See `management.ports.RevivalQueue`."""
+        await self._publish(_sealed([delivery]), self._names.deliveries)
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """See `ports.Queues`."""
+        headers: Headers = {
+            "x-switchhook-delivery": letters[0].delivery.delivery_id,
+            "x-switchhook-deliveries": len(letters),
+            "x-switchhook-reason": letters[0].reason.value,
+        }
+        await self._publish(Outgoing(seal_letters(letters), headers), self._names.dead)
+
+    async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
+        """See `ports.Queues`."""
+        message = Message(
+            incoming.body,
+            content_encoding=(incoming.content_encoding or "")[:LONGEST_ENCODING] or None,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers={
+                "x-switchhook-reason": reason.value,
+                "x-switchhook-detail": detail[:LONGEST_HEADER],
+                "x-switchhook-exchange": incoming.exchange,
+                "x-switchhook-routing-key": incoming.routing_key,
+            },
+        )
+        await self._publish(message, self._names.rejected)
+
+    async def webhook_disabled(self, webhook: Webhook) -> None:
+        """See `ports.Announcer`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._ready.wait()
+                await self._announce(webhook)
+        except BROKER_ERRORS as error:
+            unsaid = {"webhook_id": webhook.webhook_id, "error": describe(error)}
+            log.warning("webhook.disabled_unsaid", **unsaid)
+
+    async def _announce(self, webhook: Webhook) -> None:
+        """Publish on a channel of its own: the exchange is the switch's, and may be refused us."""
+        if self._connection is None:
+            return
+        channel = await self._connection.channel()
+        exchange = await channel.get_exchange(ANNOUNCING.exchange, ensure=False)
+        body = orjson.dumps(disabled_message(webhook.account_id, webhook.webhook_id))
+        message = Message(body, content_type="application/json")
+        await exchange.publish(message, ANNOUNCING.routing_keys[0], mandatory=False)
+        await channel.close()
+
+    async def _publish(self, message: Outgoing | Message, queue: str) -> None:
+        """Return once the broker has stored the message.
+
+        Raises BrokerUnavailable where it did not, or where that is unknown. The AMQP message id is
+        not the caller's: each publish needs a new one, to tell returns apart.
+        """
+        began = time.perf_counter()
+        try:
+            if self._own is not None and isinstance(message, Outgoing):
+                await self._own.publish(message, queue)
+            else:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._ready.wait()
+                    await self._publish_now(message, queue)
+            self._duration.observe(time.perf_counter() - began)
+        except PublishError as error:
+            self.on_returned()
+            raise BrokerUnavailable(f"queue {queue} does not exist, or is not bound") from error
+        except BROKER_ERRORS as error:
+            raise unavailable(error) from error
+        except asyncio.CancelledError as error:
+            heed_cancellation()
+            # aiormq cancels publishes that wait on a connection it finds dead.
+            raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
+
+    async def _publish_now(self, message: Outgoing | Message, queue: str) -> None:
+        own, foreign = self._own, self._foreign
+        if own is None or foreign is None:
+            raise BrokerUnavailable("the connection was just lost")
+        if isinstance(message, Outgoing):
+            await own.publish(message, queue)
+        else:
+            exchange = await foreign.get_exchange(self._names.exchange, ensure=False)
+            await exchange.publish(message, queue, mandatory=True)
+
+
+def _sealed(deliveries: Sequence[Delivery]) -> Outgoing:
+    first = deliveries[0]
+    headers: Headers = {
+        "x-switchhook-delivery": first.delivery_id,
+        "x-switchhook-deliveries": len(deliveries),
+        "x-switchhook-attempts": len(first.past),
+    }
+    return Outgoing(seal(deliveries), headers)

@@ -1,0 +1,1 @@
+"""Queues, exchanges, bindings, policies and permissions on the broker."""

@@ -1,0 +1,123 @@
+"""Binding our event queue to the switch's exchanges, and keeping it bound.
+
+The exchanges belong to the switch and are not durable: after a restart of the broker they are gone,
+and our bindings with them, until somebody declares them again. So this is a loop of our own, on
+throw-away channels: a refused operation closes the channel it was tried on.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import (
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+)
+
+from service.dialects.binding import Binding
+from service.observability.metrics import Metrics
+from service.pipeline.recovery.patience import heed_cancellation
+
+UNTIL_BOUND_S = 0.5
+REPEAT_S = 30.0
+"""Binding again is idempotent and heals an exchange that was deleted and declared anew."""
+
+NOT_PERMITTED = "not permitted"
+PERMIT = "grant the broker's user to read it; switchhook check prints the command"
+
+log = structlog.get_logger(__name__)
+
+
+class Bindings:
+    """Keeps `queue` bound to all that the sources need."""
+
+    def __init__(
+        self,
+        queue: str,
+        bindings: Sequence[Binding],
+        metrics: Metrics,
+        *,
+        may_declare: bool,
+        repeat_s: float = REPEAT_S,
+    ) -> None:
+        self._queue = queue
+        self._bindings = bindings
+        self._metrics = metrics
+        self._may_declare = may_declare
+        self._repeat_s = repeat_s
+        self._bound = {binding.exchange: False for binding in bindings}
+        self._reported: dict[str, str] = {}
+
+    @property
+    def bound(self) -> bool:
+        """Whether every binding stood when it was last tried."""
+        return all(self._bound.values())
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The exchanges without our bindings."""
+        return tuple(exchange for exchange, bound in self._bound.items() if not bound)
+
+    async def bind(self, connection: AbstractConnection) -> None:
+        """Bind to every exchange there is, to all of them at a time: a start must be quick."""
+        binding = (self._bind(connection, one) for one in self._bindings)
+        obstacles = await asyncio.gather(*binding)
+        heed_cancellation()
+        for one, obstacle in zip(self._bindings, obstacles, strict=True):
+            self._note(one, obstacle)
+
+    async def keep(self, connection: AbstractConnection) -> None:
+        """Bind again and again, until cancelled or the connection is lost."""
+        while True:
+            await asyncio.sleep(self._repeat_s if self.bound else UNTIL_BOUND_S)
+            await self.bind(connection)
+
+    async def _bind(self, connection: AbstractConnection, binding: Binding) -> str | None:
+        """Bind to one exchange; return what stands in the way, or None."""
+        if self._may_declare:
+            await self._declare(connection, binding)
+        channel = await connection.channel()
+        try:
+            queue = await channel.get_queue(self._queue, ensure=False)
+            for routing_key in binding.routing_keys:
+                await queue.bind(binding.exchange, routing_key)
+        except ChannelNotFoundEntity:
+            return "the exchange does not exist yet; the switch declares it when it starts"
+        except ChannelAccessRefused as error:
+            return f"{NOT_PERMITTED}: {error}"
+        finally:
+            await channel.close()
+        return None
+
+    async def _declare(self, connection: AbstractConnection, binding: Binding) -> None:
+        """Declare the exchange as the switch does, so that neither has to wait for the other."""
+        channel = await connection.channel()
+        try:
+            await channel.declare_exchange(
+                binding.exchange, ExchangeType(binding.exchange_type), durable=False
+            )
+        except ChannelAccessRefused:
+            if self._may_declare:
+                log.info("source.declare_not_permitted", note="waiting for the switch to declare")
+            self._may_declare = False
+        except ChannelPreconditionFailed as error:
+            log.warning("source.declared_otherwise", exchange=binding.exchange, error=str(error))
+        finally:
+            await channel.close()
+
+    def _note(self, binding: Binding, obstacle: str | None) -> None:
+        exchange = binding.exchange
+        self._bound[exchange] = obstacle is None
+        self._metrics.bound.labels(exchange).set(obstacle is None)
+        said = obstacle or "bound"
+        if self._reported.get(exchange) != said:
+            self._reported[exchange] = said
+            if obstacle is None:
+                log.info("source.bound", exchange=exchange)
+            elif said.startswith(NOT_PERMITTED):
+                log.error("source.unbound", exchange=exchange, obstacle=said, remedy=PERMIT)
+            else:
+                log.warning("source.unbound", exchange=exchange, obstacle=said)

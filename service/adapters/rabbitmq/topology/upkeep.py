@@ -1,0 +1,118 @@
+"""Looking after our own queues and exchange: what vanishes from the broker is declared again.
+
+A person deletes a queue, or a policy with `expires` does: nobody consumes a retry tier, so for the
+broker it is unused. All that tells us is the next publish: it is returned, or closes its channel.
+Messages that were in a deleted queue are lost: the broker dead-letters none of them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from aio_pika.abc import AbstractConnection
+from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
+
+from service.adapters.rabbitmq.obstacles import NotPermitted
+from service.adapters.rabbitmq.topology.queues import Names, declare, queues
+from service.domain.errors import TopologyConflict
+from service.observability.metrics import Metrics
+from service.pipeline.recovery.patience import heed_cancellation
+
+REPEAT_S = 30.0
+PAUSE_S = 0.5
+"""Between two looks, however many publishes are returned."""
+REMEDY = "messages in them are lost; switchhook check names a policy that deletes queues"
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """Declares our queues, our exchange and their bindings, and declares them again."""
+
+    def __init__(
+        self, names: Names, tiers_ms: Sequence[int], metrics: Metrics, repeat_s: float = REPEAT_S
+    ) -> None:
+        self._names = names
+        self._tiers_ms = tiers_ms
+        self._repeat_s = repeat_s
+        self._broken = metrics.topology_broken
+        self._restored = metrics.topology_restored
+        self._declared = False
+        self._wake = asyncio.Event()
+        self.problem: str | None = None
+        """What is missing, or cannot be declared; None where all stood when last looked at."""
+
+    def look_now(self) -> None:
+        """Have `keep` look at once: a publish was returned, or a channel was closed for it."""
+        self._wake.set()
+
+    async def keep(self, connection: AbstractConnection) -> None:
+        """Look every so often, and when told to, until cancelled or the connection is lost."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._repeat_s):
+                    await self._wake.wait()
+            heed_cancellation()
+            self._wake.clear()
+            await self._look(connection)
+            await asyncio.sleep(min(PAUSE_S, self._repeat_s))
+
+    async def _look(self, connection: AbstractConnection) -> None:
+        """Declare everything; where that is refused, say so once and go on.
+
+        A queue without a leader just now is refused, too, and consuming the others goes on.
+        """
+        before = self.problem
+        try:
+            await self.declare(connection)
+        except (AMQPChannelError, TopologyConflict, NotPermitted) as error:
+            self._note(f"cannot be declared: {error}")
+        if self.problem is not None and self.problem != before:
+            remedy = "switchhook check says what helps"
+            log.error("topology.broken", error=self.problem, remedy=remedy)
+
+    async def declare(self, connection: AbstractConnection) -> None:
+        """Declare everything, and say what had vanished since it was declared before.
+
+        Raises TopologyConflict and NotPermitted.
+        """
+        missing = await self._missing(connection) if self._declared else []
+        if missing:
+            self._note(f"missing: {', '.join(missing)}")
+        await declare(connection, self._names, self._tiers_ms)
+        self._declared = True
+        self._note(None)
+        if missing:
+            self._restored.inc(len(missing))
+            log.error("topology.restored", objects=missing, remedy=REMEDY)
+
+    async def _missing(self, connection: AbstractConnection) -> list[str]:
+        """Return the names of what is not there."""
+        wanted = [(self._names.exchange, False)]
+        wanted += [(name, True) for name in queues(self._names, self._tiers_ms)]
+        return [
+            name
+            for name, is_queue in wanted
+            if not await self._exists(connection, name, is_queue=is_queue)
+        ]
+
+    async def _exists(self, connection: AbstractConnection, name: str, *, is_queue: bool) -> bool:
+        """Ask on a channel of its own: the broker closes it where the answer is no."""
+        channel = await connection.channel(publisher_confirms=False)
+        try:
+            if is_queue:
+                await channel.declare_queue(name, passive=True)
+            else:
+                await channel.get_exchange(name, ensure=True)
+        except ChannelNotFoundEntity:
+            return False
+        except ChannelAccessRefused:
+            return True  # later brokers do not tell everybody
+        finally:
+            await channel.close()
+        return True
+
+    def _note(self, problem: str | None) -> None:
+        self.problem = problem
+        self._broken.set(problem is not None)

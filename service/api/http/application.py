@@ -1,0 +1,168 @@
+"""From an HTTP request to a handler's call, and from its answer to a response.
+
+What every path shares happens here, in this order: a request id, the rate limit, who asks, whose
+account it is, the query, the body, which accounts below the call concerns; and whatever is raised
+becomes an error's envelope.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic import BaseModel, ValidationError
+
+from service.api.http.envelope import ALWAYS, failure, new_request_id, success
+from service.api.http.errors import (
+    BUG,
+    GONE,
+    HUNG_UP,
+    NO_SUCH_PATH,
+    NOT_JSON,
+    TOO_LARGE,
+    TOO_SLOW,
+    WRONG_METHOD,
+    Failure,
+    failure_of,
+    problems_of,
+)
+from service.api.http.gatekeeper import ANYBODY, Gatekeeper
+from service.api.http.operation import Call, Operation
+from service.api.http.request_body import hinted, notes_on, parsed
+from service.api.http.texts import refuse_controls
+from service.domain.errors import Invalid, SwitchhookError
+
+log = structlog.get_logger(__name__)
+
+
+def api_application(
+    operations: Sequence[Operation],
+    gatekeeper: Gatekeeper,
+    most_body_bytes: int,
+    body_timeout_s: float,
+) -> web.Application:
+    """Return the application of all paths; what lies beside them is answered in envelopes, too."""
+    application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
+    for operation in operations:
+        endpoint = Endpoint(operation, gatekeeper, body_timeout_s)
+        application.router.add_route(operation.method, operation.path, endpoint.answer)
+    return application
+
+
+@web.middleware
+async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Answer what no operation does: unknown paths and methods."""
+    try:
+        response: web.StreamResponse = await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = {"Allow": ", ".join(sorted(error.allowed_methods))}
+        failed = Failure(WRONG_METHOD.status, WRONG_METHOD.message, WRONG_METHOD.data, allowed)
+        return failure(failed, new_request_id())
+    except web.HTTPNotFound:
+        return failure(GONE if request.path.startswith("/v1/") else NO_SUCH_PATH, new_request_id())
+    return response
+
+
+class BodyTooSlow(Exception):
+    """The body was not there in time."""
+
+
+class ClientHungUp(Exception):
+    """The connection ended before the body did: nobody hears the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation as the router calls it."""
+
+    operation: Operation
+    gatekeeper: Gatekeeper
+    body_timeout_s: float
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer in an envelope, whatever happens."""
+        request_id = new_request_id()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                return await self._answer(request, request_id)
+            except SwitchhookError as error:
+                failed = failure_of(error)
+                if failed.status >= 500:
+                    log.warning("api.failed", path=self.operation.path, error=str(error))
+                return failure(failed, request_id)
+            except web.HTTPRequestEntityTooLarge:
+                return failure(TOO_LARGE, request_id)
+            except BodyTooSlow:
+                response = failure(TOO_SLOW, request_id)
+                response.force_close()
+                return response
+            except ClientHungUp:
+                log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
+                return failure(HUNG_UP, request_id)
+            except Exception:
+                log.exception("api.bug", method=self.operation.method, path=self.operation.path)
+                return failure(BUG, request_id)
+
+    async def _members(self, request: web.Request) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(self.body_timeout_s):
+                return await _members(request)
+        except TimeoutError:
+            raise BodyTooSlow from None
+
+    async def _answer(self, request: web.Request, request_id: str) -> web.Response:
+        operation = self.operation
+        principal = await self.gatekeeper.admit(request, operation)
+        _refuse_controls(request)
+        query = _valid(operation.query, dict(request.query))
+        members = await self._members(request) if operation.body is not None else {}
+        body = None if operation.body is None else _valid(operation.body, members)
+        call = Call(principal, request.match_info, query, body, request.query)
+        await self.gatekeeper.check_reach(operation, call)
+        answer = await operation.handler(call)
+        if operation.bare:
+            return web.json_response(answer.data, headers=ALWAYS)
+        known = principal is not ANYBODY
+        notes = {**notes_on(operation.body, members), **answer.notes}
+        response = success(answer, request_id, notes, authenticated=known)
+        if known:
+            response.headers.update(self.gatekeeper.limit.headers(principal.name))
+        return response
+
+
+def _refuse_controls(request: web.Request) -> None:
+    """Raise Invalid for a control character in path or query, in a name as in a value."""
+    refuse_controls({"path": request.path})
+    for name, value in request.query.items():
+        refuse_controls({name: value})
+
+
+async def _members(request: web.Request) -> Mapping[str, Any]:
+    """Return the object in the body: what is in `data`, or all of it. Raises Invalid."""
+    try:
+        raw = await request.read()
+    except ConnectionError:
+        raise ClientHungUp from None
+    except (ClientPayloadError, web.RequestPayloadError, HttpProcessingError):
+        raise Invalid(NOT_JSON) from None
+    if not raw.strip():
+        return {}
+    body = parsed(raw)
+    if isinstance(body, dict):
+        refuse_controls(body, unwrap="data")
+    members = body.get("data", body) if isinstance(body, dict) else body
+    if not isinstance(members, dict):
+        where = "data" if isinstance(body, dict) else "body"
+        message = "Value did not match type(s): object"
+        raise Invalid.of(where, "type", message, target="object")
+    return members
+
+
+def _valid(model: type[BaseModel], members: Mapping[str, Any]) -> BaseModel:
+    try:
+        return model.model_validate(members)
+    except ValidationError as error:
+        raise Invalid(hinted(problems_of(error), model, members)) from None

@@ -1,0 +1,89 @@
+"""The one place that judges whether a request may have what its operation declares to need."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.api.http.clients import Clients
+from service.api.http.limits import RateLimit
+from service.api.http.operation import Access, Call, Operation
+from service.domain.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
+from service.domain.principal import Principal
+from service.management.authentication import Authentication
+from service.management.ports import Accounts
+
+ANYBODY = Principal("anybody", account_id="", read_only=True)
+LONGEST_ID = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Gatekeeper:
+    """Lets a request through to an operation, or raises why not.
+
+    `admit` judges what the request line and headers tell, before the body is read; `check_reach`
+    judges the rest once query and body are valid.
+    """
+
+    authentication: Authentication
+    accounts: Accounts
+    limit: RateLimit
+    clients: Clients
+
+    async def admit(self, request: web.Request, operation: Operation) -> Principal:
+        """Return who asks, if they may. Raises Unauthenticated, Forbidden, TooManyRequests."""
+        if operation.access is Access.OPEN:
+            self._count(f"peer:{self.clients.key(request)}")
+            return ANYBODY
+        principal = await self._principal(request)
+        if operation.access is Access.WRITE and principal.read_only:
+            raise Forbidden("the token may only read")
+        account_id = request.match_info.get("account_id")
+        if account_id is not None:
+            await self._check_account(principal, account_id)
+        return principal
+
+    async def check_reach(self, operation: Operation, call: Call) -> None:
+        """Raise Forbidden where the call concerns accounts below that the token may not manage."""
+        if not call.principal.reaches_below and await operation.below(call):
+            raise Forbidden("the token has no right to the accounts below its own")
+
+    async def _principal(self, request: web.Request) -> Principal:
+        """Find out who asks. A request over the limit is refused before anybody is asked.
+
+        A token that was good before counts for its holder. Any other counts as a guess of the
+        client's until it proves to be good.
+        """
+        text = _token(request)
+        holder = None if text is None else self.authentication.holder_before(text)
+        if holder is not None and text is not None:
+            self._count(holder)
+            return await self.authentication.principal(text)
+        guess = f"guessing:{self.clients.key(request)}"
+        self._count(guess)
+        if text is None:
+            raise Unauthenticated("there is no token, or none that could be one")
+        principal = await self.authentication.principal(text)
+        self.limit.give_back(guess)
+        self.limit.take(principal.name)
+        return principal
+
+    async def _check_account(self, principal: Principal, account_id: str) -> None:
+        if len(account_id) > LONGEST_ID or not account_id.replace("-", "").isalnum():
+            raise NotFound(account_id[:LONGEST_ID])
+        if principal.may_act_on(account_id, ()):
+            return
+        tree = await self.accounts.tree(account_id) if principal.reaches_below else ()
+        if not principal.may_act_on(account_id, tree):
+            raise Forbidden("forbidden")
+
+    def _count(self, name: str) -> None:
+        if not self.limit.take(name):
+            raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
+
+
+def _token(request: web.Request) -> str | None:
+    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    given = bearer.strip() if kind.lower() == "bearer" else ""
+    token = request.headers.get("X-Auth-Token") or given
+    # Bytes that are no text would fail later on; no token has any but ASCII.
+    return token if token and token.isascii() else None

@@ -1,0 +1,301 @@
+"""The description of the API, made of the very declarations that it runs by (OpenAPI 3.1)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from service import __version__
+from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.shapes import examples
+from service.api.shapes.queries import FILTER, FILTER_NOT
+
+PATH = "/v2/openapi.json"
+REFERENCES = "#/components/schemas/{model}"
+TEXT = {"type": "string"}
+COMMON = {
+    "status": TEXT,
+    "request_id": TEXT,
+    "timestamp": {"type": "string", "format": "date-time"},
+    "node": TEXT,
+}
+ERROR = {
+    "type": "object",
+    "required": ["data", "error", "message", *COMMON],
+    "properties": {
+        "data": {"type": "object", "description": "What is wrong: by field, then by code."},
+        "error": {"type": "string", "description": "The status, once more."},
+        "message": TEXT,
+        **COMMON,
+        "status": {"const": "error"},
+    },
+}
+METADATA = {
+    "type": "object",
+    "description": "What is worth knowing about the request.",
+    "properties": {
+        "ignored": {
+            "type": "array",
+            "items": TEXT,
+            "description": "Members that mean nothing here.",
+        },
+        "did_you_mean": {
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "Members that were likely meant by some that were ignored.",
+        },
+        "warnings": {
+            "type": "array",
+            "items": TEXT,
+            "description": "Filters that may never match, or that filter nothing.",
+        },
+    },
+}
+TAGS = {
+    "Hooks": "The kinds of events that can be subscribed to.",
+    "Webhooks": "The subscriptions of an account.",
+    "Trials": "Trying a webhook out, and changing its secret.",
+    "Attempts": "Every HTTP request that was made.",
+    "Dead letters": "Deliveries that were given up, and their way back.",
+    "Replays": "Dead letters on their way back.",
+    "Service": "About the API itself.",
+}
+PATH_PARAMETERS = {
+    "account_id": ("The account, or one below that of the token.", examples.ACCOUNT_ID),
+    "webhook_id": ("A webhook of the account.", examples.WEBHOOK_ID),
+    "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
+    "delivery_id": ("A delivery that was given up.", examples.DELIVERY_ID),
+    "replay_id": ("A replay of the account.", examples.REPLAY_ID),
+    "sample_id": ("`webhooks_` and the id of a hook.", "webhooks_channel_create"),
+}
+"""What stands in paths, and one that might."""
+DESCRIPTIONS = {
+    "400": "The request is wrong; `data` names the field.",
+    "401": "No token, or none that is good.",
+    "403": "The token may not.",
+    "404": "There is no such thing in this account.",
+    "408": "The body took too long.",
+    "409": "It cannot be done with the thing as it is now.",
+    "413": "The body is too large.",
+    "429": "Too many requests.",
+    "503": "A part of the service does not answer.",
+}
+
+
+def description_operation(operations: Sequence[Operation]) -> Operation:
+    """Return the operation that answers with the description of all.
+
+    It is made when it is asked for first, in a thread: at the start it would take longer than all
+    else that a worker does before it consumes.
+    """
+    description: dict[str, Any] = {}
+    making = asyncio.Lock()
+
+    async def handler(_: Call) -> Answer:
+        async with making:
+            if not description:
+                description.update(await asyncio.to_thread(describe, [*operations, own]))
+        return Answer(description)
+
+    own = Operation(
+        "GET",
+        PATH,
+        handler,
+        "This description",
+        dict[str, Any],
+        Access.OPEN,
+        bare=True,
+        name="getDescription",
+        tag="Service",
+    )
+    return own
+
+
+def describe(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the description as JSON."""
+    schemas: dict[str, Any] = {"Error": ERROR, "Metadata": METADATA}
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        described = _described(operation, schemas)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Switchhook",
+            "version": __version__,
+            "description": "Webhooks for the events of a telephone switch, as Crossbar has them.",
+        },
+        "servers": [{"url": "/", "description": "The service that tells this description."}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation, schemas)],
+        "responses": _responses(operation, schemas),
+    }
+    if any(name.startswith(FILTER_NOT) for name in operation.query.model_fields):
+        described["description"] = "`filter_not_{member}` selects those `filter_{member}` does not."
+    if operation.access is not Access.OPEN:
+        described["security"] = [{"token": []}, {"bearer": []}]
+    if operation.body is not None:
+        described["requestBody"] = _request_body(operation, operation.body, schemas)
+    return described
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH_PARAMETERS[name][0],
+            "schema": TEXT,
+            "example": PATH_PARAMETERS[name][1],
+        }
+        for name in names
+    ]
+
+
+def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str, Any]]:
+    if operation.query is NoQuery:
+        return []
+    # The opposites would double the list; the description of the operation tells of them.
+    schema = _schema(operation.query, schemas, named=False)
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": member.pop("description", None) or _of_filter(name),
+            "schema": _not_null(member),
+        }
+        for name, member in schema["properties"].items()
+        if not name.startswith(FILTER_NOT)
+    ]
+
+
+def _of_filter(name: str) -> str:
+    return f"Only those that have this `{name.removeprefix(FILTER)}`."
+
+
+def _not_null(member: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema without null, which a query cannot say: the parameter is left out."""
+    kept = [choice for choice in member.get("anyOf", ()) if choice != {"type": "null"}]
+    rest = {key: value for key, value in member.items() if key not in ("anyOf", "default", "title")}
+    if kept:
+        rest |= kept[0]
+    return rest
+
+
+def _request_body(
+    operation: Operation, body: type[BaseModel], schemas: dict[str, Any]
+) -> dict[str, Any]:
+    inner = _schema(body, schemas)
+    whole = {"type": "object", "required": ["data"], "properties": {"data": inner}}
+    content: dict[str, Any] = {"schema": _component(f"{_class(operation)}Request", whole, schemas)}
+    if operation.example is not None:
+        content["example"] = {"data": dict(operation.example)}
+    required = any(field.is_required() for field in body.model_fields.values())
+    return {
+        "required": required,
+        "description": "The object in `data` may also stand alone.",
+        "content": {"application/json": content},
+    }
+
+
+def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    data = _schema(operation.data, schemas)
+    envelope = data if operation.bare else _envelope(operation, data)
+    named = _component(f"{_class(operation)}Response", envelope, schemas)
+    content: dict[str, Any] = {"schema": named}
+    if not operation.bare:
+        content["example"] = success_example(operation)
+    good = {"description": operation.summary, "content": {"application/json": content}}
+    common = {400, 404, 413, 429, 503} | ({408} if operation.body is not None else set())
+    statuses = sorted({*common, *_access_errors(operation), *operation.errors})
+    responses = {str(status): _error(str(status)) for status in statuses}
+    successes = {str(operation.status): good, **{str(other): good for other in operation.also}}
+    return successes | responses
+
+
+def success_example(operation: Operation) -> dict[str, Any]:
+    """Return an answer as it might be."""
+    data = examples.of(operation.data)
+    envelope = {"data": data, "status": "success", **examples.COMMON}
+    return envelope | ({"page_size": len(data)} if operation.paged else {})
+
+
+def _class(operation: Operation) -> str:
+    return operation.name[:1].upper() + operation.name[1:]
+
+
+def _component(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Give a schema a name, which a generated client takes for its class."""
+    schemas[name] = schema
+    return {"$ref": REFERENCES.format(model=name)}
+
+
+def _access_errors(operation: Operation) -> Sequence[int]:
+    return () if operation.access is Access.OPEN else (401, 403)
+
+
+def _envelope(operation: Operation, data: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        **COMMON,
+        "data": data,
+        "status": {"const": "success"},
+        "revision": {"type": "string", "description": "Changes whenever the data does."},
+    }
+    if operation.access is not Access.OPEN:
+        properties["version"] = TEXT
+    if operation.body is not None:
+        properties["metadata"] = {"$ref": REFERENCES.format(model="Metadata")}
+    required = ["data", *COMMON]
+    if operation.paged:
+        properties |= {"page_size": {"type": "integer"}, "start_key": TEXT, "next_start_key": TEXT}
+        required.append("page_size")
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _error(status: str) -> dict[str, Any]:
+    schema = {"$ref": REFERENCES.format(model="Error")}
+    content = {"application/json": {"schema": schema}}
+    return {"description": DESCRIPTIONS[status], "content": content}
+
+
+def _schema(model: Any, schemas: dict[str, Any], *, named: bool = True) -> dict[str, Any]:
+    """Return the schema of a model; what it refers to is added to `schemas`."""
+    raw = TypeAdapter(model).json_schema(ref_template=REFERENCES, by_alias=True)
+    schema: dict[str, Any] = _untitled(raw)
+    schemas |= schema.pop("$defs", {})
+    if named and isinstance(model, type) and issubclass(model, BaseModel):
+        return _component(model.__name__, schema, schemas)
+    return schema
+
+
+def _untitled(schema: Any) -> Any:
+    """Return a schema without the titles that only repeat the names."""
+    if isinstance(schema, list):
+        return [_untitled(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _untitled(part)
+        for key, part in schema.items()
+        if key != "title" or not isinstance(part, str)
+    }

@@ -1,0 +1,114 @@
+"""What a path of the API is: one declaration for the router, the checks and the description."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.domain.principal import Principal
+
+
+class Access(Enum):
+    """Who may call."""
+
+    OPEN = auto()
+    READ = auto()
+    WRITE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is answered."""
+
+    size: int
+    start_key: str | None
+    next_start_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call is answered: `data` becomes the envelope's, `notes` belong to its metadata."""
+
+    data: Any
+    status: int = 200
+    page: Page | None = None
+    location: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, authenticated and validated. `query` and `body` are the operation's models."""
+
+    principal: Principal
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    raw_query: Mapping[str, str]
+
+    @property
+    def account_id(self) -> str:
+        """The account in the path."""
+        return self.path["account_id"]
+
+    @property
+    def webhook_id(self) -> str:
+        """The webhook in the path."""
+        return self.path["webhook_id"]
+
+    @property
+    def own_only(self) -> bool:
+        """Whether events of the accounts below must not be shown."""
+        return not self.principal.reaches_below
+
+
+class NoQuery(BaseModel):
+    """No parameters."""
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Below = Callable[[Call], Awaitable[bool]]
+"""Whether a call concerns accounts below the one in the path."""
+
+
+async def never(_: Call) -> bool:
+    """Declare that an operation concerns the account in the path alone."""
+    return False
+
+
+async def always(_: Call) -> bool:
+    """Declare that an operation concerns all accounts below as well."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path.
+
+    `data` is the model of the answer's data; `example` is a body that works. `also` are further
+    statuses of success. A `bare` answer has no envelope.
+
+    `access` and `below` are the rights that a call needs; `api.http.gatekeeper` judges them.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    data: Any
+    access: Access = Access.READ
+    query: type[BaseModel] = NoQuery
+    body: type[BaseModel] | None = None
+    example: Mapping[str, Any] | None = None
+    status: int = 200
+    paged: bool = False
+    also: Sequence[int] = ()
+    bare: bool = False
+    name: str = ""
+    """What a generated client calls it: a verb and a noun."""
+    tag: str = ""
+    """The group it belongs to, one of `openapi.TAGS`."""
+    errors: Sequence[int] = ()
+    below: Below = never

@@ -1,0 +1,157 @@
+"""Every attempt, of an account or of one webhook: seen, counted, and made again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from service.api.http.operation import Access, Answer, Call, Operation
+from service.api.shapes.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
+from service.api.shapes.pages import Pages, filled
+from service.api.shapes.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
+from service.domain.errors import Conflict
+from service.management.attempts import Attempts, attempt_in_full, selection_of_webhook
+from service.management.dead_letters import DeadLetters
+from service.management.ports import Document
+from service.management.webhooks import Webhooks
+
+ACCOUNT = "/v2/accounts/{account_id}/webhooks"
+WEBHOOK = f"{ACCOUNT}/{{webhook_id}}"
+ONE = f"{WEBHOOK}/attempts/{{attempt_id}}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptHandlers:
+    """Each method answers one operation."""
+
+    attempts: Attempts
+    letters: DeadLetters
+    webhooks: Webhooks
+    pages: Pages
+
+    async def of_account(self, call: Call) -> Answer:
+        """List the attempts of all webhooks, the newest first."""
+        return await self._page(call, None)
+
+    async def of_webhook(self, call: Call) -> Answer:
+        """List the attempts of a webhook, the newest first; a deleted one's, too."""
+        answer = await self._page(call, call.webhook_id)
+        if not answer.data and not await self.attempts.any_of(call.account_id, call.webhook_id):
+            await self.webhooks.one(call.account_id, call.webhook_id)
+        return answer
+
+    async def one(self, call: Call) -> Answer:
+        """Return an attempt with all that was kept of it."""
+        row = await self._found(call)
+        return Answer(attempt_in_full(row))
+
+    async def replay(self, call: Call) -> Answer:
+        """Send the delivery again, from attempt 1, with the same id."""
+        row = await self._found(call)
+        delivery = self.attempts.history.delivery(row)
+        if row.get("test"):
+            raise Conflict("a test cannot be replayed; send another one")
+        if delivery is None:
+            raise Conflict("the payload of this attempt was not kept")
+        await self.webhooks.one(call.account_id, call.webhook_id)
+        replay_id = await self.letters.revive(call.principal, delivery)
+        return Answer({"replay_id": replay_id, "delivery_id": delivery.delivery_id}, 202)
+
+    async def stats(self, call: Call) -> Answer:
+        """Return how a webhook fares."""
+        await self.webhooks.one(call.account_id, call.webhook_id)
+        now = datetime.now(UTC)
+        stats = await self.attempts.stats(
+            call.account_id, call.webhook_id, now, own_only=call.own_only
+        )
+        return Answer(stats)
+
+    async def _found(self, call: Call) -> Document:
+        attempt_id = call.path["attempt_id"]
+        return await self.attempts.one(
+            call.account_id, call.webhook_id, attempt_id, own_only=call.own_only
+        )
+
+    async def _page(self, call: Call, webhook_id: str | None) -> Answer:
+        query: AttemptsQuery = call.query
+        size = self.pages.size(query)
+        selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS)
+        selection = replace(selection, own_only=call.own_only)
+        if webhook_id is not None:
+            selection = selection_of_webhook(selection, webhook_id)
+        items, page = await filled(
+            lambda after, count: self.attempts.page(selection, after, count),
+            size,
+            query.start_key,
+            lambda attempt: str(attempt["id"]),
+        )
+        return Answer(items, page=page)
+
+
+def operations(handlers: AttemptHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    return [*_lists(handlers), *_of_one(handlers)]
+
+
+def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "GET",
+            f"{ACCOUNT}/attempts",
+            handlers.of_account,
+            "The attempts of all webhooks, the newest first",
+            list[AttemptAnswer],
+            query=AttemptsQuery,
+            paged=True,
+            name="listAttempts",
+            tag="Attempts",
+        ),
+        Operation(
+            "GET",
+            f"{WEBHOOK}/attempts",
+            handlers.of_webhook,
+            "The attempts of a webhook, the newest first",
+            list[AttemptAnswer],
+            query=AttemptsQuery,
+            paged=True,
+            errors=(404,),
+            name="listWebhookAttempts",
+            tag="Attempts",
+        ),
+    ]
+
+
+def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "GET",
+            ONE,
+            handlers.one,
+            "One attempt, with request, response and payload as far as they were kept",
+            AttemptInFull,
+            errors=(404,),
+            name="getAttempt",
+            tag="Attempts",
+        ),
+        Operation(
+            "POST",
+            f"{ONE}/replay",
+            handlers.replay,
+            "Send the delivery again, with the same id",
+            Revived,
+            Access.WRITE,
+            status=202,
+            errors=(404, 409),
+            name="replayAttempt",
+            tag="Attempts",
+        ),
+        Operation(
+            "GET",
+            f"{WEBHOOK}/stats",
+            handlers.stats,
+            "Outcomes and durations of the last hour and day",
+            StatsAnswer,
+            errors=(404,),
+            name="getWebhookStats",
+            tag="Attempts",
+        ),
+    ]

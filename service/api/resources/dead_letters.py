@@ -1,0 +1,179 @@
+"""`/v2/accounts/{A}/dead_letters`: what was given up, and its way back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.shapes.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
+from service.api.shapes.bodies import LetterFilter, ReplayOrder
+from service.api.shapes.pages import Pages, filled
+from service.api.shapes.queries import (
+    LETTER_MEMBERS,
+    LettersQuery,
+    ReplaysQuery,
+    selection_of,
+    span,
+)
+from service.domain.errors import Invalid
+from service.management.dead_letters import DeadLetters, letter_key, replay_key, replay_view
+from service.management.selection import Selection
+
+ALL = "/v2/accounts/{account_id}/dead_letters"
+REPLAY = f"{ALL}/replays/{{replay_id}}"
+
+
+@dataclass(frozen=True, slots=True)
+class LetterHandlers:
+    """Each method answers one operation."""
+
+    letters: DeadLetters
+    pages: Pages
+
+    async def list(self, call: Call) -> Answer:
+        """List the account's dead letters, the newest first."""
+        query: LettersQuery = call.query
+        size = self.pages.size(query)
+        selection = selection_of(call.account_id, query, LETTER_MEMBERS)
+        selection = replace(selection, own_only=call.own_only)
+        items, page = await filled(
+            lambda after, count: self.letters.page(selection, after, count),
+            size,
+            query.start_key,
+            letter_key,
+        )
+        return Answer(items, page=page)
+
+    async def one(self, call: Call) -> Answer:
+        """Return a dead letter with its payload."""
+        delivery_id = call.path["delivery_id"]
+        return Answer(await self.letters.one(call.account_id, delivery_id, own_only=call.own_only))
+
+    async def replay(self, call: Call) -> Answer:
+        """Bring dead letters back, or count those that would come."""
+        order: ReplayOrder = call.body
+        selection = replace(_selection(call.account_id, order), own_only=call.own_only)
+        if order.dry_run:
+            matched = min(order.limit, await self.letters.count(selection))
+            return Answer({"matched": matched, "dry_run": True})
+        replay = await self.letters.replay(
+            call.principal, call.account_id, selection, order.limit, order.rate_per_s
+        )
+        return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
+
+    async def all_replays(self, call: Call) -> Answer:
+        """List the account's replays, the newest first."""
+        query: ReplaysQuery = call.query
+        items, page = await filled(
+            lambda after, count: self.letters.all_replays(call.account_id, after, count),
+            self.pages.size(query),
+            query.start_key,
+            replay_key,
+        )
+        return Answer(items, page=page)
+
+    async def progress(self, call: Call) -> Answer:
+        """Return how far a replay has come."""
+        replay = await self.letters.progress(call.account_id, call.path["replay_id"])
+        return Answer(replay_view(replay))
+
+    async def cancel(self, call: Call) -> Answer:
+        """Stop a replay."""
+        replay_id = call.path["replay_id"]
+        replay = await self.letters.cancel(call.principal, call.account_id, replay_id)
+        return Answer(replay_view(replay))
+
+
+def _selection(account_id: str, order: ReplayOrder) -> Selection:
+    if (order.ids is None) == (order.filter is None):
+        message = "say either ids or filter; a filter of {} is all of them"
+        raise Invalid.of("filter", "required", message)
+    if order.ids is not None:
+        return Selection(account_id, ids=tuple(order.ids))
+    wanted = order.filter or LetterFilter()
+    since, until = span(wanted.created_from, wanted.created_to, "created")
+    given = wanted.model_dump(exclude_none=True, exclude={"created_from", "created_to"})
+    equals = {LETTER_MEMBERS[key]: value for key, value in given.items()}
+    return Selection(account_id, equals, since, until)
+
+
+def operations(handlers: LetterHandlers) -> Sequence[Operation]:
+    """Return the paths; one with a name in it stands after those without."""
+    return [*_replays(handlers), *_letters(handlers)]
+
+
+def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "GET",
+            ALL,
+            handlers.list,
+            "The deliveries that were given up, the newest first",
+            list[LetterAnswer],
+            query=LettersQuery,
+            paged=True,
+            name="listDeadLetters",
+            tag="Dead letters",
+        ),
+        Operation(
+            "GET",
+            f"{ALL}/{{delivery_id}}",
+            handlers.one,
+            "One dead letter, with its payload",
+            LetterInFull,
+            errors=(404,),
+            name="getDeadLetter",
+            tag="Dead letters",
+        ),
+    ]
+
+
+def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "POST",
+            f"{ALL}/replay",
+            handlers.replay,
+            "Bring dead letters back to life, or count them",
+            ReplayAnswer | Counted,
+            Access.WRITE,
+            NoQuery,
+            ReplayOrder,
+            {"filter": {"reason": "exhausted"}, "dry_run": True},
+            202,
+            also=(200,),
+            name="replayDeadLetters",
+            tag="Dead letters",
+        ),
+        Operation(
+            "GET",
+            f"{ALL}/replays",
+            handlers.all_replays,
+            "The replays, the newest first",
+            list[ReplayAnswer],
+            query=ReplaysQuery,
+            paged=True,
+            name="listReplays",
+            tag="Replays",
+        ),
+        Operation(
+            "GET",
+            REPLAY,
+            handlers.progress,
+            "How far a replay has come",
+            ReplayAnswer,
+            errors=(404,),
+            name="getReplay",
+            tag="Replays",
+        ),
+        Operation(
+            "DELETE",
+            REPLAY,
+            handlers.cancel,
+            "Stop a replay",
+            ReplayAnswer,
+            Access.WRITE,
+            errors=(404, 409),
+            name="cancelReplay",
+            tag="Replays",
+        ),
+    ]

@@ -1,0 +1,166 @@
+"""Trying a webhook out: a test request, a new secret, and "would it match?"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.resources.webhooks import shown
+from service.api.shapes.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
+from service.api.shapes.bodies import Question, Rotation, TestRequest
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import Hook
+from service.documents.log import attempt_document
+from service.documents.webhook import BadDocument, webhook_of
+from service.documents.webhook_form import Document
+from service.domain.delivery import DeferReason
+from service.domain.errors import Conflict, Forbidden, Invalid
+from service.domain.webhook import ALL_HOOKS, Account
+from service.management.attempts import attempt_in_full
+from service.management.webhooks import Webhooks
+from service.pipeline.dry_run.explain import Trial, as_message, trials
+from service.pipeline.dry_run.probe import Probe
+from service.ports import Directory
+
+WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
+ONE = f"{WEBHOOKS}/{{webhook_id}}"
+LONGEST_REASON = 500
+"""A reason quotes values, of which an account may have a thousand long ones."""
+DEFAULT_HOOK = "channel_create"
+"""Whose sample a webhook for all hooks is tested with."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialHandlers:
+    """Each method answers one operation."""
+
+    webhooks: Webhooks
+    directory: Directory
+    probe: Probe
+    hooks: Mapping[str, Hook]
+
+    async def test(self, call: Call) -> Answer:
+        """Send a hook's sample now, and tell how it went."""
+        order: TestRequest = call.body
+        document = await self.webhooks.one(call.account_id, call.webhook_id)
+        try:
+            webhook = webhook_of(document)
+        except BadDocument as error:
+            raise Conflict(f"the webhook cannot be used: {error}") from None
+        own = DEFAULT_HOOK if webhook.hook == ALL_HOOKS else webhook.hook
+        hook = self._hook(order.hook or own)
+        account = await self.directory.account(call.account_id)
+        attempt = await self.probe.send(account.bound(webhook), hook, account)
+        if isinstance(attempt, DeferReason):
+            raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
+        return Answer(attempt_in_full(attempt_document(attempt)))
+
+    async def rotate(self, call: Call) -> Answer:
+        """Give the webhook a new secret, which is told here and never again."""
+        order: Rotation = call.body
+        document = await self.webhooks.rotate(
+            call.principal, call.account_id, call.webhook_id, order.overlap_s, order.secret
+        )
+        return Answer(shown(document) | {"secret": document["secret"]})
+
+    async def match(self, call: Call) -> Answer:
+        """Tell which webhooks would get an event, and why the others would not."""
+        question: Question = call.body
+        account = await self._account(call, question.account_id)
+        hook = self._hook(question.hook)
+        sample = hook.sample(Occasion.now(account.account_id, "would-it-match"))
+        body = {**sample.body, **(question.event or {})}
+        message = as_message(hook.source, sample.exchange, sample.routing_key, body)
+        documents = await self.webhooks.all(call.account_id)
+        return Answer([
+            _answer(trial, documents)
+            for trial in trials(self.probe.decoders[hook.source], message, account)
+        ])  # fmt: skip
+
+    async def asks_below(self, call: Call) -> bool:
+        """Return whether the question is about an account below."""
+        return call.body.account_id not in (None, call.account_id)
+
+    async def _account(self, call: Call, account_id: str | None) -> Account:
+        account = await self.directory.account(account_id or call.account_id)
+        if account.account_id != call.account_id and call.account_id not in account.tree:
+            raise Forbidden(f"account {account.account_id} is not below {call.account_id}")
+        return account
+
+    def _hook(self, hook_id: str) -> Hook:
+        hook = self.hooks.get(hook_id)
+        if hook is None:
+            message = "Value not found in enumerated list of values"
+            raise Invalid.of("hook", "enum", message, target=list(self.hooks), value=hook_id)
+        return hook
+
+
+def _answer(trial: Trial, documents: Sequence[Document]) -> dict[str, Any]:
+    return {
+        "hook": trial.event.hook,
+        "payload": dict(trial.payload),
+        "webhooks": [_verdict(trial, document) for document in documents],
+    }
+
+
+def _verdict(trial: Trial, document: Document) -> dict[str, Any]:
+    try:
+        reasons = trial.obstacles(webhook_of(document))
+    except BadDocument as error:
+        reasons = [f"the webhook cannot be used: {error}"]
+    return Verdict(
+        id=str(document["_id"]),
+        name=document.get("name"),
+        hook=document.get("hook"),
+        matches=not reasons,
+        reasons=[reason[:LONGEST_REASON] for reason in reasons],
+    ).model_dump()
+
+
+def operations(handlers: TrialHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    write = Access.WRITE
+    return [
+        Operation(
+            "POST",
+            f"{ONE}/test",
+            handlers.test,
+            "Send a sample now, and tell how it went",
+            AttemptInFull,
+            write,
+            NoQuery,
+            TestRequest,
+            {},
+            errors=(404, 409),
+            name="testWebhook",
+            tag="Trials",
+        ),
+        Operation(
+            "POST",
+            f"{ONE}/secret/rotate",
+            handlers.rotate,
+            "Change the signing secret; each old one signs as well until its time is over",
+            WebhookAnswer,
+            write,
+            NoQuery,
+            Rotation,
+            {"overlap_s": 3600},
+            errors=(404, 409),
+            name="rotateSecret",
+            tag="Trials",
+        ),
+        Operation(
+            "POST",
+            f"{WEBHOOKS}/match",
+            handlers.match,
+            "Which webhooks would get an event, and why the others would not",
+            list[MatchAnswer],
+            Access.READ,
+            NoQuery,
+            Question,
+            {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
+            below=handlers.asks_below,
+            name="matchWebhooks",
+            tag="Trials",
+        ),
+    ]

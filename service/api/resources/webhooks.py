@@ -1,0 +1,231 @@
+"""`/v2/accounts/{A}/webhooks`: an account's subscriptions, as Crossbar has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.api.http.operation import Access, Answer, Call, NoQuery, Operation, always, never
+from service.api.resources.webhook_filters import chosen
+from service.api.shapes.answers import WebhookAnswer, WebhookSummary
+from service.api.shapes.bodies import BulkEnable, WebhookCreate, WebhookEdit
+from service.api.shapes.pages import Pages, cut
+from service.api.shapes.queries import WebhookFilters, WebhooksQuery
+from service.documents.webhook_form import Document, completed, public_view, summary
+from service.management.webhook_conditions import doubts
+from service.management.webhooks import Webhooks
+from service.pipeline.sign import public_key
+
+ALL = "/v2/accounts/{account_id}/webhooks"
+ONE = f"{ALL}/{{webhook_id}}"
+BELOW = "/v2/accounts/{account_id}/descendants/webhooks"
+TAG = "Webhooks"
+EXAMPLE = {
+    "name": "CRM",
+    "uri": "https://hooks.example.com/calls",
+    "hook": "channel_destroy",
+    "http_verb": "post",
+    "format": "json",
+    "retries": 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHandlers:
+    """Each method answers one operation."""
+
+    webhooks: Webhooks
+    pages: Pages
+
+    async def list(self, call: Call) -> Answer:
+        """List the account's webhooks."""
+        query: WebhookFilters = call.query
+        size = self.pages.size(query)
+        documents = chosen(await self.webhooks.all(call.account_id), query)
+        after = [d for d in documents if _follows(d, query)]
+        shown_here = [summary(document) for document in after[: size + 1]]
+        items, page = cut(shown_here, size, query.start_key, lambda view: str(view["id"]))
+        return Answer(items, page=page)
+
+    async def create(self, call: Call) -> Answer:
+        """Create a webhook; its secret is told here, and never again."""
+        members = call.body.model_dump(exclude_unset=True)
+        document = await self.webhooks.create(call.principal, call.account_id, members)
+        view = shown(document) | {"secret": document["secret"]}
+        notes = self._notes(document)
+        return Answer(view, 201, location=str(document["_id"]), notes=notes)
+
+    async def get(self, call: Call) -> Answer:
+        """Return a webhook, and how it fares."""
+        document = await self.webhooks.one(call.account_id, call.webhook_id)
+        return Answer(await self._in_full(document))
+
+    async def edit(self, call: Call) -> Answer:
+        """Change the members given."""
+        members = call.body.model_dump(exclude_unset=True)
+        document = await self.webhooks.edit(
+            call.principal, call.account_id, call.webhook_id, members
+        )
+        return Answer(await self._in_full(document), notes=self._notes(document))
+
+    async def delete(self, call: Call) -> Answer:
+        """Delete a webhook for good."""
+        deleted = await self.webhooks.delete(call.principal, call.account_id, call.webhook_id)
+        view = shown(deleted)
+        view["_read_only"]["deleted"] = True
+        return Answer(view)
+
+    async def creates_for_all_below(self, call: Call) -> bool:
+        """Return whether the new webhook would get the events of the accounts below."""
+        return bool(call.body.include_subaccounts)
+
+    async def edits_for_all_below(self, call: Call) -> bool:
+        """Return whether the webhook gets the events of the accounts below, or would.
+
+        Such a webhook must not be pointed elsewhere either.
+        """
+        if call.body.include_subaccounts:
+            return True
+        return await self.webhooks.includes_subaccounts(call.account_id, call.webhook_id)
+
+    async def enable_all(self, call: Call) -> Answer:
+        """Enable the account's webhooks that were disabled for failing."""
+        await self.webhooks.enable_all(call.principal, call.account_id, descendants=False)
+        return Answer("hooks updated")
+
+    async def enable_descendants(self, call: Call) -> Answer:
+        """Enable those of the account and of all accounts below it."""
+        await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
+        return Answer("hooks updated")
+
+    def _notes(self, document: Document) -> dict[str, Any]:
+        """Return what an answer's metadata tells of filters that may never match."""
+        found = doubts(completed(document), self.webhooks.hooks)
+        return {"warnings": found} if found else {}
+
+    async def _in_full(self, document: Document) -> dict[str, Any]:
+        health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))
+        return shown(document, health)
+
+
+def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
+    """Return what its account may see of a webhook, its public key included."""
+    view = public_view(document, health)
+    if document.get("signing_seed") is not None:
+        view["_read_only"]["public_key"] = public_key(document["signing_seed"])
+    return view
+
+
+def _follows(document: Document, query: WebhookFilters) -> bool:
+    if query.start_key is None:
+        return True
+    webhook_id = str(document["_id"])
+    return webhook_id > query.start_key if query.ascending else webhook_id < query.start_key
+
+
+def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
+    """Return the paths."""
+    return [*_of_all(handlers), *_enabling(handlers), *_of_one(handlers)]
+
+
+def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "GET",
+            ALL,
+            handlers.list,
+            "The account's webhooks",
+            list[WebhookSummary],
+            query=WebhooksQuery,
+            paged=True,
+            name="listWebhooks",
+            tag=TAG,
+        ),
+        Operation(
+            "PUT",
+            ALL,
+            handlers.create,
+            "Create a webhook",
+            WebhookAnswer,
+            Access.WRITE,
+            NoQuery,
+            WebhookCreate,
+            EXAMPLE,
+            201,
+            errors=(409,),
+            below=handlers.creates_for_all_below,
+            name="createWebhook",
+            tag=TAG,
+        ),
+    ]
+
+
+def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
+    order = {"re-enable": True}
+    own, below = (
+        "Enable the webhooks that were disabled for failing",
+        "Enable those of the account and of all accounts below it",
+    )
+    return [
+        Operation(
+            "PATCH",
+            path,
+            handler,
+            summary,
+            str,
+            Access.WRITE,
+            NoQuery,
+            BulkEnable,
+            order,
+            below=concerned,
+            name=name,
+            tag=TAG,
+        )
+        for path, handler, summary, concerned, name in (
+            (ALL, handlers.enable_all, own, never, "enableWebhooks"),
+            (BELOW, handlers.enable_descendants, below, always, "enableDescendantWebhooks"),
+        )
+    ]
+
+
+def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
+    return [
+        Operation(
+            "GET",
+            ONE,
+            handlers.get,
+            "One webhook",
+            WebhookAnswer,
+            errors=(404,),
+            name="getWebhook",
+            tag=TAG,
+        ),
+        *(
+            Operation(
+                method,
+                ONE,
+                handlers.edit,
+                "Change members of a webhook",
+                WebhookAnswer,
+                Access.WRITE,
+                NoQuery,
+                WebhookEdit,
+                {"enabled": True},
+                errors=(404,),
+                below=handlers.edits_for_all_below,
+                name=name,
+                tag=TAG,
+            )
+            for method, name in (("POST", "updateWebhook"), ("PATCH", "patchWebhook"))
+        ),
+        Operation(
+            "DELETE",
+            ONE,
+            handlers.delete,
+            "Delete a webhook for good",
+            WebhookAnswer,
+            Access.WRITE,
+            errors=(404,),
+            name="deleteWebhook",
+            tag=TAG,
+        ),
+    ]

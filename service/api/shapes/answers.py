@@ -1,0 +1,262 @@
+"""What the API answers: the shapes that the description promises, and the tests hold it to."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.shapes.bodies import Modifiers, Texts
+from service.domain.delivery import DeadLetterReason, Outcome
+from service.management.replay import ReplayState
+
+
+class Shape(BaseModel):
+    """The rules of every shape."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Health(Shape):
+    """How close a webhook is to being disabled."""
+
+    recent_failures: int
+    """Failed attempts within the window, with no success since."""
+    disabled_at_failures: int
+    """How many of them disable it."""
+    window_s: float
+
+
+class Change(Shape):
+    """A member before and after."""
+
+    old: Any
+    new: Any
+
+
+class HistoryEntry(Shape):
+    """Who did what to a webhook, and when."""
+
+    at: datetime
+    by: str
+    action: str
+    members: list[str]
+    """Those that were given, changed or not."""
+    changes: dict[str, Change] | None = None
+    """Those that were changed, old and new; what is long is cut, what is secret is hidden."""
+
+
+class WebhookTrail(BaseModel):
+    """What nobody can set by writing."""
+
+    model_config = ConfigDict(extra="allow")
+
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    created_by: str | None = None
+    modified_by: str | None = None
+    disabled_at: datetime | None = None
+    problem: str | None = None
+    public_key: str | None = None
+    """What verifies its `v1a` signatures."""
+    deleted: bool = False
+    health: Health | None = None
+    history: list[HistoryEntry] = Field(default_factory=list)
+
+
+class WebhookAnswer(BaseModel):
+    """A webhook; what is secret reads `(hidden)`, but for the secret that was just made."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    id: str
+    name: str
+    uri: str
+    hook: str
+    http_verb: str
+    format: str
+    retries: int
+    enabled: bool
+    include_subaccounts: bool
+    include_internal_legs: bool
+    custom_data: dict[str, Any]
+    modifiers: Modifiers
+    timeout_s: float | None = None
+    headers: Texts | None = None
+    auth: dict[str, str] | None = None
+    fallback_uri: str | None = None
+    secret: str | None = None
+    public_key_signature: bool = False
+    disable_reason: str | None = None
+    trail: WebhookTrail = Field(alias="_read_only")
+
+
+class WebhookSummary(BaseModel):
+    """A webhook in a list."""
+
+    id: str
+    hook: str | None = None
+    name: str | None = None
+    uri: str | None = None
+    enabled: bool | None = None
+    disable_reason: str | None = None
+
+
+class HookAnswer(Shape):
+    """A kind of event that can be subscribed to."""
+
+    id: str
+    name: str
+    description: str
+    version: int
+    modifiers: dict[str, Any] | None = None
+
+
+class AttemptAnswer(BaseModel):
+    """One HTTP request: Kazoo's members, and ours."""
+
+    id: str
+    timestamp: int
+    """Gregorian seconds."""
+    started_at: datetime
+    duration_ms: float
+    hook_id: str
+    hook_event: str
+    hook: str
+    event_name: str | None
+    event_id: str
+    delivery_id: str
+    call_id: str | None
+    attempt: int
+    uri: str
+    """Without its query."""
+    result: Literal["success", "failure", "shadowed"]
+    outcome: Outcome
+    reason: str | None = None
+    client_error: str | None = None
+    resp_status_code: str | None = None
+    resp_headers: dict[str, str] | None = None
+    resp_body: str | None = None
+    method: str | None = None
+    req_headers: dict[str, str] | None = None
+    req_body: str | None = None
+    attempts_left: int | None = Field(default=None, alias="try")
+    retries: int | None = None
+    """Attempts left, this one included, where no answer came (Kazoo)."""
+    retries_left: int | Literal["retries exceeded"] | None = None
+    fallback_for: str | None = None
+    replay_id: str | None = None
+    test: bool = False
+    trace_id: str | None = None
+    """Of the trace it belongs to (W3C Trace Context)."""
+
+
+class AttemptInFull(AttemptAnswer):
+    """One HTTP request, with what its event told."""
+
+    payload: dict[str, Any] | None = None
+
+
+class LetterAttempt(Shape):
+    """An attempt that a dead letter remembers."""
+
+    attempt: int
+    started_at: datetime
+    duration_ms: float
+    outcome: Outcome
+    status: int | None
+    detail: str | None
+
+
+class LetterAnswer(Shape):
+    """A delivery that was given up."""
+
+    id: str
+    """The delivery's id."""
+    account_id: str
+    hook_id: str
+    hook: str
+    event_name: str
+    event_id: str
+    call_id: str | None
+    reason: DeadLetterReason
+    uri: str | None
+    endpoint: str | None
+    """Scheme, host and port."""
+    received_at: datetime
+    died_at: datetime
+    attempts: list[LetterAttempt]
+    trace_id: str | None = None
+    """Of the trace it belongs to (W3C Trace Context)."""
+    replay_id: str | None = None
+    replayed_at: datetime | None = None
+    replayed_by: str | None = None
+
+
+class LetterInFull(LetterAnswer):
+    """A delivery that was given up, with what its event told."""
+
+    payload: dict[str, Any]
+
+
+class Counted(Shape):
+    """How many dead letters a replay would find."""
+
+    matched: int
+    dry_run: Literal[True]
+
+
+class ReplayAnswer(Shape):
+    """A replay, and how far it has come."""
+
+    id: str
+    state: ReplayState
+    matched: int
+    replayed: int
+    limit: int
+    rate_per_s: float
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None
+
+
+class Revived(Shape):
+    """One delivery that will be attempted again."""
+
+    replay_id: str
+    delivery_id: str
+
+
+class WindowStats(Shape):
+    """How attempts ended and how long they took within some time."""
+
+    attempts: int
+    outcomes: dict[str, int]
+    measured: int
+    """How many of them, the newest, the percentiles are of."""
+    duration_ms: dict[str, float]
+    """`p50`, `p90`, `p95` and `p99`."""
+
+
+class StatsAnswer(Shape):
+    """How a webhook fares."""
+
+    last_hour: WindowStats
+    last_day: WindowStats
+
+
+class Verdict(Shape):
+    """Whether a webhook would get an event, and if not, why."""
+
+    id: str
+    name: str | None
+    hook: str | None
+    matches: bool
+    reasons: list[str]
+
+
+class MatchAnswer(Shape):
+    """An event, what is told of it, and who would be told."""
+
+    hook: str
+    payload: dict[str, Any]
+    webhooks: list[Verdict]

@@ -1,0 +1,217 @@
+"""What may be sent to the API: bodies, with Crossbar's defaults and leniency.
+
+Crossbar takes `"3"` for a number and `"true"` for a boolean; so do these models. What a body has
+beyond them is left out, and told in the answer's metadata.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from service.dialects.catalogue import HOOKS
+from service.documents.webhook import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
+from service.domain.delivery import DeadLetterReason
+from service.domain.retry import MAX_RETRIES
+
+LONGEST_URI = 8192
+MOST_MEMBERS = 100
+MOST_IDS = 1000
+WEEK_S = 604_800.0
+
+
+def _no_flag(value: Any) -> Any:
+    """Python's booleans are integers; JSON's are not."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not a boolean")  # noqa: TRY004 (pydantic's protocol)
+    return value
+
+
+def _flag(value: Any) -> Any:
+    """Crossbar takes the words for booleans, and nothing else."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Marks a text that must be one of a list, which the description and the error tell."""
+
+    names: tuple[str, ...]
+    lower: bool = False
+    """Whether capitals are forgiven."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the text after it was found to be one."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the list."""
+        return {**handler(schema), "enum": list(self.names)}
+
+    def _checked(self, value: str) -> str:
+        value = value.lower() if self.lower else value
+        if value not in self.names:
+            expected = ", ".join(self.names)
+            raise PydanticCustomError(
+                "literal_error", "must be one of {expected}", {"expected": expected}
+            )
+        return value
+
+
+Number = BeforeValidator(_no_flag)
+Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
+HOOK_IDS = tuple(hook.hook_id for hook in HOOKS)
+EventHook = Annotated[str, OneOf(HOOK_IDS, lower=True)]
+"""The hook of an event; HookId may be `all` as well, and is judged by the catalogue."""
+Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
+HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
+Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
+Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
+Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
+Format = Literal["form-data", "json"]
+Texts = Annotated[dict[str, str], Field(max_length=MOST_MEMBERS)]
+Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""What the store can hold."""
+Scalar = str | Integer | Annotated[float, Field(allow_inf_nan=False)] | bool | None
+Modifiers = Annotated[dict[str, Scalar | list[Scalar]], Field(max_length=MOST_MEMBERS)]
+Secret = Annotated[str, Field(min_length=8, max_length=128)]
+
+
+class Body(BaseModel):
+    """The rules of every body."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+class WebhookEdit(Body):
+    """Members of a webhook to change; null removes one, and its default counts again."""
+
+    name: Name | None = None
+    """A label for people."""
+    uri: Uri | None = None
+    """Where requests go: http or https, to an address that the egress policy allows."""
+    hook: HookId | None = None
+    """The kind of event: an id of `GET /v2/webhooks`, or `all`."""
+    http_verb: Verb | None = None
+    """The method of the requests."""
+    format: Format | None = None
+    """How a body is written; the parameters of a GET are always form data."""
+    retries: Retries | None = None
+    """Additional attempts after the first."""
+    enabled: Flag | None = None
+    """Whether events are sent; true also forgets failures, and why it was disabled."""
+    include_subaccounts: Flag | None = None
+    """Whether it gets the events of the accounts below as well."""
+    include_internal_legs: Flag | None = None
+    """Whether it gets the events of internal call legs as well."""
+    custom_data: Texts | None = None
+    """Sent with every payload, over what it has; `type` and `action` filter, and are not sent."""
+    modifiers: Modifiers | None = None
+    """Values, or lists of them, that members of the payload must have."""
+    timeout_s: Timeout | None = None
+    """Seconds until the whole answer must be there; without it, the platform's."""
+    headers: Texts | None = None
+    """Headers added to every request."""
+    auth: dict[str, str] | None = None
+    """`{type: bearer, token}`, `{type: basic, username, password}`, or
+    `{type: oauth2, token_url, client_id, client_secret, scope}`: sent as `Authorization`."""
+    fallback_uri: Uri | None = None
+    """Where a delivery goes, once, when its retries are used up."""
+    secret: Secret | None = None
+    """The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given."""
+    public_key_signature: Flag | None = None
+    """Whether requests are signed with the webhook's own Ed25519 key as well (`v1a`)."""
+
+
+class WebhookCreate(WebhookEdit):
+    """A new webhook."""
+
+    name: Name
+    uri: Uri
+    hook: HookId
+
+
+class BulkEnable(Body):
+    """What Crossbar wants to hear."""
+
+    re_enable: Annotated[Literal[True], Field(alias="re-enable")]
+    """Enable every webhook that was disabled for failing."""
+
+
+class TestRequest(Body):
+    """What to send."""
+
+    hook: HookId | None = None
+    """Whose sample to send; the webhook's own hook if not given."""
+
+
+class Rotation(Body):
+    """How to change the signing secret."""
+
+    overlap_s: Annotated[float, Number, Field(ge=0, le=WEEK_S)] = 86_400.0
+    """Seconds during which the old secret signs as well."""
+    secret: Secret | None = None
+    """The new secret; made for you unless given."""
+
+
+class Question(Body):
+    """An event that might happen."""
+
+    hook: HookId
+    """Whose sample is taken."""
+    event: dict[str, Any] | None = None
+    """Members of the switch's own message, laid over the sample's."""
+    account_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Whose event it is: the account in the path, or one below it."""
+
+
+class LetterFilter(Body):
+    """Which dead letters; every member given must hold."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    hook_id: str | None = None
+    """The webhook."""
+    hook: EventHook | None = None
+    reason: Reason | None = None
+    """Why they were given up."""
+    call_id: str | None = None
+    endpoint: str | None = None
+    """Scheme, host and port."""
+    created_from: str | int | None = None
+    """The earliest time of death: gregorian seconds, or ISO 8601."""
+    created_to: str | int | None = None
+    """The latest."""
+
+
+class ReplayOrder(Body):
+    """Which dead letters to bring back; `ids` or `filter`, and `{}` is all of them."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    """Ids of dead letters, which are those of their deliveries."""
+    filter: LetterFilter | None = None
+    """Which ones, where not by their ids."""
+    dry_run: Flag = False
+    """Only count them."""
+    limit: Annotated[int, Number, Field(ge=1, le=1_000_000)] = 100_000
+    """How many at most, the oldest first."""
+    rate_per_s: Annotated[float, Number, Field(ge=0.1, le=1000)] = 50.0
+    """How many a second at most."""

@@ -1,0 +1,185 @@
+"""Answers as they might be, for the description: a test holds each against its model."""
+
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from service.api.shapes.answers import (
+    AttemptAnswer,
+    AttemptInFull,
+    Counted,
+    HookAnswer,
+    LetterAnswer,
+    LetterInFull,
+    MatchAnswer,
+    ReplayAnswer,
+    Revived,
+    StatsAnswer,
+    WebhookAnswer,
+    WebhookSummary,
+)
+
+ACCOUNT_ID = "4fe69c5b61015084f1fe5684abc6e502"
+WEBHOOK_ID = "5f0c2a9be1d44c7f9a3be0d1c2b3a495"
+ATTEMPT_ID = "019a9d3c1f40a3be0d1c2b3a4955f0c2"
+DELIVERY_ID = "c2b3a4955f0c2a9be1d44c7f9a3be0d1"
+EVENT_ID = "e1d44c7f9a3be0d1c2b3a4955f0c2a9b"
+REPLAY_ID = "9a3be0d1c2b3a4955f0c2a9be1d44c7f"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALL_ID = "NDlkNGI3.OTZlMDgz@10.26.0.58"
+AT = "2026-01-02T03:04:05.678+00:00"
+URI = "https://hooks.example.com/calls"
+BY = "token:0a1b2c3d4e5f"
+COMMON = {
+    "request_id": "b3a4955f0c2a9be1d44c7f9a3be0d1c2",
+    "timestamp": "2026-01-02T03:04:05Z",
+    "node": "switchhook",
+}
+PAYLOAD = {"account_id": ACCOUNT_ID, "call_id": CALL_ID, "hook_event": "channel_destroy"}
+
+SUMMARY = {
+    "id": WEBHOOK_ID,
+    "hook": "channel_destroy",
+    "name": "CRM",
+    "uri": URI,
+    "enabled": True,
+}
+WEBHOOK = {
+    **SUMMARY,
+    "http_verb": "post",
+    "format": "json",
+    "retries": 4,
+    "include_subaccounts": False,
+    "include_internal_legs": True,
+    "custom_data": {"crm": "7"},
+    "modifiers": {"call_direction": ["inbound"]},
+    "secret": "(hidden)",
+    "_read_only": {
+        "created_at": AT,
+        "created_by": BY,
+        "modified_at": AT,
+        "modified_by": BY,
+        "history": [
+            {
+                "at": AT,
+                "by": BY,
+                "action": "changed",
+                "members": ["retries"],
+                "changes": {"retries": {"old": 2, "new": 4}},
+            }
+        ],
+        "health": {"recent_failures": 0, "disabled_at_failures": 6, "window_s": 60.0},
+    },
+}
+ATTEMPT = {
+    "id": ATTEMPT_ID,
+    "timestamp": 63934542245,
+    "started_at": AT,
+    "duration_ms": 41.7,
+    "hook_id": WEBHOOK_ID,
+    "hook_event": "CHANNEL_DESTROY",
+    "hook": "channel_destroy",
+    "event_name": "CHANNEL_DESTROY",
+    "event_id": EVENT_ID,
+    "delivery_id": DELIVERY_ID,
+    "call_id": CALL_ID,
+    "attempt": 1,
+    "uri": URI,
+    "result": "failure",
+    "outcome": "bad_status",
+    "reason": "bad response code",
+    "resp_status_code": "500",
+    "resp_body": "oops",
+    "try": 5,
+    "retries_left": 4,
+    "trace_id": TRACE_ID,
+}
+LETTER = {
+    "id": DELIVERY_ID,
+    "account_id": ACCOUNT_ID,
+    "hook_id": WEBHOOK_ID,
+    "hook": "channel_destroy",
+    "event_name": "CHANNEL_DESTROY",
+    "event_id": EVENT_ID,
+    "call_id": CALL_ID,
+    "reason": "exhausted",
+    "uri": URI,
+    "endpoint": "https://hooks.example.com:443",
+    "received_at": AT,
+    "died_at": AT,
+    "attempts": [
+        {
+            "attempt": 1,
+            "started_at": AT,
+            "duration_ms": 41.7,
+            "outcome": "bad_status",
+            "status": 500,
+            "detail": None,
+        }
+    ],
+    "trace_id": TRACE_ID,
+}
+REPLAY = {
+    "id": REPLAY_ID,
+    "state": "running",
+    "matched": 120,
+    "replayed": 50,
+    "limit": 100_000,
+    "rate_per_s": 50.0,
+    "created_at": AT,
+    "created_by": BY,
+    "ended_at": None,
+}
+WINDOW = {
+    "attempts": 120,
+    "outcomes": {"succeeded": 119, "timed_out": 1},
+    "measured": 120,
+    "duration_ms": {"p50": 41.7, "p90": 80.2, "p95": 95.0, "p99": 210.4},
+}
+MATCH = {
+    "hook": "channel_destroy",
+    "payload": PAYLOAD,
+    "webhooks": [
+        {
+            "id": WEBHOOK_ID,
+            "name": "CRM",
+            "hook": "channel_destroy",
+            "matches": False,
+            "reasons": ["the webhook is disabled"],
+        }
+    ],
+}
+OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
+    WebhookSummary: SUMMARY,
+    WebhookAnswer: WEBHOOK,
+    HookAnswer: {
+        "id": "channel_destroy",
+        "name": "Channel Destroy",
+        "description": "A call leg ends; tells why, and how long it lasted.",
+        "version": 1,
+    },
+    AttemptAnswer: ATTEMPT,
+    AttemptInFull: {**ATTEMPT, "payload": PAYLOAD},
+    LetterAnswer: LETTER,
+    LetterInFull: {**LETTER, "payload": PAYLOAD},
+    ReplayAnswer: REPLAY,
+    Counted: {"matched": 120, "dry_run": True},
+    Revived: {"replay_id": REPLAY_ID, "delivery_id": DELIVERY_ID},
+    StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
+    MatchAnswer: MATCH,
+}
+
+
+def of(data: Any) -> Any:
+    """Return an example of an operation's data: of one model, a list of it, or a choice of some."""
+    if data is str:
+        return "hooks updated"
+    if data == list[str]:
+        return ["webhooks_channel_create", "webhooks_channel_destroy"]
+    if data == list[dict[str, Any]]:
+        return [PAYLOAD]
+    if get_origin(data) is list:
+        return [of(get_args(data)[0])]
+    model = data if isinstance(data, type) else get_args(data)[0]
+    return OF_MODELS[model]

@@ -1,0 +1,249 @@
+"""What may stand in the query of a path: pages, times and filters, as Crossbar has them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from service.api.http.request_body import likely
+from service.api.shapes.bodies import (
+    HOOK_IDS,
+    EventHook,
+    Flag,
+    Format,
+    OneOf,
+    Reason,
+    Retries,
+    Timeout,
+    Verb,
+)
+from service.dialects.bus_message import GREGORIAN_OFFSET_S
+from service.documents.webhook_form import EDITABLE
+from service.domain.delivery import Outcome
+from service.domain.errors import Invalid
+from service.domain.webhook import ALL_HOOKS
+from service.management.selection import Selection
+
+ATTEMPT_MEMBERS = {
+    "hook_id": "webhook_id",
+    "hook": "hook",
+    "outcome": "outcome",
+    "call_id": "call_id",
+    "delivery_id": "delivery_id",
+    "event_id": "event_id",
+    "replay_id": "replay_id",
+    "resp_status_code": "status",
+}
+"""What attempts can be filtered by, and what the log calls it."""
+LETTER_MEMBERS = {
+    "hook_id": "webhook_id",
+    "hook": "hook",
+    "reason": "reason",
+    "call_id": "call_id",
+    "endpoint": "endpoint",
+    "event_id": "event_id",
+}
+FILTER = "filter_"
+FILTER_NOT = "filter_not_"
+FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+WHOLE_SECOND = timedelta(microseconds=999_999)
+"""What belongs to a second that is named as the last one."""
+
+Time = Annotated[str, Field(max_length=40)]
+
+
+SubscribedHook = Annotated[str, OneOf((ALL_HOOKS, *HOOK_IDS), lower=True)]
+MemberName = Annotated[str, OneOf(("id", *EDITABLE, "disable_reason"))]
+
+
+class PageQuery(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    page_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many items."""
+    start_key: Annotated[str, Field(max_length=200)] | None = None
+    """What the page before said as `next_start_key`."""
+    paginate: bool = True
+    """False: as many items as one answer can hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_filters(cls, given: Any) -> Any:
+        refuse_unknown_filters(given, cls)
+        return given
+
+
+def refuse_unknown_filters(given: Mapping[str, Any], query: type[BaseModel]) -> None:
+    """Raise Invalid for filters that would silently select everything."""
+    names = [name for name in query.model_fields if name.startswith(FILTER)]
+    unknown = [key for key in given if key.startswith(FILTER) and key not in names]
+    if unknown:
+        raise Invalid({key: {"enum": _unknown(key, names)} for key in unknown})
+
+
+def _unknown(key: str, names: Sequence[str]) -> dict[str, Any]:
+    members = [name.removeprefix(FILTER) for name in names]
+    meant = likely(key.removeprefix(FILTER), members)
+    hint = f"; did you mean {FILTER}{meant}?" if meant else ""
+    return {"message": f"there is no such filter{hint}", "target": list(names)}
+
+
+class TimedQuery(PageQuery):
+    """Which part of a list, and of which time."""
+
+    created_from: Time | None = None
+    """The earliest time: gregorian seconds, or ISO 8601."""
+    created_to: Time | None = None
+    """The latest."""
+
+
+class WebhookFilters(TimedQuery):
+    """Which webhooks; `filter_not_{member}` selects those of which the filter is not true."""
+
+    ascending: bool = False
+    """By id, from the first on."""
+    modified_from: Time | None = None
+    """The earliest time of the last change."""
+    modified_to: Time | None = None
+    """The latest."""
+    has_key: MemberName | None = None
+    """A member that must be there."""
+    key_missing: MemberName | None = None
+    """A member that must not be there."""
+    has_value: MemberName | None = None
+    """A member that must have a value."""
+    value_missing: MemberName | None = None
+    """A member that must have no value."""
+    filter_id: str | None = None
+    filter_name: str | None = None
+    filter_uri: str | None = None
+    filter_hook: SubscribedHook | None = None
+    filter_http_verb: Verb | None = None
+    filter_format: Format | None = None
+    filter_retries: Retries | None = None
+    filter_enabled: Flag | None = None
+    filter_include_subaccounts: Flag | None = None
+    filter_include_internal_legs: Flag | None = None
+    filter_custom_data: str | None = None
+    """The object as JSON."""
+    filter_modifiers: str | None = None
+    """The object as JSON."""
+    filter_timeout_s: Timeout | None = None
+    filter_fallback_uri: str | None = None
+    filter_public_key_signature: Flag | None = None
+    filter_disable_reason: str | None = None
+
+
+def _negated(filters: type[PageQuery]) -> dict[str, Any]:
+    """Return the fields that ask for the opposite of each filter."""
+    return {
+        f"{FILTER_NOT}{name.removeprefix(FILTER)}": (field.annotation, field)
+        for name, field in filters.model_fields.items()
+        if name.startswith(FILTER)
+    }
+
+
+WebhooksQuery: type[WebhookFilters] = create_model(
+    "WebhooksQuery", __base__=WebhookFilters, **_negated(WebhookFilters)
+)
+"""What a list of webhooks takes: the filters, and their opposites."""
+
+
+class AttemptsQuery(TimedQuery):
+    """Which attempts."""
+
+    filter_hook_id: str | None = None
+    """The webhook."""
+    filter_hook: EventHook | None = None
+    """The hook of the event."""
+    filter_outcome: Annotated[str, OneOf(tuple(Outcome))] | None = None
+    """How it ended, in our words."""
+    filter_result: Literal["success", "failure"] | None = None
+    """Whether it succeeded."""
+    filter_call_id: str | None = None
+    filter_delivery_id: str | None = None
+    filter_event_id: str | None = None
+    filter_replay_id: str | None = None
+    filter_resp_status_code: Annotated[int, Field(ge=100, le=599)] | None = None
+    """The status of the answer."""
+    call_id: str | None = None
+    """Short for `filter_call_id`."""
+
+
+class LettersQuery(TimedQuery):
+    """Which dead letters."""
+
+    filter_hook_id: str | None = None
+    """The webhook."""
+    filter_hook: EventHook | None = None
+    """The hook of the event."""
+    filter_reason: Reason | None = None
+    """Why they were given up."""
+    filter_call_id: str | None = None
+    filter_endpoint: str | None = None
+    """Scheme, host and port."""
+    filter_event_id: str | None = None
+    call_id: str | None = None
+    """Short for `filter_call_id`."""
+    replayed: bool = False
+    """Those that were replayed as well."""
+
+
+class ReplaysQuery(PageQuery):
+    """Which replays."""
+
+
+def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
+    """Return what a query selects. Raises Invalid."""
+    given: dict[str, Any] = query.model_dump(exclude_none=True)
+    equals = {
+        ours: given[f"{FILTER}{theirs}"]
+        for theirs, ours in members.items()
+        if f"{FILTER}{theirs}" in given
+    }
+    if "call_id" in given:
+        equals["call_id"] = given["call_id"]
+    since, until = span(query.created_from, query.created_to, "created")
+    result = given.get("filter_result")
+    return Selection(
+        account_id,
+        equals,
+        since,
+        until,
+        waiting=not given.get("replayed", False),
+        failed=None if result is None else result == "failure",
+    )
+
+
+def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:
+    """Return the times between which things are wanted. Raises Invalid."""
+    since, until = time_of(start, f"{name}_from"), time_of(end, f"{name}_to")
+    if until is not None and str(end).isdecimal():
+        until += WHOLE_SECOND
+    if since is not None and until is not None and since > until:
+        message = f"{name}_from must not be after {name}_to"
+        raise Invalid.of(f"{name}_from", "date_range", message, value=start)
+    return since, until
+
+
+def time_of(value: Any, field: str) -> datetime | None:
+    """Return the time that gregorian seconds or ISO 8601 tell. Raises Invalid."""
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        if text.isdecimal():
+            at = datetime.fromtimestamp(int(text) - GREGORIAN_OFFSET_S, tz=UTC)
+        else:
+            at = datetime.fromisoformat(text)
+            at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        if FIRST_YEAR <= at <= LAST_YEAR:
+            return at
+    except (ValueError, OverflowError, OSError):
+        pass
+    message = "must be gregorian seconds, or ISO 8601, from 1970 on"
+    raise Invalid.of(field, "invalid", message, value=text)

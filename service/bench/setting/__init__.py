@@ -1,0 +1,1 @@
+"""What the measurements need around them: servers, sink, load."""

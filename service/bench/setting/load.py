@@ -1,0 +1,104 @@
+"""Events for the measurements, published as the switch does, with confirms."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC
+
+import aio_pika
+import orjson
+from aiormq.abc import AbstractChannel as WireChannel
+from pamqp.commands import Basic
+
+from service.adapters.rabbitmq.bus import KazooTime
+from service.adapters.rabbitmq.topology.queues import Names, declare, queues
+from service.bench.setting.receiver import call_id_of
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import HOOKS
+from service.domain.errors import SwitchhookError
+from service.settings.model import Settings
+
+HOOK = "channel_create"
+AT_ONCE = 500
+CONFIRM_TIMEOUT_S = 30
+NAMES = Names(Settings().amqp.prefix)
+TIERS_MS = Settings().retry.tiers_ms
+QUEUE = NAMES.events
+
+_sample = next(hook.sample for hook in HOOKS if hook.hook_id == HOOK)
+
+
+def event_body(account_id: str, published_ns: int, number: int) -> bytes:
+    """Return a call event that tells when it was published (monotonic nanoseconds)."""
+    return orjson.dumps(_sample(Occasion.now(account_id, call_id_of(published_ns, number))).body)
+
+
+class EventsQueue:
+    """The service's own queue of events: filled, looked into, emptied."""
+
+    def __init__(self, channel: WireChannel) -> None:
+        self._channel = channel
+        self._numbers = itertools.count()
+
+    async def fill(self, accounts: Sequence[str], count: int) -> None:
+        """Publish a backlog, of each account in turn; return once the broker confirmed all."""
+        owners = itertools.islice(itertools.cycle(accounts), count)
+        while batch := list(itertools.islice(owners, AT_ONCE)):
+            await asyncio.gather(*(self.publish(owner, time.monotonic_ns()) for owner in batch))
+        await self._settled(count)
+
+    async def publish(self, account_id: str, published_ns: int) -> None:
+        """Publish an event and wait for the confirm; `published_ns` is what it says of itself."""
+        await self._channel.basic_publish(
+            event_body(account_id, published_ns, next(self._numbers)),
+            routing_key=QUEUE,
+            properties=Basic.Properties(content_type="application/json", timestamp=_now()),
+            timeout=CONFIRM_TIMEOUT_S,
+        )
+
+    async def steadily(self, accounts: Sequence[str], per_s: float, seconds: float) -> int:
+        """Publish at a fixed rate, whatever becomes of it; return how many were published.
+
+        An event that is published late says so: it carries the time at which it was due.
+        """
+        start_ns, count = time.monotonic_ns(), round(per_s * seconds)
+        async with asyncio.TaskGroup() as tasks:
+            for owner, due_ns in zip(itertools.cycle(accounts), _due(start_ns, per_s, count)):
+                await asyncio.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+                tasks.create_task(self.publish(owner, due_ns))
+        return count
+
+    async def depth(self) -> int:
+        """Return how many messages wait for a consumer."""
+        ok = await self._channel.queue_declare(QUEUE, passive=True)
+        return ok.message_count or 0
+
+    async def empty(self) -> None:
+        """Drop what is left in all our queues, retries included; nobody may consume them now."""
+        for name in queues(NAMES, TIERS_MS):
+            await self._channel.queue_purge(name)
+
+    async def _settled(self, count: int) -> None:
+        found = await self.depth()
+        if found < count:
+            raise SwitchhookError(f"the queue holds {found} of {count} events published")
+
+
+def _now() -> KazooTime:
+    return KazooTime.now(UTC)
+
+
+def _due(start_ns: int, per_s: float, count: int) -> Iterator[int]:
+    return (start_ns + round(number * 1e9 / per_s) for number in range(count))
+
+
+@asynccontextmanager
+async def events_queue(amqp_url: str) -> AsyncIterator[EventsQueue]:
+    """Yield the queue of a broker, declared as the service does."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        await declare(connection, NAMES, TIERS_MS)
+        channel = await connection.channel(publisher_confirms=True)
+        yield EventsQueue(await channel.get_underlay_channel())

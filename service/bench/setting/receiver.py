@@ -1,0 +1,85 @@
+"""A receiver in a process of its own: it answers, counts, and notes how old each event was.
+
+    python -m service.bench.setting.receiver PORT...
+
+Any path answers 200 but `/flaky` (one in ten is 503), `/slow` (after a while) and `/hang` (never).
+`/_status` tells how many requests there were, in the words of nginx; `/_ages` the ages in seconds
+of what arrived since it was asked last, by path.
+"""
+
+import asyncio
+import random
+import re
+import sys
+import time
+from collections import defaultdict
+
+import orjson
+import uvloop
+from aiohttp import web
+
+from service.dev.servers import HOST
+
+SLOW_S = 1.0
+FLAKY_SHARE = 0.1
+
+_STAMP = re.compile(rb'"(?:call_id|Call-ID)":"(\d+)-')
+
+
+def call_id_of(published_ns: int, number: int) -> str:
+    """Return a call id that tells when its event was published; no two are the same."""
+    return f"{published_ns}-{number}"
+
+
+def published_ns_of(body: bytes) -> int | None:
+    """Return when the event of a payload was published; None where it does not say."""
+    stamp = _STAMP.search(body)
+    return int(stamp[1]) if stamp else None
+
+
+class Receiver:
+    """Counts requests and keeps the ages of the events they tell of."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ages: defaultdict[str, list[float]] = defaultdict(list)
+
+    async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request."""
+        now_ns = time.monotonic_ns()
+        self._count += 1
+        if request.path == "/_status":
+            return web.Response(text=f"accepts handled requests\n 0 0 {self._count} \n")
+        if request.path == "/_ages":
+            ages, self._ages = self._ages, defaultdict(list)
+            return web.Response(body=orjson.dumps(ages))
+        self._note(request.path, await request.read(), now_ns)
+        return await _answer(request.path)
+
+    def _note(self, path: str, body: bytes, now_ns: int) -> None:
+        published_ns = published_ns_of(body)
+        if published_ns is not None:
+            self._ages[path].append((now_ns - published_ns) / 1e9)
+
+
+async def _answer(path: str) -> web.Response:
+    if path == "/hang":
+        await asyncio.Event().wait()
+    if path == "/slow":
+        await asyncio.sleep(SLOW_S)
+    failed = path == "/flaky" and random.random() < FLAKY_SHARE  # noqa: S311 (no secret)
+    return web.Response(status=503 if failed else 200)
+
+
+async def receive(ports: list[int]) -> None:
+    """Listen until killed."""
+    runner = web.ServerRunner(web.Server(Receiver().handle, access_log=None))
+    await runner.setup()
+    for port in ports:
+        await web.TCPSite(runner, HOST, port, backlog=1024).start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(receive([int(port) for port in sys.argv[1:]]))

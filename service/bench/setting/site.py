@@ -1,0 +1,117 @@
+"""What all measurements share: servers of their own, the sink, the queue, and how much to do."""
+
+import itertools
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import orjson
+
+from service.bench.setting.floor import Plan
+from service.bench.setting.load import QUEUE, EventsQueue, events_queue
+from service.bench.setting.sink import ReceiverSink, Sink, sink
+from service.dev.process import ServiceProcess
+from service.dev.servers import MongoServer, RabbitServer, Server
+from service.settings.model import Settings
+
+DEFAULTS = Settings()
+CONNECTIONS = 150
+"""Of the bare loop. More cost it, and gain it nothing."""
+"""Requests in flight: what the service's event lane has of its pool, and the floor has in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much to do: deliveries per drain, and pairs of floor and service."""
+
+    events: int
+    pairs: int
+
+
+class Floor(Server):
+    """The bare loops as a process."""
+
+    def __init__(self, directory: Path, plan: Plan) -> None:
+        super().__init__("floor", directory)
+        self._plan = plan
+
+    def command(self) -> Sequence[str]:
+        """See `Server`."""
+        plan = orjson.dumps(asdict(self._plan)).decode()
+        return [sys.executable, "-m", "service.bench.setting.floor", plan]
+
+    async def ready(self) -> None:
+        """See `Server`; what it does is seen at the sink."""
+
+
+class EagerService(ServiceProcess):
+    """The service, not waited for: what it does from the first moment is watched."""
+
+    async def ready(self) -> None:
+        """See `Server`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the measurements are made; `tell` shows a line of progress."""
+
+    directory: Path
+    amqp_url: str
+    mongo_url: str
+    sink: Sink
+    receiver: ReceiverSink
+    queue: EventsQueue
+    effort: Effort
+    tell: Callable[[str], None]
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def service(self, database: str, **settings: str) -> ServiceProcess:
+        """Return a service on a database, not started; it may dial this machine."""
+        return ServiceProcess(self._place(), self._settings(database, settings))
+
+    def eager_service(self, database: str, **settings: str) -> ServiceProcess:
+        """Return the same, to be started without waiting."""
+        return EagerService(self._place(), self._settings(database, settings))
+
+    def floor(self, loop: str, urls: Sequence[str] = (), *, fan_out: int = 1) -> Server:
+        """Return a bare loop, not started; see `floor.Plan`."""
+        plan = Plan(
+            loop=loop,
+            amqp_url=self.amqp_url,
+            queue=QUEUE,
+            urls=list(urls),
+            fan_out=fan_out,
+            prefetch=DEFAULTS.amqp.prefetch,
+            connections=CONNECTIONS,
+            timeout_s=DEFAULTS.http.total_timeout_s,
+        )
+        return Floor(self._place(), plan)
+
+    def _settings(self, database: str, more: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "SWITCHHOOK_AMQP__URL": self.amqp_url,
+            "SWITCHHOOK_MONGO__URL": self.mongo_url,
+            "SWITCHHOOK_MONGO__DATABASE": database,
+            "SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]',
+            **more,
+        }
+
+    def _place(self) -> Path:
+        return self.directory / f"process{next(self._numbers)}"
+
+
+@asynccontextmanager
+async def site(effort: Effort, tell: Callable[[str], None]) -> AsyncIterator[Site]:
+    """Start everything that the measurements need, and stop it after them."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchhook-")))
+        tell("starting a RabbitMQ, a MongoDB and a sink of its own")
+        broker = await stack.enter_async_context(RabbitServer(directory / "rabbitmq"))
+        mongo = await stack.enter_async_context(MongoServer(directory / "mongod"))
+        target = await stack.enter_async_context(sink(directory / "sink"))
+        receiver = await stack.enter_async_context(ReceiverSink(directory / "receiver"))
+        queue = await stack.enter_async_context(events_queue(broker.url))
+        yield Site(directory, broker.url, mongo.url, target, receiver, queue, effort, tell)

@@ -1,0 +1,1 @@
+"""The command `switchhook`: one file for each group of commands."""

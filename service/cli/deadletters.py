@@ -1,0 +1,192 @@
+"""The commands that list, show, replay and discard what was given up."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any, TypeVar
+
+import click
+
+from service.adapters.mongo.history import MongoDeadLetterArchive
+from service.adapters.mongo.replays import MongoReplays
+from service.adapters.mongo.store import open_store
+from service.cli.options import Span
+from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.domain.delivery import DeadLetterReason, Delivery
+from service.domain.errors import NotFound
+from service.domain.principal import Principal
+from service.management.dead_letters import DeadLetters
+from service.management.replay import Replay, ReplayState
+from service.management.selection import Selection
+from service.text.plural import counted
+
+OPERATOR = Principal("operator")
+LOOK_EVERY_S = 0.3
+PICKED_UP_WITHIN_S = 30.0
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILTERS = (
+    click.option("--account", "account_id", help="Of this account only."),
+    click.option("--webhook", "webhook_id", help="For this webhook only."),
+    click.option("--endpoint", help="For this scheme, host and port only."),
+    click.option("--hook", help="Events of this hook only."),
+    click.option("--reason", type=click.Choice([str(reason) for reason in DeadLetterReason])),
+    click.option("--call", "call_id", help="Of this call only."),
+    click.option("--older-than", type=Span(), help="Dead for longer than 7d, 12h or 30m."),
+    click.option("--younger-than", type=Span(), help="Dead for less than that."),
+    click.option("--id", "ids", multiple=True, help="This one; may be repeated."),
+)
+
+
+def filters(command: F) -> F:
+    """Add the options that choose dead letters."""
+    return reduce(lambda made, option: option(made), reversed(FILTERS), command)
+
+
+@click.group()
+def deadletters() -> None:
+    """What was given up, of all accounts: customers' servers that failed, and faults of ours.
+
+    Messages that could not even be read are elsewhere: in the queue switchhook.rejected.
+    """
+
+
+@deadletters.command("list")
+@config_option
+@filters
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--json", "as_json", is_flag=True, help="One object per line, all members.")
+def list_letters(config: str | None, limit: int, *, as_json: bool, **chosen: Any) -> None:
+    """List them, the newest first."""
+    selection = _selection(chosen)
+
+    async def work(letters: DeadLetters) -> tuple[int, list[Mapping[str, Any]]]:
+        return await letters.count(selection), await letters.page(selection, None, limit)
+
+    count, found = _with_letters(config, work)
+    for letter in found:
+        click.echo(json.dumps(letter) if as_json else _line(letter))
+    click.echo(f"{len(found)} of {count} shown", err=True)
+
+
+@deadletters.command()
+@config_option
+@click.argument("letter_id")
+def show(config: str | None, letter_id: str) -> None:
+    """Show one: payload, every attempt, reason."""
+    letter = _with_letters(config, lambda letters: letters.one(None, letter_id, own_only=False))
+    click.echo(json.dumps(letter, indent=2))
+
+
+@deadletters.command()
+@config_option
+@filters
+@click.option("--limit", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000))
+@click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1, 1000.0))
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--no-wait", is_flag=True, help="Do not watch the progress.")
+def replay(
+    config: str | None, limit: int, rate: float, *, dry_run: bool, no_wait: bool, **chosen: Any
+) -> None:
+    """Have them delivered again, the oldest first, with their old ids; a running service does it.
+
+    Ctrl-C cancels the rest.
+    """
+    selection = _selection(chosen)
+    if dry_run:
+        count = _with_letters(config, lambda letters: letters.count(selection))
+        click.echo(f"{min(count, limit)} would be replayed")
+        return
+
+    async def work(letters: DeadLetters) -> Replay:
+        order = await letters.replay(OPERATOR, selection.account_id, selection, limit, rate)
+        return order if no_wait else await _watched(letters, order)
+
+    ended = _with_letters(config, work)
+    click.echo(f"{ended.replayed} of {ended.matched} replayed: {ended.state} ({ended.replay_id})")
+    if ended.state is ReplayState.CANCELLED:
+        sys.exit(FAILED)
+
+
+@deadletters.command()
+@config_option
+@filters
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard(config: str | None, *, dry_run: bool, yes: bool, **chosen: Any) -> None:
+    """Delete them for good."""
+    selection = _selection(chosen)
+    count = _with_letters(config, lambda letters: letters.count(selection))
+    if dry_run:
+        click.echo(f"{count} would be deleted")
+        return
+    if not yes:
+        click.confirm(f"Delete {counted(count, 'dead letter')} for good?", abort=True)
+    deleted = _with_letters(config, lambda letters: letters.discard(OPERATOR, selection))
+    click.echo(f"{deleted} deleted")
+
+
+class NoQueue:
+    """A command leaves it to the service to publish."""
+
+    async def revive(self, delivery: Delivery) -> None:
+        """Never called."""
+        raise NotImplementedError(delivery.delivery_id)
+
+
+def _with_letters(config: str | None, work: Callable[[DeadLetters], Awaitable[T]]) -> T:
+    mongo = settings_or_exit(config).mongo
+
+    async def run() -> T:
+        with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
+            archive = MongoDeadLetterArchive(store)
+            return await work(DeadLetters(archive, MongoReplays(store), NoQueue()))
+
+    return run_to_end(run)
+
+
+async def _watched(letters: DeadLetters, order: Replay) -> Replay:
+    """Show the progress until the end; cancelled, cancel the replay."""
+    now = order
+    try:
+        with click.progressbar(length=order.matched, label="replaying", file=sys.stderr) as bar:
+            while now.state is ReplayState.RUNNING:
+                await asyncio.sleep(LOOK_EVERY_S)
+                before, now = now, await letters.progress(order.account_id, order.replay_id)
+                bar.update(now.replayed - before.replayed)
+                _complain_if_nobody_comes(now)
+    except asyncio.CancelledError:
+        return await letters.cancel(OPERATOR, order.account_id, order.replay_id)
+    return now
+
+
+def _complain_if_nobody_comes(replay: Replay) -> None:
+    waited = datetime.now(UTC) - replay.created_at
+    if replay.replayed == 0 and waited > timedelta(seconds=PICKED_UP_WITHIN_S):
+        raise NotFound(f"service that runs replays; {replay.replay_id} waits for one to start")
+
+
+def _selection(chosen: Mapping[str, Any]) -> Selection:
+    now = datetime.now(UTC)
+    names = ("webhook_id", "endpoint", "hook", "reason", "call_id")
+    older, younger = chosen["older_than"], chosen["younger_than"]
+    return Selection(
+        chosen["account_id"],
+        {name: chosen[name] for name in names if chosen[name] is not None},
+        since=None if younger is None else now - younger,
+        until=None if older is None else now - older,
+        ids=tuple(chosen["ids"]) or None,
+    )
+
+
+def _line(letter: Mapping[str, Any]) -> str:
+    died_at = letter["died_at"][:19]
+    attempts = f"{counted(len(letter['attempts']), 'attempt')}"
+    names = ("id", "account_id", "hook", "reason")
+    parts = [died_at, *(letter[name] for name in names), attempts, letter["endpoint"] or "-"]
+    return "  ".join(parts)

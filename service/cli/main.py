@@ -1,0 +1,201 @@
+"""The command `switchhook`: everything an operator starts by hand."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from service import __version__, app
+from service.adapters.rabbitmq.bus import Bus
+from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
+from service.cli.bench import bench
+from service.cli.deadletters import deadletters
+from service.cli.migration import accounts, webhooks
+from service.cli.secrets import secrets
+from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.cli.tokens import token
+from service.dev.demo import demo
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import HOOKS, Hook
+from service.observability.logs import configure_logs, quiet_logs
+from service.observability.metrics import keep_in_files
+from service.settings.describe import default_file, settings_table
+from service.settings.load import load_settings
+from service.settings.model import Settings
+from service.workers.forking import fork_on_request
+from service.workers.lifeline import stop_with_supervisor
+from service.workers.place import Place
+from service.workers.supervisor import supervise
+
+
+@click.group()
+@click.version_option(__version__, prog_name="switchhook")
+def main() -> None:
+    """Turn the event bus of a telephone switch cluster into reliable, signed webhooks."""
+    quiet_logs()
+
+
+@main.command()
+@config_option
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 512))
+@click.option("--shadow", is_flag=True, help="Do everything but the requests: to compare.")
+def run(config: str | None, workers: int, *, shadow: bool) -> None:
+    """Run the service until SIGTERM or SIGINT; a second one exits at once.
+
+    Several workers are processes that share the queues; SIGHUP replaces them one after the other.
+    """
+    settings = settings_or_exit(config)
+    configure_logs(settings.log)
+    if workers == 1:
+        run_to_end(lambda: _until_signalled(settings, shadow=shadow))
+    else:
+        load = partial(load_settings, config, os.environ)
+        clean = run_to_end(lambda: supervise(workers, config, settings, load, shadow=shadow))
+        sys.exit(0 if clean else FAILED)
+
+
+async def _until_signalled(settings: Settings, *, shadow: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(FAILED)
+        stop.set()
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, on_signal)
+    await app.run(settings, stop, shadow=shadow)
+
+
+@main.command(hidden=True)
+@config_option
+@click.option("--number", required=True, type=int)
+@click.option("--count", required=True, type=int)
+@click.option("--directory", required=True, type=click.Path(path_type=Path))
+@click.option("--requests", required=True, type=int)
+@click.option("--listener", "listeners", multiple=True, type=int)
+@click.option("--shadow", is_flag=True)
+def worker(config: str | None, requests: int, **place: Any) -> None:
+    """Run as the template of `run --workers N`, which alone starts this, and as its workers."""
+    number = fork_on_request(socket.socket(fileno=requests))
+    if number is None:
+        return
+    place["number"] = number
+    settings = settings_or_exit(config)
+    configure_logs(settings.log)
+    run_to_end(lambda: _while_supervised(settings, Place(**place)))
+
+
+async def _while_supervised(settings: Settings, place: Place) -> None:
+    structlog.contextvars.bind_contextvars(worker=place.number)
+    keep_in_files(place.number)
+    stop = asyncio.Event()
+    stop_with_supervisor(stop)
+    await app.run(settings, stop, place, shadow=place.shadow)
+
+
+@main.command()
+@config_option
+def check(config: str | None) -> None:
+    """Examine configuration, broker and store; exit 0 if all is well, 1 or 2 if not."""
+    settings = settings_or_exit(config)
+    click.echo("ok       settings  valid")
+    bad = False
+    for finding in run_to_end(lambda: app.examine(settings)):
+        click.echo(str(finding))
+        bad = bad or finding.fatal
+    sys.exit(FAILED if bad else 0)
+
+
+@main.command()
+@click.option("--yaml", "as_yaml", is_flag=True, help="As a file that sets every default.")
+def settings(*, as_yaml: bool) -> None:
+    """List every setting, its default and its meaning."""
+    click.echo(default_file() if as_yaml else settings_table(), nl=False)
+
+
+@main.command()
+@click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
+@click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
+@click.option("--table", "form", flag_value="table", help="The table of the README.")
+def hooks(form: str | None) -> None:
+    """List the hooks that can be subscribed to."""
+    if form == "json":
+        click.echo(json.dumps([_described(hook) for hook in HOOKS], indent=2))
+    elif form is not None:
+        click.echo(hook_table() if form == "table" else hook_reference(), nl=False)
+    else:
+        for hook in HOOKS:
+            click.echo(f"{hook.hook_id:18} {hook.description}")
+
+
+def _described(hook: Hook) -> dict[str, Any]:
+    return {
+        "id": hook.hook_id,
+        "name": hook.name,
+        "description": hook.description,
+        "modifiers": hook.modifiers,
+        "schema": hook.schema,
+        "sample": sample_payload(hook, DOCUMENTED),
+    }
+
+
+@main.command()
+@config_option
+@click.option("--account", required=True, help="The account the events belong to.")
+@click.option("--call", "call_id", default=None, help="Call id; a new one if not given.")
+@click.option("--hook", "only", multiple=True, type=click.Choice([h.hook_id for h in HOOKS]))
+@click.option("--all", "every", is_flag=True, help="One event for every hook.")
+@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1_000_000))
+def emit(
+    config: str | None,
+    account: str,
+    call_id: str | None,
+    only: tuple[str, ...],
+    every: bool,  # noqa: FBT001 (click passes options by name)
+    times: int,
+) -> None:
+    """Publish sample switch events, to the exchanges the switch would use."""
+    if not only and not every:
+        raise click.UsageError("say --hook NAME, or --all")
+    settings = settings_or_exit(config)
+    chosen = [hook for hook in HOOKS if every or hook.hook_id in only]
+    call_id = call_id or uuid.uuid4().hex
+    amqp = settings.amqp
+    bus = Bus(amqp.urls[0], amqp.prefix)
+    count = run_to_end(lambda: _publish(bus, chosen, account, call_id, times))
+    click.echo(f"published {count} events of call {call_id}")
+
+
+async def _publish(
+    bus: Bus, hooks: Sequence[Hook], account_id: str, call_id: str, times: int
+) -> int:
+    messages = [
+        hook.sample(Occasion.now(account_id, call_id)) for _ in range(times) for hook in hooks
+    ]
+    async with bus:
+        for message in messages:
+            await bus.publish(message)
+    return len(messages)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Stop after the simulated call has been delivered.")
+def dev(*, once: bool) -> None:
+    """Run everything on this machine: servers, service, receiver and a simulated call."""
+    run_to_end(lambda: demo(once=once))
+
+
+for command in (accounts, webhooks, token, deadletters, secrets, bench):
+    main.add_command(command)

@@ -1,0 +1,228 @@
+"""The commands that bring a Kazoo installation's accounts and webhooks here."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from service.adapters.mongo.migration import MongoMigration
+from service.adapters.mongo.store import open_database
+from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.dialects.kazoo.crossbar.client import CrossbarClient
+from service.dialects.kazoo.crossbar.decision import Decision, Verdict
+from service.dialects.kazoo.crossbar.export import documents_in
+from service.dialects.kazoo.crossbar.migration import fetch_webhooks, import_webhooks, sync_accounts
+from service.domain.endpoint import endpoint_of
+from service.settings.model import MongoSettings
+
+FOR_ACCOUNTS = (
+    Verdict.TAKEN, Verdict.CHANGED, Verdict.UNCHANGED, Verdict.GONE, Verdict.REMOVED,
+)  # fmt: skip
+FOR_WEBHOOKS = (
+    Verdict.TAKEN, Verdict.CHANGED, Verdict.UNCHANGED, Verdict.KEPT, Verdict.REFUSED,
+    Verdict.SKIPPED,
+)  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+Found = tuple[Sequence[Any], list[Decision]]
+Source = Callable[[MongoMigration], Awaitable[Found]]
+
+
+@click.group()
+def accounts() -> None:
+    """The accounts whose tree decides which webhooks an event reaches."""
+
+
+@click.group()
+def webhooks() -> None:
+    """The webhooks in the store."""
+
+
+def _is_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value is not None:
+            endpoint_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _is_no_setting(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value.startswith("SWITCHHOOK_"):
+        raise click.BadParameter("variables that begin with SWITCHHOOK_ are settings")
+    return value
+
+
+def _crossbar_options(*, required: bool) -> Callable[[F], F]:
+    """Return the options that say where Crossbar is, and as whom to ask."""
+    options: list[Callable[[F], F]] = [
+        click.option(
+            "--url", required=required, callback=_is_address, help="As in https://crossbar:8000."
+        ),
+        click.option("--account", required=required, help="The account to begin with, by id."),
+        click.option(
+            "--token-env",
+            default="CROSSBAR_TOKEN",
+            show_default=True,
+            callback=_is_no_setting,
+            metavar="NAME",
+            help="The environment variable that holds the token.",
+        ),
+        click.option(
+            "--token-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A file that holds the token.",
+        ),
+        click.option("--page-size", default=100, show_default=True, type=click.IntRange(1, 10_000)),
+    ]
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
+
+@accounts.command("sync")
+@config_option
+@_crossbar_options(required=True)
+@click.option("--prune", is_flag=True, help="Remove accounts that Crossbar has no longer.")
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+def sync(
+    config: str | None,
+    url: str,
+    account: str,
+    token_env: str,
+    token_file: Path | None,
+    page_size: int,
+    **flags: bool,
+) -> None:
+    """Make the accounts here those of Kazoo, from one account downwards. May be repeated.
+
+    Accounts here that Crossbar has no longer are named, and removed only with --prune; their
+    webhooks stay.
+    """
+    client = CrossbarClient(url, _token(token_env, token_file), page_size)
+    mongo = settings_or_exit(config).mongo
+
+    async def work() -> list[Decision]:
+        with _store(mongo) as store:
+            async with client as crossbar:
+                return await sync_accounts(crossbar, store, account, **flags)
+
+    _report(run_to_end(work), FOR_ACCOUNTS, dry_run=flags["dry_run"])
+
+
+@webhooks.command("import")
+@config_option
+@_crossbar_options(required=False)
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Documents of CouchDB's database `webhooks`, instead of --url and --account.",
+)
+@click.option("--descendants", is_flag=True, help="Of all accounts below, too; sync them first.")
+@click.option("--overwrite", is_flag=True, help="Also where a webhook was changed here since.")
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+def import_(
+    config: str | None,
+    url: str | None,
+    account: str | None,
+    token_env: str,
+    token_file: Path | None,
+    page_size: int,
+    file: Path | None,
+    *,
+    descendants: bool,
+    **flags: bool,
+) -> None:
+    """Bring the webhooks of a Kazoo installation here. May be repeated.
+
+    Either from Crossbar (--url and --account) or from a --file: a JSON array, one document per
+    line, or CouchDB's _all_docs?include_docs=true. A webhook that was changed here since is kept,
+    and a secret that was set here stays.
+
+    The number of `retries` stays as it is, but here it counts the attempts after the first; Kazoo
+    counts all of them.
+    """
+    if file is not None and (url or account or descendants):
+        raise click.UsageError("--file stands alone: no --url, --account or --descendants with it")
+    if file is not None:
+        source = _file_source(file)
+    elif url and account:
+        client = CrossbarClient(url, _token(token_env, token_file), page_size)
+        source = _crossbar_source(client, account, descendants=descendants)
+    else:
+        raise click.UsageError("say --url and --account, or --file")
+    mongo = settings_or_exit(config).mongo
+
+    async def work() -> list[Decision]:
+        with _store(mongo) as store:
+            documents, skipped = await source(store)
+            return skipped + await import_webhooks(documents, store, datetime.now(UTC), **flags)
+
+    decisions = run_to_end(work)
+    if any(decision.verdict is Verdict.TAKEN for decision in decisions):
+        click.echo("note       requests are not signed until a webhook is given a secret")
+    _report(decisions, FOR_WEBHOOKS, dry_run=flags["dry_run"])
+
+
+def _file_source(file: Path) -> Source:
+    try:
+        documents = documents_in(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{file} {error}", param_hint="--file") from None
+
+    async def read(_: MongoMigration) -> Found:
+        return documents, []
+
+    return read
+
+
+def _crossbar_source(client: CrossbarClient, account: str, *, descendants: bool) -> Source:
+    async def read(store: MongoMigration) -> Found:
+        async with client as crossbar:
+            return await fetch_webhooks(crossbar, store, account, descendants=descendants)
+
+    return read
+
+
+def _token(variable: str, file: Path | None) -> str:
+    """Return the token; never from the command line, which everybody on the machine can read."""
+    try:
+        token = file.read_text("utf-8") if file else os.environ.get(variable, "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(str(error), param_hint="--token-file") from None
+    token = token.strip()
+    if not token:
+        where = f"file {file}" if file else f"variable {variable}"
+        raise click.UsageError(
+            f"{where} holds no token for Crossbar; see --token-env, --token-file"
+        )
+    if not (token.isascii() and token.isprintable()):
+        raise click.UsageError("the token for Crossbar cannot be sent in a header")
+    return token
+
+
+@contextmanager
+def _store(mongo: MongoSettings) -> Iterator[MongoMigration]:
+    database = open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
+    try:
+        yield MongoMigration(database)
+    finally:
+        database.client.close()
+
+
+def _report(decisions: Sequence[Decision], rows: Sequence[Verdict], *, dry_run: bool) -> None:
+    """Print what there is a reason to tell, then the counts; exit 1 if anything was refused."""
+    for decision in decisions:
+        if decision.reason:
+            click.echo(f"{decision.verdict.value:10} {decision.item_id:32} {decision.reason}")
+    counts = Counter(decision.verdict for decision in decisions)
+    for verdict in rows:
+        click.echo(f"{verdict.value:10} {counts[verdict]:7}")
+    if dry_run:
+        click.echo("nothing was written: this was a dry run")
+    sys.exit(FAILED if counts[Verdict.REFUSED] else 0)

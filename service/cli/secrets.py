@@ -1,0 +1,59 @@
+"""The commands about keys: make one, and encrypt what is stored anew."""
+
+from datetime import UTC, datetime
+
+import click
+
+from service.adapters.mongo.store import open_store
+from service.adapters.mongo.vault import rewrap
+from service.cli.terminal import config_option, run_to_end, settings_or_exit
+from service.text.keys import new_key
+from service.text.plural import counted
+from service.wiring.parts import vault_of
+
+
+@click.group()
+def secrets() -> None:
+    """The keys that secrets are encrypted with in the store."""
+
+
+@secrets.command("new-key")
+@click.argument("name", required=False)
+def make(name: str | None) -> None:
+    """Make a key and print it as `secrets.keys` and `secrets.signing_key` want it.
+
+    A key that is given no name is named for the day.
+    """
+    name = name or f"k{datetime.now(UTC):%Y%m%d}"
+    if not name.isalnum():
+        raise click.UsageError("a key's name must be letters and digits")
+    click.echo(new_key(name))
+
+
+@secrets.command("rewrap")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
+    """Encrypt every secret with the first of `secrets.keys`; older keys can then go.
+
+    The service may run meanwhile; give all its processes the new key, behind the old one, before.
+    """
+    settings = settings_or_exit(config)
+    vault = vault_of(settings)
+    if not vault.seals:
+        raise click.UsageError("there is no key in secrets.keys")
+    mongo = settings.mongo
+
+    async def work() -> tuple[int, int]:
+        with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
+            return await rewrap(store, vault, dry_run=dry_run)
+
+    changed, unreadable = run_to_end(work)
+    done = "would be encrypted" if dry_run else "encrypted"
+    click.echo(f"{counted(changed, 'webhook')} {done} with the newest key")
+    if unreadable:
+        click.echo(
+            f"problem  {counted(unreadable, 'webhook')} cannot be decrypted with these keys",
+            err=True,
+        )
+        raise SystemExit(1)

@@ -1,0 +1,101 @@
+"""The commands that make, list and revoke the API's tokens."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import click
+
+from service.adapters.mongo.replays import MongoTokens
+from service.adapters.mongo.store import open_store
+from service.cli.options import Span
+from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
+from service.management.token import Token, new_token, token_id_in
+
+T = TypeVar("T")
+
+
+@click.group()
+def token() -> None:
+    """The tokens that the management API takes."""
+
+
+@token.command("create")
+@config_option
+@click.option("--account", help="The account it is bound to.")
+@click.option("--superuser", is_flag=True, help="For operators: it may act on every account.")
+@click.option("--descendants", is_flag=True, help="It may act on all accounts below, too.")
+@click.option("--read-only", is_flag=True, help="It may change nothing.")
+@click.option("--expires", "lifetime", type=Span(), help="After 90d, 12h or 30m.")
+@click.option("--name", default="", help="What it is for; shown in the list.")
+def create(
+    config: str | None,
+    account: str | None,
+    lifetime: timedelta | None,
+    name: str,
+    *,
+    superuser: bool,
+    descendants: bool,
+    read_only: bool,
+) -> None:
+    """Make a token and print it, once: only its hash is kept."""
+    if superuser == (account is not None):
+        raise click.UsageError("say either --account ID or --superuser")
+    if superuser and descendants:
+        raise click.UsageError("a superuser's token has every account already")
+    text, made = new_token(
+        account,
+        datetime.now(UTC),
+        name=name,
+        descendants=descendants,
+        read_only=read_only,
+        lifetime=lifetime,
+    )
+    _with_tokens(config, lambda tokens: tokens.add(made))
+    click.echo(text)
+
+
+@token.command("list")
+@config_option
+@click.option("--account", help="Only those of this account.")
+def list_tokens(config: str | None, account: str | None) -> None:
+    """List the tokens, the newest first; what is secret in them nobody knows."""
+    for made in _with_tokens(config, lambda tokens: tokens.all(account)):
+        click.echo(_line(made))
+
+
+@token.command("revoke")
+@config_option
+@click.argument("token_id")
+def revoke(config: str | None, token_id: str) -> None:
+    """Make a token worthless at once; named by its id, or by the token itself."""
+    wanted = token_id_in(token_id) or token_id
+    if not _with_tokens(config, lambda tokens: tokens.revoke(wanted, datetime.now(UTC))):
+        click.echo(f"problem  there is no token {wanted} that is still good", err=True)
+        sys.exit(FAILED)
+    click.echo(f"revoked  {wanted}")
+
+
+def _with_tokens(config: str | None, work: Callable[[MongoTokens], Awaitable[T]]) -> T:
+    mongo = settings_or_exit(config).mongo
+
+    async def run() -> T:
+        with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
+            return await work(MongoTokens(store))
+
+    return run_to_end(run)
+
+
+def _line(made: Token) -> str:
+    owner = "superuser" if made.superuser else made.account_id
+    rights = [
+        *(["descendants"] if made.descendants else []),
+        "read-only" if made.read_only else "read-write",
+    ]
+    state = (
+        "good" if made.good_at(datetime.now(UTC)) else "revoked" if made.revoked_at else "expired"
+    )
+    expires = f"expires {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else "no expiry"
+    parts = (made.token_id, state, owner, "+".join(rights), expires, made.name)
+    return "  ".join(str(part) for part in parts if part)

@@ -1,0 +1,179 @@
+"""Bringing the accounts and webhooks of a Kazoo installation here; again and again if need be.
+
+All is read before anything is written, so a failure on the way changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.dialects.kazoo.crossbar.accounts import (
+    account_document,
+    plan_accounts,
+    tree_above,
+    tree_of,
+)
+from service.dialects.kazoo.crossbar.decision import Decision, Document, Verdict
+from service.dialects.kazoo.crossbar.ports import Crossbar, MigrationStore
+from service.dialects.kazoo.crossbar.webhooks import Imported, read_webhook
+from service.documents.webhook import BadDocument
+from service.documents.webhook_form import completed
+from service.domain.errors import CrossbarRefused
+
+WRITTEN = (Verdict.TAKEN, Verdict.CHANGED)
+
+
+async def sync_accounts(
+    crossbar: Crossbar, store: MigrationStore, root_id: str, *, prune: bool, dry_run: bool
+) -> list[Decision]:
+    """Make our accounts those of Crossbar from the root downwards; return what was decided.
+
+    Relied on: items of `descendants` carry `id`, `name` and `tree` (all ancestors, root first;
+    Kazoo 4 and later). Where one has no `tree`, `accounts/{id}/tree` is asked, which leaves out
+    what is above the token's account. The reseller stands only in `accounts/{id}`, so each
+    account whose item does not name it costs one more request.
+    """
+    found = await _accounts(crossbar, root_id)
+    decisions = plan_accounts(found, await store.accounts_under(root_id), prune=prune)
+    if not dry_run:
+        removed = [d.item_id for d in decisions if d.verdict is Verdict.REMOVED]
+        await store.write_accounts(_written(decisions), removed)
+    return decisions
+
+
+async def _accounts(crossbar: Crossbar, root_id: str) -> list[Document]:
+    root = await crossbar.account(root_id)
+    if root is None:
+        raise CrossbarRefused(f"Crossbar has no account {root_id}")
+    items = await crossbar.descendants(root_id)
+    above = tree_above(root_id, items)
+    if above is None:
+        above = await crossbar.ancestors(root_id)
+    found: list[Document] = [account_document({**root, "id": root_id}, above)]
+    for item in items:
+        whole = item if "reseller_id" in item else await crossbar.account(item["id"])
+        if whole is None:
+            continue  # deleted since it was listed
+        tree = tree_of(item)
+        if tree is None:
+            tree = await crossbar.ancestors(item["id"])
+        found.append(account_document({**whole, **item}, tree))
+    return found
+
+
+async def fetch_webhooks(
+    crossbar: Crossbar, store: MigrationStore, account_id: str, *, descendants: bool
+) -> tuple[list[Document], list[Decision]]:
+    """Return the webhooks of an account as Kazoo's documents, and the accounts without an answer.
+
+    With `descendants`, those of all accounts that our collection has below it as well.
+    """
+    below = sorted(await store.accounts_under(account_id)) if descendants else []
+    found: list[Document] = []
+    skipped: list[Decision] = []
+    if descendants and not set(below) - {account_id}:
+        reason = "no account below it is known here; sync the accounts first"
+        skipped.append(Decision(Verdict.SKIPPED, account_id, reason))
+    for owner in dict.fromkeys((account_id, *below)):
+        documents = await crossbar.webhooks(owner)
+        if documents is None and owner == account_id:
+            raise CrossbarRefused(f"Crossbar has no account {account_id}")
+        if documents is None:
+            skipped.append(Decision(Verdict.SKIPPED, owner, "account is not in Crossbar"))
+        found += [
+            {**document, "_id": document["id"], "pvt_account_id": owner}
+            for document in documents or ()
+        ]
+    return found, skipped
+
+
+async def import_webhooks(
+    documents: Sequence[Any],
+    store: MigrationStore,
+    now: datetime,
+    *,
+    overwrite: bool,
+    dry_run: bool,
+) -> list[Decision]:
+    """Write Kazoo's webhooks to our store, each as far as it can be used; return what was decided.
+
+    A secret that a webhook was given here stays. What was changed here since stays as well, unless
+    `overwrite`.
+    """
+    readings = [reading for document in documents for reading in read_webhook(document)]
+    ids = [reading.document["_id"] for reading in readings if isinstance(reading, Imported)]
+    planned = plan_webhooks(readings, await store.webhooks(ids), now, overwrite=overwrite)
+    decisions = [_storable(decision, store) for decision in planned]
+    if not dry_run:
+        await store.write_webhooks(_written(decisions))
+    return decisions
+
+
+def plan_webhooks(
+    readings: Sequence[Imported | Decision],
+    stored: Mapping[str, Document],
+    now: datetime,
+    *,
+    overwrite: bool,
+) -> list[Decision]:
+    """Decide about every webhook; what was decided already stays."""
+    decisions: list[Decision] = []
+    seen: set[str] = set()
+    for reading in readings:
+        if isinstance(reading, Decision):
+            decisions.append(reading)
+            continue
+        webhook_id = reading.document["_id"]
+        if webhook_id in seen:
+            decisions.append(Decision(Verdict.REFUSED, webhook_id, "the id is there twice"))
+            continue
+        seen.add(webhook_id)
+        decisions.append(_decide(reading, stored.get(webhook_id), now, overwrite=overwrite))
+    return decisions
+
+
+def _decide(
+    imported: Imported, stored: Document | None, now: datetime, *, overwrite: bool
+) -> Decision:
+    webhook_id = imported.document["_id"]
+    # Crossbar tells no times; then a webhook that is as it was imported has the same for both.
+    created_at = imported.created_at or imported.modified_at or now
+    times = {"created_at": created_at, "modified_at": imported.modified_at or created_at}
+    document = {**imported.document, **times}
+    if stored is None:
+        return Decision(Verdict.TAKEN, webhook_id, imported.remark, document)
+    differing = _differing(imported.document, stored)
+    if not differing:
+        return Decision(Verdict.UNCHANGED, webhook_id)
+    if _changed_here(imported, stored) and not overwrite:
+        reason = f"changed here since: {', '.join(differing)} differ; --overwrite takes Kazoo's"
+        return Decision(Verdict.KEPT, webhook_id, reason)
+    return Decision(Verdict.CHANGED, webhook_id, imported.remark, document)
+
+
+def _differing(document: Document, stored: Document) -> list[str]:
+    """Return the names of the fields that mean something else; a default may be written or not."""
+    try:
+        ours = completed(stored)
+    except BadDocument:
+        return ["all fields"]
+    return [key for key in document if document[key] != ours[key]]
+
+
+def _changed_here(imported: Imported, stored: Document) -> bool:
+    changed_at = stored.get("modified_at")
+    if not isinstance(changed_at, datetime):
+        return False
+    since = imported.modified_at or stored.get("created_at")
+    return not isinstance(since, datetime) or changed_at > since
+
+
+def _storable(decision: Decision, store: MigrationStore) -> Decision:
+    if decision.document is None:
+        return decision
+    problem = store.problem_with(decision.document)
+    return Decision(Verdict.REFUSED, decision.item_id, problem) if problem else decision
+
+
+def _written(decisions: Sequence[Decision]) -> list[Document]:
+    return [d.document for d in decisions if d.verdict in WRITTEN and d.document is not None]

@@ -1,0 +1,1 @@
+"""Kazoo's messages, one file for each family of events."""

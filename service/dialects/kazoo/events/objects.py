@@ -1,0 +1,79 @@
+"""Document changes: what `datamgr` says on `configuration` about stored objects."""
+
+import re
+from typing import Any
+
+from service.dialects.binding import Binding
+from service.dialects.kazoo.events.values import required_text, text
+from service.domain.event import Event
+
+CATEGORY = "configuration"
+NAMES = (
+    "doc_created",
+    "doc_edited",
+    "doc_deleted",
+    "db_created",
+    "db_edited",
+    "db_deleted",
+    "db_views_updated",
+)
+REQUEST = "doc_type_update"
+"""A request between Kazoo's own apps that shares the exchange; no change of any object."""
+
+BINDING = Binding("configuration", "topic", ("#",))
+
+FAX_TYPES = ("fax", "faxbox")
+
+ACCOUNT_DATABASE = re.compile(
+    r"account(?:%2F|/)([0-9a-f]{2})(?:%2F|/)([0-9a-f]{2})(?:%2F|/)([0-9a-f]{28})(?:-\d{6})?"
+)
+ACCOUNTS = "accounts"
+
+
+def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
+    """Return the event of hook `object`, and that of hook `fax` for what belongs to faxes.
+
+    Nothing for changes outside of accounts' databases. Raises RejectedMessage.
+    """
+    object_id = required_text(body, "ID")
+    account_id = _owner(required_text(body, "Database"), object_id)
+    if account_id is None:
+        return ()
+    action, kind = body["Event-Name"], text(body, "Type")
+    fields = {"id": object_id, "account_id": account_id, "action": action, "type": kind}
+    filters = {"action": action} | ({"type": kind} if kind else {})
+    change = Event(
+        event_id=event_id,
+        source="kazoo",
+        hook="object",
+        name=action,
+        account_id=account_id,
+        fields=fields,
+        filters=filters,
+    )
+    if kind not in FAX_TYPES:
+        return (change,)
+    of_fax = Event(
+        event_id=event_id,
+        source="kazoo",
+        hook="fax",
+        name=action,
+        account_id=account_id,
+        fields=fields | {"event_name": action},
+        filters=filters,
+        reaches_all=False,
+    )
+    return (change, of_fax)
+
+
+def ignored(_: str, __: dict[str, Any]) -> tuple[Event, ...]:
+    """Return nothing: the message is for others."""
+    return ()
+
+
+def _owner(database: str, object_id: str) -> str | None:
+    """Return the account a database belongs to; a month's database is its account's."""
+    if database == ACCOUNTS:
+        return object_id
+    parts = ACCOUNT_DATABASE.fullmatch(database)
+    return "".join(parts.groups()) if parts else None

@@ -1,0 +1,39 @@
+"""Call parking: what `callflow` says on `callevt` about parked calls."""
+
+from typing import Any
+
+from service.dialects.binding import Binding
+from service.dialects.kazoo.events.values import normalised, obj, required_text, text
+from service.domain.event import Event
+
+CATEGORY = "call_event"
+NAMES = ("PARK_PARKED", "PARK_RETRIEVED", "PARK_ABANDONED")
+
+BINDING = Binding("callevt", "topic", tuple(f"call.{name}.*" for name in NAMES))
+
+LEFT_OUT = frozenset(
+    {"Node", "Msg-ID", "App-Version", "App-Name", "Event-Category", "Custom-Channel-Vars"},
+)
+
+
+def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
+    """Return the event of hook `parking`. Raises RejectedMessage.
+
+    Neither loopback legs nor dialled numbers matter here, as in Kazoo.
+    """
+    call_id = required_text(body, "Call-ID")
+    account_id = text(obj(body, "Custom-Channel-Vars") or {}, "Account-ID")
+    kept = {key: value for key, value in body.items() if key not in LEFT_OUT}
+    fields = normalised(kept)
+    fields["account_id"] = account_id
+    return (
+        Event(
+            event_id=event_id,
+            source="kazoo",
+            hook="parking",
+            name=body["Event-Name"],
+            account_id=account_id,
+            fields=fields,
+            call_id=call_id,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Documents as they stand in MongoDB, and the values they are read into."""

@@ -1,0 +1,218 @@
+"""From a webhook's document to the webhook.
+
+Documents may have been written by any tool, so they are read liberally, as Kazoo reads its own.
+"""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
+from service.domain.retry import MAX_RETRIES
+from service.domain.webhook import FILTER_KEYS, NOTHING, Format, OAuthClient, Verb, Webhook
+from service.text.json_text import read_json, write_json
+
+Document = Mapping[str, Any]
+
+LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
+MOST_DOCUMENT_BYTES = 32_768
+"""What a webhook's document may have, its history apart: all webhooks of an account, and the bodies
+that are made with their custom data, are in memory at once."""
+ELEMENT_BYTES = 2
+"""What every element has beside its name and value: its type, and the end of the name."""
+BOUNDED_BYTES = 5
+"""What texts, objects and lists have beside their content: their length, and their end."""
+TOO_LARGE = "too_large"
+"""The member in which an adapter says that it did not load a document, and how large it is."""
+HISTORY = "history"
+SECRET_PREFIX = "whsec_"  # noqa: S105 (a public prefix, not a secret)
+
+
+class BadDocument(ValueError):
+    """The document is not a webhook; the text says why."""
+
+
+def webhook_of(document: Document) -> Webhook:
+    """Return the webhook of a document, its secrets in plain text. Raises BadDocument."""
+    if document.get("unreadable"):
+        names = ", ".join(document["unreadable"])
+        raise BadDocument(f"{names} cannot be decrypted; is the key in secrets.keys?")
+    size = document.get(TOO_LARGE) or document_bytes(document)
+    if size > MOST_DOCUMENT_BYTES:
+        raise BadDocument(f"document has {size} bytes, and at most {MOST_DOCUMENT_BYTES} are read")
+    custom_data = _object(document, "custom_data")
+    return Webhook(
+        webhook_id=str(document["_id"]),
+        account_id=_text(document, "account_id"),
+        hook=_text(document, "hook").lower(),
+        uri=_text(document, "uri"),
+        name=str(document.get("name") or ""),
+        verb=_verb(document),
+        format=Format.JSON if document.get("format") == "json" else Format.FORM_DATA,
+        retries=_retries(document),
+        enabled=_flag(document, "enabled", default=True),
+        include_subaccounts=includes_subaccounts(document),
+        include_internal_legs=_flag(document, "include_internal_legs", default=True),
+        custom_data=_sendable(custom_data),
+        filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
+        modifiers=_object(document, "modifiers"),
+        secret=secret_key(document, "secret"),
+        previous_secrets=tuple(
+            (key, _unix_seconds(earlier.get("until")))
+            for earlier in earlier_secrets(document)
+            if (key := secret_key(earlier, "secret")) is not None
+        ),
+        signing_seed=document.get("signing_seed"),
+        headers=_headers(document),
+        oauth=_oauth(document),
+        timeout_s=_timeout_s(document),
+        fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
+    )
+
+
+def document_bytes(document: Document) -> int:
+    """Return the size of a document without its history, about as the store counts (BSON)."""
+    total, waiting = 0, [(key, value) for key, value in document.items() if key != HISTORY]
+    while waiting:
+        key, value = waiting.pop()
+        total += len(str(key)) + ELEMENT_BYTES
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(str(position), one) for position, one in enumerate(value)]
+        total += _own_bytes(value)
+    return total
+
+
+def _own_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return BOUNDED_BYTES + len(value.encode("utf-8", "replace"))
+    if isinstance(value, bytes):
+        return BOUNDED_BYTES + len(value)
+    return BOUNDED_BYTES if isinstance(value, dict | list) else 8
+
+
+def _text(document: Document, key: str) -> str:
+    value = document.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadDocument(f"{key} must be a non-empty string, not {value!r}")
+    return value
+
+
+def _object(document: Document, key: str) -> Document:
+    value = document.get(key)
+    if value is None or value == {}:
+        return NOTHING
+    if not isinstance(value, dict):
+        raise BadDocument(f"{key} must be an object, not {type(value).__name__}")
+    try:
+        # The store has kinds of numbers that compare differently from those of JSON.
+        plain: Document = read_json(write_json(value))
+    except TypeError as error:
+        raise BadDocument(f"{key} must be JSON: {error}") from None
+    return plain
+
+
+def _sendable(custom_data: Document) -> Document:
+    """Without the filters, and in the order Kazoo appends new members: the last one first."""
+    kept = {key: custom_data[key] for key in reversed(list(custom_data)) if key not in FILTER_KEYS}
+    return kept or NOTHING
+
+
+def _verb(document: Document) -> Verb:
+    value = document.get("http_verb") or "post"
+    try:
+        return Verb(str(value).upper())
+    except ValueError:
+        raise BadDocument(f"http_verb must be get, post or put, not {value!r}") from None
+
+
+def includes_subaccounts(document: Document) -> bool:
+    """Return whether the webhook gets the events of the accounts below its own as well."""
+    return _flag(document, "include_subaccounts", default=False)
+
+
+def _flag(document: Document, key: str, *, default: bool) -> bool:
+    value = document.get(key)
+    return default if value is None else value in (True, "true")
+
+
+def _retries(document: Document) -> int:
+    value = document.get("retries")
+    if value is None:
+        return 2
+    try:
+        return max(0, min(MAX_RETRIES, int(value)))
+    except (TypeError, ValueError, OverflowError):
+        raise BadDocument(f"retries must be a number from 0 to 5, not {value!r}") from None
+
+
+def secret_key(document: Document, name: str) -> bytes | None:
+    """Return the HMAC key that stands in a member, if any does. Raises BadDocument."""
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        raise BadDocument(f"{name} must be a string that begins with {SECRET_PREFIX}")
+    try:
+        key = b64decode(value.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        raise BadDocument(f"{name} must be base64 after {SECRET_PREFIX}") from None
+    if not 24 <= len(key) <= 64:
+        raise BadDocument(f"{name} must have 24 to 64 bytes, not {len(key)}")
+    return key
+
+
+def earlier_secrets(document: Document) -> list[Document]:
+    """Return the secrets before the last rotations, the newest first: `{secret, until}` each.
+
+    A document of an earlier release has one, in `previous_secret` and `previous_secret_until`.
+    """
+    listed = document.get("previous_secrets")
+    found: list[Document] = []
+    if isinstance(listed, list):
+        found += [one for one in listed if isinstance(one, dict)]
+    if document.get("previous_secret") is not None:
+        until = document.get("previous_secret_until")
+        found.append({"secret": document["previous_secret"], "until": until})
+    return found
+
+
+def _unix_seconds(value: Any) -> float:
+    return value.timestamp() if isinstance(value, datetime) else 0.0
+
+
+def _headers(document: Document) -> Mapping[str, str]:
+    headers = _object(document, "headers")
+    problem = problem_with_headers(headers)
+    if problem:
+        raise BadDocument(f"headers: {problem}")
+    auth = _object(document, "auth")
+    if not auth or auth.get("type") == OAUTH:
+        return headers
+    try:
+        kept = {name: headers[name] for name in headers if name.lower() != "authorization"}
+        return {**kept, "Authorization": authorization(auth)}
+    except ValueError as error:
+        raise BadDocument(f"auth: {error}") from None
+
+
+def _oauth(document: Document) -> OAuthClient | None:
+    auth = _object(document, "auth")
+    if auth.get("type") != OAUTH:
+        return None
+    try:
+        return oauth_client(auth)
+    except ValueError as error:
+        raise BadDocument(f"auth: {error}") from None
+
+
+def _timeout_s(document: Document) -> float | None:
+    value = document.get("timeout_s")
+    if value is None:
+        return None
+    try:
+        return max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, float(value)))
+    except (TypeError, ValueError, OverflowError):
+        raise BadDocument(f"timeout_s must be a number from 1 to 30, not {value!r}") from None

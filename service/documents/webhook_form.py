@@ -1,0 +1,117 @@
+"""A webhook's document: completed with its defaults, and as its account may see it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from service.documents.webhook import BadDocument, webhook_of
+from service.domain.endpoint import endpoint_of
+from service.domain.request_headers import OPEN_CREDENTIALS
+
+Document = Mapping[str, Any]
+
+HIDDEN = "(hidden)"
+"""Stands for a secret in an answer; sent back to us, it means: leave it as it is."""
+EDITABLE = (
+    "name", "uri", "hook", "http_verb", "format", "retries", "enabled", "include_subaccounts",
+    "include_internal_legs", "custom_data", "modifiers", "timeout_s", "headers", "auth",
+    "fallback_uri", "secret", "public_key_signature",
+)  # fmt: skip
+OPTIONS = ("timeout_s", "fallback_uri", "public_key_signature")
+SECRET = ("headers", "auth", "secret")
+AUDITED = ("created_at", "created_by", "modified_at", "modified_by", "disabled_at")
+
+
+def completed(document: Document) -> dict[str, Any]:
+    """Return a webhook's document with every default filled in, but for secret and times.
+
+    Raises BadDocument, also where nothing could ever be requested from the URI.
+    """
+    webhook = webhook_of({**document, "secret": None})
+    try:
+        endpoint_of(webhook.uri)
+    except ValueError as error:
+        raise BadDocument(str(error)) from None
+    reason = document.get("pvt_disabled_message") or document.get("disable_reason")
+    return {
+        "_id": webhook.webhook_id,
+        "account_id": webhook.account_id,
+        "name": webhook.name,
+        "uri": webhook.uri,
+        "hook": webhook.hook,
+        "http_verb": webhook.verb.value.lower(),
+        "format": webhook.format.value,
+        "retries": webhook.retries,
+        "enabled": webhook.enabled,
+        "include_subaccounts": webhook.include_subaccounts,
+        "include_internal_legs": webhook.include_internal_legs,
+        "custom_data": dict(document.get("custom_data") or {}),
+        "modifiers": dict(webhook.modifiers),
+        # Crossbar leaves the reason behind when a webhook is enabled again.
+        "disable_reason": str(reason) if reason and not webhook.enabled else None,
+    }
+
+
+def public_view(document: Document, health: Document | None = None) -> dict[str, Any]:
+    """Return what its account may see of a webhook: secrets hidden, defaults filled in.
+
+    What nobody can set by writing stands in `_read_only`: the audit trail and its health.
+    """
+    view: dict[str, Any] = {"id": str(document["_id"])}
+    trail = {key: _plain(document[key]) for key in AUDITED if document.get(key) is not None}
+    try:
+        webhook_of(document)
+        whole = completed(document)
+        view |= {key: whole[key] for key in EDITABLE if key in whole}
+    except BadDocument as error:
+        # Another tool wrote it: it is shown as it is, and why it never fires.
+        shown = [key for key in EDITABLE if key in document and key not in SECRET]
+        view |= {key: _as_json(document[key]) for key in shown}
+        trail["problem"] = str(error)
+    view |= _options(document)
+    if document.get("disable_reason") and not view.get("enabled"):
+        view["disable_reason"] = str(document["disable_reason"])
+    trail["history"] = [
+        {key: _plain(value) for key, value in entry.items()}
+        for entry in document.get("history") or ()
+    ]
+    if health is not None:
+        trail["health"] = dict(health)
+    return {**view, "_read_only": trail}
+
+
+def summary(document: Document) -> dict[str, Any]:
+    """Return what a list shows of a webhook."""
+    view = public_view(document)
+    kept = ("id", "hook", "name", "uri", "enabled", "disable_reason")
+    return {key: view[key] for key in kept if key in view}
+
+
+def _options(document: Document) -> dict[str, Any]:
+    """Return the options that Kazoo does not have, where the webhook has them."""
+    options = {key: document[key] for key in OPTIONS if document.get(key) is not None}
+    if isinstance(document.get("headers"), dict):
+        options["headers"] = dict.fromkeys(document["headers"], HIDDEN)
+    if isinstance(document.get("auth"), dict):
+        options["auth"] = {
+            key: value if key in OPEN_CREDENTIALS else HIDDEN
+            for key, value in document["auth"].items()
+        }
+    if document.get("secret") is not None:
+        options["secret"] = HIDDEN
+    return options
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as it is where JSON has such a thing, else as text."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return repr(value)
+    return value

@@ -1,0 +1,1 @@
+"""May this address be dialled? A verdict with a reason; no driver."""

@@ -1,0 +1,1 @@
+"""Accounts and webhooks in memory, and the webhook as it is now."""

@@ -1,0 +1,38 @@
+"""The webhook of a delivery as it is now: edited, disabled or deleted meanwhile, perhaps."""
+
+from dataclasses import dataclass
+
+from service.documents.webhook import webhook_of
+from service.domain.delivery import Delivery
+from service.domain.webhook import Webhook
+from service.pipeline.recovery.patience import Patience
+from service.ports import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentWebhooks:
+    """Looks webhooks up in the directory, which hears of changes."""
+
+    directory: Directory
+    patience: Patience
+
+    def unchanged(self, delivery: Delivery, webhook: Webhook) -> bool:
+        """Return whether the webhook is known to be as it was; costs no await."""
+        if delivery.webhook is not None:
+            return True
+        account = self.directory.remembered(delivery.account_id)
+        known = None if account is None else account.by_id.get(webhook.webhook_id)
+        # An account that was loaded anew has others, mostly the same.
+        return known is webhook or known == webhook
+
+    async def of(self, delivery: Delivery) -> Webhook | None:
+        """Return the webhook, enabled or not; None where it was deleted."""
+        account_id, webhook_id = delivery.account_id, delivery.webhook_id
+        if delivery.webhook is not None:
+            account = await self.patience.until_available(
+                lambda: self.directory.account(account_id)
+            )
+            return account.bound(webhook_of(delivery.webhook))
+        return await self.patience.until_available(
+            lambda: self.directory.webhook(account_id, webhook_id)
+        )

@@ -1,0 +1,1 @@
+"""What would be sent, and would it match: samples, test requests, explanations."""

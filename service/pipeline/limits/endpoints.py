@@ -1,0 +1,153 @@
+"""What this process knows of each endpoint: requests in flight, concurrency limit, breaker.
+
+Shared by all lanes: to a receiver it makes no difference which of our queues a request came from.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+
+from service.domain.breaker import Breaker, BreakerPolicy
+from service.domain.delivery import Response
+from service.domain.endpoint import Endpoint
+from service.observability.metrics import Metrics
+from service.pipeline.limits.adaptive_limit import AdaptiveLimit
+
+FIRST_GUESS_S = 0.05
+"""How long a request is taken to need while nothing is known of its endpoint."""
+SMOOTHING = 0.2
+MOST_IDLE = 10_000
+"""Endpoints remembered while nothing is under way to them."""
+TIDY_EVERY_S = 5.0
+STUCK_AFTER_S = 0.1
+"""An endpoint for which no request has ended for so long keeps those in line waiting."""
+SILENT_AFTER_S = 0.3
+"""And after so long it is not expected to answer as fast as others do."""
+
+log = structlog.get_logger(__name__)
+
+
+class EndpointState:
+    """One endpoint. Times are of one monotonic clock, in seconds."""
+
+    __slots__ = (
+        "_most", "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines", "moved_at",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, endpoint: Endpoint, most: int) -> None:
+        self.endpoint = endpoint
+        self._most = most
+        self.in_flight = 0
+        self.waiting = 0
+        self.lines: OrderedDict[Any, Any] = OrderedDict()
+        """The lines of deliveries that wait for it, by share, of all lanes; see `places`."""
+        self.limit = AdaptiveLimit(most)
+        self.moved_at = 0.0
+        """When a request ended last, or the first of those in flight began."""
+        self.duration_s = FIRST_GUESS_S
+        self.breaker = Breaker()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is in flight, and none waits."""
+        return self.in_flight == 0 and self.waiting == 0
+
+    def silent(self, now: float) -> bool:
+        """Return whether requests are in flight, and none has ended for a while."""
+        return self.in_flight > 0 and now - self.moved_at > SILENT_AFTER_S
+
+    def capacity(self, now: float) -> int:
+        """Return how many requests it may soon have in flight: answers raise the limit."""
+        return self.limit.requests if self.silent(now) else self._most
+
+    def needs_s(self, now: float) -> float:
+        """Return how long a request takes: what it took so far, or for how long none has ended."""
+        if self.in_flight == 0:
+            return self.duration_s
+        return max(self.duration_s, now - self.moved_at)
+
+
+class Endpoints:
+    """The endpoints that are busy, or were not long ago; the number of idle ones is bounded."""
+
+    def __init__(
+        self,
+        most_in_flight: int,
+        policy: BreakerPolicy,
+        metrics: Metrics,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.now = now
+        self._most_in_flight = most_in_flight
+        self._policy = policy
+        self._open = metrics.breakers_open
+        self._states: dict[Endpoint, EndpointState] = {}
+
+    def of(self, endpoint: Endpoint) -> EndpointState:
+        """Return an endpoint's state, a new one where nothing is known of it."""
+        state = self._states.get(endpoint)
+        if state is None:
+            if len(self._states) >= MOST_IDLE:
+                self._make_room()
+            state = EndpointState(endpoint, self._most_in_flight)
+            self._states[endpoint] = state
+        return state
+
+    def busy(self) -> Iterator[EndpointState]:
+        """Yield the endpoints that have a request in flight or in line."""
+        return (state for state in self._states.values() if not state.idle)
+
+    def learn(self, state: EndpointState, duration_s: float, response: Response | None) -> None:
+        """Note how a request ended; without a response it was cancelled."""
+        state.moved_at = self.now()
+        if response is None:
+            state.breaker.abandoned()
+            return
+        state.duration_s += SMOOTHING * (duration_s - state.duration_s)
+        if response.endpoint_failed:
+            state.limit.failed()
+            if state.breaker.failed(self._policy, state.moved_at):
+                self._open.inc()
+                outcome = response.outcome
+                log.warning("endpoint.broken", endpoint=str(state.endpoint), outcome=outcome)
+        elif response.status is None:
+            state.breaker.abandoned()
+        else:
+            state.limit.answered(self._most_in_flight)
+            if not state.breaker.spotless and state.breaker.succeeded():
+                self._open.dec()
+                log.info("endpoint.recovered", endpoint=str(state.endpoint))
+
+    def pause_s(self, endpoint: Endpoint) -> float:
+        """Return for how long an endpoint's breaker is open this time; 0 where it is closed."""
+        state = self._states.get(endpoint)
+        return 0.0 if state is None else state.breaker.pause_s
+
+    async def tidy(self) -> None:
+        """Forget breakers that nobody asks about any more, until cancelled."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            now = self.now()
+            stale = [
+                endpoint
+                for endpoint, state in self._states.items()
+                if state.idle and state.breaker.stale(self._policy, now)
+            ]
+            for endpoint in stale:
+                self._forget(endpoint)
+
+    def _make_room(self) -> None:
+        """Forget idle endpoints: those without a failure, and if there are none, the oldest."""
+        idle = [endpoint for endpoint, state in self._states.items() if state.idle]
+        spotless = [e for e in idle if self._states[e].breaker.spotless]
+        for endpoint in spotless or idle[: MOST_IDLE // 2]:
+            self._forget(endpoint)
+
+    def _forget(self, endpoint: Endpoint) -> None:
+        if not self._states.pop(endpoint).breaker.closed:
+            self._open.dec()

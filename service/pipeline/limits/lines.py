@@ -1,0 +1,72 @@
+"""What places are made of: an account's share, its lines, a place, a delivery that waits."""
+
+import asyncio
+from collections import OrderedDict, deque
+from typing import Protocol
+
+from service.domain.delivery import DeferReason
+from service.domain.endpoint import Endpoint
+from service.pipeline.limits.endpoints import FIRST_GUESS_S, EndpointState
+from service.pipeline.progress import Progress
+
+
+class Serves(Protocol):
+    """The places that a line waits for; see `places.Places`."""
+
+    def serve(self, line: "Line") -> bool:
+        """Let the first of a line go, if its account may have another place."""
+
+    def note_short(self, line: "Line") -> None:
+        """Note that a line waits for its account's share, not for its endpoint."""
+
+
+class Share:
+    """What one account holds and waits for, in one lane."""
+
+    __slots__ = ("account_id", "duration_s", "held", "lines", "moved_at", "short", "waiting")
+
+    def __init__(self, account_id: str, now: float) -> None:
+        self.account_id = account_id
+        self.held = 0
+        self.waiting = 0
+        self.duration_s = FIRST_GUESS_S
+        self.moved_at = now
+        self.lines: dict[Endpoint, Line] = {}
+        self.short: OrderedDict[Endpoint, Line] = OrderedDict()
+        """Lines that wait for the account's share rather than for their endpoint."""
+
+
+class Line:
+    """Deliveries of one account that wait for one endpoint, in the order they came."""
+
+    __slots__ = ("entries", "places", "share", "state", "stuck")
+
+    def __init__(self, places: Serves, share: Share, state: EndpointState) -> None:
+        self.places = places
+        self.share = share
+        self.state = state
+        self.entries: deque[Waiting] = deque()
+        self.stuck = False
+
+
+class Place:
+    """The right to have one request in flight, until `Places.leave`."""
+
+    __slots__ = ("began", "share", "state")
+
+    def __init__(self, share: Share, state: EndpointState, began: float) -> None:
+        self.share = share
+        self.state = state
+        self.began = began
+
+
+class Waiting:
+    """A delivery in line; `turn` tells its place, or why it is to be put off."""
+
+    __slots__ = ("progress", "since", "turn")
+
+    def __init__(self, progress: Progress, since: float) -> None:
+        self.progress = progress
+        self.since = since
+        loop = asyncio.get_running_loop()
+        self.turn: asyncio.Future[Place | DeferReason] = loop.create_future()

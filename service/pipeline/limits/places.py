@@ -1,0 +1,288 @@
+"""Who may send now: places for requests in flight, shared out by account, then by endpoint.
+
+An account takes another place only while it holds fewer than half as many as are free (the dynamic
+threshold of Choudhury and Hahne, 1998). One account whose requests hang thus ends at a third of the
+places, and twenty such accounts leave a tenth of them free. As shares are counted in places *held*,
+a request that takes seconds costs its account as much as thousands that take milliseconds.
+
+What can have a place within `longest_wait_s` waits in the line of its account and endpoint; lines
+take turns. Everything else is put off at once, so that it does not fill the window others need.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import takewhile
+
+from service.domain.delivery import DeferReason, Response
+from service.domain.endpoint import Endpoint
+from service.observability.metrics import Metrics
+from service.pipeline.limits.endpoints import SMOOTHING, STUCK_AFTER_S, Endpoints, EndpointState
+from service.pipeline.limits.lines import Line, Place, Share, Waiting
+from service.pipeline.progress import Progress
+
+SHARE_OF_FREE = 0.5
+"""An account may hold this many places for each free one."""
+ROOM_PER_PLACE = 4
+"""How many deliveries may wait for each place that there is; shared out as places are."""
+LEAST_ROOM = 2_000
+SLOW_S = 0.25
+"""A line whose endpoint needs longer for each request counts as one that does not move."""
+SWEEP_EVERY_S = 0.05
+LINES_PER_ROUND = 100
+"""Of thousands, so many are swept before others may go on."""
+TRIES = 8
+"""How many accounts or lines are looked at for the next one in turn; the sweep looks at all."""
+
+
+class Places:
+    """One lane's places. Nothing but `sweep` waits."""
+
+    def __init__(
+        self, lane: str, count: int, longest_wait_s: float, endpoints: Endpoints, metrics: Metrics
+    ) -> None:
+        self.lane = lane
+        self.endpoints = endpoints
+        self._count = self._free = count
+        self._room = max(LEAST_ROOM, count * ROOM_PER_PLACE)
+        self._longest_wait_s = longest_wait_s
+        self._shares: dict[str, Share] = {}
+        self._short: OrderedDict[Share, None] = OrderedDict()
+        self._waiting = 0
+        metrics.measure(metrics.places_held.labels(lane), lambda: self._count - self._free)
+        metrics.measure(metrics.in_line.labels(lane), lambda: self._waiting)
+        metrics.measure(metrics.accounts_waiting.labels(lane), self._accounts_waiting)
+
+    def enter(
+        self, account_id: str, endpoint: Endpoint, progress: Progress
+    ) -> Place | Waiting | DeferReason:
+        """Return a place, a wait that is worth it, or why to put the delivery off."""
+        state = self.endpoints.of(endpoint)
+        share = self._shares.get(account_id)
+        if share is None:
+            share = self._shares[account_id] = Share(account_id, self.endpoints.now())
+        if (
+            endpoint not in share.lines
+            and state.in_flight < state.limit.requests
+            and self._has_room(share)
+        ):
+            if state.breaker.admits(self.endpoints.now()):
+                progress.begun = True
+                return self._grant(share, state)
+            reason: DeferReason | None = DeferReason.BROKEN
+        else:
+            reason = self._hopeless(share, state)
+        if reason is None:
+            return self._queue(share, state, progress)
+        progress.begun = True
+        self._forget_idle(share)
+        return reason
+
+    def leave(self, place: Place, duration_s: float, response: Response | None) -> None:
+        """Give a place back; without a response the request was cancelled."""
+        state, share = place.state, place.share
+        self.endpoints.learn(state, duration_s, response)
+        state.in_flight -= 1
+        share.held -= 1
+        if response is not None:
+            share.duration_s += SMOOTHING * (duration_s - share.duration_s)
+        share.moved_at = state.moved_at
+        self._free += 1
+        if self._short:
+            # First, or the lines of this endpoint would never let others of their account go.
+            self._serve_short(TRIES)
+        if state.lines:
+            _serve_endpoint(state)
+        self._forget_idle(share)
+
+    async def turn(self, waiting: Waiting) -> Place | DeferReason:
+        """Return the place that a delivery waits for, or why it is to be put off after all."""
+        try:
+            return await waiting.turn
+        except asyncio.CancelledError:
+            self.withdraw(waiting)
+            raise
+
+    def withdraw(self, entry: Place | Waiting) -> None:
+        """Give back a place that was not used, or give up the wait for one."""
+        if isinstance(entry, Place):
+            self.leave(entry, 0.0, None)
+        elif not entry.turn.done():
+            entry.turn.cancel()  # it is passed over when its turn comes
+        elif not entry.turn.cancelled() and isinstance(place := entry.turn.result(), Place):
+            self.leave(place, 0.0, None)
+
+    async def sweep(self) -> None:
+        """Put off what has waited too long, and serve whatever can be, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            lines = [line for share in self._shares.values() for line in share.lines.values()]
+            for start in range(0, len(lines), LINES_PER_ROUND):
+                for line in lines[start : start + LINES_PER_ROUND]:
+                    self._sweep_line(line)
+                await asyncio.sleep(0)
+            self._serve_short(len(self._short))
+
+    def holders(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each busy account: its id, the places it holds, its deliveries in line."""
+        for share in self._shares.values():
+            yield share.account_id, share.held, share.waiting
+
+    def _accounts_waiting(self) -> float:
+        """Return which part of the busy accounts has a delivery in line."""
+        waiting = sum(1 for share in self._shares.values() if share.waiting)
+        return waiting / len(self._shares) if self._shares else 0.0
+
+    def _has_room(self, share: Share) -> bool:
+        return share.held < self._free * SHARE_OF_FREE
+
+    def _grant(self, share: Share, state: EndpointState) -> Place:
+        now = self.endpoints.now()
+        if state.in_flight == 0:
+            state.moved_at = now
+        if share.held == 0:
+            share.moved_at = now
+        state.in_flight += 1
+        share.held += 1
+        self._free -= 1
+        return Place(share, state, now)
+
+    def _hopeless(self, share: Share, state: EndpointState) -> DeferReason | None:
+        """Return why a wait would be too long, by Little's law; None where it is worth it."""
+        if not state.breaker.closed:
+            return DeferReason.BROKEN
+        now = self.endpoints.now()
+        line = share.lines.get(state.endpoint)
+        ahead = 0 if line is None else len(line.entries)
+        # Lines take turns: for each delivery of ours, every other line has one served.
+        turns = min((ahead + 1) * max(1, len(state.lines)), state.waiting + 1)
+        if turns * state.needs_s(now) > self._longest_wait_s * state.capacity(now):
+            return DeferReason.SATURATED
+        if self._has_room(share):
+            return None
+        needs_s = max(share.duration_s, now - share.moved_at)
+        if (share.waiting + 1) * needs_s > self._longest_wait_s * max(1, share.held):
+            return DeferReason.OVER_SHARE
+        room = self._room - self._waiting
+        return DeferReason.OVER_SHARE if share.waiting >= room * SHARE_OF_FREE else None
+
+    def _queue(self, share: Share, state: EndpointState, progress: Progress) -> Waiting:
+        line = share.lines.get(state.endpoint)
+        if line is None:
+            line = share.lines[state.endpoint] = state.lines[share] = Line(self, share, state)
+        if state.in_flight < state.limit.requests:
+            self.note_short(line)
+        waiting = Waiting(progress, self.endpoints.now())
+        line.entries.append(waiting)
+        share.waiting += 1
+        state.waiting += 1
+        self._waiting += 1
+        progress.in_line += 1
+        progress.stuck += line.stuck
+        return waiting
+
+    def note_short(self, line: Line) -> None:
+        """Note that a line waits for its account's share, not for its endpoint."""
+        line.share.short[line.state.endpoint] = line
+        self._short[line.share] = None
+
+    def serve(self, line: Line) -> bool:
+        """Let the first of a line go, if its account may have another place."""
+        share, state = line.share, line.state
+        if not self._has_room(share):
+            return False
+        waiting = line.entries.popleft()
+        told: Place | DeferReason = DeferReason.BROKEN
+        if not waiting.turn.done() and state.breaker.admits(self.endpoints.now()):
+            told = self._grant(share, state)
+        self._took_out(line, waiting, told)
+        return True
+
+    def refuse(self, line: Line, count: int, reason: DeferReason) -> None:
+        """Have the first deliveries of a line put off."""
+        for _ in range(count):
+            self._took_out(line, line.entries.popleft(), reason)
+
+    def refuse_last(self, line: Line, count: int, reason: DeferReason) -> None:
+        """Have the last deliveries of a line put off."""
+        for _ in range(count):
+            self._took_out(line, line.entries.pop(), reason)
+
+    def _took_out(self, line: Line, waiting: Waiting, told: Place | DeferReason) -> None:
+        share, state, progress = line.share, line.state, waiting.progress
+        progress.begun = True
+        progress.in_line -= 1
+        progress.stuck -= line.stuck
+        share.waiting -= 1
+        state.waiting -= 1
+        self._waiting -= 1
+        if not waiting.turn.done():
+            waiting.turn.set_result(told)
+        if not line.entries:
+            del share.lines[state.endpoint]
+            del state.lines[share]
+            self._no_longer_short(line)
+            self._forget_idle(share)
+
+    def _no_longer_short(self, line: Line) -> None:
+        line.share.short.pop(line.state.endpoint, None)
+        if not line.share.short:
+            self._short.pop(line.share, None)
+
+    def _serve_short(self, tries: int) -> None:
+        """Let the accounts that wait for their share take turns while places are free."""
+        failed = 0
+        # One round at most: more would only have those that cannot go lose their turn.
+        while failed < min(tries, len(self._short)):
+            share = next(iter(self._short))
+            self._short.move_to_end(share)
+            endpoint, line = next(iter(share.short.items()))
+            if line.state.in_flight >= line.state.limit.requests:
+                self._no_longer_short(line)  # from here on it waits for its endpoint
+            elif not self.serve(line):
+                failed += 1
+            else:
+                failed = 0
+                if endpoint in share.short:
+                    share.short.move_to_end(endpoint)
+
+    def _sweep_line(self, line: Line) -> None:
+        state, now = line.state, self.endpoints.now()
+        if not state.breaker.closed:
+            self.refuse(line, len(line.entries), DeferReason.BROKEN)
+            return
+        # The estimate may have been wrong: nothing waits for more than twice the longest.
+        overdue = now - 2 * self._longest_wait_s
+        late = sum(1 for _ in takewhile(lambda waiting: waiting.since <= overdue, line.entries))
+        self.refuse(line, late, DeferReason.SATURATED)
+        if state.silent(now):
+            # It was taken to answer when they got in line.
+            bearable = int(self._longest_wait_s * state.limit.requests / state.needs_s(now))
+            self.refuse_last(line, len(line.entries) - max(1, bearable), DeferReason.SATURATED)
+        moved_at = line.share.moved_at if state.endpoint in line.share.short else state.moved_at
+        slow = state.needs_s(now) > SLOW_S
+        _mark(line, stuck=slow or now - moved_at > STUCK_AFTER_S)
+        _serve_endpoint(state)
+
+    def _forget_idle(self, share: Share) -> None:
+        if not share.held and not share.waiting:
+            self._shares.pop(share.account_id, None)
+
+
+def _serve_endpoint(state: EndpointState) -> None:
+    """Let the accounts that wait for an endpoint, in whichever lane, take turns."""
+    tries = TRIES
+    while state.lines and tries and state.in_flight < state.limit.requests:
+        share, line = next(iter(state.lines.items()))
+        state.lines.move_to_end(share)
+        if not line.places.serve(line):
+            line.places.note_short(line)
+            tries -= 1
+
+
+def _mark(line: Line, *, stuck: bool) -> None:
+    """Tell the messages whether their deliveries in this line get anywhere."""
+    if stuck != line.stuck:
+        line.stuck = stuck
+        for waiting in line.entries:
+            waiting.progress.stuck += 1 if stuck else -1

@@ -1,0 +1,1 @@
+"""Broker or store away, messages delivered twice, messages that kill workers."""

@@ -1,0 +1,1 @@
+"""Text formats: JSON with exact numbers, plurals, keys."""

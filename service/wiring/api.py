@@ -1,0 +1,127 @@
+"""The management API put together on the running service: plain constructor calls."""
+
+import resource
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.adapters.http.uri_guard import ResolvingGuard
+from service.adapters.mongo.health import MongoWebhookHealth
+from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
+from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo.replays import MongoReplays, MongoTokens
+from service.api.http.application import api_application
+from service.api.http.clients import Clients
+from service.api.http.connections import ConnectionLimits, Connections, most_connections
+from service.api.http.gatekeeper import Gatekeeper
+from service.api.http.limits import RateLimit
+from service.api.http.openapi import description_operation
+from service.api.http.operation import Operation
+from service.api.resources import attempts, dead_letters, hooks, trials, webhooks
+from service.api.shapes.pages import Pages
+from service.dialects.catalogue import Hook
+from service.dialects.catalogue import hooks as catalogue
+from service.dialects.kazoo.crossbar.tokens import CrossbarTokens
+from service.management.attempts import Attempts
+from service.management.authentication import Authentication
+from service.management.dead_letters import DeadLetters
+from service.management.replay_runner import ReplayRunner
+from service.management.webhooks import Webhooks
+from service.pipeline.dry_run.probe import Probe
+from service.settings.model import Settings
+from service.wiring.service import Service
+
+OTHER_DESCRIPTORS = 128
+"""For broker, store, files, and connections that are refused as soon as they are taken in."""
+MANY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The parts of the API that have a life of their own."""
+
+    application: web.Application
+    runner: ReplayRunner
+    foreign: CrossbarTokens | None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.foreign is not None:
+            await self.foreign.close()
+
+
+def connections_for(settings: Settings) -> Connections:
+    """Return what guards the API's port; the descriptors that deliveries need are not for it."""
+    api = settings.api
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        descriptors = MANY
+    # Beside every request in flight the pool may hold an idle connection.
+    reserved = 2 * settings.http.pool_limit + OTHER_DESCRIPTORS
+    limits = ConnectionLimits(
+        api.header_timeout_s,
+        api.idle_timeout_s,
+        most_connections(api.max_connections, descriptors, reserved),
+        api.max_connections_per_address,
+    )
+    return Connections(limits, Clients(api.trusted_proxies))
+
+
+def build_api(service: Service) -> Api:
+    """Return the API of the service. Must be called inside a running event loop."""
+    settings, store = service.settings, service.store
+    offered = {hook.hook_id: hook for hook in catalogue(settings.kazoo)}
+    letters = DeadLetters(MongoDeadLetterArchive(store), MongoReplays(store), service.publisher)
+    operations = _operations(service, offered, letters)
+    auth = settings.api.auth
+    foreign = (
+        CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
+    )
+    gatekeeper = Gatekeeper(
+        Authentication(MongoTokens(store), foreign),
+        MongoAccounts(store),
+        RateLimit(settings.api.rate_per_s, settings.api.burst),
+        Clients(settings.api.trusted_proxies),
+    )
+    every = [*operations, description_operation(operations)]
+    application = api_application(
+        every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s
+    )
+    return Api(application, ReplayRunner(letters), foreign)
+
+
+def _operations(
+    service: Service, offered: dict[str, Hook], letters: DeadLetters
+) -> list[Operation]:
+    """Return all operations; a path with a name in it stands after those without."""
+    settings, store = service.settings, service.store
+    documents = MongoWebhookDocuments(store, service.vault)
+    subscriptions = Webhooks(
+        documents=documents,
+        disabled=documents,
+        health=MongoWebhookHealth(store),
+        accounts=MongoAccounts(store),
+        guard=ResolvingGuard(settings.egress, settings.own_ports),
+        hooks=offered,
+        disable_policy=settings.disable,
+        most_per_account=settings.api.max_webhooks_per_account,
+        makes_key_pairs=service.vault.makes_key_pairs,
+        forget=service.directory.forget,
+    )
+    pages = Pages(settings.api.page_size, settings.api.max_page_size)
+    log = Attempts(MongoAttemptHistory(store))
+    probe = Probe(
+        service.attempter,
+        service.recorder,
+        service.decoders,
+        settings.kazoo.cluster_id,
+        service.test_places,
+    )
+    tried = trials.TrialHandlers(subscriptions, service.directory, probe, offered)
+    return [
+        *hooks.operations(hooks.HookHandlers(offered)),
+        *trials.operations(tried),
+        *attempts.operations(attempts.AttemptHandlers(log, letters, subscriptions, pages)),
+        *dead_letters.operations(dead_letters.LetterHandlers(letters, pages)),
+        *webhooks.operations(webhooks.WebhookHandlers(subscriptions, pages)),
+    ]

@@ -1,0 +1,68 @@
+"""The parts that stand alone: store, vault, tracer, sender, links to the broker."""
+
+import importlib
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from service.adapters.http.sender import HttpSender
+from service.adapters.http.shadow_sender import ShadowSender
+from service.adapters.mongo.store import Client, Database, open_client, open_database
+from service.adapters.rabbitmq.link import Link, Session
+from service.adapters.vault import Vault
+from service.domain.errors import SettingsError
+from service.observability.metrics import Metrics
+from service.observability.tracing import PassingOn
+from service.ports import Tracer
+from service.settings.model import Settings
+
+
+def tracer_of(settings: Settings) -> Tracer:
+    """Return what traces. Raises SettingsError where the packages it needs are missing."""
+    tracing = settings.tracing
+    if tracing.otlp_url is None:
+        return PassingOn()
+    try:
+        otel = importlib.import_module("service.adapters.otel")
+    except ImportError as error:
+        problem = f"tracing.otlp_url: needs the packages of switchhook[otel] ({error.name})"
+        raise SettingsError([problem]) from error
+    tracer: Tracer = otel.OtelTracer(tracing.otlp_url, tracing.sample_ratio)
+    return tracer
+
+
+def sender_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSender | ShadowSender:
+    """Return what makes requests; in the shadow of another service none leaves."""
+    if shadow:
+        return ShadowSender(settings.egress, settings.own_ports)
+    return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
+
+
+def link_of(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:
+    """Return what keeps a connection to the broker up."""
+    return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the store's database; connects when first used."""
+    mongo = settings.mongo
+    return open_database(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s)
+
+
+def mongo_client_of(settings: Settings) -> Client:
+    """Return the client that attempts are written by; connects when first used."""
+    mongo = settings.mongo
+    return open_client(mongo.url.get_secret_value(), mongo.timeout_s)
+
+
+def vault_of(settings: Settings) -> Vault:
+    """Return what encrypts and decrypts the secrets in the store."""
+    return Vault(settings.secrets.named(), settings.secrets.signing())
+
+
+def registry() -> CollectorRegistry:
+    """Return a registry with the metrics of the process itself."""
+    made = CollectorRegistry()
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    return made

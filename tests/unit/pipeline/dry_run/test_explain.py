@@ -1,0 +1,86 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from service.dialects.bus_message import Occasion
+from service.dialects.catalogue import HOOKS
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
+from service.domain.errors import RejectedMessage
+from service.domain.event import Event
+from service.domain.webhook import Webhook
+from service.pipeline.dry_run.explain import Trial, as_message, trials
+from tests.builders import ACCOUNT, CALL_ID, MASTER, make_account, make_event, make_webhook
+
+DECODER = KazooDecoder(KazooPolicy(), 1_000_000)
+
+
+def trial(event: Event | None = None, **payload: Any) -> Trial:
+    account = make_account(tree=(MASTER,))
+    return Trial(event or make_event(), account, {"call_direction": "inbound", **payload})
+
+
+def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
+    heard = [
+        make_webhook(),
+        make_webhook(hook="all", filters={"type": "whatever"}),
+        make_webhook(modifiers={"call_direction": ["inbound"], "no_such_member": "x"}),
+        make_webhook(account_id=MASTER, include_subaccounts=True),
+    ]
+    assert [trial().obstacles(webhook) for webhook in heard] == [[]] * len(heard)
+
+
+@pytest.mark.parametrize(
+    ("webhook", "event", "told"),
+    [
+        (make_webhook(enabled=False), make_event(), "disabled"),
+        (make_webhook(hook="sms"), make_event(), "hook sms"),
+        (make_webhook(account_id=MASTER), make_event(), "include_subaccounts"),
+        (make_webhook(account_id="stranger"), make_event(), "not below"),
+        (
+            make_webhook(include_internal_legs=False),
+            make_event(internal_leg=True),
+            "include_internal_legs",
+        ),
+        (make_webhook(hook="all"), make_event(reaches_all=False), "hook all"),
+        (
+            make_webhook(filters={"type": "user"}),
+            make_event(filters={"type": "device"}),
+            "custom_data.type is 'user'",
+        ),
+        (
+            make_webhook(modifiers={"call_direction": "outbound"}),
+            make_event(),
+            "modifiers.call_direction is 'outbound'",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_obstacle_is_told_in_words(webhook: Webhook, event: Event, told: str) -> None:
+    (obstacle,) = trial(event).obstacles(webhook)
+    assert told in obstacle
+
+
+def test_all_obstacles_are_told_at_once() -> None:
+    webhook = make_webhook(
+        enabled=False, hook="sms", account_id=MASTER, modifiers={"call_direction": "x"}
+    )
+    assert len(trial().obstacles(webhook)) == 4
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.hook_id)
+def test_the_sample_of_every_hook_makes_it_fire(hook: Any) -> None:
+    sample = hook.sample(Occasion.now(ACCOUNT, CALL_ID))
+    message = as_message("kazoo", sample.exchange, sample.routing_key, sample.body)
+    found = trials(DECODER, message, make_account())
+    webhook = make_webhook(hook=hook.hook_id)
+    fired = [trial for trial in found if not trial.obstacles(webhook)]
+    assert len(fired) == 1
+    assert orjson.dumps(dict(fired[0].payload))
+
+
+def test_a_message_that_cannot_be_understood_is_rejected() -> None:
+    message = as_message("kazoo", "callevt", "call.CHANNEL_CREATE.x", {"Event-Name": 7})
+    with pytest.raises(RejectedMessage):
+        trials(DECODER, message, make_account())

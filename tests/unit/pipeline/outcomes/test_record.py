@@ -1,0 +1,185 @@
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+
+from service.domain.delivery import Attempt, Outcome, Response
+from service.domain.errors import StoreUnavailable
+from service.observability.metrics import Metrics
+from service.pipeline.outcomes.record import Recorder
+from tests.builders import make_attempt
+from tests.fakes import FakeLog, counted, make_metrics
+from tests.virtual_time import in_virtual_time
+
+SUCCESS = Response(Outcome.SUCCEEDED, 200)
+
+
+class Slow(FakeLog):
+    """A log that is away, but takes its time to say so; meanwhile `adding` comes in."""
+
+    def __init__(self, recorder_adds: list[Attempt]) -> None:
+        super().__init__(failures=1)
+        self.adding = recorder_adds
+        self.recorder: Recorder | None = None
+
+    async def write(self, attempts: object) -> None:
+        assert self.recorder
+        for attempt in self.adding:
+            self.recorder.add(attempt)
+        self.adding = []
+        await super().write(attempts)  # type: ignore[arg-type]
+
+
+def rows(*numbers: int) -> list[Attempt]:
+    return [make_attempt(attempt=number) for number in numbers]
+
+
+def make_recorder(
+    log: FakeLog, *, capacity: int = 10_000, record_successes: bool = True
+) -> tuple[Recorder, Metrics]:
+    metrics = make_metrics()
+    return Recorder(log, metrics, capacity, record_successes=record_successes), metrics
+
+
+def written(log: FakeLog) -> list[int]:
+    return [attempt.attempt for attempt in log.rows]
+
+
+async def test_rows_are_written_in_bulk_in_the_order_they_came() -> None:
+    log = FakeLog()
+    recorder, metrics = make_recorder(log)
+    for attempt in rows(*range(1, 1202)):
+        recorder.add(attempt)
+    assert log.rows == []
+
+    await recorder.flush()
+
+    assert log.batches == [500, 500, 201]
+    assert written(log) == list(range(1, 1202))
+    assert counted(metrics, "attempt_log_dropped_total") == 0
+
+
+async def test_nothing_to_write_asks_nothing_of_the_store() -> None:
+    log = FakeLog(failures=1)
+    recorder, _ = make_recorder(log)
+    await recorder.flush()
+    assert log.failures == 1
+
+
+async def test_where_the_buffer_is_full_the_oldest_row_goes_and_is_counted() -> None:
+    log = FakeLog()
+    recorder, metrics = make_recorder(log, capacity=3)
+    for attempt in rows(1, 2, 3, 4, 5):
+        recorder.add(attempt)
+    await recorder.flush()
+    assert written(log) == [3, 4, 5]
+    assert counted(metrics, "attempt_log_dropped_total") == 2
+
+
+async def test_rows_wait_while_the_store_is_away() -> None:
+    log = FakeLog(failures=1)
+    recorder, metrics = make_recorder(log)
+    for attempt in rows(1, 2, 3):
+        recorder.add(attempt)
+    with pytest.raises(StoreUnavailable):
+        await recorder.flush()
+    recorder.add(make_attempt(attempt=4))
+
+    await recorder.flush()
+
+    assert written(log) == [1, 2, 3, 4]
+    assert counted(metrics, "attempt_log_dropped_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("came_meanwhile", "kept", "dropped"),
+    [
+        ([4], [2, 3, 4], 1),
+        ([4, 5], [3, 4, 5], 2),
+        ([4, 5, 6], [4, 5, 6], 3),
+        ([4, 5, 6, 7], [5, 6, 7], 4),
+    ],
+)
+async def test_what_came_while_a_write_failed_pushes_the_oldest_out(
+    came_meanwhile: list[int], kept: list[int], dropped: int
+) -> None:
+    log = Slow(rows(*came_meanwhile))
+    recorder, metrics = make_recorder(log, capacity=3)
+    log.recorder = recorder
+    for attempt in rows(1, 2, 3):
+        recorder.add(attempt)
+    with pytest.raises(StoreUnavailable):
+        await recorder.flush()
+
+    await recorder.flush()
+
+    assert written(log) == kept
+    assert counted(metrics, "attempt_log_dropped_total") == dropped
+
+
+async def test_successes_are_skipped_where_nobody_wants_them() -> None:
+    log = FakeLog()
+    recorder, metrics = make_recorder(log, record_successes=False)
+    recorder.add(make_attempt(SUCCESS, attempt=1))
+    recorder.add(make_attempt(attempt=2))
+    await recorder.flush()
+    assert written(log) == [2]
+    assert counted(metrics, "attempt_log_dropped_total") == 0
+
+
+async def test_successes_are_recorded_where_they_are_wanted() -> None:
+    log = FakeLog()
+    recorder, _ = make_recorder(log)
+    recorder.add(make_attempt(SUCCESS))
+    await recorder.flush()
+    assert written(log) == [1]
+
+
+@in_virtual_time
+async def test_rows_are_written_five_times_a_second() -> None:
+    log = FakeLog()
+    recorder, _ = make_recorder(log)
+    running = asyncio.create_task(recorder.run())
+    recorder.add(make_attempt(attempt=1))
+    await asyncio.sleep(0.19)
+    assert written(log) == []
+    await asyncio.sleep(0.02)
+    assert written(log) == [1]
+    await stop(running)
+
+
+@in_virtual_time
+async def test_a_store_that_is_away_is_left_alone_for_a_second() -> None:
+    log = FakeLog(failures=1)
+    recorder, _ = make_recorder(log)
+    running = asyncio.create_task(recorder.run())
+    recorder.add(make_attempt(attempt=1))
+    await asyncio.sleep(1.3)
+    assert (log.failures, written(log)) == (0, [])
+    await asyncio.sleep(0.2)
+    assert written(log) == [1]
+    await stop(running)
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@in_virtual_time
+async def test_rows_that_are_being_written_when_the_service_stops_are_waited_for() -> None:
+    class Leisurely(FakeLog):
+        async def write(self, attempts: Sequence[Attempt]) -> None:
+            await asyncio.sleep(1)
+            await super().write(attempts)
+
+    log = Leisurely()
+    recorder, _ = make_recorder(log)
+    writing = asyncio.create_task(recorder.run())
+    recorder.add(rows(1)[0])
+    await asyncio.sleep(0.5)
+    await recorder.flush()
+    writing.cancel()
+    assert written(log) == [1]
