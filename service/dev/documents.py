@@ -24,7 +24,7 @@ def documents(root: Path) -> dict[Path, str]:
         rabbitmq / "definitions.json": own_broker(Settings()),
         rabbitmq / "switch-definitions.json": switchs_broker(Settings()),
         root / "config" / "default.yaml": default_file(),
-        root / "service" / "sources" / "HOOKS.md": hook_reference(),
+        root / "service" / "dialects" / "kazoo" / "HOOKS.md": hook_reference(),
         root / "deploy" / "grafana" / "dashboards" / "switchhook.json": dashboard(),
     }
 
