@@ -30,14 +30,15 @@ from service.adapters.rabbitmq.topology.policies import Management, examine_poli
 from service.adapters.rabbitmq.topology.queues import Names
 from service.api.http.health import health_routes, metrics_routes, places_route
 from service.api.http.server import serve, serve_at, serve_on, with_routes
-from service.dialects.catalogue import bindings
+from service.dialects.dialect import Dialects
+from service.dialects.known import dialects_of
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding, Severity
 from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.wiring.api import build_api, connections_for
-from service.wiring.parts import database_of, vault_of
+from service.wiring.parts import database_of, permissions_of, vault_of
 from service.wiring.service import Service, build
 from service.workers.health import WorkersHealth
 from service.workers.place import Place
@@ -52,18 +53,24 @@ log = structlog.get_logger(__name__)
 
 
 async def run(
-    settings: Settings, stop: asyncio.Event, place: Place | None = None, *, shadow: bool = False
+    settings: Settings,
+    stop: asyncio.Event,
+    place: Place | None = None,
+    *,
+    shadow: bool = False,
+    dialects: Dialects | None = None,
 ) -> None:
     """Run the service until `stop` is set: by itself, or in its place among other workers.
 
-    In the shadow of another service everything is done but the requests.
+    In the shadow of another service everything is done but the requests. `dialects` stand in for
+    those of the settings.
 
     Raises TopologyConflict where the broker has our queues with other arguments, and
     SwitchhookError where a port is taken.
     """
     install_tolerant_decoders()
     settings = _as_large_as_possible(settings)
-    service = build(settings, shadow=shadow)
+    service = build(settings, dialects or dialects_of(settings), shadow=shadow)
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
         stack.callback(service.store.close)
@@ -109,9 +116,11 @@ async def examine(settings: Settings) -> list[Finding]:
     """Return what `switchhook check` has to say about files, broker and store."""
     install_tolerant_decoders()
     names = Names(settings.amqp.prefix)
+    dialects = dialects_of(settings)
+    needed = permissions_of(settings, dialects)
     findings = [*examine_tls(settings.tls)]
     for url in settings.amqp.urls:
-        broker = examine_broker(url, names, settings.retry.tiers_ms, bindings(settings.kazoo))
+        broker = examine_broker(url, names, settings.retry.tiers_ms, dialects.bindings, needed)
         findings += [finding async for finding in broker]
     findings += await _policies(settings)
     database = database_of(settings)

@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
-from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook
-
-
-class Decoder(Protocol):
-    """Reads the messages of one source."""
-
-    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
-        """Return the events of a message. Raises RejectedMessage, and nothing else."""
 
 
 class Incoming(Protocol):
@@ -123,10 +115,10 @@ class WebhookHealth(Protocol):
 
 
 class Announcer(Protocol):
-    """Tells the switch's own apps what they want to know."""
+    """Publishes on the switch's own exchanges."""
 
-    async def webhook_disabled(self, webhook: Webhook) -> None:
-        """Say on the bus that a webhook was disabled. Best effort: never raises."""
+    async def announce(self, exchange: str, routing_key: str, body: Mapping[str, Any]) -> None:
+        """Publish without waiting for long. Best effort: never raises."""
 
 
 class Span(Protocol):

@@ -47,13 +47,23 @@ WEBHOOK_DEFAULTS = {
 """What a webhook's document has where nothing else was said: Kazoo's."""
 
 
-def make_webhook(webhook_id: str = "hook-1", **changes: Any) -> Webhook:
+def make_webhook(
+    webhook_id: str = "hook-1",
+    *,
+    hook: str = "channel_create",
+    include_internal_legs: bool = True,
+    **changes: Any,
+) -> Webhook:
     values = {
         "account_id": ACCOUNT,
-        "hook": "channel_create",
+        "source": "kazoo",
+        "hooks": frozenset((hook,)),
         "uri": "https://hooks.example.net/kazoo",
+        **changes,
     }
-    return Webhook(webhook_id, **(values | changes))
+    if not include_internal_legs:
+        values["filters"] = {**values.get("filters", {}), "internal_leg": False}
+    return Webhook(webhook_id, **values)
 
 
 def make_account(
@@ -62,7 +72,7 @@ def make_account(
     return account_of(account_id, tree, RESELLER, webhooks)
 
 
-def make_event(**changes: Any) -> Event:
+def make_event(*, internal_leg: bool = False, **changes: Any) -> Event:
     values: dict[str, Any] = {
         "event_id": "e" * 32,
         "source": "kazoo",
@@ -71,8 +81,11 @@ def make_event(**changes: Any) -> Event:
         "account_id": ACCOUNT,
         "fields": {"account_id": None, "call_id": CALL_ID, "reseller_id": None},
         "call_id": CALL_ID,
+        **changes,
     }
-    return Event(**(values | changes))
+    if internal_leg:
+        values["facts"] = {**values.get("facts", {}), "internal_leg": True}
+    return Event(**values)
 
 
 def make_delivery(**changes: Any) -> Delivery:
@@ -86,6 +99,7 @@ def make_delivery(**changes: Any) -> Delivery:
         "call_id": CALL_ID,
         "received_at": NOW,
         "payload": b'{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
+        "source": "kazoo",
     }
     return Delivery(**(values | changes))
 

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry
 
-from service.dialects.catalogue import HOOKS
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Outcome, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import BrokerUnavailable, RejectReason, StoreUnavailable
 from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
 from service.ports import Incoming
+from tests.dialects import HOOKS
 
 
 def make_metrics() -> Metrics:
@@ -235,5 +235,6 @@ class FakeAnnouncer:
     def __init__(self) -> None:
         self.disabled: list[str] = []
 
-    async def webhook_disabled(self, webhook: Webhook) -> None:
-        self.disabled.append(webhook.webhook_id)
+    async def announce(self, exchange: str, routing_key: str, body: Mapping[str, Any]) -> None:
+        assert (exchange, routing_key) == ("notifications", "notifications.webhook.disabled")
+        self.disabled.append(body["Hook-ID"])

@@ -17,7 +17,6 @@ import structlog
 
 from service import __version__, app
 from service.adapters.rabbitmq.bus import Bus
-from service.api.hook_reference import DOCUMENTED, hook_reference, hook_table, sample_payload
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
 from service.cli.migration import accounts, webhooks
@@ -25,13 +24,18 @@ from service.cli.secrets import secrets
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
 from service.dev.demo import demo
+from service.dev.hook_reference import hook_reference, hook_table
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS, Hook
+from service.dialects.dialect import Dialects
+from service.dialects.hook import Hook
+from service.dialects.known import dialects_of
 from service.observability.logs import configure_logs, quiet_logs
 from service.observability.metrics import keep_in_files
+from service.pipeline.dry_run.preview import sample_payload
 from service.settings.describe import default_file, settings_table
 from service.settings.load import load_settings
 from service.settings.model import Settings
+from service.wiring.parts import permissions_of
 from service.workers.forking import fork_on_request
 from service.workers.lifeline import stop_with_supervisor
 from service.workers.place import Place
@@ -126,28 +130,32 @@ def settings(*, as_yaml: bool) -> None:
 
 
 @main.command()
+@config_option
 @click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
 @click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
 @click.option("--table", "form", flag_value="table", help="The table of the README.")
-def hooks(form: str | None) -> None:
+def hooks(config: str | None, form: str | None) -> None:
     """List the hooks that can be subscribed to."""
+    dialects = dialects_of(settings_or_exit(config))
     if form == "json":
-        click.echo(json.dumps([_described(hook) for hook in HOOKS], indent=2))
+        described = [_described(hook, dialects) for hook in dialects.hooks.values()]
+        click.echo(json.dumps(described, indent=2))
     elif form is not None:
-        click.echo(hook_table() if form == "table" else hook_reference(), nl=False)
+        write = hook_table if form == "table" else hook_reference
+        click.echo("\n".join(write(dialect) for dialect in dialects.enabled), nl=False)
     else:
-        for hook in HOOKS:
+        for hook in dialects.hooks.values():
             click.echo(f"{hook.hook_id:18} {hook.description}")
 
 
-def _described(hook: Hook) -> dict[str, Any]:
+def _described(hook: Hook, dialects: Dialects) -> dict[str, Any]:
     return {
         "id": hook.hook_id,
         "name": hook.name,
         "description": hook.description,
         "modifiers": hook.modifiers,
         "schema": hook.schema,
-        "sample": sample_payload(hook, DOCUMENTED),
+        "sample": sample_payload(dialects.of(hook.source), hook),
     }
 
 
@@ -155,7 +163,7 @@ def _described(hook: Hook) -> dict[str, Any]:
 @config_option
 @click.option("--account", required=True, help="The account the events belong to.")
 @click.option("--call", "call_id", default=None, help="Call id; a new one if not given.")
-@click.option("--hook", "only", multiple=True, type=click.Choice([h.hook_id for h in HOOKS]))
+@click.option("--hook", "only", multiple=True, help="A hook of `switchhook hooks`.")
 @click.option("--all", "every", is_flag=True, help="One event for every hook.")
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1_000_000))
 def emit(
@@ -170,10 +178,13 @@ def emit(
     if not only and not every:
         raise click.UsageError("say --hook NAME, or --all")
     settings = settings_or_exit(config)
-    chosen = [hook for hook in HOOKS if every or hook.hook_id in only]
+    dialects = dialects_of(settings)
+    unknown = [name for name in only if name not in dialects.hooks]
+    if unknown:
+        raise click.UsageError(f"no hook {unknown[0]!r}; there are {', '.join(dialects.hooks)}")
+    chosen = [hook for name, hook in dialects.hooks.items() if every or name in only]
     call_id = call_id or uuid.uuid4().hex
-    amqp = settings.amqp
-    bus = Bus(amqp.urls[0], amqp.prefix)
+    bus = Bus(settings.amqp.urls[0], permissions_of(settings, dialects))
     count = run_to_end(lambda: _publish(bus, chosen, account, call_id, times))
     click.echo(f"published {count} events of call {call_id}")
 

@@ -15,10 +15,15 @@ import click
 from service.adapters.mongo.migration import MongoMigration
 from service.adapters.mongo.store import open_database
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
-from service.dialects.kazoo.crossbar.client import CrossbarClient
-from service.dialects.kazoo.crossbar.decision import Decision, Verdict
-from service.dialects.kazoo.crossbar.export import documents_in
-from service.dialects.kazoo.crossbar.migration import fetch_webhooks, import_webhooks, sync_accounts
+from service.dialects.crossbar import (
+    CrossbarClient,
+    Decision,
+    Verdict,
+    documents_in,
+    fetch_webhooks,
+    import_webhooks,
+    sync_accounts,
+)
 from service.domain.endpoint import endpoint_of
 from service.settings.model import MongoSettings
 

@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from service.adapters.rabbitmq.topology.permissions import permissions
+from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.policies import HARMLESS, POLICY_PRIORITY
 from service.adapters.rabbitmq.topology.queues import Names, queues
 from service.dialects.binding import Binding
-from service.dialects.catalogue import bindings
+from service.dialects.known import dialects_of
 from service.settings.model import Settings
+from service.wiring.parts import permissions_of
 
 VHOST = "/"
 USER = "switchhook"
@@ -29,13 +30,14 @@ def own_broker(settings: Settings) -> str:
 
     The user has no password until `rabbitmqctl change_password` gives it one.
     """
-    names, sources = Names(settings.amqp.prefix), bindings(settings.kazoo)
+    names, dialects = Names(settings.amqp.prefix), dialects_of(settings)
+    sources = dialects.bindings
     topology = queues(names, settings.retry.tiers_ms)
     return _text(
         {
             "vhosts": [{"name": VHOST}],
             "users": [_user()],
-            "permissions": [_permission(names)],
+            "permissions": [_permission(permissions_of(settings, dialects))],
             "policies": list(_policies(names)),
             "exchanges": [_exchange(names.exchange, "direct", durable=True), *_switchs(sources)],
             "queues": [_queue(name, arguments) for name, arguments in topology.items()],
@@ -49,7 +51,7 @@ def own_broker(settings: Settings) -> str:
 
 def switchs_broker(settings: Settings) -> str:
     """Return what to add to a broker that is the switch's: its exchanges, bound to our queue."""
-    names, sources = Names(settings.amqp.prefix), bindings(settings.kazoo)
+    names, sources = Names(settings.amqp.prefix), dialects_of(settings).bindings
     events = queues(names, ())[names.events]
     return _text(
         {
@@ -76,8 +78,7 @@ def _user() -> Definition:
     return {"name": USER, **hashed, "tags": []}
 
 
-def _permission(names: Names) -> Definition:
-    needed = permissions(names.prefix)
+def _permission(needed: Permissions) -> Definition:
     return {
         "user": USER,
         "vhost": VHOST,
@@ -104,7 +105,10 @@ def _policy(name: str, pattern: str, priority: int, definition: Definition) -> D
 
 
 def _switchs(sources: Sequence[Binding]) -> Iterator[Definition]:
-    return (_exchange(source.exchange, source.exchange_type, durable=False) for source in sources)
+    return (
+        _exchange(source.exchange, source.exchange_type, durable=source.durable)
+        for source in sources
+    )
 
 
 def _exchange(name: str, kind: str, *, durable: bool) -> Definition:

@@ -24,10 +24,11 @@ from service.dev.receiver import Receiver
 from service.dev.screen import COLUMNS, DemoWebhook, Screen, what_next
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS
+from service.dialects.known import dialects_of
 from service.documents.webhook import SECRET_PREFIX
 from service.domain.errors import SwitchhookError
 from service.management.token import new_token
+from service.settings.model import Settings
 
 ACCOUNT_ID = "00000000000000000000000000000c03"
 DATABASE = "switchhook_demo"
@@ -159,7 +160,6 @@ def _settings(amqp_url: str, mongo_url: str, api_port: int, metrics_port: int) -
         "metrics": {"port": metrics_port},
         # The receiver is on this machine, which is private: production has no such line.
         "egress": {"allow": ["127.0.0.0/8"]},
-        "kazoo": {"cluster_id": uuid.uuid4().hex},
     }
     return yaml.safe_dump(settings)
 
@@ -208,7 +208,7 @@ async def _create(
 
 async def _play_call(amqp_url: str, screen: Screen) -> None:
     call_id = uuid.uuid4().hex
-    hooks = {hook.hook_id: hook for hook in HOOKS}
+    hooks = dialects_of(Settings()).hooks
     async with Bus(amqp_url) as bus:
         for hook_id in CALL:
             message = hooks[hook_id].sample(Occasion.now(ACCOUNT_ID, call_id))

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
-from service.api.hook_reference import hook_reference, hook_table
 from service.dev.broker_definitions import own_broker, switchs_broker
 from service.dev.dashboard import dashboard
+from service.dev.hook_reference import hook_reference, hook_table
+from service.dialects.known import dialects_of
 from service.settings.describe import default_file, settings_table
 from service.settings.model import Settings
 
@@ -16,7 +17,8 @@ def documents(root: Path) -> dict[Path, str]:
     """Return what each generated document, or document with generated parts, must say."""
     readme = root / "README.md"
     text = readme.read_text("utf-8")
-    for name, table in (("settings", settings_table()), ("hooks", hook_table())):
+    (dialect,) = dialects_of(Settings()).enabled
+    for name, table in (("settings", settings_table()), ("hooks", hook_table(dialect))):
         text = _with_block(text, name, table)
     rabbitmq = root / "deploy" / "rabbitmq"
     return {
@@ -24,7 +26,7 @@ def documents(root: Path) -> dict[Path, str]:
         rabbitmq / "definitions.json": own_broker(Settings()),
         rabbitmq / "switch-definitions.json": switchs_broker(Settings()),
         root / "config" / "default.yaml": default_file(),
-        root / "service" / "dialects" / "kazoo" / "HOOKS.md": hook_reference(),
+        root / "service" / "dialects" / dialect.name / "HOOKS.md": hook_reference(dialect),
         root / "deploy" / "grafana" / "dashboards" / "switchhook.json": dashboard(),
     }
 

@@ -33,6 +33,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
         "event_id": delivery.event_id,
         "webhook_id": delivery.webhook_id,
         "account_id": delivery.account_id,
+        "source": delivery.source,
         "hook": delivery.hook,
         "event_name": delivery.event_name,
         "call_id": delivery.call_id,
@@ -92,6 +93,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "event_id": delivery.event_id,
         "webhook_id": delivery.webhook_id,
         "account_id": delivery.account_id,
+        "source": delivery.source,
         "hook": delivery.hook,
         "event_name": delivery.event_name,
         "call_id": delivery.call_id,
@@ -138,6 +140,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         # A part of its own, for the first one may be long over.
         traceparent=new_traceparent(document.get("trace_id")),
         event_account_id=document.get("event_account_id"),
+        source=document.get("source") or "",
     )
 
 

@@ -1,6 +1,6 @@
 """From a webhook's document to the webhook.
 
-Documents may have been written by any tool, so they are read liberally, as Kazoo reads its own.
+Documents may have been written by any tool, so they are read liberally.
 """
 
 from base64 import b64decode
@@ -10,10 +10,14 @@ from typing import Any
 
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
-from service.domain.webhook import FILTER_KEYS, NOTHING, Format, OAuthClient, Verb, Webhook
+from service.domain.webhook import ALL_HOOKS, NOTHING, Format, OAuthClient, Verb, Webhook
 from service.text.json_text import read_json, write_json
 
 Document = Mapping[str, Any]
+
+FILTER_KEYS = ("type", "action")
+"""Members of `custom_data` that filter instead of being sent."""
+INTERNAL_LEG = "internal_leg"
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
 MOST_DOCUMENT_BYTES = 32_768
@@ -33,19 +37,23 @@ class BadDocument(ValueError):
     """The document is not a webhook; the text says why."""
 
 
-def webhook_of(document: Document) -> Webhook:
-    """Return the webhook of a document, its secrets in plain text. Raises BadDocument."""
+def webhook_of(document: Document, default_source: str = "") -> Webhook:
+    """Return the webhook of a document, its secrets in plain text. Raises BadDocument.
+
+    `default_source` is the dialect of documents that do not name theirs in `source`.
+    """
     if document.get("unreadable"):
         names = ", ".join(document["unreadable"])
         raise BadDocument(f"{names} cannot be decrypted; is the key in secrets.keys?")
     size = document.get(TOO_LARGE) or document_bytes(document)
     if size > MOST_DOCUMENT_BYTES:
         raise BadDocument(f"document has {size} bytes, and at most {MOST_DOCUMENT_BYTES} are read")
-    custom_data = _object(document, "custom_data")
+    custom_data, hooks = _object(document, "custom_data"), hooks_of(document)
     return Webhook(
         webhook_id=str(document["_id"]),
         account_id=_text(document, "account_id"),
-        hook=_text(document, "hook").lower(),
+        source=_text(document, "source") if document.get("source") else default_source,
+        hooks=hooks,
         uri=_text(document, "uri"),
         name=str(document.get("name") or ""),
         verb=_verb(document),
@@ -53,9 +61,8 @@ def webhook_of(document: Document) -> Webhook:
         retries=_retries(document),
         enabled=_flag(document, "enabled", default=True),
         include_subaccounts=includes_subaccounts(document),
-        include_internal_legs=_flag(document, "include_internal_legs", default=True),
         custom_data=_sendable(custom_data),
-        filters={key: custom_data[key] for key in FILTER_KEYS if key in custom_data} or NOTHING,
+        filters=_filters(document, custom_data, hooks),
         modifiers=_object(document, "modifiers"),
         secret=secret_key(document, "secret"),
         previous_secrets=tuple(
@@ -115,7 +122,7 @@ def _object(document: Document, key: str) -> Document:
 
 
 def _sendable(custom_data: Document) -> Document:
-    """Without the filters, and in the order Kazoo appends new members: the last one first."""
+    """Return what is sent, without the filters; the member written last comes first."""
     kept = {key: custom_data[key] for key in reversed(list(custom_data)) if key not in FILTER_KEYS}
     return kept or NOTHING
 
@@ -125,7 +132,37 @@ def _verb(document: Document) -> Verb:
     try:
         return Verb(str(value).upper())
     except ValueError:
-        raise BadDocument(f"http_verb must be get, post or put, not {value!r}") from None
+        allowed = "get, post, put or delete"
+        raise BadDocument(f"http_verb must be {allowed}, not {value!r}") from None
+
+
+def hooks_of(document: Document) -> frozenset[str]:
+    """Return the hooks of a webhook: its `hook`, or its `event_types`. Raises BadDocument."""
+    listed = document.get("event_types")
+    if listed is None:
+        return frozenset((_text(document, "hook").lower(),))
+    if (
+        not isinstance(listed, list)
+        or not listed
+        or not all(isinstance(one, str) for one in listed)
+    ):
+        raise BadDocument(f"event_types must be a list of strings, not {listed!r}")
+    return frozenset(ALL_HOOKS if one == "*" else one.lower() for one in listed)
+
+
+def _filters(document: Document, custom_data: Document, hooks: frozenset[str]) -> Mapping[str, Any]:
+    """Return the values that facts must have; those in `custom_data` are for single hooks."""
+    found = {}
+    if ALL_HOOKS not in hooks:
+        found = {key: custom_data[key] for key in FILTER_KEYS if key in custom_data}
+    if not includes_internal_legs(document):
+        found[INTERNAL_LEG] = False
+    return found or NOTHING
+
+
+def includes_internal_legs(document: Document) -> bool:
+    """Return whether the webhook gets the events of internal call legs."""
+    return _flag(document, "include_internal_legs", default=True)
 
 
 def includes_subaccounts(document: Document) -> bool:

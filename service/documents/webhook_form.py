@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
-from service.documents.webhook import BadDocument, webhook_of
+from service.documents.webhook import BadDocument, includes_internal_legs, webhook_of
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import OPEN_CREDENTIALS
+from service.domain.webhook import Webhook
 
 Document = Mapping[str, Any]
 
@@ -19,7 +20,7 @@ EDITABLE = (
     "include_internal_legs", "custom_data", "modifiers", "timeout_s", "headers", "auth",
     "fallback_uri", "secret", "public_key_signature",
 )  # fmt: skip
-OPTIONS = ("timeout_s", "fallback_uri", "public_key_signature")
+OPTIONS = ("source", "event_types", "timeout_s", "fallback_uri", "public_key_signature")
 SECRET = ("headers", "auth", "secret")
 AUDITED = ("created_at", "created_by", "modified_at", "modified_by", "disabled_at")
 
@@ -40,18 +41,26 @@ def completed(document: Document) -> dict[str, Any]:
         "account_id": webhook.account_id,
         "name": webhook.name,
         "uri": webhook.uri,
-        "hook": webhook.hook,
+        **_subscribed(document, webhook),
         "http_verb": webhook.verb.value.lower(),
         "format": webhook.format.value,
         "retries": webhook.retries,
         "enabled": webhook.enabled,
         "include_subaccounts": webhook.include_subaccounts,
-        "include_internal_legs": webhook.include_internal_legs,
+        "include_internal_legs": includes_internal_legs(document),
         "custom_data": dict(document.get("custom_data") or {}),
         "modifiers": dict(webhook.modifiers),
         # Crossbar leaves the reason behind when a webhook is enabled again.
         "disable_reason": str(reason) if reason and not webhook.enabled else None,
     }
+
+
+def _subscribed(document: Document, webhook: Webhook) -> dict[str, Any]:
+    """Return what the webhook is for, in the member that its document says it in."""
+    if document.get("event_types") is not None:
+        return {"event_types": list(document["event_types"])}
+    (hook,) = webhook.hooks
+    return {"hook": hook}
 
 
 def public_view(document: Document, health: Document | None = None) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def summary(document: Document) -> dict[str, Any]:
 
 
 def _options(document: Document) -> dict[str, Any]:
-    """Return the options that Kazoo does not have, where the webhook has them."""
+    """Return the options that only some webhooks have."""
     options = {key: document[key] for key in OPTIONS if document.get(key) is not None}
     if isinstance(document.get("headers"), dict):
         options["headers"] = dict.fromkeys(document["headers"], HIDDEN)

@@ -134,6 +134,8 @@ class Delivery:
     """Of the trace it belongs to; see `domain.trace`."""
     event_account_id: str | None = None
     """Whose event it is, where it is not the webhook's own account's."""
+    source: str = ""
+    """The dialect of the event; empty in what the first releases wrote."""
 
     def put_off(self) -> "Delivery":
         """Return it as it is after one more deferral; `replace` would take thrice as long."""
@@ -154,6 +156,7 @@ class Delivery:
             self.replay_id,
             self.traceparent,
             self.event_account_id,
+            self.source,
         )
 
     @property

@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 TOO_MANY_FAILURES = "too many failed attempts"
-"""What Kazoo writes, and its consoles show."""
+"""The reason that switches' own consoles show."""
 GONE = "the endpoint answered 410 Gone"
 
 
 @dataclass(frozen=True, slots=True)
 class DisablePolicy:
-    """Kazoo's rule: so many failed attempts within a window, with no success between them."""
+    """So many failed attempts within a window, with no success between them."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 

@@ -56,7 +56,7 @@ class NothingSent(SwitchhookError):
 
 
 class CrossbarUnavailable(Unavailable):
-    """Crossbar, Kazoo's REST API, does not answer, or not as it should."""
+    """Crossbar, a switch's REST API, does not answer, or not as it should."""
 
     about = "crossbar"
 

@@ -36,9 +36,8 @@ class Event:
     call_id: str | None = None
     dialled_number: str | None = None
     """Whose account the event belongs to, where the message itself does not say."""
-    internal_leg: bool = False
-    filters: Mapping[str, str] = field(default_factory=dict)
-    """What `type` and `action` in a webhook's `custom_data` are compared with."""
+    facts: Mapping[str, str | bool] = field(default_factory=dict)
+    """What webhooks filter by beside the payload, such as `type`; see `Webhook.filters`."""
     reaches_all: bool = True
     """Whether hook `all` gets it; not where the same message makes another event that does."""
     webhook: Mapping[str, Any] | None = None
@@ -46,8 +45,8 @@ class Event:
 
 
 def event_id_of(source: str, body: bytes) -> str:
-    """Return the event's identity, 32 hex digits: the same for every redelivery of one message.
+    """Return an identity that is the same for every redelivery of one message, 32 hex digits.
 
-    Kazoo puts a random `Msg-ID` into every body, so different events have different bodies.
+    For dialects whose messages all differ, by a random id in the body for instance.
     """
     return blake2b(body, digest_size=16, key=source.encode()).hexdigest()

@@ -11,10 +11,7 @@ from service.domain.disable import DisablePolicy
 ALL_HOOKS = "all"
 """The hook name that receives the events of every hook."""
 
-FILTER_KEYS = ("type", "action")
-"""Members of `custom_data` that filter instead of being sent (Kazoo strips them for every hook)."""
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Verb(StrEnum):
@@ -23,6 +20,7 @@ class Verb(StrEnum):
     GET = "GET"
     POST = "POST"
     PUT = "PUT"
+    DELETE = "DELETE"
 
 
 class Format(StrEnum):
@@ -46,11 +44,13 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An account's stored subscription: hook, URI, verb, format and filters."""
+    """An account's stored subscription: hooks, URI, verb, format and filters."""
 
     webhook_id: str
     account_id: str
-    hook: str
+    source: str
+    """The dialect of the events it is for."""
+    hooks: frozenset[str]
     uri: str
     name: str = ""
     verb: Verb = Verb.POST
@@ -59,11 +59,10 @@ class Webhook:
     """Additional attempts after the first, 0 to 5."""
     enabled: bool = True
     include_subaccounts: bool = False
-    include_internal_legs: bool = True
     custom_data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """Sent with every payload, over what it has."""
     filters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """The `type` and `action` of `custom_data`, which are not sent."""
+    """Values that facts of an event must have, where the event has the fact; see `match`."""
     modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     secret: bytes | None = field(default=None, repr=False)
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
@@ -95,24 +94,24 @@ class Account:
     reseller_id: str | None = None
     webhooks: tuple[Webhook, ...] = ()
     by_id: Mapping[str, Webhook] = field(default_factory=lambda: NOTHING)
-    by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
-    """Own webhooks by the hook of an event, those for `all` included, in stored order."""
-    inherited_by_hook: Mapping[str, Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
+    by_hook: Mapping[tuple[str, str], Sequence[Webhook]] = field(default_factory=lambda: NOTHING)
+    """Own webhooks by source and hook of an event, those for `all` included, in stored order."""
+    inherited_by_hook: Mapping[tuple[str, str], Sequence[Webhook]] = field(
+        default_factory=lambda: NOTHING
+    )
     """The part of `by_hook` that also wants the events of sub-accounts."""
-    for_all: Sequence[Webhook] = ()
-    inherited_for_all: Sequence[Webhook] = ()
     disable: DisablePolicy | None = None
     """When its webhooks are switched off, where that is not as the platform has it."""
     require_https: bool = False
     """Whether its own webhooks may not use plain http; those of its descendants may."""
 
-    def own(self, hook: str) -> Sequence[Webhook]:
+    def own(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return the webhooks that want events of this account."""
-        return self.by_hook.get(hook, self.for_all)
+        return _found(self.by_hook, source, hook)
 
-    def inherited(self, hook: str) -> Sequence[Webhook]:
+    def inherited(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return the webhooks that want events of this account's descendants."""
-        return self.inherited_by_hook.get(hook, self.inherited_for_all)
+        return _found(self.inherited_by_hook, source, hook)
 
     def bound(self, webhook: Webhook) -> Webhook:
         """Return a webhook of the account's with what the account demands of all of them."""
@@ -141,8 +140,6 @@ def account_of(
         {webhook.webhook_id: webhook for webhook in enabled} if enabled else NOTHING,
         _by_hook(enabled),
         _by_hook(inherited),
-        _for_hook(enabled, ALL_HOOKS),
-        _for_hook(inherited, ALL_HOOKS),
         disable,
         require_https,
     )
@@ -155,10 +152,25 @@ def _bound(webhook: Webhook, *, require_https: bool) -> Webhook:
     return replace(webhook, https_only=True, oauth=oauth)
 
 
-def _by_hook(webhooks: Sequence[Webhook]) -> Mapping[str, Sequence[Webhook]]:
-    hooks = {webhook.hook for webhook in webhooks} - {ALL_HOOKS}
-    return {hook: _for_hook(webhooks, hook) for hook in hooks} if hooks else NOTHING
+Index = Mapping[tuple[str, str], Sequence[Webhook]]
 
 
-def _for_hook(webhooks: Sequence[Webhook], hook: str) -> tuple[Webhook, ...]:
-    return tuple(webhook for webhook in webhooks if webhook.hook in (hook, ALL_HOOKS))
+def _found(index: Index, source: str, hook: str) -> Sequence[Webhook]:
+    """Return what the index has of a hook; one that nobody named reaches those for `all`."""
+    if not index:
+        return ()
+    found = index.get((source, hook))
+    return index.get((source, ALL_HOOKS), ()) if found is None else found
+
+
+def _by_hook(webhooks: Sequence[Webhook]) -> Index:
+    wanted = {(webhook.source, hook) for webhook in webhooks for hook in webhook.hooks}
+    return {key: _wanting(webhooks, *key) for key in wanted} if wanted else NOTHING
+
+
+def _wanting(webhooks: Sequence[Webhook], source: str, hook: str) -> tuple[Webhook, ...]:
+    return tuple(
+        webhook
+        for webhook in webhooks
+        if webhook.source == source and (hook in webhook.hooks or ALL_HOOKS in webhook.hooks)
+    )

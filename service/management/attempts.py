@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
+from service.dialects.dialect import Dialects
 from service.domain.errors import NotFound
 from service.management.ports import AttemptHistory, Document
 from service.management.selection import Selection
@@ -22,8 +22,7 @@ EXCHANGED = {
     "response_headers": "resp_headers",
     "response_body": "resp_body",
 }
-"""Our names, and Kazoo's."""
-CALL_EVENTS = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
+"""The names in the attempt log, and those in the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +30,12 @@ class Attempts:
     """The use cases. Every method raises StoreUnavailable."""
 
     history: AttemptHistory
+    dialects: Dialects
 
     async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
         """Return attempts, the newest first."""
-        return [attempt_view(row) for row in await self.history.page(selection, start, size)]
+        rows = await self.history.page(selection, start, size)
+        return [attempt_view(row, self.dialects) for row in rows]
 
     async def any_of(self, account_id: str, webhook_id: str) -> bool:
         """Return whether the log has an attempt of a webhook, which may be deleted by now."""
@@ -79,18 +80,18 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in PERCENTILES if ordered}
 
 
-def attempt_view(row: Document) -> dict[str, Any]:
-    """Return an attempt under Kazoo's names, texts and all, with ours beside them."""
+def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
+    """Return an attempt as its account sees it; the dialect of the event adds its own members."""
+    dialect = dialects.of(row.get("source") or "")
     started_at: datetime = row["started_at"]
     succeeded, shadowed = row["outcome"] == "succeeded", row["outcome"] == "shadowed"
     view: dict[str, Any] = {
         "id": str(row["_id"]),
-        "timestamp": int(started_at.timestamp()) + GREGORIAN_OFFSET_S,
         "started_at": started_at.isoformat(timespec="milliseconds"),
         "duration_ms": row["duration_ms"],
         "hook_id": row["webhook_id"],
-        "hook_event": _hook_event(row["hook"]),
         "hook": row["hook"],
+        "source": dialect.name,
         "event_name": row.get("event_name"),
         "event_id": row["event_id"],
         "delivery_id": row["delivery_id"],
@@ -102,34 +103,18 @@ def attempt_view(row: Document) -> dict[str, Any]:
     }
     if row.get("status") is not None:
         view["resp_status_code"] = str(row["status"])
-    if not succeeded and not shadowed:
-        view |= _failure(row)
+    view |= dialect.attempt_members(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
     marks = ("fallback_for", "replay_id", "test", "trace_id")
     return view | {key: row[key] for key in marks if row.get(key) is not None}
 
 
-def attempt_in_full(row: Document) -> dict[str, Any]:
+def attempt_in_full(row: Document, dialects: Dialects) -> dict[str, Any]:
     """Return an attempt with the payload of its event, where that was kept."""
-    view = attempt_view(row)
+    view = attempt_view(row, dialects)
     if row.get("payload") is not None:
         view["payload"] = read_json(row["payload"])
     return view
-
-
-def _failure(row: Document) -> dict[str, Any]:
-    left = max(0, row.get("retries", 0) - row["attempt"] + 1)
-    failure: dict[str, Any] = {"retries_left": left or "retries exceeded"}
-    if row.get("status") is None:
-        detail = row.get("detail")
-        client_error = f"{row['outcome']}: {detail}" if detail else row["outcome"]
-        failure |= {"reason": "kazoo http client error", "retries": left + 1}
-        return failure | {"client_error": client_error}
-    return failure | {"reason": "bad response code", "try": left + 1}
-
-
-def _hook_event(hook: str) -> str:
-    return hook.upper() if hook in CALL_EVENTS else hook
 
 
 def selection_of_webhook(selection: Selection, webhook_id: str) -> Selection:

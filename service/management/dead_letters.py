@@ -135,8 +135,7 @@ def letter_view(letter: Document) -> dict[str, Any]:
             for attempt in letter["attempts"]
         ],
     }
-    if letter.get("trace_id"):
-        view["trace_id"] = letter["trace_id"]
+    view |= {key: letter[key] for key in ("source", "trace_id") if letter.get(key)}
     if letter.get("replayed_at"):
         view |= {key: letter[key] for key in ("replay_id", "replayed_by")}
         view["replayed_at"] = _text(letter["replayed_at"])

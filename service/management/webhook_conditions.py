@@ -1,29 +1,20 @@
 """Whether the filters of a webhook can ever match: what cannot is refused, what may not is told.
 
-A hook's payload is closed where the decoder writes every member itself; of notifications and faxes
-it is what the switch's apps say, in which a member may come to exist.
+A hook's payload is closed where the decoder writes every member itself. An open one is what the
+switch's apps say, in which a member may come to exist.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from service.dialects.catalogue import OBJECT_ACTIONS, Hook
-from service.dialects.kazoo.events.faxes import NAME as FAX_STATUS
-from service.dialects.kazoo.events.notifications import CALLFLOW, FAX_TYPES
-from service.dialects.kazoo.events.objects import FAX_TYPES as FAX_OBJECTS
+from service.dialects.hook import Hook
+from service.documents.webhook import FILTER_KEYS
 from service.documents.webhook_form import Document
-from service.domain.webhook import ALL_HOOKS, FILTER_KEYS
+from service.domain.webhook import ALL_HOOKS
 
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
-OPEN_HOOKS = ("notifications", "fax", ALL_HOOKS)
-"""Those whose payloads may have members that the catalogue does not know."""
-OF_FAXES = {
-    "type": (FAX_STATUS, *FAX_OBJECTS, *sorted(FAX_TYPES)),
-    "action": tuple(action for action in OBJECT_ACTIONS if action != "all"),
-}
-"""What the filters of the hook `fax` are compared with."""
 NOT_LISTED = "value not found in enumerated list of values"
 JSON_TYPES: Mapping[type, tuple[str, ...]] = {
     str: ("string",),
@@ -40,17 +31,18 @@ def impossible(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]
     if hook is None:
         return
     yield from _impossible_texts(merged, hook)
-    if hook.hook_id not in OPEN_HOOKS:
-        yield from _doubtful_modifiers(merged, hook.hook_id, _types([hook]))
+    if not hook.open:
+        yield from _doubtful_modifiers(merged, hook, _types([hook]))
 
 
 def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
     """Return, in words, what filters may never match, or do nothing, as far as is known today."""
     name = str(merged.get("hook"))
-    found = list(_idle_texts(merged, name, hooks))
-    if name in OPEN_HOOKS:
-        known = _types(list(hooks.values()) if name == ALL_HOOKS else [hooks[name]])
-        for field, _, details in _doubtful_modifiers(merged, name, known):
+    hook = hooks.get(name)
+    found = list(_idle_texts(merged, name, hook))
+    if name == ALL_HOOKS or (hook is not None and hook.open):
+        known = _types(list(hooks.values()) if hook is None else [hook])
+        for field, _, details in _doubtful_modifiers(merged, hook, known):
             found.append(f"{field}: {details['message']}")
     return found
 
@@ -58,46 +50,40 @@ def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
 def _impossible_texts(merged: Document, hook: Hook) -> Iterator[Problem]:
     """Judge `type` and `action`, which filter, by what the hook's events have."""
     custom_data = merged.get("custom_data") or {}
-    for key, allowed in _allowed(hook).items():
+    for key, allowed in hook.filterable().items():
         value = custom_data.get(key)
         if value is not None and value not in (*allowed, "all"):
             details = {"message": NOT_LISTED, "cause": value, "target": list(allowed)}
             yield f"custom_data.{key}", "enum", details
 
 
-def _allowed(hook: Hook) -> Mapping[str, Sequence[str]]:
-    if hook.hook_id == "fax":
-        return OF_FAXES
-    return {key: list(modifier["items"]) for key, modifier in hook.modifiers.items()}
-
-
-def _idle_texts(merged: Document, name: str, hooks: Mapping[str, Hook]) -> Iterator[str]:
+def _idle_texts(merged: Document, name: str, hook: Hook | None) -> Iterator[str]:
     custom_data = merged.get("custom_data") or {}
-    allowed = _allowed(hooks[name]) if name in hooks else {}
+    allowed = {} if hook is None else hook.filterable()
     for key in FILTER_KEYS:
         if custom_data.get(key) is not None and key not in allowed:
             yield f"custom_data.{key}: it filters nothing for hook {name}, and is never sent"
-    if name == "notifications" and custom_data.get("type") == CALLFLOW:
-        yield (
-            f"custom_data.type: a notification of type {CALLFLOW} goes to the webhook that a "
-            "callflow brings along, never to a stored one"
-        )
+    for key, reasons in {} if hook is None else hook.never_stored.items():
+        reason = reasons.get(str(custom_data.get(key)))
+        if reason is not None:
+            yield f"custom_data.{key}: {reason}"
 
 
 def _types(hooks: Sequence[Hook]) -> dict[str, set[str]]:
     """Return the JSON types that members of the hooks' payloads may have."""
     found: dict[str, set[str]] = {}
     for hook in hooks:
-        described = hook.schema["properties"]
-        for name in hook.fields:
-            kinds = described[name]["type"]
+        for name, member in hook.members.items():
+            kinds = member["type"]
             found.setdefault(name, set()).update([kinds] if isinstance(kinds, str) else kinds)
     return found
 
 
 def _doubtful_modifiers(
-    merged: Document, name: str, known: Mapping[str, set[str]]
+    merged: Document, hook: Hook | None, known: Mapping[str, set[str]]
 ) -> Iterator[Problem]:
+    name = ALL_HOOKS if hook is None else hook.hook_id
+    fixed = {} if hook is None else hook.fixed
     for key, allowed in (merged.get("modifiers") or {}).items():
         field = f"modifiers.{key}"
         values = allowed if isinstance(allowed, list) else [allowed]
@@ -108,9 +94,9 @@ def _doubtful_modifiers(
             target = sorted(known[key])
             message = f"it never has such a value: its type is {' or '.join(target)}"
             yield field, "type", {"message": message, "target": target, "value": allowed}
-        elif key == "hook_event" and name != ALL_HOOKS and values and name not in values:
-            message = f"it is always {name} for this hook"
-            yield field, "enum", {"message": message, "target": [name], "value": allowed}
+        elif key in fixed and values and fixed[key] not in values:
+            message = f"it is always {fixed[key]} for this hook"
+            yield field, "enum", {"message": message, "target": [fixed[key]], "value": allowed}
 
 
 def _can_be(value: Any, kinds: set[str]) -> bool:

@@ -1,9 +1,9 @@
-"""What a webhook's members must mean, beyond their types; see `api/schemas.py` for those."""
+"""What a webhook's members must mean, beyond their types; see `api/shapes/bodies.py` for those."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.dialects.catalogue import Hook
+from service.dialects.hook import Hook
 from service.documents.webhook import (
     MOST_DOCUMENT_BYTES,
     BadDocument,

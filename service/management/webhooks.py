@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from service.dialects.catalogue import Hook
+from service.dialects.hook import Hook
 from service.documents.webhook import (
     SECRET_PREFIX,
     BadDocument,

@@ -21,7 +21,7 @@ from service.domain.endpoint import endpoint_of
 from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
 from service.pipeline.access_tokens import AccessTokens
-from service.pipeline.build import Encoder, request_for, uri_for
+from service.pipeline.build import EventContent, request_for, uri_for
 from service.pipeline.limits.in_flight import InFlight
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -72,7 +72,7 @@ class Attempter:
         self,
         delivery: Delivery,
         webhook: Webhook,
-        encoder: Encoder,
+        content: EventContent,
         places: Places,
         place: Place,
         *,
@@ -90,7 +90,7 @@ class Attempter:
             start = time.perf_counter()
             with self.tracer.span("attempt", delivery.traceparent) as span:
                 within = span.traceparent
-                request = request_for(delivery, webhook, encoder, number, started_at, within)
+                request = request_for(delivery, webhook, content, number, started_at, within)
                 if test:
                     request = _as_test(request)
                 response = await self._exchange(request, delivery, webhook)

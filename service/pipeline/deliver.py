@@ -27,7 +27,7 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry
-from service.pipeline.build import Encoder
+from service.pipeline.build import EventContent
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -55,7 +55,7 @@ class Batch:
     Those of a `long` one begin over many turns: webhooks may be deleted before theirs.
     """
 
-    encoder: Encoder
+    content: EventContent
     places: Places
     progress: Progress
     long: bool = False
@@ -160,7 +160,7 @@ class Deliverer:
         made: Attempt | DeferReason | None
         if isinstance(entry, Place):
             made = await self.attempter.attempt(
-                delivery, webhook, batch.encoder, batch.places, entry
+                delivery, webhook, batch.content, batch.places, entry
             )
         else:
             made = entry

@@ -137,6 +137,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             replay_id=members.get("replay_id"),
             traceparent=members.get("traceparent"),
             event_account_id=members.get("event_account_id"),
+            source=members.get("source", ""),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.dialects.dialect import Dialects
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
@@ -12,7 +13,7 @@ from service.domain.event import Event
 from service.domain.value import value
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
-from service.pipeline.build import Encoder, payload_of
+from service.pipeline.build import EventContent
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
@@ -43,7 +44,7 @@ class EventWork:
     finished: Finished
     metrics: Metrics
     patience: Patience
-    cluster_id: str | None
+    dialects: Dialects
     places: Places
     tracer: Tracer
     clock: Callable[[], float] = time.time
@@ -70,7 +71,7 @@ class EventWork:
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks for its hook that let it through."""
         if event.webhook is not None:
-            webhook = _brought_along(event.webhook)
+            webhook = _brought_along(event.webhook, event.source)
             return account_of(account_id), [(await self._account(account_id)).bound(webhook)]
         account = await self._account(account_id)
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
@@ -84,10 +85,12 @@ class EventWork:
         arrival: Arrival,
         progress: Progress,
     ) -> None:
-        payload = payload_of(event, account)
+        dialect = self.dialects.of(event.source)
+        payload = dialect.requests.payload(event, account)
         webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
         snapshot = write_json(payload)
-        batch = Batch(Encoder(payload, self.cluster_id, snapshot), self.places, progress)
+        content = EventContent(dialect, dialect.requests.writer(payload, snapshot))
+        batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
@@ -100,9 +103,9 @@ class EventWork:
         return await self.patience.until_available(lambda: self.directory.account(account_id))
 
 
-def _brought_along(document: Mapping[str, Any]) -> Webhook:
+def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
     try:
-        return webhook_of(document)
+        return webhook_of(document, source)
     except BadDocument as error:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
@@ -122,4 +125,5 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: byt
         traceparent=arrival.traceparent,
         webhook=None if event.webhook is None else dict(event.webhook),
         event_account_id=None if event.account_id == webhook.account_id else event.account_id,
+        source=event.source,
     )

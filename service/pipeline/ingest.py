@@ -1,28 +1,15 @@
 """First arrow: from a message to its events, each with the account it belongs to."""
 
-from collections.abc import Mapping
-
+from service.dialects.dialect import Dialects
 from service.domain.event import Event, Message
-from service.ports import Decoder, Directory, Incoming
+from service.ports import Directory, Incoming
 
 
 class Ingest:
-    """Decodes messages and finds the accounts of events that do not name theirs.
+    """Decodes messages, and finds the accounts of events that do not name theirs."""
 
-    `sources` tells by exchange which source a message is from; a message from elsewhere, such as
-    one a person moved into the queue, is taken to be from `default`.
-    """
-
-    def __init__(
-        self,
-        decoders: Mapping[str, Decoder],
-        sources: Mapping[str, str],
-        default: str,
-        directory: Directory,
-    ) -> None:
-        self._decoders = decoders
-        self._sources = sources
-        self._default = default
+    def __init__(self, dialects: Dialects, directory: Directory) -> None:
+        self._dialects = dialects
         self._directory = directory
 
     async def events(self, incoming: Incoming) -> tuple[Event, ...]:
@@ -31,17 +18,17 @@ class Ingest:
         Raises RejectedMessage where it cannot be understood, StoreUnavailable where the owner of a
         dialled number must be looked up and cannot.
         """
+        dialect = self._dialects.of_exchange(incoming.exchange)
         message = Message(
-            self._sources.get(incoming.exchange, self._default),
+            dialect.name,
             incoming.exchange,
             incoming.routing_key,
             incoming.body,
             incoming.content_encoding,
         )
-        decoder = self._decoders[message.source]
-        events = decoder.decode(message)
+        events = dialect.decoder.decode(message)
         number = next((event.dialled_number for event in events if event.dialled_number), None)
         if number is None:
             return events
         owner = await self._directory.account_of_number(number)
-        return events if owner is None else decoder.decode(message, owner)
+        return events if owner is None else dialect.decoder.decode(message, owner)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from service.domain.event import Event
-from service.domain.webhook import ALL_HOOKS, Account, Webhook
+from service.domain.webhook import Account, Webhook
 from service.text.json_text import WrittenNumber
 
 ANYTHING = "all"
@@ -18,23 +18,19 @@ def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> 
 
     An ancestor's count where they include sub-accounts.
     """
-    found = list(account.own(event.hook))
+    found = list(account.own(event.source, event.hook))
     for ancestor in ancestors:
-        found += ancestor.inherited(event.hook)
+        found += ancestor.inherited(event.source, event.hook)
     return [webhook for webhook in found if _concerned(webhook, event)]
 
 
 def _concerned(webhook: Webhook, event: Event) -> bool:
     """Return whether the webhook's own filters let the event through."""
-    if event.internal_leg and not webhook.include_internal_legs:
+    if not event.reaches_all and event.hook not in webhook.hooks:
         return False
-    if webhook.hook == ALL_HOOKS:
-        return event.reaches_all
-    if not webhook.filters or not event.filters:
-        return True
-    return all(
-        webhook.filters.get(key, ANYTHING) in (ANYTHING, value)
-        for key, value in event.filters.items()
+    filters = webhook.filters
+    return not filters or all(
+        filters.get(fact, ANYTHING) in (ANYTHING, value) for fact, value in event.facts.items()
     )
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from service.dialects.dialect import Dialects
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
-from service.pipeline.build import Encoder
+from service.pipeline.build import EventContent
 from service.pipeline.deliver import Batch, Deliverer, Owed
 from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.limits.places import Places
@@ -19,7 +20,7 @@ class RetryWork:
 
     deliverer: Deliverer
     finished: Finished
-    cluster_id: str | None
+    dialects: Dialects
     places: Places
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
@@ -35,8 +36,10 @@ class RetryWork:
             return
         owed = await self._owed(deliveries)
         payload = deliveries[0].payload
-        encoder = Encoder(read_json(payload), self.cluster_id, payload)
-        await self.deliverer.deliver(iter(owed), Batch(encoder, self.places, progress))
+        dialect = self.dialects.of(deliveries[0].source)
+        writer = dialect.requests.writer(read_json(payload), payload)
+        batch = Batch(EventContent(dialect, writer), self.places, progress)
+        await self.deliverer.deliver(iter(owed), batch)
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Owed]:
         """Return those that are still to be delivered; settle the others."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from service.dialects.kazoo.policy import KazooPolicy
+from service.dialects.policies import KazooPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy

@@ -19,9 +19,7 @@ from service.api.http.openapi import description_operation
 from service.api.http.operation import Operation
 from service.api.resources import attempts, dead_letters, hooks, trials, webhooks
 from service.api.shapes.pages import Pages
-from service.dialects.catalogue import Hook
-from service.dialects.catalogue import hooks as catalogue
-from service.dialects.kazoo.crossbar.tokens import CrossbarTokens
+from service.dialects.crossbar import CrossbarTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
@@ -70,9 +68,9 @@ def connections_for(settings: Settings) -> Connections:
 def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
     settings, store = service.settings, service.store
-    offered = {hook.hook_id: hook for hook in catalogue(settings.kazoo)}
+    hook_ids = tuple(service.dialects.hooks)
     letters = DeadLetters(MongoDeadLetterArchive(store), MongoReplays(store), service.publisher)
-    operations = _operations(service, offered, letters)
+    operations = _operations(service, letters)
     auth = settings.api.auth
     foreign = (
         CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
@@ -83,16 +81,14 @@ def build_api(service: Service) -> Api:
         RateLimit(settings.api.rate_per_s, settings.api.burst),
         Clients(settings.api.trusted_proxies),
     )
-    every = [*operations, description_operation(operations)]
+    every = [*operations, description_operation(operations, hook_ids)]
     application = api_application(
-        every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s
+        every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
     return Api(application, ReplayRunner(letters), foreign)
 
 
-def _operations(
-    service: Service, offered: dict[str, Hook], letters: DeadLetters
-) -> list[Operation]:
+def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
     """Return all operations; a path with a name in it stands after those without."""
     settings, store = service.settings, service.store
     documents = MongoWebhookDocuments(store, service.vault)
@@ -102,24 +98,23 @@ def _operations(
         health=MongoWebhookHealth(store),
         accounts=MongoAccounts(store),
         guard=ResolvingGuard(settings.egress, settings.own_ports),
-        hooks=offered,
+        hooks=service.dialects.hooks,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
         makes_key_pairs=service.vault.makes_key_pairs,
         forget=service.directory.forget,
     )
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
-    log = Attempts(MongoAttemptHistory(store))
+    log = Attempts(MongoAttemptHistory(store), service.dialects)
     probe = Probe(
         service.attempter,
         service.recorder,
-        service.decoders,
-        settings.kazoo.cluster_id,
+        service.dialects,
         service.test_places,
     )
-    tried = trials.TrialHandlers(subscriptions, service.directory, probe, offered)
+    tried = trials.TrialHandlers(subscriptions, service.directory, probe, service.dialects)
     return [
-        *hooks.operations(hooks.HookHandlers(offered)),
+        *hooks.operations(hooks.HookHandlers(service.dialects)),
         *trials.operations(tried),
         *attempts.operations(attempts.AttemptHandlers(log, letters, subscriptions, pages)),
         *dead_letters.operations(dead_letters.LetterHandlers(letters, pages)),

@@ -8,7 +8,9 @@ from service.adapters.http.sender import HttpSender
 from service.adapters.http.shadow_sender import ShadowSender
 from service.adapters.mongo.store import Client, Database, open_client, open_database
 from service.adapters.rabbitmq.link import Link, Session
+from service.adapters.rabbitmq.topology.permissions import Permissions, permissions
 from service.adapters.vault import Vault
+from service.dialects.dialect import Dialects
 from service.domain.errors import SettingsError
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
@@ -37,9 +39,17 @@ def sender_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSend
     return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
 
 
-def link_of(name: str, settings: Settings, session: Session, metrics: Metrics) -> Link:
+def permissions_of(settings: Settings, dialects: Dialects) -> Permissions:
+    """Return what our user needs on the broker."""
+    sources = [binding.exchange for binding in dialects.bindings]
+    return permissions(settings.amqp.prefix, sources, dialects.announcing_exchanges)
+
+
+def link_of(
+    name: str, settings: Settings, session: Session, metrics: Metrics, needed: Permissions
+) -> Link:
     """Return what keeps a connection to the broker up."""
-    return Link(name, settings.amqp.urls, session, metrics, settings.amqp.prefix)
+    return Link(name, settings.amqp.urls, session, metrics, needed)
 
 
 def database_of(settings: Settings) -> Database:

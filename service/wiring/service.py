@@ -19,8 +19,7 @@ from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.vault import Vault
-from service.dialects.catalogue import HOOKS, bindings
-from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
@@ -44,12 +43,13 @@ from service.pipeline.recovery.memory import Finished
 from service.pipeline.recovery.patience import Patience
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
-from service.ports import Decoder, Directory, Tracer
+from service.ports import Directory, Tracer
 from service.settings.model import Settings
 from service.wiring.parts import (
     database_of,
     link_of,
     mongo_client_of,
+    permissions_of,
     registry,
     sender_of,
     tracer_of,
@@ -83,7 +83,7 @@ class Service:
     test_places: Places
     publisher: Publisher
     directory: RememberedDirectory
-    decoders: Mapping[str, Decoder]
+    dialects: Dialects
     lanes: tuple[Lane, ...]
     bindings: Bindings
     consumer: Consumer
@@ -116,22 +116,27 @@ class Service:
         return ALARM if self.publisher.blocked else "ok"
 
 
-def build(settings: Settings, *, shadow: bool = False) -> Service:
+def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Service:
     """Return the service, wired and not started. Must be called inside a running event loop.
 
     In the shadow of another service no request leaves.
     """
-    metrics = Metrics(registry(), [(hook.source, hook.hook_id) for hook in HOOKS])
+    hooks = [(hook.source, hook.hook_id) for hook in dialects.hooks.values()]
+    metrics = Metrics(registry(), hooks)
     store = Store(database_of(settings), metrics)
     vault = vault_of(settings)
-    directory = RememberedDirectory(MongoWebhooks(store, vault), settings.cache, metrics)
+    directory = RememberedDirectory(
+        MongoWebhooks(store, vault, dialects.default_source), settings.cache, metrics
+    )
     mongo_client = mongo_client_of(settings)
     recorder = _recorder(settings, store, mongo_client, metrics)
     sender = sender_of(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
     longest_s = settings.retry.tiers_ms[-1] / 1000
-    disabler = Disabler(settings.disable, longest_s, directory, health, publisher, metrics)
+    disabler = Disabler(
+        settings.disable, longest_s, directory, health, publisher, dialects, metrics
+    )
     tracer = tracer_of(settings)
     attempter = Attempter(sender, AccessTokens(sender), tracer)
     http = settings.http
@@ -159,9 +164,9 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         patience=patience,
         deferrals=Deferrals(publisher, patience),
     )
-    decoders = {"kazoo": KazooDecoder(settings.kazoo, settings.amqp.max_message_bytes)}
-    lanes = _lanes(settings, directory, deliverer, store, decoders, events, retries)
-    consumer, bound = _consumer(settings, metrics, lanes)
+    lanes = _lanes(settings, directory, deliverer, store, dialects, events, retries)
+    consumer, bound = _consumer(settings, metrics, lanes, dialects)
+    needed = permissions_of(settings, dialects)
     publisher.on_returned = consumer.upkeep.look_now
     return Service(
         settings=settings,
@@ -182,12 +187,12 @@ def build(settings: Settings, *, shadow: bool = False) -> Service:
         test_places=tests,
         publisher=publisher,
         directory=directory,
-        decoders=decoders,
+        dialects=dialects,
         lanes=lanes,
         bindings=bound,
         consumer=consumer,
-        consuming=link_of("consume", settings, consumer.session, metrics),
-        publishing=link_of("publish", settings, publisher.session, metrics),
+        consuming=link_of("consume", settings, consumer.session, metrics, needed),
+        publishing=link_of("publish", settings, publisher.session, metrics, needed),
     )
 
 
@@ -204,7 +209,7 @@ def _lanes(
     directory: Directory,
     deliverer: Deliverer,
     store: Store,
-    decoders: Mapping[str, Decoder],
+    dialects: Dialects,
     event_places: Places,
     retry_places: Places,
 ) -> tuple[Lane, Lane, Lane]:
@@ -212,20 +217,20 @@ def _lanes(
     metrics, patience, queues = deliverer.metrics, deliverer.patience, deliverer.queues
     poison_after, trials = settings.amqp.poison_after, MongoTrials(store)
     events = EventWork(
-        ingest=_ingest(settings, directory, decoders),
+        ingest=Ingest(dialects, directory),
         directory=directory,
         deliverer=deliverer,
         finished=deliverer.finished,
         metrics=metrics,
         patience=patience,
-        cluster_id=settings.kazoo.cluster_id,
+        dialects=dialects,
         places=event_places,
         tracer=deliverer.attempter.tracer,
     )
     retries = RetryWork(
         deliverer=deliverer,
         finished=deliverer.finished,
-        cluster_id=settings.kazoo.cluster_id,
+        dialects=dialects,
         places=retry_places,
     )
     burials = BurialWork(MongoDeadLetters(store), patience)
@@ -246,7 +251,7 @@ def _lanes(
 
 
 def _consumer(
-    settings: Settings, metrics: Metrics, lanes: tuple[Lane, Lane, Lane]
+    settings: Settings, metrics: Metrics, lanes: tuple[Lane, Lane, Lane], dialects: Dialects
 ) -> tuple[Consumer, Bindings]:
     names, amqp = Names(settings.amqp.prefix), settings.amqp
     events, deliveries, burials = lanes
@@ -258,9 +263,7 @@ def _consumer(
             (names.dead, BURIAL_PREFETCH, burials),
         )
     ]
-    bound = Bindings(
-        names.events, bindings(settings.kazoo), metrics, may_declare=amqp.declare_sources
-    )
+    bound = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
     # Often enough for the health check to notice in time.
     look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
     tiers_ms = settings.retry.tiers_ms
@@ -284,8 +287,3 @@ def _watch(
         on_failing=disabler.learn,
         on_gap=directory.forget_all,
     )
-
-
-def _ingest(settings: Settings, directory: Directory, decoders: Mapping[str, Decoder]) -> Ingest:
-    sources = {binding.exchange: "kazoo" for binding in bindings(settings.kazoo)}
-    return Ingest(decoders, sources, settings.amqp.sources[0], directory)

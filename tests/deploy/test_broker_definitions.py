@@ -154,7 +154,7 @@ async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
     assert json.loads(message.body)["Account-ID"] == ACCOUNT
     said = set(events(service))
     assert "source.declare_not_permitted" in said
-    assert not {"source.unbound", "source.declared_otherwise", "webhook.disabled_unsaid"} & said
+    assert not {"source.unbound", "source.declared_otherwise", "announcement.unsaid"} & said
 
 
 @asynccontextmanager

@@ -13,17 +13,19 @@ from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 from yarl import URL
 
-from service.adapters.rabbitmq.bus import KazooTime
+from service.adapters.rabbitmq.bus import WrittenTimestamp
 from service.adapters.rabbitmq.topology.queues import Names, queues
 from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
 from service.dev.servers import RabbitServer
 from service.dialects.bus_message import BusMessage, Occasion
-from service.dialects.catalogue import HOOKS
 from service.domain.errors import SwitchhookError
+from tests.dialects import HOOKS
 
 ACCOUNT = "00000000000000000000000000000c03"
 ANOTHER = "another"
+KAZOO_STAMP = 63_877_497_874_651_078
+"""Gregorian microseconds, as Kazoo stamps its messages."""
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 SAMPLES = {hook.hook_id: hook.sample for hook in HOOKS}
@@ -72,7 +74,7 @@ class Switch:
         """Publish any bytes with any properties, the timestamp being Kazoo's by default."""
         given: dict[str, Any] = {
             "content_type": "application/json",
-            "timestamp": KazooTime.now(),
+            "timestamp": WrittenTimestamp.of(KAZOO_STAMP),
         } | properties
         await self._channel.basic_publish(
             body,

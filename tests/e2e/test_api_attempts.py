@@ -5,7 +5,7 @@ from typing import Any
 
 from service.dev.receiver import Answer, Receiver
 from service.dev.servers import free_port
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
+from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
 from tests.e2e.stage import Stage, attempts_of
 

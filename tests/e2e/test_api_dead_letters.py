@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from service.dev.receiver import Receiver
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
+from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import Client, problem
 from tests.e2e.harness import eventually
 from tests.e2e.stage import NewStage, Stage

@@ -164,10 +164,13 @@ async def see_webhooks(witness: Witness, stage: Stage, ids: Mapping[str, str]) -
     await witness.call("getWebhookStats", webhook_id=ids["full"])
     broken = {"_id": "broken", "account_id": witness.api.account_id, "hook": "sms", "name": "x"}
     defaults = {"format": "json", "retries": 2, "enabled": True, "custom_data": {}, "modifiers": {}}
-    flags = {"include_subaccounts": False, "include_internal_legs": True, "http_verb": "delete"}
+    flags = {"include_subaccounts": False, "include_internal_legs": True, "http_verb": "head"}
     whole = {**broken, **defaults, **flags, "uri": "http://127.0.0.1:9/"}
     await stage.database["webhooks"].insert_one(whole)
-    for webhook_id in (ids["full"], ids["gone"], "broken"):
+    several = {"event_types": ["channel_create", "channel_destroy"], "source": "kazoo"}
+    listed = {**whole, **several, "_id": "several", "http_verb": "delete", "hook": None}
+    await stage.database["webhooks"].insert_one(listed)
+    for webhook_id in (ids["full"], ids["gone"], "broken", "several"):
         await witness.call("getWebhook", webhook_id=webhook_id)
     await witness.follow("listWebhooks")
     await witness.call("listWebhooks")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
+from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
 from tests.e2e.stage import Stage
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from service.dev.receiver import Receiver
 from service.dev.servers import free_port
-from service.dialects.catalogue import HOOKS
 from tests.conftest import Documents, StartService
+from tests.dialects import HOOKS
 from tests.e2e.harness import ACCOUNT, clash_on_the_broker, webhook_document
 
 
@@ -60,7 +60,7 @@ async def test_check_names_unusable_webhooks(settings: dict[str, str], database:
     )
     code, text = await switchhook("check", env=settings)
     assert code == 0
-    assert "odd: http_verb must be get, post or put, not 'dance'" in text
+    assert "odd: http_verb must be get, post, put or delete, not 'dance'" in text
 
 
 async def test_bad_settings_are_all_named_and_exit_2(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 import pytest
 
-from service.dialects.catalogue import HOOKS
+from tests.dialects import HOOKS
 from tests.e2e.test_command import left_behind
 
 EVERY_HOOK = {hook.hook_id for hook in HOOKS}

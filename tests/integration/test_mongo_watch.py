@@ -36,7 +36,9 @@ class Watched:
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
-        self._directory = RememberedDirectory(MongoWebhooks(store, Vault()), policy, metrics)
+        self._directory = RememberedDirectory(
+            MongoWebhooks(store, Vault(), "kazoo"), policy, metrics
+        )
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
         self.failing: list[str] = []
         self.deleted: list[str] = []

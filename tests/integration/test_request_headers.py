@@ -16,8 +16,9 @@ from service.domain.delivery import Outcome
 from service.domain.policy import EgressPolicy, HttpPolicy
 from service.domain.request_headers import OUR_PREFIXES, OURS, problem_with_header
 from service.observability.metrics import Metrics
-from service.pipeline.build import Encoder, request_for
+from service.pipeline.build import request_for
 from tests.builders import ACCOUNT, NOW, make_delivery
+from tests.dialects import content_of
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
@@ -59,7 +60,7 @@ async def sent(headers: dict[str, Any], **members: Any) -> tuple[list[tuple[str,
     await sender.prepare()
     async with sink() as (port, received):
         webhook = webhook_of(document(port, headers=headers, **members))
-        encoder = Encoder({"a": "b"}, None)
+        encoder = content_of({"a": "b"}, None)
         request = request_for(make_delivery(), webhook, encoder, 1, NOW)
         assert (await sender.send(request)).outcome is Outcome.SUCCEEDED
         head, _, body = (await received).partition(b"\r\n\r\n")

@@ -31,17 +31,21 @@ from service.dialects.kazoo.events import calls
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
 from service.domain.finding import Finding
 from service.observability.metrics import Metrics
+from service.settings.model import Settings
+from service.wiring.parts import permissions_of
 from tests.builders import make_delivery
+from tests.dialects import DIALECTS
 from tests.e2e.harness import eventually
 
 NAMES = Names("switchhook")
 TIERS_MS = (300, 800)
 CALLS = calls.binding("CHANNEL_CREATE")
 OURS = r"^switchhook(\.|$)"
+NEEDED = permissions_of(Settings(), DIALECTS)
 
 
 async def broker_problems(url: str) -> list[Finding]:
-    findings = [found async for found in examine_broker(url, NAMES, TIERS_MS, [CALLS])]
+    findings = [found async for found in examine_broker(url, NAMES, TIERS_MS, [CALLS], NEEDED)]
     return [finding for finding in findings if finding.fatal]
 
 

@@ -13,8 +13,8 @@ from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage
 from service.domain.event import Event, Message
 from service.domain.webhook import Format, Verb
-from service.pipeline.build import Encoder, payload_of
 from tests.builders import make_account, make_webhook
+from tests.dialects import content_of, payload_of
 from tests.property.strategies import json_values
 
 VECTORS = orjson.loads((Path(__file__).parents[1] / "vectors/kazoo.json").read_bytes())
@@ -91,10 +91,10 @@ def test_a_channel_event_with_any_values_can_be_told_in_every_format(
     payload = payload_of(event, make_account())
     assert payload["hook_event"] == event.hook == name.lower()
     assert None not in payload.values()
-    encoder = Encoder(payload, "c1b2")
+    encoder = content_of(payload, "c1b2")
     assert orjson.loads(orjson.dumps(payload)) == payload
     for webhook in (make_webhook(format=Format.JSON), make_webhook(verb=Verb.GET)):
-        encoder.body(webhook)
+        encoder.writer.content(webhook)
 
 
 @given(st.binary(min_size=1, max_size=100), st.binary(min_size=1, max_size=100))

@@ -11,11 +11,11 @@ from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.delivery import Delivery
 from service.domain.webhook import Format, Webhook
-from service.pipeline.build import Encoder, payload_of
 from service.pipeline.envelope import seal, unseal
 from service.pipeline.match import fits
 from service.text.json_text import read_json, write_json
 from tests.builders import make_account, make_delivery, make_message, make_webhook
+from tests.dialects import content_of, payload_of
 
 DECODER = KazooDecoder(KazooPolicy(), 100_000)
 NUMBER = r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?"
@@ -44,8 +44,8 @@ def as_json(number: str) -> bytes:
 
 def body_for(delivery: Delivery, webhook: Webhook, cluster_id: str | None = None) -> bytes:
     """Return what the delivery lane sends of a delivery that came back from a tier."""
-    encoder = Encoder(read_json(delivery.payload), cluster_id, delivery.payload)
-    return encoder.body(webhook)[1]
+    encoder = content_of(read_json(delivery.payload), cluster_id, delivery.payload)
+    return encoder.writer.content(webhook).content
 
 
 @given(numbers)

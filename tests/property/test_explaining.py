@@ -33,7 +33,7 @@ events = st.builds(
     hook=st.sampled_from(HOOKS[:2]),
     internal_leg=st.booleans(),
     reaches_all=st.booleans(),
-    filters=filters,
+    facts=filters,
 )
 
 

@@ -48,8 +48,8 @@ def wants(webhook: Webhook, hook: str, *, internal_leg: bool) -> bool:
     return (
         webhook.enabled
         and near_enough
-        and webhook.hook in (hook, "all")
-        and (webhook.include_internal_legs or not internal_leg)
+        and bool(webhook.hooks & {hook, "all"})
+        and not (internal_leg and webhook.filters.get("internal_leg") is False)
     )
 
 

@@ -11,9 +11,10 @@ from service.documents.webhook import webhook_of
 from service.domain.delivery import Delivery, Request, delivery_id_of
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, account_of
-from service.pipeline.build import Encoder, payload_of, request_for
+from service.pipeline.build import request_for
 from service.pipeline.match import fits, subscribed
 from tests import kazoo_vectors
+from tests.dialects import content_of, payload_of
 from tests.kazoo_vectors import Vector
 
 VECTORS: dict[str, Vector] = {vector["id"]: vector for vector in kazoo_vectors.read()}
@@ -104,13 +105,13 @@ def requests_for(
     vector: Vector, event: Event, account_id: str, cluster_id: str | None
 ) -> list[Request]:
     if event.webhook is not None:
-        account, webhooks = account_of(account_id), [webhook_of(event.webhook)]
+        account, webhooks = account_of(account_id), [webhook_of(event.webhook, event.source)]
     else:
         account = account_in(vector, account_id)
         ancestors = [account_in(vector, ancestor) for ancestor in account.tree]
         webhooks = subscribed(event, account, ancestors)
     payload = payload_of(event, account)
-    encoder = Encoder(payload, cluster_id)
+    encoder = content_of(payload, cluster_id)
     return [
         request_for(delivery_of(event, webhook.webhook_id), webhook, encoder, 1, 0.0)
         for webhook in webhooks
@@ -134,7 +135,7 @@ def events_of(vector: Vector, decoder: KazooDecoder) -> tuple[Event, ...]:
 
 def account_in(vector: Vector, account_id: str) -> Account:
     known = vector["account_tree"].get(account_id, {})
-    webhook = webhook_of(vector["webhook"])
+    webhook = webhook_of(vector["webhook"], "kazoo")
     own = [webhook] if webhook.account_id == account_id else []
     return account_of(account_id, known.get("tree", ()), known.get("reseller_id"), own)
 

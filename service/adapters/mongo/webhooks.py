@@ -32,8 +32,9 @@ class MongoWebhooks:
     thousand accounts would otherwise cost two thousand.
     """
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, vault: Vault, default_source: str) -> None:
         self._store = store
+        self._default_source = default_source
         self._vault = vault
         self._accounts = store.database["accounts"]
         self._webhooks = store.database["webhooks"]
@@ -86,7 +87,7 @@ class MongoWebhooks:
 
     def _webhook_or_warning(self, document: Document) -> Webhook | None:
         try:
-            return webhook_of(self._vault.opened(document))
+            return webhook_of(self._vault.opened(document), self._default_source)
         except BadDocument as error:
             log.warning(
                 "webhook.skipped",

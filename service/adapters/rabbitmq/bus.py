@@ -1,4 +1,4 @@
-"""The switch's side of the bus: publishing the way Kazoo does, for samples and tests."""
+"""The switch's side of the bus: publishing the way a switch does, for samples and tests."""
 
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,26 +12,36 @@ from pamqp.commands import Basic
 
 from service.adapters.rabbitmq.link import BROKER_ERRORS, connect
 from service.adapters.rabbitmq.obstacles import obstacle_in
-from service.dialects.bus_message import GREGORIAN_OFFSET_S, BusMessage
+from service.adapters.rabbitmq.topology.permissions import OURS_ALONE, Permissions
+from service.dialects.bus_message import BusMessage
 from service.domain.errors import BrokerUnavailable
 
 CONFIRM_TIMEOUT_S = 10
 
 
-class KazooTime(datetime):
-    """A time that goes over the wire as Kazoo writes it: gregorian microseconds."""
+class WrittenTimestamp(datetime):
+    """A timestamp that goes over the wire as any number, not only as unix seconds."""
+
+    written: int
+
+    @classmethod
+    def of(cls, number: int) -> Self:
+        """Return the timestamp that AMQP encodes as this number."""
+        made = cls(1970, 1, 1, tzinfo=UTC)
+        made.written = number
+        return made
 
     def timestamp(self) -> float:
-        """Return what AMQP takes for unix seconds."""
-        return int((super().timestamp() + GREGORIAN_OFFSET_S) * 1_000_000)
+        """Return what the AMQP codec takes for unix seconds."""
+        return self.written
 
 
 class Bus:
     """A connection that publishes switch messages with confirms."""
 
-    def __init__(self, url: str, prefix: str = "switchhook") -> None:
+    def __init__(self, url: str, needed: Permissions = OURS_ALONE) -> None:
         self._url = url
-        self._prefix = prefix
+        self._needed = needed
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._declared: set[str] = set()
@@ -58,7 +68,7 @@ class Bus:
     async def publish(self, message: BusMessage) -> None:
         """Publish and wait for the confirm; not mandatory, as the switch does not do it either.
 
-        The timestamp is Kazoo's: gregorian microseconds. Raises BrokerUnavailable.
+        Raises BrokerUnavailable.
         """
         try:
             channel = await self._declared_on(message)
@@ -69,7 +79,7 @@ class Bus:
                 properties=Basic.Properties(
                     content_type="application/json",
                     headers=dict(message.headers),
-                    timestamp=KazooTime.now(UTC),
+                    timestamp=_written(message.timestamp),
                 ),
                 timeout=CONFIRM_TIMEOUT_S,
             )
@@ -77,7 +87,7 @@ class Bus:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
-        obstacle = obstacle_in(error, self._url, self._prefix)
+        obstacle = obstacle_in(error, self._url, self._needed)
         return BrokerUnavailable(obstacle.text, obstacle.remedy)
 
     async def _declared_on(self, message: BusMessage) -> WireChannel:
@@ -86,6 +96,10 @@ class Bus:
             raise BrokerUnavailable("not connected")
         if message.exchange not in self._declared:
             kind = ExchangeType(message.exchange_type)
-            await self._channel.declare_exchange(message.exchange, kind, durable=False)
+            await self._channel.declare_exchange(message.exchange, kind, durable=message.durable)
             self._declared.add(message.exchange)
         return await self._channel.get_underlay_channel()
+
+
+def _written(timestamp: int | None) -> WrittenTimestamp | None:
+    return None if timestamp is None else WrittenTimestamp.of(timestamp)

@@ -17,6 +17,7 @@ from service.adapters.rabbitmq.obstacles import (
     too_old,
     version_of,
 )
+from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.queues import Names, declare
 from service.dialects.binding import Binding
 from service.domain.errors import BrokerUnavailable, TopologyConflict
@@ -28,13 +29,17 @@ NOBODY = "nobody"
 
 
 async def examine_broker(
-    url: str, names: Names, tiers_ms: Sequence[int], bindings: Sequence[Binding]
+    url: str,
+    names: Names,
+    tiers_ms: Sequence[int],
+    bindings: Sequence[Binding],
+    needed: Permissions,
 ) -> AsyncIterator[Finding]:
     """Yield what is found: reachable, new enough, permitted, declared, the switch's exchanges."""
     try:
         connection = await connect(url, "check")
     except BROKER_ERRORS as error:
-        yield obstacle_in(error, url, names.prefix).found("broker")
+        yield obstacle_in(error, url, needed).found("broker")
         return
     version = version_of(connection)
     old = too_old(version)
@@ -42,13 +47,13 @@ async def examine_broker(
         yield old.found("broker") if old else fine("broker", f"RabbitMQ {version}")
         if old:
             return
-        finding = await _topology(connection, url, names, tiers_ms)
+        finding = await _topology(connection, url, names, tiers_ms, needed)
         yield finding
         if finding.fatal:
             return
         for binding in bindings:
-            yield await _exchange(connection, url, names, binding)
-        alarm = await _alarm(url, names)
+            yield await _exchange(connection, url, names, binding, needed)
+        alarm = await _alarm(url, names, needed)
         if alarm:
             yield alarm
     finally:
@@ -56,19 +61,23 @@ async def examine_broker(
 
 
 async def _topology(
-    connection: AbstractConnection, url: str, names: Names, tiers_ms: Sequence[int]
+    connection: AbstractConnection,
+    url: str,
+    names: Names,
+    tiers_ms: Sequence[int],
+    needed: Permissions,
 ) -> Finding:
     try:
         await declare(connection, names, tiers_ms)
     except TopologyConflict as error:
         return trouble("broker", str(error), "see the message")
     except (*BROKER_ERRORS, BrokerUnavailable) as error:
-        return obstacle_in(error, url, names.prefix).found("broker")
+        return obstacle_in(error, url, needed).found("broker")
     return fine("broker", f"queues {names.prefix}.* stand")
 
 
 async def _exchange(
-    connection: AbstractConnection, url: str, names: Names, binding: Binding
+    connection: AbstractConnection, url: str, names: Names, binding: Binding, needed: Permissions
 ) -> Finding:
     """Bind a queue that goes with us: reading the exchange is a permission of its own."""
     channel = await connection.channel()
@@ -82,13 +91,13 @@ async def _exchange(
         remedy = "the switch declares it when it starts; until then nothing arrives"
         return warning("broker", f"exchange {binding.exchange} is missing", remedy)
     except (*BROKER_ERRORS, BrokerUnavailable, ChannelAccessRefused) as error:
-        return obstacle_in(error, url, names.prefix).found("broker")
+        return obstacle_in(error, url, needed).found("broker")
     finally:
         await channel.close()
     return fine("broker", f"exchange {binding.exchange} exists")
 
 
-async def _alarm(url: str, names: Names) -> Finding | None:
+async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
     """Publish to nobody, over a connection of its own: an alarm stops what publishes."""
     connection = await connect(url, "check publishing")
     try:
@@ -101,7 +110,7 @@ async def _alarm(url: str, names: Names) -> Finding | None:
     except TimeoutError:
         return trouble("broker", f"has {ALARM}", ALARM_REMEDY)
     except BROKER_ERRORS as error:
-        return obstacle_in(error, url, names.prefix).found("broker")
+        return obstacle_in(error, url, needed).found("broker")
     finally:
         # One that is blocked does not hear that we want to close it.
         await close(connection)

@@ -17,6 +17,7 @@ from aiormq.exceptions import AMQPError
 from yarl import URL
 
 from service.adapters.rabbitmq.obstacles import obstacle_in, refuse_old
+from service.adapters.rabbitmq.topology.permissions import OURS_ALONE, Permissions
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
 from service.pipeline.recovery.patience import heed_cancellation
@@ -45,13 +46,13 @@ class Link:
         urls: Sequence[str],
         session: Session,
         metrics: Metrics,
-        prefix: str = "switchhook",
+        needed: Permissions = OURS_ALONE,
     ) -> None:
         self.name = name
         self.up = False
         self._urls = urls
         self._session = session
-        self._prefix = prefix
+        self._needed = needed
         self._complained_of = ""
         self._gauge = metrics.connected.labels(name)
         self._gauge.set(0)
@@ -84,7 +85,7 @@ class Link:
 
     def _tell(self, error: BaseException, url: str) -> None:
         """Say why there is no connection: what a person must mend at level error, and once."""
-        found = obstacle_in(error, url, self._prefix)
+        found = obstacle_in(error, url, self._needed)
         if found.lasting and found.text != self._complained_of:
             self._complained_of = found.text
             said = {"error": found.text, "remedy": found.remedy}

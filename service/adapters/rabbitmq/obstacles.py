@@ -19,7 +19,7 @@ from aiormq.exceptions import (
 )
 from yarl import URL
 
-from service.adapters.rabbitmq.topology.permissions import permissions
+from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.domain.errors import BrokerRefuses
 from service.domain.finding import Obstacle
 
@@ -77,13 +77,13 @@ def refuse_old(connection: AbstractConnection) -> None:
         raise TooOld(obstacle.text, obstacle.remedy)
 
 
-def obstacle_in(error: BaseException, url: str, prefix: str) -> Obstacle:
+def obstacle_in(error: BaseException, url: str, needed: Permissions) -> Obstacle:
     """Return what an error of connecting, declaring or consuming means. No password is told."""
     address = URL(url)
     where = f"{address.host}:{address.port or DEFAULT_PORTS.get(address.scheme, 0)}"
     vhost = unquote(address.raw_path[1:]) or "/"
     user = address.user or "guest"
-    grant = _grant(vhost, user, prefix)
+    grant = _grant(vhost, user, needed)
     match error:
         case TooOld():
             return Obstacle(str(error), error.remedy, lasting=True)
@@ -123,8 +123,7 @@ def _test_of(user: str) -> str:
     return f"rabbitmqctl authenticate_user '{user}' PASSWORD tries it"
 
 
-def _grant(vhost: str, user: str, prefix: str) -> str:
+def _grant(vhost: str, user: str, needed: Permissions) -> str:
     """Return the command that permits all that is needed, and nothing else."""
-    needed = permissions(prefix)
     expressions = f"'{needed.configure}' '{needed.write}' '{needed.read}'"
     return f"rabbitmqctl set_permissions -p '{vhost}' '{user}' {expressions}"

@@ -1,9 +1,10 @@
 """Reading AMQP properties that break the rules, instead of dying of them.
 
-Kazoo 4.2 and later puts gregorian microseconds into the `timestamp` property of every message. The
-AMQP codec turns that into a date beyond the year 9999, raises, and takes the connection down; the
-message was never acknowledged, so the next connection dies of it too, for ever. The same happens
-with short strings that are not UTF-8, and with header tables that are broken or nested too deep.
+Some switches put microseconds, counted from the year 0, into the `timestamp` property of every
+message. The AMQP codec turns that into a date beyond the year 9999, raises, and takes the
+connection down; the message was never acknowledged, so the next connection dies of it too, for
+ever. The same happens with short strings that are not UTF-8, and with header tables that are broken
+or nested too deep.
 """
 
 import struct
@@ -14,7 +15,7 @@ from pamqp import decode
 
 from service.domain.errors import SwitchhookError
 
-KAZOO_TIMESTAMP = struct.pack(">Q", 63_877_497_874_651_078)
+GREGORIAN_MICROSECONDS = struct.pack(">Q", 63_877_497_874_651_078)
 
 
 def install_tolerant_decoders() -> None:
@@ -52,12 +53,12 @@ def _table(value: bytes) -> tuple[int, dict[str, Any]]:
 
 def _self_test() -> None:
     try:
-        decode.by_type(KAZOO_TIMESTAMP, "timestamp")
+        decode.by_type(GREGORIAN_MICROSECONDS, "timestamp")
         decode.by_type(b"\x02\xff\xfe", "shortstr")
-        table = b"\x02\xff\xfeT" + KAZOO_TIMESTAMP
+        table = b"\x02\xff\xfeT" + GREGORIAN_MICROSECONDS
         decode.by_type(struct.pack(">I", len(table)) + table, "table")
     except (ValueError, OverflowError) as error:
         raise SwitchhookError(
             "the AMQP codec (pamqp) no longer takes our tolerant decoders, and the first message "
-            f"of a real Kazoo would kill the consumer: {error}. Install the pinned version.",
+            f"of such a switch would kill the consumer: {error}. Install the pinned version.",
         ) from error

@@ -33,6 +33,7 @@ from service.api.http.gatekeeper import ANYBODY, Gatekeeper
 from service.api.http.operation import Call, Operation
 from service.api.http.request_body import hinted, notes_on, parsed
 from service.api.http.texts import refuse_controls
+from service.api.shapes.bodies import HOOKS
 from service.domain.errors import Invalid, SwitchhookError
 
 log = structlog.get_logger(__name__)
@@ -43,11 +44,12 @@ def api_application(
     gatekeeper: Gatekeeper,
     most_body_bytes: int,
     body_timeout_s: float,
+    hooks: Sequence[str],
 ) -> web.Application:
     """Return the application of all paths; what lies beside them is answered in envelopes, too."""
     application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
     for operation in operations:
-        endpoint = Endpoint(operation, gatekeeper, body_timeout_s)
+        endpoint = Endpoint(operation, gatekeeper, body_timeout_s, tuple(hooks))
         application.router.add_route(operation.method, operation.path, endpoint.answer)
     return application
 
@@ -81,6 +83,8 @@ class Endpoint:
     operation: Operation
     gatekeeper: Gatekeeper
     body_timeout_s: float
+    hooks: tuple[str, ...]
+    """The ids of the hooks that may be named."""
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer in an envelope, whatever happens."""
@@ -113,13 +117,19 @@ class Endpoint:
         except TimeoutError:
             raise BodyTooSlow from None
 
+    def _valid(self, model: type[BaseModel], members: Mapping[str, Any]) -> BaseModel:
+        try:
+            return model.model_validate(members, context={HOOKS: self.hooks})
+        except ValidationError as error:
+            raise Invalid(hinted(problems_of(error), model, members)) from None
+
     async def _answer(self, request: web.Request, request_id: str) -> web.Response:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
         _refuse_controls(request)
-        query = _valid(operation.query, dict(request.query))
+        query = self._valid(operation.query, dict(request.query))
         members = await self._members(request) if operation.body is not None else {}
-        body = None if operation.body is None else _valid(operation.body, members)
+        body = None if operation.body is None else self._valid(operation.body, members)
         call = Call(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
@@ -159,10 +169,3 @@ async def _members(request: web.Request) -> Mapping[str, Any]:
         message = "Value did not match type(s): object"
         raise Invalid.of(where, "type", message, target="object")
     return members
-
-
-def _valid(model: type[BaseModel], members: Mapping[str, Any]) -> BaseModel:
-    try:
-        return model.model_validate(members)
-    except ValidationError as error:
-        raise Invalid(hinted(problems_of(error), model, members)) from None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from service import __version__
 from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
 from service.api.shapes import examples
+from service.api.shapes.bodies import HOOKS
 from service.api.shapes.queries import FILTER, FILTER_NOT
 
 PATH = "/v2/openapi.json"
@@ -83,7 +84,7 @@ DESCRIPTIONS = {
 }
 
 
-def description_operation(operations: Sequence[Operation]) -> Operation:
+def description_operation(operations: Sequence[Operation], hooks: Sequence[str]) -> Operation:
     """Return the operation that answers with the description of all.
 
     It is made when it is asked for first, in a thread: at the start it would take longer than all
@@ -95,7 +96,7 @@ def description_operation(operations: Sequence[Operation]) -> Operation:
     async def handler(_: Call) -> Answer:
         async with making:
             if not description:
-                description.update(await asyncio.to_thread(describe, [*operations, own]))
+                description.update(await asyncio.to_thread(describe, [*operations, own], hooks))
         return Answer(description)
 
     own = Operation(
@@ -112,14 +113,14 @@ def description_operation(operations: Sequence[Operation]) -> Operation:
     return own
 
 
-def describe(operations: Sequence[Operation]) -> dict[str, Any]:
-    """Return the description as JSON."""
+def describe(operations: Sequence[Operation], hooks: Sequence[str]) -> dict[str, Any]:
+    """Return the description as JSON; `hooks` are the ids that may be named."""
     schemas: dict[str, Any] = {"Error": ERROR, "Metadata": METADATA}
     paths: dict[str, Any] = {}
     for operation in operations:
         described = _described(operation, schemas)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
-    return {
+    description = {
         "openapi": "3.1.0",
         "info": {
             "title": "Switchhook",
@@ -137,6 +138,8 @@ def describe(operations: Sequence[Operation]) -> dict[str, Any]:
             },
         },
     }
+    completed: dict[str, Any] = _naming_hooks(description, hooks)
+    return completed
 
 
 def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -286,6 +289,16 @@ def _schema(model: Any, schemas: dict[str, Any], *, named: bool = True) -> dict[
     if named and isinstance(model, type) and issubclass(model, BaseModel):
         return _component(model.__name__, schema, schemas)
     return schema
+
+
+def _naming_hooks(part: Any, hooks: Sequence[str]) -> Any:
+    """Return a part of the description with the ids of the hooks where it leaves room for them."""
+    if isinstance(part, list):
+        return [_naming_hooks(one, hooks) for one in part]
+    if not isinstance(part, dict):
+        return part
+    named = {key: _naming_hooks(one, hooks) for key, one in part.items() if key != HOOKS}
+    return named | ({"enum": [*part[HOOKS], *hooks]} if HOOKS in part else {})
 
 
 def _untitled(schema: Any) -> Any:

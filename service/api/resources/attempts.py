@@ -42,7 +42,7 @@ class AttemptHandlers:
     async def one(self, call: Call) -> Answer:
         """Return an attempt with all that was kept of it."""
         row = await self._found(call)
-        return Answer(attempt_in_full(row))
+        return Answer(attempt_in_full(row, self.attempts.dialects))
 
     async def replay(self, call: Call) -> Answer:
         """Send the delivery again, from attempt 1, with the same id."""

@@ -1,14 +1,15 @@
 """`/v2/webhooks`: which hooks there are, and what they send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.hook_reference import DOCUMENTED, sample_payload
 from service.api.http.operation import Access, Answer, Call, Operation
 from service.api.shapes.answers import HookAnswer
-from service.dialects.catalogue import Hook
+from service.dialects.dialect import Dialects
+from service.dialects.hook import Hook
 from service.domain.errors import NotFound
+from service.pipeline.dry_run.preview import sample_payload
 
 PREFIX = "webhooks_"
 TAG = "Hooks"
@@ -18,23 +19,23 @@ TAG = "Hooks"
 class HookHandlers:
     """The catalogue as Crossbar tells it."""
 
-    hooks: Mapping[str, Hook]
+    dialects: Dialects
 
     async def catalogue(self, _: Call) -> Answer:
         """List the hooks."""
-        return Answer([_described(hook) for hook in self.hooks.values()])
+        return Answer([_described(hook) for hook in self.dialects.hooks.values()])
 
     async def samples(self, _: Call) -> Answer:
         """List the samples."""
-        return Answer([f"{PREFIX}{hook_id}" for hook_id in self.hooks])
+        return Answer([f"{PREFIX}{hook_id}" for hook_id in self.dialects.hooks])
 
     async def sample(self, call: Call) -> Answer:
         """Return payloads that a hook sends."""
         sample_id = call.path["sample_id"]
-        hook = self.hooks.get(sample_id.removeprefix(PREFIX))
+        hook = self.dialects.hooks.get(sample_id.removeprefix(PREFIX))
         if hook is None:
             raise NotFound(sample_id)
-        return Answer([sample_payload(hook, DOCUMENTED)])
+        return Answer([sample_payload(self.dialects.of(hook.source), hook)])
 
 
 def _described(hook: Hook) -> dict[str, Any]:

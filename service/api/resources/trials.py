@@ -1,6 +1,6 @@
 """Trying a webhook out: a test request, a new secret, and "would it match?"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ from service.api.resources.webhooks import shown
 from service.api.shapes.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
 from service.api.shapes.bodies import Question, Rotation, TestRequest
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import Hook
+from service.dialects.dialect import Dialects
+from service.dialects.hook import Hook
 from service.documents.log import attempt_document
 from service.documents.webhook import BadDocument, webhook_of
 from service.documents.webhook_form import Document
 from service.domain.delivery import DeferReason
 from service.domain.errors import Conflict, Forbidden, Invalid
-from service.domain.webhook import ALL_HOOKS, Account
+from service.domain.webhook import ALL_HOOKS, Account, Webhook
 from service.management.attempts import attempt_in_full
 from service.management.webhooks import Webhooks
 from service.pipeline.dry_run.explain import Trial, as_message, trials
@@ -26,8 +27,6 @@ WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
 LONGEST_REASON = 500
 """A reason quotes values, of which an account may have a thousand long ones."""
-DEFAULT_HOOK = "channel_create"
-"""Whose sample a webhook for all hooks is tested with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +36,22 @@ class TrialHandlers:
     webhooks: Webhooks
     directory: Directory
     probe: Probe
-    hooks: Mapping[str, Hook]
+    dialects: Dialects
 
     async def test(self, call: Call) -> Answer:
         """Send a hook's sample now, and tell how it went."""
         order: TestRequest = call.body
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         try:
-            webhook = webhook_of(document)
+            webhook = webhook_of(document, self.dialects.default_source)
         except BadDocument as error:
             raise Conflict(f"the webhook cannot be used: {error}") from None
-        own = DEFAULT_HOOK if webhook.hook == ALL_HOOKS else webhook.hook
-        hook = self._hook(order.hook or own)
+        hook = self._hook(order.hook or self._first_hook(webhook))
         account = await self.directory.account(call.account_id)
         attempt = await self.probe.send(account.bound(webhook), hook, account)
         if isinstance(attempt, DeferReason):
             raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
-        return Answer(attempt_in_full(attempt_document(attempt)))
+        return Answer(attempt_in_full(attempt_document(attempt), self.dialects))
 
     async def rotate(self, call: Call) -> Answer:
         """Give the webhook a new secret, which is told here and never again."""
@@ -73,8 +71,8 @@ class TrialHandlers:
         message = as_message(hook.source, sample.exchange, sample.routing_key, body)
         documents = await self.webhooks.all(call.account_id)
         return Answer([
-            _answer(trial, documents)
-            for trial in trials(self.probe.decoders[hook.source], message, account)
+            self._answer(trial, documents)
+            for trial in trials(self.dialects.of(hook.source), message, account)
         ])  # fmt: skip
 
     async def asks_below(self, call: Call) -> bool:
@@ -87,34 +85,40 @@ class TrialHandlers:
             raise Forbidden(f"account {account.account_id} is not below {call.account_id}")
         return account
 
+    def _answer(self, trial: Trial, documents: Sequence[Document]) -> dict[str, Any]:
+        return {
+            "hook": trial.event.hook,
+            "payload": dict(trial.payload),
+            "webhooks": [self._verdict(trial, document) for document in documents],
+        }
+
+    def _verdict(self, trial: Trial, document: Document) -> dict[str, Any]:
+        try:
+            reasons = trial.obstacles(webhook_of(document, self.dialects.default_source))
+        except BadDocument as error:
+            reasons = [f"the webhook cannot be used: {error}"]
+        return Verdict(
+            id=str(document["_id"]),
+            name=document.get("name"),
+            hook=document.get("hook"),
+            matches=not reasons,
+            reasons=[reason[:LONGEST_REASON] for reason in reasons],
+        ).model_dump()
+
+    def _first_hook(self, webhook: Webhook) -> str:
+        """Return the hook whose sample tests the webhook, where the request names none."""
+        if ALL_HOOKS in webhook.hooks:
+            return self.dialects.of(webhook.source).test_hook
+        return min(webhook.hooks)
+
     def _hook(self, hook_id: str) -> Hook:
-        hook = self.hooks.get(hook_id)
+        hook = self.dialects.hooks.get(hook_id)
         if hook is None:
             message = "Value not found in enumerated list of values"
-            raise Invalid.of("hook", "enum", message, target=list(self.hooks), value=hook_id)
+            raise Invalid.of(
+                "hook", "enum", message, target=list(self.dialects.hooks), value=hook_id
+            )
         return hook
-
-
-def _answer(trial: Trial, documents: Sequence[Document]) -> dict[str, Any]:
-    return {
-        "hook": trial.event.hook,
-        "payload": dict(trial.payload),
-        "webhooks": [_verdict(trial, document) for document in documents],
-    }
-
-
-def _verdict(trial: Trial, document: Document) -> dict[str, Any]:
-    try:
-        reasons = trial.obstacles(webhook_of(document))
-    except BadDocument as error:
-        reasons = [f"the webhook cannot be used: {error}"]
-    return Verdict(
-        id=str(document["_id"]),
-        name=document.get("name"),
-        hook=document.get("hook"),
-        matches=not reasons,
-        reasons=[reason[:LONGEST_REASON] for reason in reasons],
-    ).model_dump()
 
 
 def operations(handlers: TrialHandlers) -> Sequence[Operation]:

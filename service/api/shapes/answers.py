@@ -71,7 +71,11 @@ class WebhookAnswer(BaseModel):
     id: str
     name: str
     uri: str
-    hook: str
+    hook: str | None = None
+    """The hook it is for, where it is for one; otherwise `event_types` lists them."""
+    event_types: list[str] | None = None
+    source: str | None = None
+    """The dialect of the events it is for; without it, that of the first releases."""
     http_verb: str
     format: str
     retries: int
@@ -112,16 +116,18 @@ class HookAnswer(Shape):
 
 
 class AttemptAnswer(BaseModel):
-    """One HTTP request: Kazoo's members, and ours."""
+    """One HTTP request: the members that the switch's own API has of it, and ours."""
 
     id: str
-    timestamp: int
-    """Gregorian seconds."""
+    timestamp: int | None = None
+    """Gregorian seconds, for the events of a switch whose own API has it."""
     started_at: datetime
     duration_ms: float
     hook_id: str
-    hook_event: str
+    hook_event: str | None = None
     hook: str
+    source: str
+    """The dialect of the event."""
     event_name: str | None
     event_id: str
     delivery_id: str
@@ -141,7 +147,7 @@ class AttemptAnswer(BaseModel):
     req_body: str | None = None
     attempts_left: int | None = Field(default=None, alias="try")
     retries: int | None = None
-    """Attempts left, this one included, where no answer came (Kazoo)."""
+    """Attempts left, this one included, where no answer came."""
     retries_left: int | Literal["retries exceeded"] | None = None
     fallback_for: str | None = None
     replay_id: str | None = None
@@ -185,6 +191,8 @@ class LetterAnswer(Shape):
     received_at: datetime
     died_at: datetime
     attempts: list[LetterAttempt]
+    source: str | None = None
+    """The dialect of the event; the first releases did not write it."""
     trace_id: str | None = None
     """Of the trace it belongs to (W3C Trace Context)."""
     replay_id: str | None = None

@@ -14,10 +14,10 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationInfo,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.dialects.catalogue import HOOKS
 from service.documents.webhook import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
 from service.domain.delivery import DeadLetterReason
 from service.domain.retry import MAX_RETRIES
@@ -25,6 +25,7 @@ from service.domain.retry import MAX_RETRIES
 LONGEST_URI = 8192
 MOST_MEMBERS = 100
 MOST_IDS = 1000
+HOOKS = "x-hooks"
 WEEK_S = 604_800.0
 
 
@@ -65,21 +66,50 @@ class OneOf:
         return {**handler(schema), "enum": list(self.names)}
 
     def _checked(self, value: str) -> str:
-        value = value.lower() if self.lower else value
-        if value not in self.names:
-            expected = ", ".join(self.names)
-            raise PydanticCustomError(
-                "literal_error", "must be one of {expected}", {"expected": expected}
-            )
-        return value
+        return _one_of(value.lower() if self.lower else value, self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class OneHook:
+    """Marks a text that must be one of the hooks that the service offers.
+
+    Which these are is said when a value is validated (`context={HOOKS: names}`), and when the API
+    is described: there the schema says `{HOOKS: first names}` and the description completes it.
+    """
+
+    also: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the text after it was found to be one; capitals are forgiven."""
+        return core_schema.with_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Leave room for the list."""
+        return {**handler(schema), HOOKS: list(self.also)}
+
+    def _checked(self, value: str, info: ValidationInfo) -> str:
+        offered: tuple[str, ...] = (info.context or {}).get(HOOKS, ())
+        return _one_of(value.lower(), (*self.also, *offered))
+
+
+def _one_of(value: str, names: tuple[str, ...]) -> str:
+    if value not in names:
+        expected = ", ".join(names)
+        raise PydanticCustomError(
+            "literal_error", "must be one of {expected}", {"expected": expected}
+        )
+    return value
 
 
 Number = BeforeValidator(_no_flag)
 Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
-HOOK_IDS = tuple(hook.hook_id for hook in HOOKS)
-EventHook = Annotated[str, OneOf(HOOK_IDS, lower=True)]
+EventHook = Annotated[str, OneHook()]
 """The hook of an event; HookId may be `all` as well, and is judged by the catalogue."""
 Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]

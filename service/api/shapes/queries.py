@@ -8,22 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from service.api.http.request_body import likely
 from service.api.shapes.bodies import (
-    HOOK_IDS,
     EventHook,
     Flag,
     Format,
+    OneHook,
     OneOf,
     Reason,
     Retries,
     Timeout,
     Verb,
 )
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
 from service.documents.webhook_form import EDITABLE
 from service.domain.delivery import Outcome
 from service.domain.errors import Invalid
 from service.domain.webhook import ALL_HOOKS
 from service.management.selection import Selection
+from service.text.gregorian import GREGORIAN_OFFSET_S
 
 ATTEMPT_MEMBERS = {
     "hook_id": "webhook_id",
@@ -54,7 +54,7 @@ WHOLE_SECOND = timedelta(microseconds=999_999)
 Time = Annotated[str, Field(max_length=40)]
 
 
-SubscribedHook = Annotated[str, OneOf((ALL_HOOKS, *HOOK_IDS), lower=True)]
+SubscribedHook = Annotated[str, OneHook((ALL_HOOKS,))]
 MemberName = Annotated[str, OneOf(("id", *EDITABLE, "disable_reason"))]
 
 

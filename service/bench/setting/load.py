@@ -5,18 +5,17 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC
 
 import aio_pika
 import orjson
 from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 
-from service.adapters.rabbitmq.bus import KazooTime
+from service.adapters.rabbitmq.bus import WrittenTimestamp
 from service.adapters.rabbitmq.topology.queues import Names, declare, queues
 from service.bench.setting.receiver import call_id_of
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS
+from service.dialects.known import dialects_of
 from service.domain.errors import SwitchhookError
 from service.settings.model import Settings
 
@@ -26,8 +25,10 @@ CONFIRM_TIMEOUT_S = 30
 NAMES = Names(Settings().amqp.prefix)
 TIERS_MS = Settings().retry.tiers_ms
 QUEUE = NAMES.events
+STAMP = WrittenTimestamp.of(63_877_497_874_651_078)
+"""A timestamp of a switch that counts from the year 0."""
 
-_sample = next(hook.sample for hook in HOOKS if hook.hook_id == HOOK)
+_sample = dialects_of(Settings()).hooks[HOOK].sample
 
 
 def event_body(account_id: str, published_ns: int, number: int) -> bytes:
@@ -54,7 +55,10 @@ class EventsQueue:
         await self._channel.basic_publish(
             event_body(account_id, published_ns, next(self._numbers)),
             routing_key=QUEUE,
-            properties=Basic.Properties(content_type="application/json", timestamp=_now()),
+            properties=Basic.Properties(
+                content_type="application/json",
+                timestamp=STAMP,
+            ),
             timeout=CONFIRM_TIMEOUT_S,
         )
 
@@ -84,10 +88,6 @@ class EventsQueue:
         found = await self.depth()
         if found < count:
             raise SwitchhookError(f"the queue holds {found} of {count} events published")
-
-
-def _now() -> KazooTime:
-    return KazooTime.now(UTC)
 
 
 def _due(start_ns: int, per_s: float, count: int) -> Iterator[int]:

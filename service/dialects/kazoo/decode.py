@@ -22,7 +22,7 @@ Decode = Callable[[str, dict[str, Any]], tuple[Event, ...]]
 
 
 class KazooDecoder:
-    """Kazoo's side of the `Decoder` port."""
+    """The `Decoder` of Kazoo."""
 
     def __init__(self, policy: KazooPolicy, max_bytes: int) -> None:
         self._max_bytes = max_bytes

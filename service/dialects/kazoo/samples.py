@@ -4,6 +4,7 @@ import string
 from typing import Any
 
 from service.dialects.bus_message import BusMessage, Occasion
+from service.text.gregorian import GREGORIAN_OFFSET_S
 
 KEPT = frozenset((string.ascii_letters + string.digits + "-~_").encode())
 
@@ -18,13 +19,18 @@ def encoded(word: str) -> str:
     )
 
 
+def _timestamp(occasion: Occasion) -> int:
+    """Return the time as Kazoo writes it: gregorian seconds."""
+    return int(occasion.at) + GREGORIAN_OFFSET_S
+
+
 def channel(event: str, occasion: Occasion) -> BusMessage:
     """Return a channel event: one leg of a call of the account."""
     body = {
         "To": f"+15552345678@{REALM}",
         "From": f"user_zDc455@{REALM}",
         "Request": f"+15552345678@{REALM}",
-        "Timestamp": occasion.timestamp,
+        "Timestamp": _timestamp(occasion),
         "Switch-Hostname": "kz1.example.com",
         "Switch-Nodename": "freeswitch@kz1.example.com",
         "Custom-Channel-Vars": {
@@ -109,8 +115,8 @@ def object_change(occasion: Occasion) -> BusMessage:
         "Database": database,
         "Account-ID": account_id,
         "Is-Soft-Deleted": False,
-        "Date-Modified": occasion.timestamp,
-        "Date-Created": occasion.timestamp,
+        "Date-Modified": _timestamp(occasion),
+        "Date-Created": _timestamp(occasion),
     }
     key = f"doc_edited.{database}.user.{body['ID']}"
     kind = ("datamgr", "configuration", "doc_edited")
@@ -123,7 +129,7 @@ def notification(occasion: Occasion) -> BusMessage:
         "Account-ID": occasion.account_id,
         "Voicemail-ID": "202403-6e097cd291aed294d2018ecf4b3a6cb8",
         "Voicemail-Box": "837fe7f1300142b532466a7a73bc3382",
-        "Voicemail-Timestamp": occasion.timestamp,
+        "Voicemail-Timestamp": _timestamp(occasion),
         "Voicemail-Length": 4580,
         "Caller-ID-Number": "+15553456789",
         "Caller-ID-Name": "Bob",
@@ -171,7 +177,10 @@ def _message(
     occasion: Occasion,
     headers: dict[str, str] | None = None,
 ) -> BusMessage:
-    """Return the message with the headers that every one of Kazoo's has."""
+    """Return the message with the headers that every one of Kazoo's has.
+
+    Kazoo 4.2 and later stamp it with gregorian microseconds, which AMQP has no word for.
+    """
     app, category, name = kind
     common = {
         "Node": "kazoo_apps@kz1.example.com",
@@ -181,4 +190,5 @@ def _message(
         "App-Version": "4.0.0",
         "App-Name": app,
     }
-    return BusMessage(exchange, "topic", routing_key, body | common, headers or {})
+    stamp = int((occasion.at + GREGORIAN_OFFSET_S) * 1_000_000)
+    return BusMessage(exchange, "topic", routing_key, body | common, headers or {}, stamp)

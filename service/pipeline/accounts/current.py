@@ -32,7 +32,7 @@ class CurrentWebhooks:
             account = await self.patience.until_available(
                 lambda: self.directory.account(account_id)
             )
-            return account.bound(webhook_of(delivery.webhook))
+            return account.bound(webhook_of(delivery.webhook, delivery.source))
         return await self.patience.until_available(
             lambda: self.directory.webhook(account_id, webhook_id)
         )

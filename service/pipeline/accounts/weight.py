@@ -36,5 +36,5 @@ def _parts(whole: Any) -> Iterator[Any]:
             waiting += [getattr(part, field.name) for field in fields(part)]
         elif isinstance(part, Mapping):
             waiting += [*part.keys(), *part.values()]
-        elif isinstance(part, list | tuple):
+        elif isinstance(part, list | tuple | frozenset):
             waiting += part

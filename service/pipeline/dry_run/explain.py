@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
+from service.dialects.dialect import Dialect
+from service.documents.webhook import INTERNAL_LEG
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
-from service.pipeline.build import payload_of
 from service.pipeline.match import ANYTHING, fits
-from service.ports import Decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Trial:
         return [*_ownership(webhook, self), *_hook(webhook, self.event), *_filters(webhook, self)]
 
 
-def trials(decoder: Decoder, message: Message, account: Account) -> list[Trial]:
+def trials(dialect: Dialect, message: Message, account: Account) -> list[Trial]:
     """Return the events that a message tells of, if it was one of this account's.
 
     Raises RejectedMessage where the message cannot be understood.
     """
-    events = decoder.decode(message, account.account_id)
-    return [Trial(event, account, payload_of(event, account)) for event in events]
+    events = dialect.decoder.decode(message, account.account_id)
+    return [Trial(event, account, dialect.requests.payload(event, account)) for event in events]
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
@@ -57,22 +57,28 @@ def _ownership(webhook: Webhook, trial: Trial) -> Iterator[str]:
 
 
 def _hook(webhook: Webhook, event: Event) -> Iterator[str]:
-    if webhook.hook == ALL_HOOKS:
-        if not event.reaches_all:
-            yield f"hook all gets the message of this event once, and not as {event.hook}"
-    elif webhook.hook != event.hook:
-        yield f"the webhook is for hook {webhook.hook}, the event is of hook {event.hook}"
-    if event.internal_leg and not webhook.include_internal_legs:
-        yield "the call leg is internal, and include_internal_legs is false"
+    if webhook.source != event.source:
+        yield f"the webhook is for events of {webhook.source}, the event is of {event.source}"
+    if event.hook in webhook.hooks:
+        return
+    if ALL_HOOKS not in webhook.hooks:
+        hooks = " or ".join(sorted(webhook.hooks))
+        yield f"the webhook is for hook {hooks}, the event is of hook {event.hook}"
+    elif not event.reaches_all:
+        yield f"hook all gets the message of this event once, and not as {event.hook}"
 
 
 def _filters(webhook: Webhook, trial: Trial) -> Iterator[str]:
-    event = trial.event
-    if webhook.hook != ALL_HOOKS and webhook.filters:
-        for key, value in event.filters.items():
-            wanted = webhook.filters.get(key, ANYTHING)
-            if wanted not in (ANYTHING, value):
-                yield f"custom_data.{key} is {wanted!r}, the event's {key} is {value!r}"
+    for fact, value in trial.event.facts.items():
+        wanted = webhook.filters.get(fact, ANYTHING)
+        if wanted not in (ANYTHING, value):
+            yield _of_fact(fact, value, wanted)
     for key, allowed in webhook.modifiers.items():
         if not fits({key: allowed}, trial.payload):
             yield f"modifiers.{key} is {allowed!r}, the event's {key} is {trial.payload[key]!r}"
+
+
+def _of_fact(fact: str, value: Any, wanted: Any) -> str:
+    if fact == INTERNAL_LEG:
+        return "the call leg is internal, and include_internal_legs is false"
+    return f"custom_data.{fact} is {wanted!r}, the event's {fact} is {value!r}"

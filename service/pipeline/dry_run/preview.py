@@ -4,21 +4,34 @@ from typing import Any
 
 import orjson
 
-from service.dialects.bus_message import BusMessage
+from service.dialects.bus_message import BusMessage, Occasion
+from service.dialects.dialect import Dialect
+from service.dialects.hook import Hook
 from service.domain.event import Message
 from service.domain.webhook import account_of
-from service.pipeline.build import payload_of
-from service.ports import Decoder
+
+DOCUMENTED = Occasion(
+    account_id="00000000000000000000000000000c03",
+    call_id="NDlkNGI3.OTZlMDgz@10.26.0.58",
+    at=1_710_278_674.0,
+    message_id="9f7c1d2e3b4a5968",
+)
+"""The occasion of the samples in documents and in the API: always the same."""
 
 
-def preview(decoder: Decoder, source: str, message: BusMessage) -> dict[str, dict[str, Any]]:
-    """Return the payload of the message's event for each hook that it makes fire.
+def sample_payload(dialect: Dialect, hook: Hook, occasion: Occasion = DOCUMENTED) -> dict[str, Any]:
+    """Return the payload that a receiver gets for the hook's sample message."""
+    return preview(dialect, hook.sample(occasion))[hook.hook_id]
+
+
+def preview(dialect: Dialect, message: BusMessage) -> dict[str, dict[str, Any]]:
+    """Return the payload of the message's event for each hook that it fires.
 
     Raises RejectedMessage where the message cannot be understood.
     """
     body = orjson.dumps(message.body)
-    events = decoder.decode(Message(source, message.exchange, message.routing_key, body))
+    wire = Message(dialect.name, message.exchange, message.routing_key, body)
     return {
-        event.hook: payload_of(event, account_of(event.account_id or "", reseller_id=None))
-        for event in events
+        event.hook: dialect.requests.payload(event, account_of(event.account_id or ""))
+        for event in dialect.decoder.decode(wire)
     }

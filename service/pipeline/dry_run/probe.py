@@ -2,24 +2,24 @@
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import Hook
+from service.dialects.dialect import Dialects
+from service.dialects.hook import Hook
 from service.domain.delivery import Attempt, DeferReason, Delivery
 from service.domain.errors import NotFound
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
-from service.pipeline.build import Encoder
+from service.pipeline.build import EventContent
 from service.pipeline.dry_run.explain import as_message, trials
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
 from service.pipeline.outcomes.record import Recorder
 from service.pipeline.progress import Progress
-from service.ports import Decoder
 from service.text.json_text import write_json
 
 
@@ -29,8 +29,7 @@ class Probe:
 
     attempter: Attempter
     recorder: Recorder
-    decoders: Mapping[str, Decoder]
-    cluster_id: str | None
+    dialects: Dialects
     places: Places
     clock: Callable[[], float] = time.time
 
@@ -38,19 +37,20 @@ class Probe:
         """Return how the receiver took it, or why it cannot be asked now."""
         message = hook.sample(Occasion.now(account.account_id, f"test-{uuid.uuid4().hex}"))
         sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
-        found = trials(self.decoders[hook.source], sample, account)
+        dialect = self.dialects.of(hook.source)
+        found = trials(dialect, sample, account)
         trial = next(trial for trial in found if trial.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
         snapshot = write_json(dict(trial.payload))
         delivery = delivery_for(trial.event, webhook, arrival, snapshot)
-        encoder = Encoder(trial.payload, self.cluster_id)
-        attempt = await self._attempt(delivery, webhook, encoder)
+        content = EventContent(dialect, dialect.requests.writer(trial.payload))
+        attempt = await self._attempt(delivery, webhook, content)
         if isinstance(attempt, Attempt):
             self.recorder.add(attempt)
         return attempt
 
     async def _attempt(
-        self, delivery: Delivery, webhook: Webhook, encoder: Encoder
+        self, delivery: Delivery, webhook: Webhook, content: EventContent
     ) -> Attempt | DeferReason:
         entry = self.attempter.enter(delivery, webhook, self.places, Progress())
         if isinstance(entry, Waiting):
@@ -60,7 +60,7 @@ class Probe:
         if isinstance(entry, Attempt):
             return replace(entry, test=True)
         made = await self.attempter.attempt(
-            delivery, webhook, encoder, self.places, entry, test=True
+            delivery, webhook, content, self.places, entry, test=True
         )
         if made is None:
             raise NotFound("webhook")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from service.dialects.dialect import Dialects
 from service.domain.delivery import Attempt, Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy, HealthReport
 from service.domain.errors import Unavailable
@@ -57,6 +58,7 @@ class Disabler:
         directory: Directory,
         health: WebhookHealth,
         announcer: Announcer,
+        dialects: Dialects,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,6 +67,7 @@ class Disabler:
         self._directory = directory
         self._health = health
         self._announcer = announcer
+        self._dialects = dialects
         self._metrics = metrics
         self._clock = clock
         self._failing: OrderedDict[str, None] = OrderedDict()
@@ -204,7 +207,10 @@ class Disabler:
             account_id=webhook.account_id,
             reason=reason,
         )
-        await self._announcer.webhook_disabled(webhook)
+        announcement = self._dialects.of(webhook.source).announcement
+        if announcement is not None:
+            told = announcement.message(webhook)
+            await self._announcer.announce(told.exchange, told.routing_key, told.body)
 
 
 def _report(pending: Pending, policy: DisablePolicy) -> HealthReport:

@@ -7,17 +7,20 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from service.api.hook_reference import DOCUMENTED, sample_payload
 from service.dialects.binding import Binding
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS, Hook, bindings, hooks
+from service.dialects.hook import Hook
+from service.dialects.kazoo.catalogue import hooks
 from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.dialect import kazoo
 from service.dialects.kazoo.events.notification_types import TYPES
 from service.dialects.kazoo.policy import KazooPolicy
+from service.documents.webhook import FILTER_KEYS
 from service.domain.event import Message
-from service.domain.webhook import FILTER_KEYS
+from service.pipeline.dry_run.preview import sample_payload
 from tests import kazoo_vectors
 from tests.builders import ACCOUNT, CALL_ID
+from tests.dialects import HOOKS, KAZOO, MOST_BYTES
 from tests.kazoo_vectors import Vector
 from tests.unit.test_vectors import FIRES, VECTORS, requests_of
 
@@ -58,7 +61,7 @@ def _brings(binding: Binding, exchange: str, routing_key: str) -> bool:
 
 
 def test_every_vector_that_kazoo_gets_is_brought_by_our_bindings_and_no_other() -> None:
-    ours = bindings(KazooPolicy())
+    ours = KAZOO.bindings
     for vector in VECTORS.values():
         amqp = vector["amqp"]
         brought = any(_brings(b, amqp["exchange"], amqp["routing_key"]) for b in ours)
@@ -66,7 +69,8 @@ def test_every_vector_that_kazoo_gets_is_brought_by_our_bindings_and_no_other() 
 
 
 def test_each_exchange_is_bound_once_with_distinct_keys() -> None:
-    ours = bindings(KazooPolicy(sms_routes=("offnet", "onnet", "outbound")))
+    policy = KazooPolicy(sms_routes=("offnet", "onnet", "outbound"))
+    ours = kazoo(policy, MOST_BYTES).bindings
     assert [b.exchange for b in ours] == [
         "callevt",
         "im",
@@ -92,7 +96,7 @@ def test_every_schema_is_one_and_describes_every_property(hook: Hook) -> None:
 
 @each_hook
 def test_every_sample_payload_is_what_its_schema_says(hook: Hook) -> None:
-    _validate(hook, sample_payload(hook, DOCUMENTED))
+    _validate(hook, sample_payload(KAZOO, hook))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def _validate(hook: Hook, payload: dict[str, Any]) -> None:
 
 
 def test_the_schema_of_a_notification_asks_for_the_fields_of_its_type() -> None:
-    payload = sample_payload(BY_ID["notifications"], DOCUMENTED)
+    payload = sample_payload(KAZOO, BY_ID["notifications"])
     del payload["voicemail_id"]
     errors = [
         e.message for e in Draft202012Validator(BY_ID["notifications"].schema).iter_errors(payload)

@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.events.notification_types import TYPES
 from service.dialects.kazoo.events.values import normalised
@@ -15,6 +14,7 @@ from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
 from tests.builders import ACCOUNT, CALL_ID
+from tests.dialects import HOOKS
 
 SAMPLES = {hook.hook_id: dict(hook.sample(Occasion.now(ACCOUNT, CALL_ID)).body) for hook in HOOKS}
 
@@ -45,7 +45,7 @@ def test_a_parked_call_without_an_account_is_nobodys_and_its_number_is_not_looke
 
 def test_a_parked_loopback_leg_is_no_internal_leg() -> None:
     [event] = decode(changed("parking", Channel_Is_Loopback=True))
-    assert not event.internal_leg
+    assert not event.facts.get("internal_leg", False)
     assert event.fields["channel_is_loopback"] is True
 
 
@@ -143,7 +143,7 @@ def test_every_type_of_notification_is_an_event_filtered_by_its_name(name: str) 
     assert [event.reaches_all for event in events] == [True, False][: len(hooks)]
     assert {event.account_id for event in events} == {ACCOUNT}
     if name != "webhook":
-        assert {event.filters["type"] for event in events} == {name}
+        assert {event.facts["type"] for event in events} == {name}
 
 
 @pytest.mark.parametrize(

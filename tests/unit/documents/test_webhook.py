@@ -21,7 +21,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def read(**changes: Any) -> Webhook:
-    return webhook_of(document(**changes))
+    return webhook_of(document(**changes), "kazoo")
 
 
 def problem(**changes: Any) -> str:
@@ -34,7 +34,8 @@ def test_what_a_document_does_not_say_is_as_in_kazoo() -> None:
     assert read() == Webhook(
         webhook_id="5f0c",
         account_id=ACCOUNT,
-        hook="all",
+        source="kazoo",
+        hooks=frozenset({"all"}),
         uri="https://h.example/",
         name="",
         verb=Verb.POST,
@@ -42,7 +43,6 @@ def test_what_a_document_does_not_say_is_as_in_kazoo() -> None:
         retries=2,
         enabled=True,
         include_subaccounts=False,
-        include_internal_legs=True,
         custom_data={},
         modifiers={},
         secret=None,
@@ -76,7 +76,7 @@ def test_any_id_becomes_text(key: str, value: Any, read_as: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "key", "value", "expected"),
     [
-        ("hook", "hook", "Channel_Create", "channel_create"),
+        ("hooks", "hook", "Channel_Create", {"channel_create"}),
         ("name", "name", None, ""),
         ("name", "name", 7, "7"),
         ("verb", "http_verb", "get", Verb.GET),
@@ -104,8 +104,13 @@ def test_any_id_becomes_text(key: str, value: Any, read_as: str) -> None:
         ("include_subaccounts", "include_subaccounts", "true", True),
         ("include_subaccounts", "include_subaccounts", True, True),
         ("include_subaccounts", "include_subaccounts", "yes", False),
-        ("include_internal_legs", "include_internal_legs", "false", False),
-        ("include_internal_legs", "include_internal_legs", False, False),
+        ("filters", "include_internal_legs", "false", {"internal_leg": False}),
+        ("filters", "include_internal_legs", False, {"internal_leg": False}),
+        ("filters", "include_internal_legs", None, {}),
+        ("hooks", "event_types", ["Call_Hangup", "*"], {"call_hangup", "all"}),
+        ("source", "source", "another", "another"),
+        ("source", "source", None, "kazoo"),
+        ("verb", "http_verb", "delete", Verb.DELETE),
         (
             "modifiers",
             "modifiers",
@@ -122,6 +127,12 @@ def test_a_document_is_read_liberally(attribute: str, key: str, value: Any, expe
     assert getattr(read(**{key: value}), attribute) == expected
 
 
+def test_what_filters_a_single_hook_does_not_filter_all_hooks() -> None:
+    custom_data = {"type": "device", "action": "doc_created"}
+    assert read(hook="object", custom_data=custom_data).filters == custom_data
+    assert read(hook="all", custom_data=custom_data).filters == {}
+
+
 def test_new_members_of_custom_data_come_last_one_first() -> None:
     assert list(read(custom_data={"a": 1, "type": 2, "b": 3}).custom_data) == ["b", "a"]
 
@@ -131,10 +142,13 @@ def test_new_members_of_custom_data_come_last_one_first() -> None:
     [
         ({"account_id": ...}, "account_id must be a non-empty string, not None"),
         ({"account_id": 7}, "account_id must be a non-empty string, not 7"),
+        ({"event_types": []}, "event_types must be a list of strings, not []"),
+        ({"event_types": ["a", 1]}, "event_types must be a list of strings, not ['a', 1]"),
+        ({"source": 7}, "source must be a non-empty string, not 7"),
         ({"hook": ""}, "hook must be a non-empty string, not ''"),
         ({"uri": ["x"]}, "uri must be a non-empty string, not ['x']"),
-        ({"http_verb": "delete"}, "http_verb must be get, post or put, not 'delete'"),
-        ({"http_verb": {"$ne": 1}}, "http_verb must be get, post or put, not {'$ne': 1}"),
+        ({"http_verb": "head"}, "http_verb must be get, post, put or delete, not 'head'"),
+        ({"http_verb": {"$ne": 1}}, "http_verb must be get, post, put or delete, not {'$ne': 1}"),
         ({"retries": "many"}, "retries must be a number from 0 to 5, not 'many'"),
         ({"retries": []}, "retries must be a number from 0 to 5, not []"),
         ({"retries": float("nan")}, "retries must be a number from 0 to 5, not nan"),

@@ -24,31 +24,31 @@ def test_an_account_is_who_it_is_and_where_it_stands() -> None:
 
 def test_webhooks_are_found_by_hook_in_stored_order() -> None:
     account = account_of(ACCOUNT, webhooks=[WIDE_ALL, OWN, ALL, WIDE])
-    assert account.own("channel_create") == (WIDE_ALL, OWN, ALL, WIDE)
+    assert account.own("kazoo", "channel_create") == (WIDE_ALL, OWN, ALL, WIDE)
 
 
 def test_a_hook_that_only_all_covers_finds_those_for_all() -> None:
     account = account_of(ACCOUNT, webhooks=[OWN, ALL, WIDE, WIDE_ALL])
-    assert account.own("channel_destroy") == (ALL, WIDE_ALL)
-    assert account.inherited("channel_destroy") == (WIDE_ALL,)
+    assert account.own("kazoo", "channel_destroy") == (ALL, WIDE_ALL)
+    assert account.inherited("kazoo", "channel_destroy") == (WIDE_ALL,)
 
 
 def test_only_webhooks_that_include_sub_accounts_are_inherited() -> None:
     account = account_of(ACCOUNT, webhooks=[OWN, ALL, WIDE, WIDE_ALL])
-    assert account.inherited("channel_create") == (WIDE, WIDE_ALL)
+    assert account.inherited("kazoo", "channel_create") == (WIDE, WIDE_ALL)
 
 
 def test_a_hook_of_narrow_webhooks_still_inherits_those_for_all() -> None:
     account = account_of(ACCOUNT, webhooks=[OWN, WIDE_ALL])
-    assert account.inherited("channel_create") == (WIDE_ALL,)
+    assert account.inherited("kazoo", "channel_create") == (WIDE_ALL,)
 
 
 def test_a_disabled_webhook_is_nowhere() -> None:
     account = account_of(ACCOUNT, webhooks=[DISABLED, DISABLED_ALL])
     assert account.webhooks == ()
     for hook in ("channel_create", "channel_destroy"):
-        assert not account.own(hook)
-        assert not account.inherited(hook)
+        assert not account.own("kazoo", hook)
+        assert not account.inherited("kazoo", hook)
 
 
 def test_an_account_without_a_document_has_nobody_above_it() -> None:
@@ -64,8 +64,10 @@ def test_what_an_account_demands_is_demanded_of_each_of_its_webhooks_and_their_t
     oauth = OAuthClient("https://login.example/token", "me", "hush")
     account = account_of(ACCOUNT, webhooks=[replace(OWN, oauth=oauth), WIDE], require_https=True)
     assert all(webhook.https_only for webhook in account.webhooks)
-    assert [webhook.https_only for webhook in account.inherited("channel_create")] == [True]
-    bound = account.own("channel_create")[0]
+    assert [webhook.https_only for webhook in account.inherited("kazoo", "channel_create")] == [
+        True
+    ]
+    bound = account.own("kazoo", "channel_create")[0]
     assert bound.oauth == replace(oauth, https_only=True)
     assert account.bound(DISABLED).https_only
     assert account_of(ACCOUNT).bound(OWN) is OWN

@@ -12,20 +12,23 @@ from service.domain.delivery import Delivery
 from service.management.attempts import attempt_in_full
 from service.text.json_text import read_json
 from tests.builders import make_attempt, make_delivery, make_letter
+from tests.dialects import DIALECTS
 
 PAYLOAD = b'{"n":123456789012345678901234567890,"rate":[0.10,1E+2]}'
 
 
 def test_the_payload_of_an_attempt_is_told_with_its_numbers_as_they_were_written() -> None:
     row = attempt_document(make_attempt(delivery=make_delivery(payload=PAYLOAD)))
-    answer = success(Answer(attempt_in_full(row)), "request-1", {}, authenticated=True)
+    answer = success(Answer(attempt_in_full(row, DIALECTS)), "request-1", {}, authenticated=True)
     assert isinstance(answer.body, bytes)
     assert b'"payload":' + PAYLOAD in answer.body
 
 
 def test_a_revision_is_told_of_data_with_such_numbers() -> None:
     row = attempt_document(make_attempt(delivery=make_delivery(payload=PAYLOAD)))
-    assert revision_of(attempt_in_full(row)) == revision_of(attempt_in_full(row))
+    assert revision_of(attempt_in_full(row, DIALECTS)) == revision_of(
+        attempt_in_full(row, DIALECTS)
+    )
 
 
 @pytest.mark.parametrize("number", ["18446744073709551615", "1" * 30, "1.10"])

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from service.dialects.catalogue import HOOKS
 from service.management.webhook_rules import check_members, check_size, unhidden
+from tests.dialects import HOOKS
 
 OFFERED = {hook.hook_id: hook for hook in HOOKS}
 GOOD = {"name": "crm", "uri": "https://hooks.example.net/", "hook": "channel_create"}

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from service.dialects.kazoo.decode import KazooDecoder
-from service.dialects.kazoo.policy import KazooPolicy
+from service.dialects.dialect import Dialects
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
 from service.domain.endpoint import endpoint_of
@@ -17,7 +16,6 @@ from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter
-from service.pipeline.build import Encoder
 from service.pipeline.dead_letters import BurialWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Batch, Deliverer
@@ -33,6 +31,7 @@ from service.pipeline.recovery.memory import Finished
 from service.pipeline.recovery.patience import Patience
 from service.pipeline.retries import RetryWork
 from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
+from tests.dialects import DIALECTS, content_of, in_cluster
 from tests.fakes import (
     FakeAnnouncer,
     FakeDirectory,
@@ -77,6 +76,7 @@ class Parts:
             self.directory,
             self.health,
             self.announcer,
+            DIALECTS,
             self.metrics,
             clock=lambda: NOW,
         )
@@ -115,8 +115,8 @@ class Parts:
     def batch(self, delivery: Delivery | None = None, progress: Progress | None = None) -> Batch:
         """Return what deliveries of the same event share."""
         payload = (delivery or make_delivery()).payload
-        encoder = Encoder(orjson.loads(payload), None)
-        return Batch(encoder, self.places, progress or Progress())
+        content = content_of(orjson.loads(payload))
+        return Batch(content, self.places, progress or Progress())
 
     def hold(self, uri: str = make_webhook().uri, account_id: str = "another") -> Place:
         """Take a place at an endpoint, and keep it."""
@@ -130,9 +130,12 @@ class Parts:
         return not list(self.places.holders()) and not list(self.places.endpoints.busy())
 
     @property
+    def dialects(self) -> Dialects:
+        return Dialects((in_cluster(self.cluster_id),))
+
+    @property
     def ingest(self) -> Ingest:
-        decoders = {"kazoo": KazooDecoder(KazooPolicy(), 1_000_000)}
-        return Ingest(decoders, {"callevt": "kazoo"}, "kazoo", self.directory)
+        return Ingest(self.dialects, self.directory)
 
     @property
     def events(self) -> EventWork:
@@ -143,7 +146,7 @@ class Parts:
             self.finished,
             self.metrics,
             self.patience,
-            self.cluster_id,
+            self.dialects,
             self.places,
             PassingOn(),
             clock=lambda: NOW,
@@ -151,7 +154,7 @@ class Parts:
 
     @property
     def retries(self) -> RetryWork:
-        return RetryWork(self.deliverer, self.finished, self.cluster_id, self.places)
+        return RetryWork(self.deliverer, self.finished, self.dialects, self.places)
 
     @property
     def burial(self) -> BurialWork:

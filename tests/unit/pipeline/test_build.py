@@ -5,10 +5,11 @@ import orjson
 import pytest
 
 from service import __version__
+from service.dialects.kazoo.request import form
 from service.documents.webhook import webhook_of
 from service.domain.delivery import Request
 from service.domain.webhook import Account, Format, Verb, Webhook
-from service.pipeline.build import Encoder, form, payload_of, request_for
+from service.pipeline.build import request_for
 from service.pipeline.sign import signature, signed_bytes
 from tests.builders import (
     ACCOUNT,
@@ -21,6 +22,7 @@ from tests.builders import (
     make_event,
     make_webhook,
 )
+from tests.dialects import content_of, payload_of
 
 PAYLOAD = {"account_id": ACCOUNT, "call_id": CALL_ID, "hook_event": "channel_create"}
 CLUSTER = "c1b2c3d4e5f60718293a4b5c6d7e8f90"
@@ -29,8 +31,8 @@ CLUSTER = "c1b2c3d4e5f60718293a4b5c6d7e8f90"
 def request(
     webhook: Webhook, payload: dict[str, Any] | None = None, cluster_id: str | None = None
 ) -> Request:
-    encoder = Encoder(PAYLOAD if payload is None else payload, cluster_id)
-    return request_for(make_delivery(), webhook, encoder, 1, NOW + 0.9)
+    made = content_of(PAYLOAD if payload is None else payload, cluster_id)
+    return request_for(make_delivery(), webhook, made, 1, NOW + 0.9)
 
 
 def json_webhook(custom_data: dict[str, Any] | None = None) -> Webhook:
@@ -139,22 +141,22 @@ def test_without_a_clusters_id_custom_data_may_name_one() -> None:
 
 
 def test_custom_data_of_one_webhook_does_not_leak_into_the_next() -> None:
-    encoder = Encoder(PAYLOAD, None)
-    encoder.body(json_webhook({"tenant": "secret", "call_id": None}))
-    _, body = encoder.body(json_webhook())
+    made = content_of(PAYLOAD, None)
+    made.writer.content(json_webhook({"tenant": "secret", "call_id": None}))
+    body = made.writer.content(json_webhook()).content
     assert orjson.loads(body) == PAYLOAD
 
 
 def test_webhooks_without_custom_data_share_one_body_per_format() -> None:
-    encoder = Encoder(PAYLOAD, CLUSTER)
+    made = content_of(PAYLOAD, CLUSTER)
     posts = [make_webhook(str(n), format=Format.JSON) for n in range(2)]
     forms = [make_webhook("f"), make_webhook("g", verb=Verb.GET, format=Format.JSON)]
 
-    json_bodies = [encoder.body(webhook)[1] for webhook in posts]
-    form_bodies = [encoder.body(webhook)[1] for webhook in forms]
+    json_bodies = [made.writer.content(webhook).content for webhook in posts]
+    form_bodies = [made.writer.content(webhook).content for webhook in forms]
 
     assert json_bodies[0] is json_bodies[1]
-    assert form_bodies[0] is form_bodies[1]
+    assert form_bodies[0] == form_bodies[1]
 
 
 @pytest.mark.parametrize("verb", [Verb.POST, Verb.PUT])
@@ -188,7 +190,7 @@ def test_get_carries_the_payload_as_query_whatever_the_format(format_: Format) -
 def test_headers_name_the_webhook_its_owner_the_delivery_and_the_attempt() -> None:
     delivery = make_delivery(account_id="the-events-account")
     webhook = make_webhook("hook-7", account_id=RESELLER)
-    made = request_for(delivery, webhook, Encoder(PAYLOAD, None), 3, NOW + 0.9)
+    made = request_for(delivery, webhook, content_of(PAYLOAD, None), 3, NOW + 0.9)
     assert made.headers == {
         "X-Hook-ID": "hook-7",
         "X-Account-ID": RESELLER,
@@ -214,7 +216,7 @@ def test_a_webhook_without_a_secret_signs_nothing() -> None:
     assert "webhook-signature" not in request(make_webhook()).headers
 
 
-# What Kazoo makes of these is in its form encoder; brackets are percent-encoded here, which every
+# What Kazoo makes of these is in its form made; brackets are percent-encoded here, which every
 # decoder reads the same, and empty segments are left out.
 @pytest.mark.parametrize(
     ("payload", "encoded"),

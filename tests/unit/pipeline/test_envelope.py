@@ -161,6 +161,7 @@ def test_a_delivery_written_before_there_could_be_several_is_read() -> None:
         past=(make_past(1, Outcome.TIMED_OUT, started_at=1700000000.75),),
         deferrals=2,
         payload=b'{"call_id":"7"}',
+        source="",
     )
 
 

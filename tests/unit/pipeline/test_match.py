@@ -149,15 +149,22 @@ CHANGE = {"type": "user", "action": "doc_edited"}
 def test_type_and_action_filter_and_a_missing_one_is_no_constraint(
     filters: dict[str, Any], fires: bool
 ) -> None:
-    event = make_event(hook="object", name="doc_edited", filters=CHANGE)
+    event = make_event(hook="object", name="doc_edited", facts=CHANGE)
     webhook = make_webhook(hook="object", filters=filters)
     assert subscribed(event, make_account(webhook), []) == ([webhook] if fires else [])
 
 
-def test_hook_all_is_not_filtered_by_type_and_action() -> None:
-    webhook = make_webhook(hook="all", filters={"type": "device", "action": "doc_created"})
-    event = make_event(hook="object", name="doc_edited", filters=CHANGE)
-    assert subscribed(event, make_account(webhook), []) == [webhook]
+def test_events_of_another_switch_are_not_wanted() -> None:
+    webhook = make_webhook(hook="all", source="another")
+    assert subscribed(make_event(), make_account(webhook), []) == []
+    assert subscribed(make_event(source="another"), make_account(webhook), []) == [webhook]
+
+
+def test_a_webhook_for_several_hooks_gets_the_events_of_each() -> None:
+    webhook = make_webhook(hooks=frozenset({"channel_create", "channel_destroy"}))
+    account = make_account(webhook)
+    for hook, wanted in (("channel_create", 1), ("channel_destroy", 1), ("channel_answer", 0)):
+        assert len(subscribed(make_event(hook=hook), account, [])) == wanted
 
 
 def test_type_and_action_mean_nothing_to_hooks_without_filters() -> None:

@@ -6,8 +6,9 @@ publish, and acknowledgements must get through all the same.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import orjson
 import structlog
@@ -19,12 +20,9 @@ from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq.obstacles import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
-from service.adapters.rabbitmq.topology.permissions import ANNOUNCING
 from service.adapters.rabbitmq.topology.queues import Names
-from service.dialects.kazoo.events.notifications import disabled_message
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
-from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import seal, seal_letters
 from service.pipeline.recovery.patience import heed_cancellation
@@ -146,25 +144,24 @@ class Publisher:
         )
         await self._publish(message, self._names.rejected)
 
-    async def webhook_disabled(self, webhook: Webhook) -> None:
+    async def announce(self, exchange: str, routing_key: str, body: Mapping[str, Any]) -> None:
         """See `ports.Announcer`."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._ready.wait()
-                await self._announce(webhook)
+                await self._announce(exchange, routing_key, orjson.dumps(body))
         except BROKER_ERRORS as error:
-            unsaid = {"webhook_id": webhook.webhook_id, "error": describe(error)}
-            log.warning("webhook.disabled_unsaid", **unsaid)
+            where = {"exchange": exchange, "routing_key": routing_key}
+            log.warning("announcement.unsaid", **where, error=describe(error))
 
-    async def _announce(self, webhook: Webhook) -> None:
+    async def _announce(self, exchange: str, routing_key: str, body: bytes) -> None:
         """Publish on a channel of its own: the exchange is the switch's, and may be refused us."""
         if self._connection is None:
             return
         channel = await self._connection.channel()
-        exchange = await channel.get_exchange(ANNOUNCING.exchange, ensure=False)
-        body = orjson.dumps(disabled_message(webhook.account_id, webhook.webhook_id))
+        theirs = await channel.get_exchange(exchange, ensure=False)
         message = Message(body, content_type="application/json")
-        await exchange.publish(message, ANNOUNCING.routing_keys[0], mandatory=False)
+        await theirs.publish(message, routing_key, mandatory=False)
         await channel.close()
 
     async def _publish(self, message: Outgoing | Message, queue: str) -> None:

@@ -1,8 +1,8 @@
 """Binding our event queue to the switch's exchanges, and keeping it bound.
 
-The exchanges belong to the switch and are not durable: after a restart of the broker they are gone,
-and our bindings with them, until somebody declares them again. So this is a loop of our own, on
-throw-away channels: a refused operation closes the channel it was tried on.
+The exchanges belong to the switch. Those that are not durable are gone after a restart of the
+broker, and our bindings with them, until somebody declares them again. So this is a loop of our
+own, on throw-away channels: a refused operation closes the channel it was tried on.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Bindings:
         channel = await connection.channel()
         try:
             await channel.declare_exchange(
-                binding.exchange, ExchangeType(binding.exchange_type), durable=False
+                binding.exchange, ExchangeType(binding.exchange_type), durable=binding.durable
             )
         except ChannelAccessRefused:
             if self._may_declare:

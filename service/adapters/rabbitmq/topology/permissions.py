@@ -1,14 +1,8 @@
 """The least that the service can do its work with on a broker that belongs to the switch."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from service.dialects.catalogue import bindings
-from service.dialects.kazoo.events.notifications import binding
-from service.dialects.kazoo.policy import KazooPolicy
-
-ANNOUNCING = binding(["webhook_disabled"])
-"""Where and how the switch is told of a webhook that was disabled."""
-SOURCES = "|".join(binding.exchange for binding in bindings(KazooPolicy()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +14,23 @@ class Permissions:
     read: str
 
 
-def permissions(prefix: str) -> Permissions:
-    """Return what our user needs, where our things are called `<prefix>.*`."""
+def permissions(
+    prefix: str, sources: Sequence[str] = (), announcing: Sequence[str] = ()
+) -> Permissions:
+    """Return what our user needs, where our things are called `<prefix>.*`.
+
+    `sources` are the exchanges of the switch that we bind to, `announcing` those we publish on.
+    """
     ours = rf"^{prefix}(\.|$)"
-    return Permissions(
-        configure=ours,
-        write=f"{ours}|^{ANNOUNCING.exchange}$",
-        read=f"{ours}|^({SOURCES})$",
-    )
+    return Permissions(configure=ours, write=_also(ours, announcing), read=_also(ours, sources))
+
+
+def _also(ours: str, exchanges: Sequence[str]) -> str:
+    if not exchanges:
+        return ours
+    names = "|".join(map(re.escape, exchanges))
+    return f"{ours}|^{names}$" if len(exchanges) == 1 else f"{ours}|^({names})$"
+
+
+OURS_ALONE = permissions("switchhook")
+"""What is needed where no switch is on the broker."""

@@ -7,8 +7,8 @@
     <prefix>.dead            given-up deliveries on their way to the store
     <prefix>.rejected        messages nobody could read, or that kill their readers
 
-Every queue is a quorum queue: the only kind that keeps Kazoo's transient messages over a restart,
-counts deliveries of a message, and confirms what it dead-letters.
+Every queue is a quorum queue: the only kind that keeps the transient messages of a switch over a
+restart, counts deliveries of a message, and confirms what it dead-letters.
 """
 
 from collections.abc import Sequence

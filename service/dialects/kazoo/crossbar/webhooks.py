@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
-from service.dialects.bus_message import GREGORIAN_OFFSET_S
 from service.dialects.kazoo.crossbar.decision import Decision, Document, Verdict
 from service.documents.webhook import BadDocument
 from service.documents.webhook_form import completed
+from service.text.gregorian import GREGORIAN_OFFSET_S
 
 OLD_HOOKS: Mapping[str, tuple[str, ...]] = {
     "callflow": ("webhook",),

@@ -6,9 +6,12 @@ from service.dialects.binding import Binding
 from service.dialects.kazoo.events.values import flag, integer, obj, required_text, text
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.event import Event
+from service.domain.webhook import NOTHING
 
 CATEGORY = "call_event"
 NAMES = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_DESTROY")
+
+INTERNAL = {"internal_leg": True}
 
 NOBODY = "nouser"
 """What the switch writes where a request names no user."""
@@ -51,7 +54,7 @@ class ChannelDecoder:
             fields=self._fields(name, body, variables),
             call_id=call_id,
             dialled_number=None if owner else _dialled_number(body),
-            internal_leg=loopback or channel_name.startswith("loopback/"),
+            facts=INTERNAL if loopback or channel_name.startswith("loopback/") else NOTHING,
         )
         return (event,)
 

@@ -25,6 +25,6 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
             account_id=account_id,
             fields=normalised(body),
             call_id=text(body, "Call-ID"),
-            filters={"type": NAME},
+            facts={"type": NAME},
         ),
     )

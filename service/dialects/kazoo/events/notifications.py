@@ -1,6 +1,5 @@
 """Notifications: what all apps of the switch say, and the webhook a callflow brings along."""
 
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -64,24 +63,11 @@ class NotificationDecoder:
                 account_id=_account_of(body),
                 fields=fields,
                 call_id=text(body, "Call-ID"),
-                filters={"type": name},
+                facts={"type": name},
                 reaches_all=hook == "notifications",
             )
             for hook in hooks
         )
-
-
-def disabled_message(account_id: str, webhook_id: str) -> dict[str, Any]:
-    """Return the body with which Kazoo's own app says that it disabled a webhook."""
-    return {
-        "Hook-ID": webhook_id,
-        "Account-ID": account_id,
-        "Event-Category": CATEGORY,
-        "Event-Name": "webhook_disabled",
-        "Msg-ID": uuid.uuid4().hex,
-        "App-Name": "webhooks",
-        "App-Version": "4.0.0",
-    }
 
 
 def _require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:

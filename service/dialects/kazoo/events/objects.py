@@ -41,7 +41,7 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
         return ()
     action, kind = body["Event-Name"], text(body, "Type")
     fields = {"id": object_id, "account_id": account_id, "action": action, "type": kind}
-    filters = {"action": action} | ({"type": kind} if kind else {})
+    facts = {"action": action} | ({"type": kind} if kind else {})
     change = Event(
         event_id=event_id,
         source="kazoo",
@@ -49,7 +49,7 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
         name=action,
         account_id=account_id,
         fields=fields,
-        filters=filters,
+        facts=facts,
     )
     if kind not in FAX_TYPES:
         return (change,)
@@ -60,7 +60,7 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
         name=action,
         account_id=account_id,
         fields=fields | {"event_name": action},
-        filters=filters,
+        facts=facts,
         reaches_all=False,
     )
     return (change, of_fax)

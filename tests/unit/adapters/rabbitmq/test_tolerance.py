@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pamqp import decode
 
-from service.adapters.rabbitmq.tolerance import KAZOO_TIMESTAMP, install_tolerant_decoders
+from service.adapters.rabbitmq.tolerance import GREGORIAN_MICROSECONDS, install_tolerant_decoders
 
 install_tolerant_decoders()
 
@@ -26,7 +26,7 @@ def entry(name: bytes, value: bytes) -> bytes:
 
 
 def test_a_timestamp_in_microseconds_is_read_as_missing() -> None:
-    assert decoded(KAZOO_TIMESTAMP, "timestamp") is None
+    assert decoded(GREGORIAN_MICROSECONDS, "timestamp") is None
 
 
 def test_a_timestamp_in_seconds_is_still_a_date() -> None:
@@ -40,7 +40,9 @@ def test_a_timestamp_beyond_the_calendar_is_read_as_missing(seconds: int) -> Non
 
 
 def test_a_timestamp_in_microseconds_inside_a_header_table_is_read_as_missing() -> None:
-    headers = entry(b"a", b"T" + KAZOO_TIMESTAMP) + entry(b"b", b"S" + struct.pack(">I", 1) + b"x")
+    headers = entry(b"a", b"T" + GREGORIAN_MICROSECONDS) + entry(
+        b"b", b"S" + struct.pack(">I", 1) + b"x"
+    )
     assert decoded(table(headers), "table") == {"a": None, "b": "x"}
 
 
@@ -96,4 +98,4 @@ def test_a_broken_header_table_does_not_break_what_follows(entries: bytes) -> No
 
 def test_installing_twice_is_installing_once() -> None:
     install_tolerant_decoders()
-    assert decoded(KAZOO_TIMESTAMP, "timestamp") is None
+    assert decoded(GREGORIAN_MICROSECONDS, "timestamp") is None

@@ -11,8 +11,10 @@ from service.api.http.openapi import TAGS, describe, description_operation
 from service.api.http.operation import Operation
 from service.api.resources import attempts, dead_letters, hooks, trials, webhooks
 from service.api.shapes import examples
+from tests.dialects import DIALECTS
 
 NOBODY = cast("Any", None)
+HOOK_IDS = tuple(DIALECTS.hooks)
 
 
 def declared() -> list[Operation]:
@@ -23,11 +25,11 @@ def declared() -> list[Operation]:
         *dead_letters.operations(dead_letters.LetterHandlers(NOBODY, NOBODY)),
         *webhooks.operations(webhooks.WebhookHandlers(NOBODY, NOBODY)),
     ]
-    return [*found, description_operation(found)]
+    return [*found, description_operation(found, HOOK_IDS)]
 
 
 OPERATIONS = declared()
-DESCRIPTION = describe(OPERATIONS)
+DESCRIPTION = describe(OPERATIONS, HOOK_IDS)
 DESCRIBED = [
     pytest.param(operation, id=operation["operationId"])
     for path in DESCRIPTION["paths"].values()

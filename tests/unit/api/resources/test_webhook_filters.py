@@ -5,9 +5,11 @@ import pytest
 from pydantic import ValidationError
 
 from service.api.resources.webhook_filters import chosen
+from service.api.shapes.bodies import HOOKS
 from service.api.shapes.queries import WebhooksQuery
 from service.domain.errors import Invalid
 
+OFFERED = {HOOKS: ("sms", "mms")}
 BASE = {"account_id": "a", "hook": "sms", "uri": "https://x.example/"}
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 DOCUMENTS: list[dict[str, Any]] = [
@@ -25,7 +27,7 @@ DOCUMENTS: list[dict[str, Any]] = [
 
 
 def found(**raw: str) -> list[str]:
-    query = WebhooksQuery.model_validate(raw)
+    query = WebhooksQuery.model_validate(raw, context=OFFERED)
     return [str(document["_id"]) for document in chosen(DOCUMENTS, query)]
 
 

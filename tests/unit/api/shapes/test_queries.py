@@ -5,7 +5,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from service.api.http.errors import problems_of
-from service.api.shapes.bodies import LetterFilter
+from service.api.shapes.bodies import HOOKS, LetterFilter
 from service.api.shapes.queries import (
     ATTEMPT_MEMBERS,
     LETTER_MEMBERS,
@@ -19,15 +19,16 @@ from service.api.shapes.queries import (
 from service.domain.errors import Invalid
 from service.management.selection import Selection
 
+OFFERED = {HOOKS: ("channel_create", "channel_destroy")}
 GREGORIAN_OF_1970 = 62_167_219_200
 
 
 def attempts(**raw: str) -> Selection:
-    return selection_of("a", AttemptsQuery.model_validate(raw), ATTEMPT_MEMBERS)
+    return selection_of("a", AttemptsQuery.model_validate(raw, context=OFFERED), ATTEMPT_MEMBERS)
 
 
 def letters(**raw: str) -> Selection:
-    return selection_of("a", LettersQuery.model_validate(raw), LETTER_MEMBERS)
+    return selection_of("a", LettersQuery.model_validate(raw, context=OFFERED), LETTER_MEMBERS)
 
 
 def test_filters_are_translated_to_what_the_log_calls_them() -> None:
@@ -74,7 +75,9 @@ def test_all_filters_that_do_not_exist_are_named_at_once_with_what_may_be_meant(
 
 
 def test_other_parameters_are_no_filters() -> None:
-    assert attempts(anything="x", filter_hook="SMS").equals == {"hook": "sms"}
+    assert attempts(anything="x", filter_hook="CHANNEL_DESTROY").equals == {
+        "hook": "channel_destroy"
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,9 +101,9 @@ def test_other_parameters_are_no_filters() -> None:
 def test_a_value_that_no_filter_has_is_refused_with_those_it_may_have(
     query: type[BaseModel], name: str, allowed: str
 ) -> None:
-    query.model_validate({name: allowed})
+    query.model_validate({name: allowed}, context=OFFERED)
     with pytest.raises(ValidationError) as error:
-        query.model_validate({name: "dream"})
+        query.model_validate({name: "dream"}, context=OFFERED)
     enum = problems_of(error.value)[name]["enum"]
     assert allowed in enum["target"]
     assert enum["value"] == "dream"

@@ -6,7 +6,7 @@ from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.event import Message
 from service.domain.webhook import account_of
-from service.pipeline.build import payload_of
+from tests.dialects import payload_of
 
 NOW_NS = 123_456_789_012_345
 

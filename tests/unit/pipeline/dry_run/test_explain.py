@@ -4,16 +4,12 @@ import orjson
 import pytest
 
 from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import HOOKS
-from service.dialects.kazoo.decode import KazooDecoder
-from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage
 from service.domain.event import Event
 from service.domain.webhook import Webhook
 from service.pipeline.dry_run.explain import Trial, as_message, trials
 from tests.builders import ACCOUNT, CALL_ID, MASTER, make_account, make_event, make_webhook
-
-DECODER = KazooDecoder(KazooPolicy(), 1_000_000)
+from tests.dialects import HOOKS, KAZOO
 
 
 def trial(event: Event | None = None, **payload: Any) -> Trial:
@@ -46,7 +42,7 @@ def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
         (make_webhook(hook="all"), make_event(reaches_all=False), "hook all"),
         (
             make_webhook(filters={"type": "user"}),
-            make_event(filters={"type": "device"}),
+            make_event(facts={"type": "device"}),
             "custom_data.type is 'user'",
         ),
         (
@@ -73,7 +69,7 @@ def test_all_obstacles_are_told_at_once() -> None:
 def test_the_sample_of_every_hook_makes_it_fire(hook: Any) -> None:
     sample = hook.sample(Occasion.now(ACCOUNT, CALL_ID))
     message = as_message("kazoo", sample.exchange, sample.routing_key, sample.body)
-    found = trials(DECODER, message, make_account())
+    found = trials(KAZOO, message, make_account())
     webhook = make_webhook(hook=hook.hook_id)
     fired = [trial for trial in found if not trial.obstacles(webhook)]
     assert len(fired) == 1
@@ -83,4 +79,4 @@ def test_the_sample_of_every_hook_makes_it_fire(hook: Any) -> None:
 def test_a_message_that_cannot_be_understood_is_rejected() -> None:
     message = as_message("kazoo", "callevt", "call.CHANNEL_CREATE.x", {"Event-Name": 7})
     with pytest.raises(RejectedMessage):
-        trials(DECODER, message, make_account())
+        trials(KAZOO, message, make_account())

@@ -1,12 +1,10 @@
 import orjson
 
-from service.dialects.catalogue import HOOKS
-from service.dialects.kazoo.decode import KazooDecoder
-from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import Attempt, DeferReason, Outcome, Response
 from service.pipeline.dry_run.probe import Probe
 from tests.builders import NOW, make_account, make_endpoints, make_places, make_webhook
+from tests.dialects import DIALECTS, HOOKS
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time
 
@@ -15,9 +13,8 @@ JSON_WEBHOOK = make_webhook(hook="channel_destroy", retries=3)
 
 
 def probe_of(parts: Parts) -> Probe:
-    decoders = {"kazoo": KazooDecoder(KazooPolicy(), 1_000_000)}
     attempter = parts.deliverer.attempter
-    return Probe(attempter, parts.recorder, decoders, None, parts.places, clock=lambda: NOW)
+    return Probe(attempter, parts.recorder, DIALECTS, parts.places, clock=lambda: NOW)
 
 
 @in_virtual_time

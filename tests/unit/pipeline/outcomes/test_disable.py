@@ -10,6 +10,7 @@ from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
 from service.domain.errors import StoreUnavailable
 from service.pipeline.outcomes.disable import MOST_PENDING, STORE_AWAY_S, TELL_EVERY_S, Disabler
 from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
+from tests.dialects import DIALECTS
 from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
 
@@ -29,6 +30,7 @@ class Setting:
             FakeDirectory(self.store),
             self.health,
             self.announcer,
+            DIALECTS,
             self.metrics,
             clock=lambda: self.now,
         )

@@ -120,7 +120,7 @@ def test_what_is_no_webhook_is_skipped(members: dict[str, Any], reason: str) -> 
     [
         ({"uri": "ftp://x"}, "the scheme must be http or https, not 'ftp'"),
         ({"uri": "http://user:hush@x/"}, "the URI must not carry credentials"),
-        ({"http_verb": "delete"}, "http_verb must be get, post or put, not 'delete'"),
+        ({"http_verb": "head"}, "http_verb must be get, post, put or delete, not 'head'"),
         ({"custom_data": 3}, "custom_data must be an object, not int"),
         ({"custom_data": 3, "hook": "inbound_fax"}, "custom_data must be an object, not int"),
         ({"custom_data": 3, "hook": "notifications", "type": "x"}, "custom_data must be an object"),

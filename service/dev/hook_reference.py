@@ -1,52 +1,42 @@
-"""The reference of all hooks, in Markdown: made of the catalogue, and of what is really sent."""
+"""The reference of a dialect's hooks, in Markdown: made of the catalogue, and of real payloads."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 
-from service.dialects.bus_message import Occasion
-from service.dialects.catalogue import Hook, hooks
-from service.dialects.kazoo.decode import KazooDecoder
-from service.dialects.kazoo.policy import KazooPolicy
-from service.pipeline.dry_run.preview import preview
+from service.dialects.dialect import Dialect
+from service.dialects.hook import Hook
+from service.pipeline.dry_run.preview import sample_payload
 
 MOST_KEYS = 3
-SAMPLE_BYTES = 1_000_000
-DOCUMENTED = Occasion(
-    account_id="00000000000000000000000000000c03",
-    call_id="NDlkNGI3.OTZlMDgz@10.26.0.58",
-    at=1_710_278_674.0,
-    message_id="9f7c1d2e3b4a5968",
-)
 
 
-def hook_table() -> str:
+def hook_table(dialect: Dialect) -> str:
     """Return one row per hook: what it is for, and what brings it."""
     rows = ["| hook | fires when | exchange and keys |", "|---|---|---|"]
     rows += [
         f"| `{hook.hook_id}` | {hook.description} | {'; '.join(_sources(hook))} |"
-        for hook in hooks(KazooPolicy())
+        for hook in dialect.hooks
     ]
     return "\n".join(rows) + "\n"
 
 
-def hook_reference() -> str:
+def hook_reference(dialect: Dialect) -> str:
     """Return the whole reference: the table, then each hook with its fields and its sample."""
     parts = [
         "# Hooks\n",
         "Written by `switchhook hooks --markdown`; every payload may also have the members of the\n"
         "webhook's own `custom_data`. A webhook on hook `all` gets the events of every hook.\n",
-        hook_table(),
-        *(_chapter(hook) for hook in hooks(KazooPolicy())),
+        hook_table(dialect),
+        *(_chapter(dialect, hook) for hook in dialect.hooks),
     ]
     return "\n".join(parts)
 
 
-def _chapter(hook: Hook) -> str:
+def _chapter(dialect: Dialect, hook: Hook) -> str:
     lines = [f"## {hook.hook_id}", "", f"{hook.description} Schema `{hook.schema_id}`.", ""]
     lines += ["| field | type | meaning |", "|---|---|---|", *_rows(hook), ""]
-    lines += [*_modifiers(hook), "```json", _sample(hook), "```", ""]
+    lines += [*_modifiers(hook), "```json", _sample(dialect, hook), "```", ""]
     return "\n".join(lines)
 
 
@@ -71,12 +61,5 @@ def _sources(hook: Hook) -> Iterator[str]:
         yield f"`{binding.exchange}`: {', '.join(keys)}{f' and {more} more' if more > 0 else ''}"
 
 
-def sample_payload(hook: Hook, occasion: Occasion) -> dict[str, Any]:
-    """Return what a receiver gets for the hook's sample message."""
-    decoder = KazooDecoder(KazooPolicy(), SAMPLE_BYTES)
-    return preview(decoder, hook.source, hook.sample(occasion))[hook.hook_id]
-
-
-def _sample(hook: Hook) -> str:
-    payload = sample_payload(hook, DOCUMENTED)
-    return orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode()
+def _sample(dialect: Dialect, hook: Hook) -> str:
+    return orjson.dumps(sample_payload(dialect, hook), option=orjson.OPT_INDENT_2).decode()

@@ -1,63 +1,25 @@
-"""Every hook there is: the single source of what can be subscribed to, and what comes then."""
+"""Every hook of Kazoo: what can be subscribed to, and what comes then."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from service.dialects.binding import Binding
-from service.dialects.bus_message import BusMessage, Occasion
+from service.dialects.hook import Hook
 from service.dialects.kazoo import samples
-from service.dialects.kazoo.events import calls, faxes, messages, notifications, objects, parking
+from service.dialects.kazoo.events import (
+    calls,
+    faxes,
+    messages,
+    notifications,
+    objects,
+    parking,
+)
 from service.dialects.kazoo.events.notification_types import COMMON_FIELDS, TYPES
 from service.dialects.kazoo.events.values import wire_name
 from service.dialects.kazoo.fields import described
 from service.dialects.kazoo.policy import KazooPolicy
 
-SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """A kind of event one can subscribe to.
-
-    `binds` tells what brings its events. `fields` are the names a payload may have, `required`
-    those it always has. `sample` makes the message that makes the hook fire. `modifiers` tell which
-    values `custom_data` filters by. `version` grows with every change of the schema that a receiver
-    could notice.
-    """
-
-    hook_id: str
-    name: str
-    description: str
-    source: str
-    binds: Sequence[Binding]
-    fields: Sequence[str]
-    required: Sequence[str]
-    sample: Callable[[Occasion], BusMessage]
-    version: int = 1
-    modifiers: Mapping[str, Any] = field(default_factory=dict)
-    rules: Sequence[Mapping[str, Any]] = ()
-    """Further rules of the schema, beyond those for single members."""
-
-    @property
-    def schema_id(self) -> str:
-        """What the header `X-Switchhook-Schema` says."""
-        return f"{self.hook_id}/{self.version}"
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the payload. A webhook's own `custom_data` may add members."""
-        schema: dict[str, Any] = {
-            "$schema": SCHEMA_DIALECT,
-            "$id": self.schema_id,
-            "title": self.name,
-            "description": self.description,
-            "type": "object",
-            "properties": described([*self.fields, "cluster_id"], self.hook_id),
-            "required": list(self.required),
-        }
-        return schema | ({"allOf": list(self.rules)} if self.rules else {})
+NAME = "kazoo"
 
 
 CHANNEL_FIELDS = (
@@ -89,27 +51,45 @@ FAX_STATUS_FIELDS = (
     "callee_id_name", "callee_id_number", "call_id",
 )  # fmt: skip
 OBJECT_ACTIONS = ("all", "doc_created", "doc_edited", "doc_deleted")
+OF_FAXES = {
+    "type": (faxes.NAME, *objects.FAX_TYPES, *sorted(notifications.FAX_TYPES)),
+    "action": tuple(action for action in OBJECT_ACTIONS if action != "all"),
+}
+"""What the filters of the hook `fax` are compared with."""
+OF_CALLFLOWS = (
+    f"a notification of type {notifications.CALLFLOW} goes to the webhook that a callflow brings "
+    "along, never to a stored one"
+)
+
+
+def _hook(hook_id: str, fields: Sequence[str], **rest: Any) -> Hook:
+    return Hook(
+        hook_id=hook_id,
+        source=NAME,
+        members=described(fields, hook_id),
+        added=described(("cluster_id",), hook_id),
+        **rest,
+    )
 
 
 def _channel(event: str, name: str, description: str, extra: Sequence[str] = ()) -> Hook:
-    return Hook(
+    return _hook(
         hook_id=event.lower(),
         name=name,
         description=description,
-        source="kazoo",
         binds=(calls.binding(event),),
         fields=(*CHANNEL_FIELDS, *extra),
         required=CHANNEL_REQUIRED,
         sample=partial(samples.channel, event),
+        fixed={"hook_event": event.lower()},
     )
 
 
 def _message(category: str, policy: KazooPolicy) -> Hook:
-    return Hook(
+    return _hook(
         hook_id=category,
         name=category.upper(),
         description=f"An {category.upper()} arrives for a number of the account.",
-        source="kazoo",
         binds=(messages.binding(category, policy),),
         fields=MESSAGE_FIELDS,
         required=("id", "account_id", "type", "from", "to", "body"),
@@ -118,11 +98,10 @@ def _message(category: str, policy: KazooPolicy) -> Hook:
 
 
 def _object(policy: KazooPolicy) -> Hook:
-    return Hook(
+    return _hook(
         hook_id="object",
         name="Object",
         description="A stored object of the account (a user, a device ...) is changed.",
-        source="kazoo",
         binds=(objects.BINDING,),
         fields=("id", "account_id", "action", "type"),
         required=("id", "account_id", "action"),
@@ -163,15 +142,16 @@ def _rules(names: Sequence[str]) -> list[dict[str, Any]]:
 def _notifications() -> Hook:
     names = [name for name in TYPES if name != "webhook"]
     everything = {"friendly_name": "All", "description": "Every notification of the account."}
-    return Hook(
+    return _hook(
         hook_id="notifications",
         name="Notifications",
         description="Something worth a notification happened: voicemail, fax, registration ...",
-        source="kazoo",
         binds=(notifications.binding(),),
         fields=_notification_fields(names),
         required=("event_name", "event_category"),
         sample=samples.notification,
+        open=True,
+        never_stored={"type": {notifications.CALLFLOW: OF_CALLFLOWS}},
         rules=_rules(names),
         modifiers={
             "type": {
@@ -190,15 +170,16 @@ def _notifications() -> Hook:
 def _fax() -> Hook:
     names = sorted(notifications.FAX_TYPES)
     fields = {*_notification_fields(names), *FAX_STATUS_FIELDS, *COMMON_HEADERS}
-    return Hook(
+    return _hook(
         hook_id="fax",
         name="Fax",
         description="Anything about a fax: its progress, its end, a change of its document.",
-        source="kazoo",
         binds=(faxes.BINDING, notifications.binding(names), objects.BINDING),
         fields=sorted(fields | {"id", "action", "type"}),
         required=("event_name",),
         sample=samples.fax_status,
+        open=True,
+        filter_values=OF_FAXES,
         rules=_rules(names),
     )
 
@@ -219,11 +200,10 @@ CHANNELS = (
         ("hangup_cause", "hangup_code", "duration_seconds", "ringing_seconds", "billing_seconds"),
     ),
 )
-PARKING = Hook(
+PARKING = _hook(
     hook_id="parking",
     name="Call Parking",
     description="A call is parked, taken back, or abandoned while parked.",
-    source="kazoo",
     binds=(parking.BINDING,),
     fields=PARKING_FIELDS,
     required=("account_id", "call_id", "event_name"),
@@ -235,22 +215,3 @@ def hooks(policy: KazooPolicy) -> tuple[Hook, ...]:
     """Return every hook, in the order in which people should read of them."""
     texts = (_message("sms", policy), _message("mms", policy))
     return (*CHANNELS, PARKING, *texts, _object(policy), _notifications(), _fax())
-
-
-def bindings(policy: KazooPolicy) -> tuple[Binding, ...]:
-    """Return what must be bound to our queue for all hooks, one binding for each exchange."""
-    every = [binding for hook in hooks(policy) for binding in hook.binds]
-    kinds = {binding.exchange: binding.exchange_type for binding in every}
-    return tuple(
-        Binding(
-            exchange,
-            kind,
-            tuple(
-                dict.fromkeys(k for b in every if b.exchange == exchange for k in b.routing_keys)
-            ),
-        )
-        for exchange, kind in kinds.items()
-    )
-
-
-HOOKS = hooks(KazooPolicy())

@@ -1,0 +1,22 @@
+"""Crossbar, Kazoo's REST API, for the commands and the API that ask it; see `kazoo.crossbar`."""
+
+from service.dialects.kazoo.crossbar.client import CrossbarClient
+from service.dialects.kazoo.crossbar.decision import Decision, Verdict
+from service.dialects.kazoo.crossbar.export import documents_in
+from service.dialects.kazoo.crossbar.migration import (
+    fetch_webhooks,
+    import_webhooks,
+    sync_accounts,
+)
+from service.dialects.kazoo.crossbar.tokens import CrossbarTokens
+
+__all__ = [
+    "CrossbarClient",
+    "CrossbarTokens",
+    "Decision",
+    "Verdict",
+    "documents_in",
+    "fetch_webhooks",
+    "import_webhooks",
+    "sync_accounts",
+]

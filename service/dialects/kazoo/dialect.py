@@ -1,0 +1,22 @@
+"""Kazoo as one value; see `service.dialects.dialect`."""
+
+from service.dialects.dialect import Dialect
+from service.dialects.kazoo.announcement import ANNOUNCEMENT
+from service.dialects.kazoo.attempts import attempt_members
+from service.dialects.kazoo.catalogue import NAME, hooks
+from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.policy import KazooPolicy
+from service.dialects.kazoo.request import KazooRequests
+
+
+def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
+    """Return the dialect as the operator has set it."""
+    return Dialect(
+        name=NAME,
+        hooks=hooks(policy),
+        decoder=KazooDecoder(policy, max_message_bytes),
+        requests=KazooRequests(policy.cluster_id),
+        announcement=ANNOUNCEMENT,
+        attempt_members=attempt_members,
+        test_hook="channel_create",
+    )

@@ -1,0 +1,59 @@
+"""A dialect in a few lines: one fanout exchange, one hook, requests without a body's envelope."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from service.dialects.binding import Binding
+from service.dialects.bus_message import BusMessage, Occasion
+from service.dialects.dialect import Content, ContentWriter, Dialect
+from service.dialects.hook import Hook
+from service.domain.errors import RejectedMessage, RejectReason
+from service.domain.event import Event, Message, event_id_of
+from service.domain.webhook import Account, Webhook
+
+DOORBELL = Binding("toy.doorbell", "fanout", ("",), durable=True)
+
+
+def ring(occasion: Occasion) -> BusMessage:
+    body = {"door": occasion.account_id, "visitor": occasion.call_id}
+    return BusMessage(DOORBELL.exchange, "fanout", "", body, {}, durable=True)
+
+
+class Doorbell:
+    """Decodes, and writes requests."""
+
+    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:  # noqa: ARG002
+        try:
+            body = orjson.loads(message.body)
+            door, visitor = body["door"], body["visitor"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise RejectedMessage(RejectReason.NOT_JSON, str(error)) from None
+        event_id = event_id_of("toy", message.body)
+        return (Event(event_id, "toy", "doorbell", "ring", door, body, call_id=visitor),)
+
+    def payload(self, event: Event, account: Account) -> dict[str, Any]:  # noqa: ARG002
+        return {"rang": event.fields["visitor"]}
+
+    def writer(self, payload: Mapping[str, Any], snapshot: bytes | None = None) -> ContentWriter:
+        return Written(Content("text/x-toy", snapshot or orjson.dumps(payload)))
+
+    def headers(self, webhook: Webhook) -> Mapping[str, str]:
+        return {"X-Toy": webhook.webhook_id}
+
+    def signatures(self, webhook: Webhook, content: bytes) -> Mapping[str, str]:  # noqa: ARG002
+        return {"X-Toy-Length": str(len(content))}
+
+
+@dataclass
+class Written:
+    one: Content
+
+    def content(self, webhook: Webhook) -> Content:  # noqa: ARG002
+        return self.one
+
+
+HOOK = Hook("doorbell", "Doorbell", "Somebody rings.", "toy", (DOORBELL,), {}, (), ring)
+TOY = Dialect(name="toy", hooks=(HOOK,), decoder=Doorbell(), requests=Doorbell())
