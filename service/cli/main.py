@@ -128,7 +128,7 @@ def settings(*, as_yaml: bool) -> None:
 @main.command()
 @click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
 @click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
-@click.option("--table", "form", flag_value="table", help="The table of the README.")
+@click.option("--table", "form", flag_value="table", help="The table of all hooks, in Markdown.")
 def hooks(form: str | None) -> None:
     """List the hooks that can be subscribed to."""
     if form == "json":
