@@ -133,7 +133,7 @@ def settings(*, as_yaml: bool) -> None:
 @config_option
 @click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
 @click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
-@click.option("--table", "form", flag_value="table", help="The table of the README.")
+@click.option("--table", "form", flag_value="table", help="The table of all hooks, in Markdown.")
 def hooks(config: str | None, form: str | None) -> None:
     """List the hooks that can be subscribed to."""
     dialects = dialects_of(settings_or_exit(config))

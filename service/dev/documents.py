@@ -5,7 +5,7 @@ from pathlib import Path
 
 from service.dev.broker_definitions import own_broker, switchs_broker
 from service.dev.dashboard import dashboard
-from service.dev.hook_reference import hook_reference, hook_table
+from service.dev.hook_reference import hook_reference
 from service.dialects.known import dialects_of
 from service.settings.describe import default_file, settings_table
 from service.settings.model import Settings
@@ -15,14 +15,12 @@ ROOT = Path(__file__).parents[2]
 
 def documents(root: Path) -> dict[Path, str]:
     """Return what each generated document, or document with generated parts, must say."""
-    readme = root / "README.md"
-    text = readme.read_text("utf-8")
+    settings = root / "deploy" / "SETTINGS.md"
+    text = settings.read_text("utf-8")
     (dialect,) = dialects_of(Settings()).enabled
-    for name, table in (("settings", settings_table()), ("hooks", hook_table(dialect))):
-        text = _with_block(text, name, table)
     rabbitmq = root / "deploy" / "rabbitmq"
     return {
-        readme: text,
+        settings: _with_block(text, "settings", settings_table()),
         rabbitmq / "definitions.json": own_broker(Settings()),
         rabbitmq / "switch-definitions.json": switchs_broker(Settings()),
         root / "config" / "default.yaml": default_file(),

@@ -1,4 +1,4 @@
-"""Telling of the settings: the table in the README and the commented file of all defaults."""
+"""Descriptions of the settings: the table for the documents and the file of all defaults."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def _kind(reference: dict[str, Any]) -> str:
 
 
 def settings_table() -> str:
-    """Return the table of the README, in Markdown."""
+    """Return the table of `deploy/SETTINGS.md`, in Markdown."""
     rows = ["| key | default | meaning |", "|---|---|---|"]
     rows += [
         f"| `{item.section}.{item.key}` | {_short(item.default)} | {item.meaning} |"

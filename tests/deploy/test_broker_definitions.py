@@ -44,9 +44,9 @@ async def import_definitions(broker: RabbitServer, file: Path, definitions: dict
     await broker.control("import_definitions", str(file))
 
 
-def permissions_of_the_readme() -> dict[str, str]:
-    """Return the three expressions of the line that the README tells operators to run."""
-    text = (ROOT / "README.md").read_text("utf-8")
+def documented_permissions() -> dict[str, str]:
+    """Return the three expressions of the line that operators are told to run."""
+    text = (ROOT / "deploy" / "OPERATING.md").read_text("utf-8")
     line = re.search(r"set_permissions [^']*'(.+?)' \\?\s*'(.+?)' \\?\s*'(.+?)'", text)
     assert line
     return dict(zip(("configure", "write", "read"), line.groups(), strict=True))
@@ -129,7 +129,7 @@ async def test_nobody_gets_in_by_the_definitions_alone(
             await aio_pika.connect(amqp_url.replace("guest:guest", f"{USER}:{password}"))
 
 
-async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
+async def test_on_the_switchs_broker_the_documented_permissions_are_enough(
     amqp_url: str,
     broker: RabbitServer,
     numbers: Iterator[int],
@@ -139,7 +139,7 @@ async def test_on_the_switchs_broker_the_permissions_of_the_readme_are_enough(
     receiver: Receiver,
 ) -> None:
     vhost, user = amqp_url.rpartition("/")[2], f"guest{next(numbers)}"
-    granted = {"user": user, "vhost": vhost, **permissions_of_the_readme()}
+    granted = {"user": user, "vhost": vhost, **documented_permissions()}
     definitions = in_vhost(read("switch-definitions.json"), vhost) | {
         "users": [{"name": user, "password": PASSWORD, "tags": []}],
         "permissions": [granted],

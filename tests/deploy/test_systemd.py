@@ -38,13 +38,13 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
 
 
 @needs("systemd-analyze")
-def test_the_unit_is_as_shut_in_as_the_readme_says() -> None:
+def test_the_unit_is_as_confined_as_its_document_says() -> None:
     found = run("systemd-analyze", "security", "--offline=yes", "--no-pager", str(UNIT))
     level = re.search(r"Overall exposure level for switchhook.service: ([\d.]+)", found.stdout)
     assert level, found.stdout + found.stderr
     assert float(level[1]) <= MOST_EXPOSED
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert re.findall(r"`systemd-analyze\s+security`: ([\d.]+)", readme) == [str(MOST_EXPOSED)]
+    document = (ROOT / "deploy" / "SECURITY.md").read_text("utf-8")
+    assert re.findall(r"`systemd-analyze\s+security`: ([\d.]+)", document) == [str(MOST_EXPOSED)]
 
 
 def test_the_unit_waits_for_longer_than_the_service_needs_to_stop() -> None:

@@ -1,19 +1,16 @@
-"""Every command and snippet of the README is run, wherever it stands in it."""
+"""Every command and snippet of the README and of the documents beside it is run."""
 
 import asyncio
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import pytest
 
-from service.cli.main import main
 from service.dev.documents import ROOT
 from service.dev.receiver import Received, Receiver
 from service.dev.servers import RABBITMQ_HOME, RabbitServer
@@ -21,11 +18,24 @@ from service.domain.webhook import Format, Verb
 from service.settings.load import load_settings
 from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
-from tests.e2e.readme import Block, blocks, has_placeholder, spans
+from tests.e2e.desk import Desk
+from tests.e2e.readme import Block, blocks, has_placeholder, must_exist, needs_more, spans
 from tests.e2e.stage import NewStage, Stage
 
 README = ROOT / "README.md"
-LANGUAGES = {"sh", "python", "js", "yaml", "json", "text"}
+DOCUMENTS = (
+    README,
+    ROOT / "deploy" / "OPERATING.md",
+    ROOT / "deploy" / "PERFORMANCE.md",
+    ROOT / "deploy" / "RELIABILITY.md",
+    ROOT / "deploy" / "SECURITY.md",
+    ROOT / "deploy" / "SETTINGS.md",
+    ROOT / "deploy" / "moving-from-kazoo.md",
+    ROOT / "service" / "api" / "API.md",
+    ROOT / "service" / "api" / "RECEIVERS.md",
+    ROOT / "service" / "documents" / "DOCUMENTS.md",
+)
+LANGUAGES = {"sh", "python", "js", "yaml", "json", "http", "text"}
 """`text` is what is no snippet: diagrams, shapes of documents, what a program prints."""
 
 NOT_HERE = {
@@ -35,39 +45,13 @@ NOT_HERE = {
     "switchhook run": "stays up: every end-to-end test starts it",
     "switchhook dev": "stays up: tests/e2e/test_demo.py starts it",
     "switchhook bench": "takes half an hour: tests/e2e/test_bench.py starts a short one",
+    "systemctl": "test machines have no such unit; tests/deploy/test_systemd.py reads it",
+    "sup": "a command of Kazoo's nodes",
 }
+EXAMPLE_RECEIVER = "https://crm.example.com"
+ALWAYS = ("Content-Type", "User-Agent", "X-Switchhook-Attempt", "X-Switchhook-Schema")
+"""Headers that have the same value in the README's example and in the test."""
 NODE = "only its own block needs node, which `make` does not install"
-
-
-@dataclass
-class Desk:
-    """Where a reader sits: a shell with settings, a token, and some files."""
-
-    directory: Path
-    environment: dict[str, str]
-    stands_for: dict[str, str] = field(default_factory=dict)
-    """What examples name, and what there is instead of it."""
-
-    async def run(self, script: str, **more: str) -> str:
-        """Run a script in bash and return what it prints. Raises AssertionError where it fails."""
-        for example, real in self.stands_for.items():
-            script = re.sub(rf"(?<!\w){re.escape(example)}(?!\w)", real, script)
-        bash = ("bash", "-euo", "pipefail", "-c")
-        code, output, errors = await self.execute(*bash, script, **more)
-        assert code == 0, (script, output, errors)
-        return output
-
-    async def execute(self, *command: str, **more: str) -> tuple[int, str, str]:
-        """Run a program; return its exit code and what it says by both ways."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self.directory,
-            env={**self.environment, **more},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await asyncio.wait_for(process.communicate(), 60)
-        return process.returncode or 0, output.decode(), errors.decode()
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +107,19 @@ def about_signatures(block: Block) -> bool:
     return "signature" in block.text or "hmac" in block.text.lower()
 
 
+def all_blocks(*languages: str) -> list[Block]:
+    """Return the fenced blocks of all documents in these languages, or all of them."""
+    return [block for document in DOCUMENTS for block in blocks(document, *languages)]
+
+
 def test_every_block_says_what_it_is() -> None:
-    found = blocks(README)
+    found = all_blocks()
     assert found
     assert [str(block) for block in found if block.language not in LANGUAGES] == []
 
 
-SCRIPTS = [block for block in blocks(README, "sh") if not about_signatures(block)]
+SCRIPTS = [block for block in all_blocks("sh") if not about_signatures(block)]
+SPANS = sorted({command for document in DOCUMENTS for command in spans(document)})
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=str)
@@ -149,7 +139,7 @@ async def would_make(command: str) -> None:
     assert await process.wait() == 0, command
 
 
-@pytest.mark.parametrize("command", spans(README))
+@pytest.mark.parametrize("command", SPANS)
 async def test_a_command_in_a_sentence_runs(command: str, desk: Desk) -> None:
     named = [ROOT / word for word in command.split() if word.startswith(("deploy/", "config/"))]
     # The reader writes deploy/compose.env, by the example beside it.
@@ -163,45 +153,19 @@ async def test_a_command_in_a_sentence_runs(command: str, desk: Desk) -> None:
         await desk.run(command)
 
 
-def must_exist(words: list[str]) -> None:
-    """Raise AssertionError where there is no such command, or it has no such option."""
-    found: click.Command = main
-    while isinstance(found, click.Group) and words:
-        assert words[0] in found.commands, words
-        found, words = found.commands[words[0]], words[1:]
-    options = {name for parameter in found.params for name in parameter.opts}
-    wanted = {word for word in words if word.startswith("--")}
-    assert wanted <= options, wanted - options
-
-
-def needs_more(command: str) -> bool:
-    """Return whether a sentence names a command only: what it is to act on is left out."""
-    found: click.Command = main
-    words = command.split()
-    if words[0] != "switchhook":
-        return True
-    words = words[1:]
-    while isinstance(found, click.Group) and words and words[0] in found.commands:
-        found, words = found.commands[words[0]], words[1:]
-    given = [word for word in words if not word.startswith("--")]
-    wanted = [parameter for parameter in found.params if parameter.required]
-    # It asks before it deletes.
-    return isinstance(found, click.Group) or len(given) < len(wanted) or "discard" in command
-
-
 def test_every_yaml_block_is_a_configuration(tmp_path: Path) -> None:
-    for block in blocks(README, "yaml"):
+    for block in all_blocks("yaml"):
         file = tmp_path / f"{block}.yaml"
         file.write_text(block.text)
         load_settings(str(file), {})
 
 
 def test_every_json_block_is_json() -> None:
-    for block in blocks(README, "json"):
+    for block in all_blocks("json"):
         json.loads(block.text)
 
 
-OTHER_PROGRAMS = [b for b in blocks(README, "python", "js") if not about_signatures(b)]
+OTHER_PROGRAMS = [b for b in all_blocks("python", "js") if not about_signatures(b)]
 
 
 async def test_every_other_program_runs(desk: Desk) -> None:
@@ -232,7 +196,7 @@ async def requests(stage: Stage) -> list[Signed]:
     async with Receiver() as receiver:
         tenant = await stage.tenant()
         for form in Format:
-            for verb in Verb:
+            for verb in (Verb.GET, Verb.POST, Verb.PUT):
                 path = f"/{form}/{verb}"
                 members = {"format": form, "http_verb": verb.lower()}
                 made[path] = (await tenant.create(receiver.url(path), **members))["secret"]
@@ -243,10 +207,32 @@ async def requests(stage: Stage) -> list[Signed]:
         return [Signed.of(made[request.path], request) for request in receiver.requests]
 
 
-VERIFYING = [block for block in blocks(README, "python", "js", "sh") if about_signatures(block)]
+async def test_the_readmes_webhook_gets_the_request_that_it_shows(desk: Desk, stage: Stage) -> None:
+    [creation] = [block for block in blocks(README, "sh") if "curl -fsS -X PUT" in block.text]
+    [shown] = [block for block in blocks(README, "http")]
+    tenant = await stage.tenant()
+    whose = {"API": f"{stage.url}/v2/accounts/{tenant.account_id}", "TOKEN": tenant.token or ""}
+    async with Receiver() as receiver:
+        await desk.run(creation.text.replace(EXAMPLE_RECEIVER, receiver.url("")), **whose)
+        emit = f"switchhook emit --account {tenant.account_id} --hook channel_create"
+        await desk.run(emit, **whose)
+        await receiver.until(lambda: len(receiver.requests) == 1, 15)
+        [request] = receiver.requests
+    headers, _, body = shown.text.partition("\n\n")
+    line, *lines = headers.splitlines()
+    assert line == f"{request.method} {request.raw_path} HTTP/1.1"
+    expected = dict(one.split(": ", 1) for one in lines)
+    assert expected.keys() == request.headers.keys()
+    assert {name: request.headers[name] for name in ALWAYS} == {
+        name: expected[name] for name in ALWAYS
+    }
+    assert json.loads(body).keys() == json.loads(request.body).keys()
 
 
-def test_the_readme_says_how_to_verify_in_each_language() -> None:
+VERIFYING = [block for block in all_blocks("python", "js", "sh") if about_signatures(block)]
+
+
+def test_the_documents_show_how_to_verify_in_each_language() -> None:
     assert [block.language for block in VERIFYING] == ["python", "js", "sh"]
 
 
