@@ -38,10 +38,10 @@ from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.wiring.api import build_api, connections_for
-from service.wiring.parts import database_of, permissions_of, vault_of
+from service.wiring.parts import database_of, permissions_of, secret_box_of
 from service.wiring.service import Service, build
 from service.workers.health import WorkersHealth
-from service.workers.place import Place
+from service.workers.identity import WorkerIdentity
 
 PREPARE_AGAIN_S = 2.0
 FLUSH_TIMEOUT_S = 3.0
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 async def run(
     settings: Settings,
     stop: asyncio.Event,
-    place: Place | None = None,
+    identity: WorkerIdentity | None = None,
     *,
     shadow: bool = False,
     dialects: Dialects | None = None,
@@ -83,8 +83,8 @@ async def run(
         application = management.application
         servers = (
             _alone(service, application)
-            if place is None
-            else _among_workers(service, application, place)
+            if identity is None
+            else _among_workers(service, application, identity)
         )
         for server in servers:
             await stack.enter_async_context(server)
@@ -124,7 +124,7 @@ async def examine(settings: Settings) -> list[Finding]:
         findings += [finding async for finding in broker]
     findings += await _policies(settings)
     database = database_of(settings)
-    findings += [finding async for finding in examine_store(database, vault_of(settings))]
+    findings += [finding async for finding in examine_store(database, secret_box_of(settings))]
     database.client.close()
     return findings
 
@@ -157,13 +157,18 @@ def _alone(service: Service, application: web.Application) -> list[Server]:
     ]
 
 
-def _among_workers(service: Service, application: web.Application, place: Place) -> list[Server]:
+def _among_workers(
+    service: Service, application: web.Application, identity: WorkerIdentity
+) -> list[Server]:
     """Return the servers of a worker: for itself, and on the common port for all of them."""
-    workers = WorkersHealth(place.directory, place.count)
+    workers = WorkersHealth(identity.directory, identity.count)
     own = with_routes([*health_routes(service.live, service.ready), places_route(service.holders)])
     common = with_routes(health_routes(workers.live, workers.ready), application)
     connections = connections_for(service.settings)
-    return [serve_at(place.health_socket, own), serve_on(place.sockets(), common, connections)]
+    return [
+        serve_at(identity.health_socket, own),
+        serve_on(identity.sockets(), common, connections),
+    ]
 
 
 def _leave_startup_to_itself() -> None:
@@ -187,7 +192,7 @@ async def _background(
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),
-        tasks.create_task(service.recorder.run(), name="write attempts"),
+        tasks.create_task(service.attempt_writer.run(), name="write attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
         tasks.create_task(replays.run(), name="run replays"),
         tasks.create_task(service.pace.run(), name="keep pace"),
@@ -223,7 +228,7 @@ async def _wind_down(service: Service) -> None:
         log.warning("service.handing_back", messages=left)
     with suppress(TimeoutError, StoreUnavailable):
         async with asyncio.timeout(FLUSH_TIMEOUT_S):
-            await service.recorder.flush()
+            await service.attempt_writer.flush()
             await service.disabler.flush()
 
 

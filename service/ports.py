@@ -87,14 +87,14 @@ class Queues(Protocol):
     async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
         """Have deliveries of one event come back to their lane after one of the tiers' delays."""
 
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
         """Hand given-up deliveries of one event to the dead-letter queue."""
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         """Move a message as it is to the rejected queue, with the reason in its headers."""
 
 
-class Trials(Protocol):
+class SuspectCounts(Protocol):
     """How often suspects were tried, counted over all workers. Raises StoreUnavailable."""
 
     async def begin(self, body: bytes) -> int:

@@ -19,7 +19,7 @@ SELF = "self-01"
 class Case:
     """One URI, and what must become of it.
 
-    `stage` is the first that must refuse: parse (nothing is looked up), resolve (nothing is
+    `shared` is the first that must refuse: parse (nothing is looked up), resolve (nothing is
     dialled), connect (good when the webhook is made, bad when it is called), response (what is
     answered leads nowhere).
     """
@@ -27,7 +27,7 @@ class Case:
     case_id: str
     uri: str
     allowed: bool
-    stage: str
+    shared: str
     category: str
     resolve: list[list[str]]
     document: dict[str, Any]

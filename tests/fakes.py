@@ -111,7 +111,7 @@ class FakeQueues:
     """Queues that hold what they were given; the first `failures` calls are not confirmed."""
 
     retried: list[tuple[Delivery, int]] = field(default_factory=list)
-    buried: list[DeadLetter] = field(default_factory=list)
+    dead_lettered: list[DeadLetter] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     """How many deliveries or letters each message had."""
     rejected: list[tuple[Incoming, RejectReason, str]] = field(default_factory=list)
@@ -123,10 +123,10 @@ class FakeQueues:
         self.batches.append(len(deliveries))
         self.retried += [(delivery, delay_ms) for delivery in deliveries]
 
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
         self._confirm()
         self.batches.append(len(letters))
-        self.buried += letters
+        self.dead_lettered += letters
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         if self.broken:
@@ -186,7 +186,7 @@ class FakeLog:
 
 
 @dataclass
-class FakeTrials:
+class FakeSuspectCounts:
     """Counts how often a message was tried; outlives the processes that a test imagines."""
 
     tried: Counter[bytes] = field(default_factory=Counter)

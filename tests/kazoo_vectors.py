@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from service.dev.receiver import Received
+from service.dev.receiver import ReceivedRequest
 
 Vector = Mapping[str, Any]
 
@@ -97,7 +97,7 @@ def pointed_at(vector: Vector, base_url: str) -> Vector:
     return pointed
 
 
-def problems(vector: Vector, request: Received) -> list[str]:
+def problems(vector: Vector, request: ReceivedRequest) -> list[str]:
     """Return in what the request differs from what it must be."""
     expected = vector["expect"]
     if expected is None:
@@ -123,7 +123,9 @@ def problems(vector: Vector, request: Received) -> list[str]:
     return found
 
 
-def _form_problems(expected: Mapping[str, Any], request: Received, kept_query: str) -> list[str]:
+def _form_problems(
+    expected: Mapping[str, Any], request: ReceivedRequest, kept_query: str
+) -> list[str]:
     pairs = parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True)
     kept = parse_qsl(kept_query.partition("?")[2]) if request.method == "GET" else []
     wanted = kept + [(key, value) for key, value in expected["form_pairs"]]

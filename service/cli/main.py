@@ -31,14 +31,14 @@ from service.dialects.hook import Hook
 from service.dialects.known import dialects_of
 from service.observability.logs import configure_logs, quiet_logs
 from service.observability.metrics import keep_in_files
-from service.pipeline.dry_run.preview import sample_payload
+from service.pipeline.dry_run.sample import sample_payload
 from service.settings.describe import default_file, settings_table
 from service.settings.load import load_settings
 from service.settings.model import Settings
 from service.wiring.parts import permissions_of
 from service.workers.forking import fork_on_request
-from service.workers.lifeline import stop_with_supervisor
-from service.workers.place import Place
+from service.workers.identity import WorkerIdentity
+from service.workers.stop_signals import stop_with_supervisor
 from service.workers.supervisor import supervise
 
 
@@ -90,23 +90,23 @@ async def _until_signalled(settings: Settings, *, shadow: bool) -> None:
 @click.option("--requests", required=True, type=int)
 @click.option("--listener", "listeners", multiple=True, type=int)
 @click.option("--shadow", is_flag=True)
-def worker(config: str | None, requests: int, **place: Any) -> None:
+def worker(config: str | None, requests: int, **identity: Any) -> None:
     """Run as the template of `run --workers N`, which alone starts this, and as its workers."""
     number = fork_on_request(socket.socket(fileno=requests))
     if number is None:
         return
-    place["number"] = number
+    identity["number"] = number
     settings = settings_or_exit(config)
     configure_logs(settings.log)
-    run_to_end(lambda: _while_supervised(settings, Place(**place)))
+    run_to_end(lambda: _while_supervised(settings, WorkerIdentity(**identity)))
 
 
-async def _while_supervised(settings: Settings, place: Place) -> None:
-    structlog.contextvars.bind_contextvars(worker=place.number)
-    keep_in_files(place.number)
+async def _while_supervised(settings: Settings, identity: WorkerIdentity) -> None:
+    structlog.contextvars.bind_contextvars(worker=identity.number)
+    keep_in_files(identity.number)
     stop = asyncio.Event()
     stop_with_supervisor(stop)
-    await app.run(settings, stop, place, shadow=place.shadow)
+    await app.run(settings, stop, identity, shadow=identity.shadow)
 
 
 @main.command()

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import click
 
+from service.adapters.mongo.secret_rewrap import rewrap
 from service.adapters.mongo.store import open_store
-from service.adapters.mongo.vault import rewrap
 from service.cli.terminal import config_option, run_to_end, settings_or_exit
 from service.text.keys import new_key
 from service.text.plural import counted
-from service.wiring.parts import vault_of
+from service.wiring.parts import secret_box_of
 
 
 @click.group()
@@ -39,14 +39,14 @@ def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
     The service may run meanwhile; give all its processes the new key, behind the old one, before.
     """
     settings = settings_or_exit(config)
-    vault = vault_of(settings)
-    if not vault.seals:
+    secret_box = secret_box_of(settings)
+    if not secret_box.seals:
         raise click.UsageError("there is no key in secrets.keys")
     mongo = settings.mongo
 
     async def work() -> tuple[int, int]:
         with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
-            return await rewrap(store, vault, dry_run=dry_run)
+            return await rewrap(store, secret_box, dry_run=dry_run)
 
     changed, unreadable = run_to_end(work)
     done = "would be encrypted" if dry_run else "encrypted"

@@ -6,7 +6,7 @@ import orjson
 
 from service.dialects.dialect import Dialect
 from service.dialects.hook import Hook
-from service.pipeline.dry_run.preview import sample_payload
+from service.pipeline.dry_run.sample import sample_payload
 
 MOST_KEYS = 3
 

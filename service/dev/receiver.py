@@ -27,7 +27,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedRequest:
     """A request as it arrived; `body` of a GET is its raw query. `at` is monotonic seconds."""
 
     path: str
@@ -59,8 +59,8 @@ class Received:
 class Receiver:
     """Answers 200 unless told otherwise; `on_request` is called with every request."""
 
-    def __init__(self, on_request: Callable[[Received], None] | None = None) -> None:
-        self.requests: list[Received] = []
+    def __init__(self, on_request: Callable[[ReceivedRequest], None] | None = None) -> None:
+        self.requests: list[ReceivedRequest] = []
         self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
         self._on_request = on_request
         self._arrival = asyncio.Condition()
@@ -76,7 +76,7 @@ class Receiver:
         given = (Answer(answer) if isinstance(answer, int) else answer for answer in answers)
         self._scripts[path] = deque(given)
 
-    def at(self, path: str) -> list[Received]:
+    def at(self, path: str) -> list[ReceivedRequest]:
         """Return the requests to a path, in order of arrival."""
         return [request for request in self.requests if request.path == path]
 
@@ -122,7 +122,7 @@ class Receiver:
         body = await request.read()
         if request.method == "GET":
             body = request.raw_path.partition("?")[2].encode()
-        received = Received(
+        received = ReceivedRequest(
             request.path,
             request.method,
             request.raw_path,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import click
 import orjson
 
-from service.dev.receiver import Received
+from service.dev.receiver import ReceivedRequest
 
 COLUMNS = f"{'hook':16} {'webhook':8} {'attempt':>7} {'status':>6} {'ms':>6}  signature"
 UNKNOWN = "-"
@@ -44,7 +44,7 @@ class Screen:
         """Note the moment at which an event of a call is published."""
         self._published[call_id, hook_id] = time.monotonic()
 
-    def show(self, request: Received) -> None:
+    def show(self, request: ReceivedRequest) -> None:
         """Print one line for a request, whoever sent it.
 
         `ms` counts from the publishing of the event, where the demonstration itself published it.
@@ -66,7 +66,7 @@ class Screen:
         """Return whether every callback of the call was delivered."""
         return self._owed <= self._delivered
 
-    def _since(self, request: Received, hook_id: str) -> str:
+    def _since(self, request: ReceivedRequest, hook_id: str) -> str:
         published = self._published.get((_call_of(request), hook_id))
         if published is None or "X-Switchhook-Replay" in request.headers:
             return UNKNOWN
@@ -126,7 +126,7 @@ def _hook_of(headers: Mapping[str, str]) -> str:
     return headers.get("X-Switchhook-Schema", UNKNOWN).partition("/")[0]
 
 
-def _call_of(request: Received) -> str:
+def _call_of(request: ReceivedRequest) -> str:
     """Return the call that a body tells of, whatever its format; "" where it tells of none."""
     if request.headers.get("Content-Type") == "application/json":
         try:
@@ -137,7 +137,7 @@ def _call_of(request: Received) -> str:
     return dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("call_id", "")
 
 
-def _signature(request: Received, webhook: DemoWebhook | None) -> str:
+def _signature(request: ReceivedRequest, webhook: DemoWebhook | None) -> str:
     if any(name not in request.headers for name in SIGNED):
         return "none"
     if webhook is None:

@@ -12,7 +12,7 @@ from service.dialects.binding import Binding, merged
 from service.dialects.bus_message import BusMessage
 from service.dialects.hook import Hook
 from service.domain.event import Event, Message
-from service.domain.value import value
+from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook
 
 
@@ -27,7 +27,7 @@ class Decoder(Protocol):
         """
 
 
-@value
+@immutable
 class Content:
     """What a request says: the body, or the query that is appended to the URI."""
 

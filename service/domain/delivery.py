@@ -6,8 +6,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from service.domain.immutable import immutable
 from service.domain.trace import trace_id_of
-from service.domain.value import value
 
 
 class Outcome(StrEnum):
@@ -105,7 +105,7 @@ class PastAttempt:
     detail: str | None
 
 
-@value
+@immutable
 class Delivery:
     """One event owed to one webhook.
 
@@ -175,7 +175,7 @@ class Delivery:
         return trace_id_of(self.traceparent) if self.traceparent else None
 
 
-@value
+@immutable
 class Request:
     """An HTTP request, signed and complete. `query` is appended to the URI byte for byte."""
 
@@ -194,7 +194,7 @@ class Request:
     """Whether that account refuses plain http."""
 
 
-@value
+@immutable
 class Response:
     """What a request led to. `status` is None where no status line arrived."""
 
@@ -217,7 +217,7 @@ _SERVER_FAULTS = frozenset({
 })  # fmt: skip
 
 
-@value
+@immutable
 class Attempt:
     """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps.
 

@@ -5,10 +5,10 @@ from dataclasses import field
 from hashlib import blake2b
 from typing import Any
 
-from service.domain.value import value
+from service.domain.immutable import immutable
 
 
-@value
+@immutable
 class Message:
     """One AMQP message of a switch, as far as decoding needs it."""
 
@@ -19,7 +19,7 @@ class Message:
     content_encoding: str | None = None
 
 
-@value
+@immutable
 class Event:
     """One normalised occurrence.
 

@@ -32,7 +32,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class Diagnosis:
     """What stands between us and a dependency, and what helps."""
 
     text: str

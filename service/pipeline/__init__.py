@@ -3,7 +3,7 @@
     lanes      the loop of each queue: take a message in, have it settled, acknowledge it
     events     what settles an event:      ingest, match, first attempts
     retries    what settles a retry:       the webhook as it is now, the next attempt
-    bury       what settles a dead letter: filed where people find it
+    dead_letter       what settles a dead letter: filed where people find it
 
     ingest     message -> events, each with its account
     match      event -> the webhooks that want it

@@ -6,14 +6,14 @@ from service import __version__
 from service.dialects.dialect import ContentWriter, Dialect
 from service.domain.delivery import Delivery, Request
 from service.domain.endpoint import endpoint_of
-from service.domain.value import value
+from service.domain.immutable import immutable
 from service.domain.webhook import Webhook
 from service.pipeline.sign import signatures
 
 USER_AGENT = f"switchhook/{__version__}"
 
 
-@value
+@immutable
 class EventContent:
     """What all requests of one event are made of: its dialect, and the writer of its contents."""
 

@@ -7,7 +7,7 @@ for each of its events, which the broker and everybody else's events would have 
 import asyncio
 
 from service.domain.delivery import Delivery
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from service.ports import Queues
 
 MOST_TOGETHER = 100
@@ -16,9 +16,9 @@ MOST_TOGETHER = 100
 class Deferrals:
     """Gathers what is put off in one turn of the event loop, by delay and event."""
 
-    def __init__(self, queues: Queues, patience: Patience) -> None:
+    def __init__(self, queues: Queues, availability: Availability) -> None:
         self._queues = queues
-        self._patience = patience
+        self._patience = availability
         self._open: dict[tuple[int, str], list[Delivery]] = {}
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -11,6 +11,7 @@ from typing import assert_never
 import structlog
 
 from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, DeferReason, Delivery
+from service.domain.immutable import immutable
 from service.domain.retry import (
     Delivered,
     FallBack,
@@ -22,7 +23,6 @@ from service.domain.retry import (
     deferral_ms,
     next_step,
 )
-from service.domain.value import value
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
@@ -35,8 +35,8 @@ from service.pipeline.limits.turns import Turns
 from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.memory import Finished
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.finished import FinishedDeliveries
 from service.ports import Queues
 
 FEW = 20
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 Owed = tuple[Delivery, Webhook]
 
 
-@value
+@immutable
 class Batch:
     """What the deliveries of one message share; `places` are those of its lane.
 
@@ -71,9 +71,9 @@ class Deliverer:
     disabler: Disabler
     webhooks: CurrentWebhooks
     policy: RetryPolicy
-    finished: Finished
+    finished: FinishedDeliveries
     metrics: Metrics
-    patience: Patience
+    availability: Availability
     deferrals: Deferrals
     clock: Callable[[], float] = time.time
     choose: Callable[[tuple[int, int, int]], int] = random.choice
@@ -200,7 +200,7 @@ class Deliverer:
                 self.metrics.shadowed.inc()
             case Retry(delay_ms):
                 later = [_after(delivery, attempt)]
-                await self.patience.until_confirmed(lambda: self.queues.retry(later, delay_ms))
+                await self.availability.until_confirmed(lambda: self.queues.retry(later, delay_ms))
                 self.metrics.retried.inc()
             case FallBack():
                 reason = attempt.response.outcome.value
@@ -249,11 +249,11 @@ class Deliverer:
 
     async def give_up(self, delivery: Delivery, reason: DeadLetterReason, uri: str) -> None:
         """Turn the delivery into a dead letter."""
-        await self.bury([DeadLetter(delivery, reason, uri, self.clock())])
+        await self.dead_letter([DeadLetter(delivery, reason, uri, self.clock())])
 
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
         """Hand dead letters of one message to their queue."""
-        await self.patience.until_confirmed(lambda: self.queues.bury(letters))
+        await self.availability.until_confirmed(lambda: self.queues.dead_letter(letters))
         for letter in letters:
             self.reporter.given_up(letter)
 

@@ -10,7 +10,7 @@ from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
-from service.domain.value import value
+from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
 from service.pipeline.build import EventContent
@@ -19,13 +19,13 @@ from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.memory import Finished
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.finished import FinishedDeliveries
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
 
 
-@value
+@immutable
 class Arrival:
     """When a message came in (unix seconds), in which trace, and whether it may have before."""
 
@@ -41,9 +41,9 @@ class EventWork:
     ingest: Ingest
     directory: Directory
     deliverer: Deliverer
-    finished: Finished
+    finished: FinishedDeliveries
     metrics: Metrics
-    patience: Patience
+    availability: Availability
     dialects: Dialects
     places: Places
     tracer: Tracer
@@ -53,7 +53,7 @@ class EventWork:
         """Settle the message. Raises RejectedMessage where it cannot be understood."""
         received_at = self.clock()
         with self.tracer.span("ingest", incoming.traceparent) as span:
-            events = await self.patience.until_available(lambda: self.ingest.events(incoming))
+            events = await self.availability.until_available(lambda: self.ingest.events(incoming))
         if not events:
             self.metrics.ignored.inc()
         for event in events:
@@ -100,7 +100,7 @@ class EventWork:
         account = self.directory.remembered(account_id)
         if account is not None:
             return account
-        return await self.patience.until_available(lambda: self.directory.account(account_id))
+        return await self.availability.until_available(lambda: self.directory.account(account_id))
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:

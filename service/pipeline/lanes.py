@@ -17,7 +17,7 @@ from service.domain.errors import RejectedMessage, RejectReason
 from service.observability.metrics import Metrics
 from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming, Queues
 
@@ -55,7 +55,7 @@ class Lane:
         window: Window,
         queues: Queues,
         metrics: Metrics,
-        patience: Patience,
+        availability: Availability,
         suspects: Suspects,
         now: Callable[[], float] = time.monotonic,
         pace: Callable[[], float] | None = None,
@@ -68,7 +68,7 @@ class Lane:
         self._work = work
         self._queues = queues
         self._metrics = metrics
-        self._patience = patience
+        self._patience = availability
         self._suspects = suspects
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._held: dict[int, Held] = {}

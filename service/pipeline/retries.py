@@ -9,7 +9,7 @@ from service.pipeline.deliver import Batch, Deliverer, Owed
 from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.memory import Finished
+from service.pipeline.recovery.finished import FinishedDeliveries
 from service.ports import Incoming
 from service.text.json_text import read_json
 
@@ -19,7 +19,7 @@ class RetryWork:
     """Settles deliveries that were put off, each with its webhook as it is now."""
 
     deliverer: Deliverer
-    finished: Finished
+    finished: FinishedDeliveries
     dialects: Dialects
     places: Places
 
@@ -55,7 +55,7 @@ class RetryWork:
                 reason, now = DeadLetterReason.WEBHOOK_DISABLED, self.deliverer.clock()
                 disabled.append(DeadLetter(delivery, reason, webhook.uri, now))
         if disabled:
-            await self.deliverer.bury(disabled)
+            await self.deliverer.dead_letter(disabled)
             for letter in disabled:
                 self.finished.add(letter.delivery)
         return owed

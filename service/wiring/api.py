@@ -17,7 +17,7 @@ from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.openapi import description_operation
 from service.api.http.operation import Operation
-from service.api.resources import attempts, dead_letters, hooks, trials, webhooks
+from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
 from service.api.shapes.pages import Pages
 from service.dialects.crossbar import CrossbarTokens
 from service.management.attempts import Attempts
@@ -25,7 +25,7 @@ from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
 from service.management.replay_runner import ReplayRunner
 from service.management.webhooks import Webhooks
-from service.pipeline.dry_run.probe import Probe
+from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
 from service.wiring.service import Service
 
@@ -91,7 +91,7 @@ def build_api(service: Service) -> Api:
 def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
     """Return all operations; a path with a name in it stands after those without."""
     settings, store = service.settings, service.store
-    documents = MongoWebhookDocuments(store, service.vault)
+    documents = MongoWebhookDocuments(store, service.secret_box)
     subscriptions = Webhooks(
         documents=documents,
         disabled=documents,
@@ -101,21 +101,23 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         hooks=service.dialects.hooks,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
-        makes_key_pairs=service.vault.makes_key_pairs,
+        makes_key_pairs=service.secret_box.makes_key_pairs,
         forget=service.directory.forget,
     )
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store), service.dialects)
-    probe = Probe(
+    sample_sender = SampleSender(
         service.attempter,
-        service.recorder,
+        service.attempt_writer,
         service.dialects,
         service.test_places,
     )
-    tried = trials.TrialHandlers(subscriptions, service.directory, probe, service.dialects)
+    tried = dry_runs.DryRunHandlers(
+        subscriptions, service.directory, sample_sender, service.dialects
+    )
     return [
         *hooks.operations(hooks.HookHandlers(service.dialects)),
-        *trials.operations(tried),
+        *dry_runs.operations(tried),
         *attempts.operations(attempts.AttemptHandlers(log, letters, subscriptions, pages)),
         *dead_letters.operations(dead_letters.LetterHandlers(letters, pages)),
         *webhooks.operations(webhooks.WebhookHandlers(subscriptions, pages)),

@@ -1,4 +1,4 @@
-"""The parts that stand alone: store, vault, tracer, sender, links to the broker."""
+"""The parts that stand alone: store, secret box, tracer, sender, links to the broker."""
 
 import importlib
 
@@ -9,7 +9,7 @@ from service.adapters.http.shadow_sender import ShadowSender
 from service.adapters.mongo.store import Client, Database, open_client, open_database
 from service.adapters.rabbitmq.link import Link, Session
 from service.adapters.rabbitmq.topology.permissions import Permissions, permissions
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.dialects.dialect import Dialects
 from service.domain.errors import SettingsError
 from service.observability.metrics import Metrics
@@ -64,9 +64,9 @@ def mongo_client_of(settings: Settings) -> Client:
     return open_client(mongo.url.get_secret_value(), mongo.timeout_s)
 
 
-def vault_of(settings: Settings) -> Vault:
+def secret_box_of(settings: Settings) -> SecretBox:
     """Return what encrypts and decrypts the secrets in the store."""
-    return Vault(settings.secrets.named(), settings.secrets.signing())
+    return SecretBox(settings.secrets.named(), settings.secrets.signing())
 
 
 def registry() -> CollectorRegistry:

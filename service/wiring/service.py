@@ -8,24 +8,24 @@ from service.adapters.http.shadow_sender import ShadowSender
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo.store import Client, Store
-from service.adapters.mongo.suspects import MongoTrials
+from service.adapters.mongo.suspects import MongoSuspectCounts
 from service.adapters.mongo.watch import Watch
 from service.adapters.mongo.webhooks import MongoWebhooks
 from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
 from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S
+from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
-from service.adapters.rabbitmq.obstacles import ALARM
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.directory import RememberedDirectory
 from service.pipeline.attempt import Attempter
-from service.pipeline.dead_letters import BurialWork
+from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Deliverer
 from service.pipeline.events import EventWork
@@ -36,11 +36,11 @@ from service.pipeline.limits.holders import holders
 from service.pipeline.limits.pace import Pace
 from service.pipeline.limits.places import Places
 from service.pipeline.limits.window import Window
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.outcomes.disable import Disabler
-from service.pipeline.outcomes.record import Recorder
 from service.pipeline.outcomes.report import Reporter
-from service.pipeline.recovery.memory import Finished
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
 from service.ports import Directory, Tracer
@@ -51,12 +51,12 @@ from service.wiring.parts import (
     mongo_client_of,
     permissions_of,
     registry,
+    secret_box_of,
     sender_of,
     tracer_of,
-    vault_of,
 )
 
-BURIAL_PREFETCH = 50
+DEAD_LETTER_PREFETCH = 50
 TEST_PLACES = 16
 """Requests that the API makes at a time because somebody wants to see a webhook tested."""
 
@@ -69,9 +69,9 @@ class Service:
     metrics: Metrics
     store: Store
     mongo_client: Client
-    vault: Vault
+    secret_box: SecretBox
     watch: Watch
-    recorder: Recorder
+    attempt_writer: AttemptWriter
     disabler: Disabler
     sender: HttpSender | ShadowSender
     tracer: Tracer
@@ -124,12 +124,12 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
     hooks = [(hook.source, hook.hook_id) for hook in dialects.hooks.values()]
     metrics = Metrics(registry(), hooks)
     store = Store(database_of(settings), metrics)
-    vault = vault_of(settings)
+    secret_box = secret_box_of(settings)
     directory = RememberedDirectory(
-        MongoWebhooks(store, vault, dialects.default_source), settings.cache, metrics
+        MongoWebhooks(store, secret_box, dialects.default_source), settings.cache, metrics
     )
     mongo_client = mongo_client_of(settings)
-    recorder = _recorder(settings, store, mongo_client, metrics)
+    attempt_writer = _attempt_writer(settings, store, mongo_client, metrics)
     sender = sender_of(settings, metrics, shadow=shadow)
     publisher = Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
     health = MongoWebhookHealth(store)
@@ -151,18 +151,18 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
             ("tests", TEST_PLACES),
         )
     )
-    patience = Patience(metrics)
+    availability = Availability(metrics)
     deliverer = Deliverer(
         attempter=attempter,
         queues=publisher,
-        reporter=Reporter(recorder, metrics),
+        reporter=Reporter(attempt_writer, metrics),
         disabler=disabler,
-        webhooks=CurrentWebhooks(directory, patience),
+        webhooks=CurrentWebhooks(directory, availability),
         policy=settings.retry,
-        finished=Finished(),
+        finished=FinishedDeliveries(),
         metrics=metrics,
-        patience=patience,
-        deferrals=Deferrals(publisher, patience),
+        availability=availability,
+        deferrals=Deferrals(publisher, availability),
     )
     lanes = _lanes(settings, directory, deliverer, store, dialects, events, retries)
     consumer, bound = _consumer(settings, metrics, lanes, dialects)
@@ -173,9 +173,9 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         metrics=metrics,
         store=store,
         mongo_client=mongo_client,
-        vault=vault,
+        secret_box=secret_box,
         watch=_watch(settings, mongo_client, directory, disabler, attempter),
-        recorder=recorder,
+        attempt_writer=attempt_writer,
         disabler=disabler,
         sender=sender,
         tracer=tracer,
@@ -196,10 +196,12 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
     )
 
 
-def _recorder(settings: Settings, store: Store, mongo_client: Client, metrics: Metrics) -> Recorder:
+def _attempt_writer(
+    settings: Settings, store: Store, mongo_client: Client, metrics: Metrics
+) -> AttemptWriter:
     attempts = settings.attempts
     attempt_log = MongoAttemptLog(store, mongo_client, keep_payloads=attempts.keep_payloads)
-    return Recorder(
+    return AttemptWriter(
         attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
     )
 
@@ -214,15 +216,15 @@ def _lanes(
     retry_places: Places,
 ) -> tuple[Lane, Lane, Lane]:
     """Return the lanes of events, deliveries and dead letters, each with its work."""
-    metrics, patience, queues = deliverer.metrics, deliverer.patience, deliverer.queues
-    poison_after, trials = settings.amqp.poison_after, MongoTrials(store)
+    metrics, availability, queues = deliverer.metrics, deliverer.availability, deliverer.queues
+    poison_after, counts = settings.amqp.poison_after, MongoSuspectCounts(store)
     events = EventWork(
         ingest=Ingest(dialects, directory),
         directory=directory,
         deliverer=deliverer,
         finished=deliverer.finished,
         metrics=metrics,
-        patience=patience,
+        availability=availability,
         dialects=dialects,
         places=event_places,
         tracer=deliverer.attempter.tracer,
@@ -233,20 +235,27 @@ def _lanes(
         dialects=dialects,
         places=retry_places,
     )
-    burials = BurialWork(MongoDeadLetters(store), patience)
+    dead_letters_work = DeadLetterWork(MongoDeadLetters(store), availability)
     amqp = settings.amqp
 
     def lane(name: str, work: Work, in_progress: int) -> Lane:
         window = Window(in_progress, amqp.window_messages, amqp.window_bytes)
-        suspects = Suspects(poison_after, trials)
+        suspects = Suspects(poison_after, counts)
         return Lane(
-            name, work, window, queues, metrics, patience, suspects, pace=event_places.endpoints.now
+            name,
+            work,
+            window,
+            queues,
+            metrics,
+            availability,
+            suspects,
+            pace=event_places.endpoints.now,
         )
 
     return (
         lane("events", events, amqp.prefetch),
         lane("deliveries", retries, amqp.delivery_prefetch),
-        lane("dead_letters", burials, BURIAL_PREFETCH),
+        lane("dead_letters", dead_letters_work, DEAD_LETTER_PREFETCH),
     )
 
 
@@ -254,13 +263,13 @@ def _consumer(
     settings: Settings, metrics: Metrics, lanes: tuple[Lane, Lane, Lane], dialects: Dialects
 ) -> tuple[Consumer, Bindings]:
     names, amqp = Names(settings.amqp.prefix), settings.amqp
-    events, deliveries, burials = lanes
+    events, deliveries, dead_letters_work = lanes
     subscriptions = [
         Subscription(queue, prefetch, lane.window_size, lane.accept, lane.note_waiting)
         for queue, prefetch, lane in (
             (names.events, amqp.prefetch, events),
             (names.deliveries, amqp.delivery_prefetch, deliveries),
-            (names.dead, BURIAL_PREFETCH, burials),
+            (names.dead, DEAD_LETTER_PREFETCH, dead_letters_work),
         )
     ]
     bound = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)

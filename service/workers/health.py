@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.adapters.local_health import ask, ask_health
 from service.api.http.health import OK
-from service.workers.place import health_socket
+from service.workers.identity import health_socket
 
 SILENT = "does not answer"
 

@@ -20,9 +20,9 @@ from service.domain.errors import SettingsError
 from service.settings.model import Settings
 from service.workers.exposition import Exposition
 from service.workers.health import WorkersHealth
-from service.workers.keeper import Keeper
+from service.workers.identity import TEMPLATE, WorkerIdentity
+from service.workers.kept_worker import KeptWorker
 from service.workers.launcher import Launcher
-from service.workers.place import TEMPLATE, Place
 from service.workers.template import adopt_orphans
 
 LATE_S = 10.0
@@ -46,7 +46,7 @@ async def supervise(
         directory = Path(name)
         listeners = listen(api.host, api.port)
         fds = tuple(listener.fileno() for listener in listeners)
-        launcher = Launcher(Place(TEMPLATE, count, directory, fds, shadow), config)
+        launcher = Launcher(WorkerIdentity(TEMPLATE, count, directory, fds, shadow), config)
         supervisor = Supervisor(launcher, settings.shutdown.grace_s + LATE_S, load)
         registry = supervisor.exposition.registry
         holders = WorkersHealth(directory, count).holders
@@ -64,13 +64,13 @@ class Supervisor:
     """Keeps the launcher's workers running and heeds the signals."""
 
     def __init__(self, launcher: Launcher, limit_s: float, load: LoadSettings) -> None:
-        self._directory = launcher.place.directory
+        self._directory = launcher.identity.directory
         self._template = launcher.template
         self._load = load
         self.exposition = Exposition(self._directory, self._pids)
         self._keepers = [
-            Keeper(number, launcher, self.exposition.restarts, self.exposition.frozen, limit_s)
-            for number in range(1, launcher.place.count + 1)
+            KeptWorker(number, launcher, self.exposition.restarts, self.exposition.frozen, limit_s)
+            for number in range(1, launcher.identity.count + 1)
         ]
         self._stopping = False
         self._replacing = asyncio.Event()
@@ -78,7 +78,7 @@ class Supervisor:
     @property
     def clean(self) -> bool:
         """Whether all workers ended cleanly when they were asked to."""
-        return all(keeper.clean for keeper in self._keepers)
+        return all(kept_worker.clean for kept_worker in self._keepers)
 
     async def run(self) -> None:
         """Keep the workers running until SIGTERM or SIGINT, and until all have ended."""
@@ -90,26 +90,26 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             replacing = tasks.create_task(self._replace_when_asked(), name="replace workers")
             async with asyncio.TaskGroup() as keeping:
-                for keeper in self._keepers:
-                    keeping.create_task(keeper.run(), name=f"worker {keeper.number}")
+                for kept_worker in self._keepers:
+                    keeping.create_task(kept_worker.run(), name=f"worker {kept_worker.number}")
             replacing.cancel()
         await self._template.close()
 
     def _pids(self) -> list[int]:
-        return [keeper.pid for keeper in self._keepers if keeper.pid is not None]
+        return [kept_worker.pid for kept_worker in self._keepers if kept_worker.pid is not None]
 
     def _on_stop(self) -> None:
         if self._stopping:
             self._abandon()
         self._stopping = True
         log.info("supervisor.stopping", workers=len(self._pids()))
-        for keeper in self._keepers:
-            keeper.stop()
+        for kept_worker in self._keepers:
+            kept_worker.stop()
 
     def _abandon(self) -> None:
         """Kill everything and exit at once."""
-        for keeper in self._keepers:
-            keeper.kill()
+        for kept_worker in self._keepers:
+            kept_worker.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
         os._exit(FAILED)
 
@@ -122,8 +122,8 @@ class Supervisor:
                 continue
             log.info("workers.replacing", workers=len(self._keepers))
             self._template.renew()
-            for keeper in self._keepers:
-                await keeper.replace()
+            for kept_worker in self._keepers:
+                await kept_worker.replace()
             log.info("workers.replaced", workers=len(self._keepers))
 
     def _settings_usable(self) -> bool:

@@ -109,7 +109,7 @@ class Template:
 
 
 class Forked:
-    """A worker process, of which the supervisor is the parent; see `keeper.WorkerProcess`."""
+    """A worker process, of which the supervisor is the parent; see `kept_worker.WorkerProcess`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

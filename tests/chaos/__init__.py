@@ -2,8 +2,8 @@
 
     proxy      a TCP proxy that refuses, holds, cuts, delays
     sink       the receiver that judges
-    ledger     who is owed what, the load, the verdict
-    arena      a service with its servers, set up for one fault
+    tally     who is owed what, the load, the verdict
+    rig      a service with its servers, set up for one fault
     report     the table
 
 README.md here lists every fault: its row, or why it has none.

@@ -1,4 +1,4 @@
-"""Servers that may be killed, an arena per fault, and the table at the end."""
+"""Servers that may be killed, a rig per fault, and the table at the end."""
 
 import itertools
 import random
@@ -12,9 +12,9 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from service.dev.servers import MongoServer, RabbitServer
-from tests.chaos.arena import Arena
 from tests.chaos.proxy import reserved_port
 from tests.chaos.report import Row, as_markdown, as_text
+from tests.chaos.rig import Rig
 from tests.chaos.sink import Sink
 from tests.conftest import add_vhosts
 
@@ -93,14 +93,14 @@ def stages() -> Iterator[int]:
 
 
 @pytest.fixture
-async def arena(
+async def rig(
     chaos_broker: RabbitServer,
     chaos_store: MongoServer,
     stages: Iterator[int],
     tmp_path: Path,
     request: pytest.FixtureRequest,
     full: bool,
-) -> AsyncIterator[Arena]:
+) -> AsyncIterator[Rig]:
     """A stage that nobody used before."""
     name = f"chaos{next(stages)}"
     rng = random.Random(f"{request.config.stash[SEED]} {request.node.name}")
@@ -109,7 +109,7 @@ async def arena(
         await stack.enter_async_context(client)
         sink = await stack.enter_async_context(Sink())
         rows = request.config.stash[ROWS]
-        yield Arena(
+        yield Rig(
             stack, tmp_path, chaos_broker, chaos_store, name, client[name], sink, rng, rows,
             full=full,
         )  # fmt: skip

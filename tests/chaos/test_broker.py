@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.dev.receiver import Answer
-from tests.chaos.arena import PREFETCH, SETTLED_S, Arena
-from tests.chaos.ledger import Stopwatch
 from tests.chaos.proxy import FAIR, Proxy, Weather
+from tests.chaos.rig import PREFETCH, SETTLED_S, Rig
+from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import eventually
 
 CONNECTED = [f'switchhook_broker_connected{{link="{link}"}}' for link in ("consume", "publish")]
@@ -21,53 +21,53 @@ def flaky(attempt: int) -> Answer:
 
 @pytest.mark.timeout(600)
 @pytest.mark.long
-async def test_a_broker_stopped_and_started_loses_nothing(arena: Arena) -> None:
-    await _restarted(arena, "broker restart (graceful)", kill=False)
+async def test_a_broker_stopped_and_started_loses_nothing(rig: Rig) -> None:
+    await _restarted(rig, "broker restart (graceful)", kill=False)
 
 
 @pytest.mark.timeout(600)
-async def test_a_broker_killed_under_load_loses_nothing(arena: Arena) -> None:
-    await _restarted(arena, "broker SIGKILL under publish load", kill=True)
+async def test_a_broker_killed_under_load_loses_nothing(rig: Rig) -> None:
+    await _restarted(rig, "broker SIGKILL under publish load", kill=True)
 
 
-async def _restarted(arena: Arena, fault_name: str, *, kill: bool) -> None:
-    arena.sink.answer("/ok", Answer(delay_s=0.05))
-    arena.sink.answer("/flaky", flaky)
-    accounts = [*await arena.healthy(8), *await arena.healthy(2, "/flaky")]
-    await arena.service()
-    load, before = await arena.under_load(accounts, 100, SETTLED_S)
-    times = 5 if arena.full else 1
+async def _restarted(rig: Rig, fault_name: str, *, kill: bool) -> None:
+    rig.sink.answer("/ok", Answer(delay_s=0.05))
+    rig.sink.answer("/flaky", flaky)
+    accounts = [*await rig.healthy(8), *await rig.healthy(2, "/flaky")]
+    await rig.service()
+    load, before = await rig.under_load(accounts, 100, SETTLED_S)
+    times = 5 if rig.full else 1
     for _ in range(times):
-        await asyncio.sleep(arena.rng.uniform(0, 1))
+        await asyncio.sleep(rig.rng.uniform(0, 1))
         with Stopwatch() as fault:
-            await (arena.broker.kill() if kill else arena.broker.stop())
-            await arena.broker.start()
-        await _accepts_again(arena)
+            await (rig.broker.kill() if kill else rig.broker.stop())
+            await rig.broker.start()
+        await _accepts_again(rig)
     await load.stop()
-    await arena.verdict(
+    await rig.verdict(
         fault_name if times == 1 else f"{fault_name}, {times} times",
         60,
         bound=times * PREFETCH,
         before=before,
         during=fault.span,
         healthy=accounts[:5],
-        note=f"unknown outcomes of the load: {arena.ledger.unknown}",
+        note=f"unknown outcomes of the load: {rig.tally.unknown}",
     )
 
 
-async def _accepts_again(arena: Arena) -> None:
-    accepted = len(arena.ledger.accepted)
+async def _accepts_again(rig: Rig) -> None:
+    accepted = len(rig.tally.accepted)
 
     async def more() -> bool:
-        return len(arena.ledger.accepted) > accepted + 50
+        return len(rig.tally.accepted) > accepted + 50
 
     await eventually(more, 60, "events accepted after the restart")
 
 
 @pytest.mark.timeout(600)
-async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(arena: Arena) -> None:
-    cuts, spans = await _cut(arena, b"switchhook publish")
-    await arena.verdict(
+async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(rig: Rig) -> None:
+    cuts, spans = await _cut(rig, b"switchhook publish")
+    await rig.verdict(
         f"publishing connection cut, {cuts} times after random bytes",
         # While nothing can be published, retries hold the window, and a backlog builds up.
         240,
@@ -78,10 +78,10 @@ async def test_a_connection_cut_in_the_middle_of_publishes_loses_nothing(arena: 
 
 @pytest.mark.timeout(600)
 async def test_a_connection_cut_in_the_middle_of_acknowledgements_repeats_nothing(
-    arena: Arena,
+    rig: Rig,
 ) -> None:
-    cuts, spans = await _cut(arena, b"switchhook consume")
-    await arena.verdict(
+    cuts, spans = await _cut(rig, b"switchhook consume")
+    await rig.verdict(
         f"consuming connection cut, {cuts} times after random bytes",
         bound=0,
         **spans,
@@ -89,15 +89,15 @@ async def test_a_connection_cut_in_the_middle_of_acknowledgements_repeats_nothin
     )
 
 
-async def _cut(arena: Arena, which: bytes) -> tuple[int, dict[str, Any]]:
-    arena.sink.answer("/flaky", flaky)
-    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
-    proxy = await arena.proxy(arena.broker.port)
-    await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
-    load, before = await arena.under_load(accounts, 100, 2)
-    wanted = 50 if arena.full else 6
+async def _cut(rig: Rig, which: bytes) -> tuple[int, dict[str, Any]]:
+    rig.sink.answer("/flaky", flaky)
+    accounts = [*await rig.healthy(5), *await rig.healthy(5, "/flaky")]
+    proxy = await rig.proxy(rig.broker.port)
+    await rig.service(SWITCHHOOK_AMQP__URL=rig.through(proxy))
+    load, before = await rig.under_load(accounts, 100, 2)
+    wanted = 50 if rig.full else 6
     with Stopwatch() as fault:
-        proxy.set(Weather(cut_after=lambda: arena.rng.randrange(200, 20_000), only=which))
+        proxy.set(Weather(cut_after=lambda: rig.rng.randrange(200, 20_000), only=which))
         await eventually(lambda: _has_cut(proxy, wanted), 300, f"{wanted} cuts")
         proxy.set(FAIR)
     await asyncio.sleep(1)
@@ -111,24 +111,24 @@ async def _has_cut(proxy: Proxy, times: int) -> bool:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(arena: Arena) -> None:
-    arena.sink.answer("/flaky", flaky)
-    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
-    service = await arena.service()
-    load, before = await arena.under_load(accounts, 100, 2)
-    seconds = 60 if arena.full else 5
+async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(rig: Rig) -> None:
+    rig.sink.answer("/flaky", flaky)
+    accounts = [*await rig.healthy(5), *await rig.healthy(5, "/flaky")]
+    service = await rig.service()
+    load, before = await rig.under_load(accounts, 100, 2)
+    seconds = 60 if rig.full else 5
     with Stopwatch() as fault:
-        await arena.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
+        await rig.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
         try:
             await asyncio.sleep(seconds)
         finally:
-            await arena.broker.control("set_vm_memory_high_watermark", "0.4")
-    await _accepts_again(arena)
+            await rig.broker.control("set_vm_memory_high_watermark", "0.4")
+    await _accepts_again(rig)
     await load.stop()
     timed_out = (await service.metrics()).get(
         'switchhook_dependency_waits_total{error="BrokerUnavailable"}', 0
     )
-    await arena.verdict(
+    await rig.verdict(
         f"broker memory alarm, {seconds} s",
         60,
         # A publish that was given up may be stored all the same, once the alarm is over.
@@ -142,14 +142,14 @@ async def test_a_memory_alarm_of_the_broker_holds_things_up_and_loses_nothing(ar
 
 @pytest.mark.timeout(600)
 @pytest.mark.long
-async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -> None:
+async def test_a_broker_that_hangs_is_found_dead_and_found_again(rig: Rig) -> None:
     """Connections stand and nothing comes; the subset ends it before the heartbeats would."""
-    arena.sink.answer("/flaky", flaky)
-    accounts = [*await arena.healthy(5), *await arena.healthy(5, "/flaky")]
-    proxy = await arena.proxy(arena.broker.port)
-    service = await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
-    load, before = await arena.under_load(accounts, 100, 2)
-    seconds = 60 if arena.full else 8
+    rig.sink.answer("/flaky", flaky)
+    accounts = [*await rig.healthy(5), *await rig.healthy(5, "/flaky")]
+    proxy = await rig.proxy(rig.broker.port)
+    service = await rig.service(SWITCHHOOK_AMQP__URL=rig.through(proxy))
+    load, before = await rig.under_load(accounts, 100, 2)
+    seconds = 60 if rig.full else 8
     with Stopwatch() as fault:
         proxy.set(Weather(black_hole=True))
         await asyncio.sleep(seconds)
@@ -157,7 +157,7 @@ async def test_a_broker_that_hangs_is_found_dead_and_found_again(arena: Arena) -
         proxy.reset_all()
         proxy.set(FAIR)
     await load.stop()
-    await arena.verdict(
+    await rig.verdict(
         f"broker hangs (black hole), {seconds} s",
         60,
         bound=PREFETCH,

@@ -11,11 +11,11 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from service.dev.receiver import Answer
-from tests.chaos.arena import PREFETCH, SETTLED_S, Arena
 from tests.chaos.cluster import Member, Node, rabbit_cluster, replica_set, set_url
 from tests.chaos.conftest import ROWS, SEED
-from tests.chaos.ledger import Stopwatch
+from tests.chaos.rig import PREFETCH, SETTLED_S, Rig
 from tests.chaos.sink import Sink
+from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import eventually
 
 DOWN_S = 15
@@ -33,38 +33,36 @@ async def test_the_leaders_of_both_clusters_are_killed_under_load_and_nothing_is
         await stack.enter_async_context(client)
         sink = await stack.enter_async_context(Sink())
         config = request.config
-        arena = Arena(
+        rig = Rig(
             stack, tmp_path, nodes[1], members[0], "", client["cluster"], sink,
             random.Random(config.stash[SEED]), config.stash[ROWS], full=True,
         )  # fmt: skip
         sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
-        first, second = [
-            [*await arena.healthy(8), *await arena.healthy(2, "/flaky")] for _ in range(2)
-        ]
+        first, second = [[*await rig.healthy(8), *await rig.healthy(2, "/flaky")] for _ in range(2)]
         urls = " ".join(node.url for node in nodes)
         await asyncio.gather(
             *(
-                arena.service(SWITCHHOOK_AMQP__URL=urls, SWITCHHOOK_MONGO__URL=set_url(members))
+                rig.service(SWITCHHOOK_AMQP__URL=urls, SWITCHHOOK_MONGO__URL=set_url(members))
                 for _ in range(2)
             )
         )
         leader = await _leader(nodes)
         # The load must not hang on the node that is to die: the switch has its own troubles then.
-        arena.amqp_url = next(node for node in nodes if node is not leader).url
-        await _broker(arena, first, leader)
-        await _store(arena, second, members)
+        rig.amqp_url = next(node for node in nodes if node is not leader).url
+        await _broker(rig, first, leader)
+        await _store(rig, second, members)
 
 
-async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
-    load, before = await arena.under_load(accounts, 100, SETTLED_S, "broker")
+async def _broker(rig: Rig, accounts: list[str], leader: Node) -> None:
+    load, before = await rig.under_load(accounts, 100, SETTLED_S, "broker")
     with Stopwatch() as fault:
         await leader.kill()
         await asyncio.sleep(DOWN_S)
-    old = arena.ledger.owed() - arena.ledger.taken().keys()
+    old = rig.tally.owed() - rig.tally.taken().keys()
     settled = len(old) < 100  # what is under way, rather than all retries since the kill
     await leader.start()
     await load.stop()
-    await arena.verdict(
+    await rig.verdict(
         f"cluster of three brokers: SIGKILL of the leader, back after {DOWN_S} s",
         600,  # the broker itself tries stuck dead letters again every 180 s
         bound=2 * PREFETCH,
@@ -77,14 +75,14 @@ async def _broker(arena: Arena, accounts: list[str], leader: Node) -> None:
     )
 
 
-async def _store(arena: Arena, accounts: list[str], members: Sequence[Member]) -> None:
-    load, before = await arena.under_load(accounts, 100, 3, "store")
+async def _store(rig: Rig, accounts: list[str], members: Sequence[Member]) -> None:
+    load, before = await rig.under_load(accounts, 100, 3, "store")
     primary = await _primary(members)
     with Stopwatch() as fault:
         await primary.kill()
         await asyncio.sleep(DOWN_S)
     await load.stop()
-    await arena.verdict(
+    await rig.verdict(
         "replica set of three: SIGKILL of the primary",
         60,
         before=before,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from service.dev.process import ServiceProcess
-from tests.chaos.arena import Arena
 from tests.chaos.crowd import Crowd, Manner
-from tests.chaos.ledger import Stopwatch
+from tests.chaos.rig import Rig
+from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import eventually
 
 CALLS = 60
@@ -59,32 +59,32 @@ HANGS = [
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.short)
-async def test_hanging_endpoints_delay_nobody_else(arena: Arena, hang: Hang) -> None:
-    if not (hang.in_short or arena.full):
+async def test_hanging_endpoints_delay_nobody_else(rig: Rig, hang: Hang) -> None:
+    if not (hang.in_short or rig.full):
         pytest.skip("in full length only")
-    arena.schedule_s = (1.0, 5.0, 30.0, 120.0)
-    healthy = await arena.healthy(20)
+    rig.schedule_s = (1.0, 5.0, 30.0, 120.0)
+    healthy = await rig.healthy(20)
     async with Crowd(hang.manner, HANGS_S) as crowd:
         hit = [
-            await arena.account_of_many(
+            await rig.account_of_many(
                 crowd.uris(number, hang.endpoints), timeout_s=HANGS_S, retries=0
             )
             for number in range(hang.accounts)
         ]
-        service = await arena.service_of(hang.workers, **DEFAULTS)
-        load, before = await arena.under_load(healthy, 50, ALONE_S, "healthy")
+        service = await rig.service_of(hang.workers, **DEFAULTS)
+        load, before = await rig.under_load(healthy, 50, ALONE_S, "healthy")
         with Stopwatch() as fault:
-            trouble = arena.load(hit, "trouble")
+            trouble = rig.load(hit, "trouble")
             await trouble.publish(CALLS)
             trouble.start(5)
-            await asyncio.sleep(40 if arena.full else 10)
+            await asyncio.sleep(40 if rig.full else 10)
             await trouble.stop()
         held = await _held(service)
-        freed_s = await _places_free_after_deletion(arena, service, hit)
+        freed_s = await _places_free_after_deletion(rig, service, hit)
         memory = (await service.metrics())["process_resident_memory_bytes"]
         await load.stop()
-        await arena.ledger.until_settled(20, healthy)
-        row = await arena.ledger.verdict(
+        await rig.tally.until_settled(20, healthy)
+        row = await rig.tally.verdict(
             f"{hang}",
             before=before,
             during=fault.span,
@@ -96,11 +96,11 @@ async def test_hanging_endpoints_delay_nobody_else(arena: Arena, hang: Hang) -> 
                 f"memory {memory / 1e6:.0f} MB"
             ),
         )
-    arena.judge(row)
+    rig.judge(row)
     assert row.dead == 0
     assert row.p99_s is not None
     # The subset runs beside anything, and only looks for delays that people notice.
-    assert row.undelayed if arena.full else row.p99_s < NOTICED_S, row
+    assert row.undelayed if rig.full else row.p99_s < NOTICED_S, row
     assert held > AT_WORK
     assert freed_s <= 1.0
 
@@ -122,11 +122,11 @@ DEFAULTS = {
 
 
 async def _places_free_after_deletion(
-    arena: Arena, service: ServiceProcess, accounts: list[str]
+    rig: Rig, service: ServiceProcess, accounts: list[str]
 ) -> float:
     """Delete the webhooks of the accounts; return how long their requests went on."""
     began = time.monotonic()
-    await arena.database["webhooks"].delete_many({"account_id": {"$in": accounts}})
+    await rig.database["webhooks"].delete_many({"account_id": {"$in": accounts}})
 
     async def free() -> bool:
         return await _held(service) <= AT_WORK

@@ -12,11 +12,11 @@ import pytest
 from service.dev.process import ServiceProcess
 from service.domain.errors import SwitchhookError
 from service.settings.model import AmqpSettings
-from tests.chaos.arena import PREFETCH, Arena
-from tests.chaos.ledger import Stopwatch
 from tests.chaos.owners import TwoWorkers, connected_to
 from tests.chaos.report import Row
+from tests.chaos.rig import PREFETCH, Rig
 from tests.chaos.sink import Seen, call_id_in
+from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import depth, eventually, take_messages
 
 REJECTED = "switchhook.rejected"
@@ -33,12 +33,12 @@ BROKERS_LIMIT = 3
 
 @pytest.mark.timeout(600)
 async def test_poison_ends_in_the_rejected_queue_while_one_process_is_started_again_and_again(
-    arena: Arena,
+    rig: Rig,
 ) -> None:
     """Each kill costs the healthy a start, which is importing for the most part, and no more."""
-    service = await arena.service()
+    service = await rig.service()
     async with KeptRunning(service) as kept:
-        row, kills = await poisoned(arena, "one process", kept.kill)
+        row, kills = await poisoned(rig, "one process", kept.kill)
     assert kills <= POISON_AFTER + 1
     assert row.p99_s is not None
     assert row.p99_s <= max(HEALTHY_P99_S, STARTS_WAITED_FOR * kept.longest_start_s)
@@ -46,15 +46,15 @@ async def test_poison_ends_in_the_rejected_queue_while_one_process_is_started_ag
 
 @pytest.mark.timeout(600)
 async def test_poison_ends_in_the_rejected_queue_while_a_supervisor_starts_its_workers_again(
-    arena: Arena,
+    rig: Rig,
 ) -> None:
-    service = await arena.start(TwoWorkers, {})
+    service = await rig.start(TwoWorkers, {})
 
     def kill() -> None:
-        for pid in connected_to(HOST, arena.sink.port, service.workers()):
+        for pid in connected_to(HOST, rig.sink.port, service.workers()):
             os.kill(pid, signal.SIGKILL)
 
-    row, kills = await poisoned(arena, "two workers", kill)
+    row, kills = await poisoned(rig, "two workers", kill)
     assert kills <= POISON_AFTER + 1
     assert row.p99_s is not None
     assert row.p99_s <= HEALTHY_P99_S
@@ -62,13 +62,13 @@ async def test_poison_ends_in_the_rejected_queue_while_a_supervisor_starts_its_w
 
 @pytest.mark.timeout(600)
 @pytest.mark.long
-async def test_the_broker_moves_a_poison_away_that_no_worker_gives_up(arena: Arena) -> None:
+async def test_the_broker_moves_a_poison_away_that_no_worker_gives_up(rig: Rig) -> None:
     limit = f'{{"delivery-limit":{BROKERS_LIMIT}}}'
-    await arena.broker.control("set_policy", "-p", arena.vhost, "limit", "^switchhook", limit)
-    service = await arena.service()
+    await rig.broker.control("set_policy", "-p", rig.vhost, "limit", "^switchhook", limit)
+    service = await rig.service()
     name = f"one process, the broker's limit at {BROKERS_LIMIT}"
     async with KeptRunning(service) as kept:
-        _, kills = await poisoned(arena, name, kept.kill, alone=False)
+        _, kills = await poisoned(rig, name, kept.kill, alone=False)
     assert kills == BROKERS_LIMIT + 1
 
 
@@ -108,14 +108,14 @@ class KeptRunning:
 
 
 async def poisoned(
-    arena: Arena, name: str, kill: Callable[[], None], *, alone: bool = True
+    rig: Rig, name: str, kill: Callable[[], None], *, alone: bool = True
 ) -> tuple[Row, int]:
     """Publish poison under load until it stands in the rejected queue; return row and kills.
 
     It must stand there `alone`, without any of the messages that were held with it.
     """
-    accounts = await arena.healthy(5)
-    poison = await arena.account(await arena.sink.url(HOST, PATH))
+    accounts = await rig.healthy(5)
+    poison = await rig.account(await rig.sink.url(HOST, PATH))
     kills = 0
 
     def strike(seen: Seen) -> None:
@@ -124,18 +124,18 @@ async def poisoned(
             kills += 1
             kill()
 
-    arena.sink.on_request = strike
-    load, before = await arena.under_load(accounts, 50 if arena.full else 20, ALONE_S)
+    rig.sink.on_request = strike
+    load, before = await rig.under_load(accounts, 50 if rig.full else 20, ALONE_S)
     with Stopwatch() as fault:
-        await arena.load([poison], "poison").publish(1)
-        await eventually(lambda: depth(arena.amqp_url, REJECTED), 120, "the end of the poison")
+        await rig.load([poison], "poison").publish(1)
+        await eventually(lambda: depth(rig.amqp_url, REJECTED), 120, "the end of the poison")
     await asyncio.sleep(1)
     await load.stop()
-    parked = await _calls_in_rejected(arena)
+    parked = await _calls_in_rejected(rig)
     # The dead letter of the poison is the message itself; it was never answered with success.
-    arena.sink.seen = [seen for seen in arena.sink.seen if seen.path != PATH]
-    await arena.ledger.until_settled(10, accounts)
-    row = await arena.ledger.verdict(
+    rig.sink.seen = [seen for seen in rig.sink.seen if seen.path != PATH]
+    await rig.tally.until_settled(10, accounts)
+    row = await rig.tally.verdict(
         f"poison: kills {kills} times, {name}",
         bound=kills * PREFETCH,
         before=before,
@@ -144,15 +144,15 @@ async def poisoned(
         parked=parked,
         note=f"in {REJECTED}: the poison and {len(parked) - 1} that were held with it",
     )
-    arena.judge(row)
+    rig.judge(row)
     assert "poison-1" in parked
     assert len(parked) == 1 or not alone
     return row, kills
 
 
-async def _calls_in_rejected(arena: Arena) -> Sequence[str]:
-    count = await depth(arena.amqp_url, REJECTED)
-    messages = await take_messages(arena.amqp_url, REJECTED, count)
+async def _calls_in_rejected(rig: Rig) -> Sequence[str]:
+    count = await depth(rig.amqp_url, REJECTED)
+    messages = await take_messages(rig.amqp_url, REJECTED, count)
     return [_call_of(message.body) for message in messages]
 
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from service.dev.receiver import Answer
-from tests.chaos.arena import Arena
-from tests.chaos.ledger import Stopwatch
+from tests.chaos.rig import Rig
+from tests.chaos.tally import Stopwatch
 
 MINUTES = 30
 WARM_UP_S = 300
@@ -18,13 +18,13 @@ GROWTH = 0.1
 
 @pytest.mark.soak
 @pytest.mark.timeout(60 * (MINUTES + 15))
-async def test_half_an_hour_at_half_the_rate_leaves_memory_flat(arena: Arena) -> None:
-    arena.sink.answer("/ok", Answer(delay_s=0.01))
-    arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
-    accounts = [*await arena.healthy(45), *await arena.healthy(5, "/flaky")]
-    service = await arena.service(SWITCHHOOK_LOG__LEVEL="warning")
-    rate = await _rate(arena, accounts) / 2
-    load = arena.load(accounts, "soak")
+async def test_half_an_hour_at_half_the_rate_leaves_memory_flat(rig: Rig) -> None:
+    rig.sink.answer("/ok", Answer(delay_s=0.01))
+    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await rig.healthy(45), *await rig.healthy(5, "/flaky")]
+    service = await rig.service(SWITCHHOOK_LOG__LEVEL="warning")
+    rate = await _rate(rig, accounts) / 2
+    load = rig.load(accounts, "soak")
     memory: list[float] = []
     with Stopwatch() as before:
         load.start(rate)
@@ -36,7 +36,7 @@ async def test_half_an_hour_at_half_the_rate_leaves_memory_flat(arena: Arena) ->
     await load.stop()
     third = len(memory) // 3
     first, last = max(memory[:third]), max(memory[-third:])
-    await arena.verdict(
+    await rig.verdict(
         f"soak of {MINUTES} minutes at {rate:.0f}/s",
         120,
         before=before.span,
@@ -46,9 +46,9 @@ async def test_half_an_hour_at_half_the_rate_leaves_memory_flat(arena: Arena) ->
     assert last < first * (1 + GROWTH)
 
 
-async def _rate(arena: Arena, accounts: list[str]) -> float:
+async def _rate(rig: Rig, accounts: list[str]) -> float:
     """Return how many events a second are published, delivered and settled at most."""
     began = time.monotonic()
-    await arena.load(accounts, "probe").publish(PROBE_EVENTS)
-    assert await arena.ledger.until_settled(120)
+    await rig.load(accounts, "probe").publish(PROBE_EVENTS)
+    assert await rig.tally.until_settled(120)
     return PROBE_EVENTS / (time.monotonic() - began)

@@ -11,9 +11,9 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from service.dev.receiver import Answer
-from tests.chaos.arena import Arena
-from tests.chaos.ledger import Load, Span, Stopwatch
 from tests.chaos.proxy import FAIR, Weather
+from tests.chaos.rig import Rig
+from tests.chaos.tally import Load, Span, Stopwatch
 from tests.e2e.harness import eventually
 
 READY_S = 30
@@ -21,37 +21,37 @@ FROM_MEMORY_S = 1.0
 STRANGER = "127.1.1.1"
 
 
-async def _under_way(arena: Arena, **settings: str) -> tuple[Load, list[str], Span]:
+async def _under_way(rig: Rig, **settings: str) -> tuple[Load, list[str], Span]:
     """Start a service and a load on accounts it knows, some of whose deliveries are retried."""
-    arena.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
-    accounts = [*await arena.healthy(9), *await arena.healthy(1, "/flaky")]
+    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await rig.healthy(9), *await rig.healthy(1, "/flaky")]
     # What is remembered becomes too old during the fault, not only after a minute.
-    await arena.service(SWITCHHOOK_CACHE__MAX_AGE_S="5", **settings)
-    load, before = await arena.under_load(accounts, 100, 3)
+    await rig.service(SWITCHHOOK_CACHE__MAX_AGE_S="5", **settings)
+    load, before = await rig.under_load(accounts, 100, 3)
     return load, accounts[:9], before
 
 
-async def _served_from_memory(arena: Arena, fault: str, **more: Any) -> None:
-    row = await arena.verdict(fault, 60, **more)
+async def _served_from_memory(rig: Rig, fault: str, **more: Any) -> None:
+    row = await rig.verdict(fault, 60, **more)
     assert row.p99_s is not None
     assert row.p99_s < FROM_MEMORY_S, "known accounts are served from memory"
 
 
 async def test_a_store_killed_and_away_loses_nothing_and_delays_no_known_account(
-    arena: Arena,
+    rig: Rig,
 ) -> None:
-    load, known, before = await _under_way(arena)
-    stranger = await arena.account(await arena.sink.url(STRANGER, "/ok"))
-    seconds = 60 if arena.full else 20
+    load, known, before = await _under_way(rig)
+    stranger = await rig.account(await rig.sink.url(STRANGER, "/ok"))
+    seconds = 60 if rig.full else 20
     with Stopwatch() as fault:
-        await arena.store.kill()
-        await arena.load([stranger], "stranger").publish(20)
+        await rig.store.kill()
+        await rig.load([stranger], "stranger").publish(20)
         await asyncio.sleep(seconds)
-        assert not [seen for seen in arena.sink.seen if seen.host == STRANGER], "they are held"
-        await arena.store.start()
+        assert not [seen for seen in rig.sink.seen if seen.host == STRANGER], "they are held"
+        await rig.store.start()
     await load.stop()
     await _served_from_memory(
-        arena,
+        rig,
         f"mongod SIGKILL, away {seconds} s",
         before=before,
         during=fault.span,
@@ -61,42 +61,42 @@ async def test_a_store_killed_and_away_loses_nothing_and_delays_no_known_account
 
 
 @pytest.mark.long
-async def test_a_store_that_hangs_loses_nothing(arena: Arena) -> None:
-    load, known, before = await _under_way(arena)
-    seconds = 60 if arena.full else 10
+async def test_a_store_that_hangs_loses_nothing(rig: Rig) -> None:
+    load, known, before = await _under_way(rig)
+    seconds = 60 if rig.full else 10
     with Stopwatch() as fault:
-        os.kill(arena.store.pid, signal.SIGSTOP)
+        os.kill(rig.store.pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
-            os.kill(arena.store.pid, signal.SIGCONT)
+            os.kill(rig.store.pid, signal.SIGCONT)
     await load.stop()
     await _served_from_memory(
-        arena, f"mongod SIGSTOP {seconds} s", before=before, during=fault.span, healthy=known
+        rig, f"mongod SIGSTOP {seconds} s", before=before, during=fault.span, healthy=known
     )
 
 
 @pytest.mark.long
 async def test_a_store_that_takes_two_seconds_for_everything_delays_no_known_account(
-    arena: Arena,
+    rig: Rig,
 ) -> None:
-    proxy = await arena.proxy(arena.store.port)
-    url = arena.store.url.replace(f":{arena.store.port}/", f":{proxy.port}/")
-    load, known, before = await _under_way(arena, SWITCHHOOK_MONGO__URL=url)
-    seconds = 60 if arena.full else 10
+    proxy = await rig.proxy(rig.store.port)
+    url = rig.store.url.replace(f":{rig.store.port}/", f":{proxy.port}/")
+    load, known, before = await _under_way(rig, SWITCHHOOK_MONGO__URL=url)
+    seconds = 60 if rig.full else 10
     with Stopwatch() as fault:
         proxy.set(Weather(delay_s=1.0))  # there, and back again
         await asyncio.sleep(seconds)
         proxy.set(FAIR)
     await load.stop()
     name = f"store slow (2 s for each answer), {seconds} s"
-    await _served_from_memory(arena, name, before=before, during=fault.span, healthy=known)
+    await _served_from_memory(rig, name, before=before, during=fault.span, healthy=known)
 
 
 @pytest.mark.long
-async def test_a_primary_that_steps_down_loses_nothing(arena: Arena) -> None:
-    load, known, before = await _under_way(arena)
-    async with AsyncMongoClient[Mapping[str, Any]](arena.store.url, timeoutMS=5000) as client:
+async def test_a_primary_that_steps_down_loses_nothing(rig: Rig) -> None:
+    load, known, before = await _under_way(rig)
+    async with AsyncMongoClient[Mapping[str, Any]](rig.store.url, timeoutMS=5000) as client:
         with Stopwatch() as fault:
             await client.admin.command("replSetStepDown", 5, force=True)
 
@@ -108,7 +108,7 @@ async def test_a_primary_that_steps_down_loses_nothing(arena: Arena) -> None:
 
             await eventually(primary, READY_S, "a primary")
     await load.stop()
-    await arena.verdict(
+    await rig.verdict(
         "primary stepdown, 5 s without a primary",
         before=before,
         during=fault.span,

@@ -7,24 +7,24 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service.dev.receiver import Answer
-from tests.chaos.arena import Arena
-from tests.chaos.ledger import Stopwatch, p99
 from tests.chaos.proxy import FAIR, Proxy, Weather
+from tests.chaos.rig import Rig
+from tests.chaos.tally import Stopwatch, p99
 
 PER_S = 100
 UNDELAYED_S = 1.0
 PARKED = 'switchhook_messages_parked{lane="events"}'
 
 
-async def cut(arena: Arena, proxy: Proxy) -> AsyncIterator[None]:
+async def cut(rig: Rig, proxy: Proxy) -> AsyncIterator[None]:
     """Cut the publishing connection again and again."""
-    some = Weather(cut_after=lambda: arena.rng.randrange(200, 2_000), only=b"switchhook publish")
+    some = Weather(cut_after=lambda: rig.rng.randrange(200, 2_000), only=b"switchhook publish")
     proxy.set(some)
     yield
     proxy.set(FAIR)
 
 
-async def hung(_: Arena, proxy: Proxy) -> AsyncIterator[None]:
+async def hung(_: Rig, proxy: Proxy) -> AsyncIterator[None]:
     """Let nothing through on the publishing connection, and do not close it either."""
     proxy.set(Weather(black_hole=True, only=b"switchhook publish"))
     yield
@@ -32,14 +32,14 @@ async def hung(_: Arena, proxy: Proxy) -> AsyncIterator[None]:
     proxy.set(FAIR)
 
 
-async def alarm(arena: Arena, _: Proxy) -> AsyncIterator[None]:
+async def alarm(rig: Rig, _: Proxy) -> AsyncIterator[None]:
     """Have the broker out of memory: it reads no connection that publishes."""
-    await arena.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
+    await rig.broker.control("set_vm_memory_high_watermark", "absolute", "1MB")
     yield
-    await arena.broker.control("set_vm_memory_high_watermark", "0.4")
+    await rig.broker.control("set_vm_memory_high_watermark", "0.4")
 
 
-TROUBLES: dict[str, Callable[[Arena, Proxy], AsyncIterator[None]]] = {
+TROUBLES: dict[str, Callable[[Rig, Proxy], AsyncIterator[None]]] = {
     "publishing connection cut again and again": cut,
     "publishing connection hung": hung,
     "broker memory alarm": alarm,
@@ -48,24 +48,24 @@ TROUBLES: dict[str, Callable[[Arena, Proxy], AsyncIterator[None]]] = {
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", TROUBLES)
-async def test_what_cannot_be_published_delays_no_healthy_endpoint(arena: Arena, name: str) -> None:
-    if name != "publishing connection hung" and not arena.full:
+async def test_what_cannot_be_published_delays_no_healthy_endpoint(rig: Rig, name: str) -> None:
+    if name != "publishing connection hung" and not rig.full:
         pytest.skip("in full length only")
-    arena.sink.answer("/failing", lambda attempt: Answer(503 if attempt == 1 else 200))
-    accounts = [*await arena.healthy(9), *await arena.healthy(1, "/failing")]
-    proxy = await arena.proxy(arena.broker.port)
-    service = await arena.service(SWITCHHOOK_AMQP__URL=arena.through(proxy))
-    load, before = await arena.under_load(accounts, PER_S, 4)
-    seconds = 60 if arena.full else 8
+    rig.sink.answer("/failing", lambda attempt: Answer(503 if attempt == 1 else 200))
+    accounts = [*await rig.healthy(9), *await rig.healthy(1, "/failing")]
+    proxy = await rig.proxy(rig.broker.port)
+    service = await rig.service(SWITCHHOOK_AMQP__URL=rig.through(proxy))
+    load, before = await rig.under_load(accounts, PER_S, 4)
+    seconds = 60 if rig.full else 8
     with Stopwatch() as fault:
-        async with asynccontextmanager(TROUBLES[name])(arena, proxy):
+        async with asynccontextmanager(TROUBLES[name])(rig, proxy):
             await asyncio.sleep(seconds)
             metrics = await service.metrics()
     await asyncio.sleep(1)
     await load.stop()
-    waited_s = p99(arena.ledger.latencies_from_confirm(fault.span, accounts[:9]))
+    waited_s = p99(rig.tally.latencies_from_confirm(fault.span, accounts[:9]))
     assert waited_s is not None
-    row = await arena.verdict(
+    row = await rig.verdict(
         f"{name} for {seconds} s, one in ten failing",
         120,
         bound=seconds * PER_S // 10,

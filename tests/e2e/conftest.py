@@ -12,19 +12,26 @@ from service.dev.servers import MongoServer, RabbitServer
 from tests.api_client import Client
 from tests.conftest import Documents, StartService, add_vhosts
 from tests.e2e.harness import webhook_document
-from tests.e2e.stage import LOCAL, QUICK, UNHURRIED, NewStage, Stage, running_stage
+from tests.e2e.shared_service import (
+    LOCAL,
+    QUICK,
+    UNHURRIED,
+    SharedService,
+    StartShared,
+    running_stage,
+)
 from tests.e2e.strict import MOST_WEBHOOKS, PUBLIC, SECRET
 from tests.e2e.workers import StartWorkers
 
 
 @pytest.fixture(scope="session")
-def new_stage(
+def new_shared(
     broker: RabbitServer, store: MongoServer, directory: Path, numbers: Iterator[int]
-) -> NewStage:
+) -> StartShared:
     """Start a service with a virtual host and a database of its own; settings may be given."""
 
     @asynccontextmanager
-    async def start(**more: str) -> AsyncIterator[Stage]:
+    async def start(**more: str) -> AsyncIterator[SharedService]:
         name = f"stage{next(numbers)}"
         await add_vhosts(broker, [name])
         own = {
@@ -33,16 +40,16 @@ def new_stage(
             "SWITCHHOOK_MONGO__DATABASE": name,
         }
         settings = {**LOCAL, **QUICK, **UNHURRIED, **own, **more}
-        async with running_stage(directory / name, settings) as stage:
-            yield stage
+        async with running_stage(directory / name, settings) as shared:
+            yield shared
 
     return start
 
 
 @pytest.fixture(scope="session")
-async def stage(new_stage: NewStage) -> AsyncIterator[Stage]:
+async def shared(new_shared: StartShared) -> AsyncIterator[SharedService]:
     """A service that many tests share: each of them works with accounts of its own."""
-    async with new_stage() as running:
+    async with new_shared() as running:
         yield running
 
 
@@ -69,15 +76,15 @@ async def webhook(database: Documents, receiver: Receiver) -> None:
 
 
 @pytest.fixture(scope="session")
-async def strict(new_stage: NewStage) -> AsyncIterator[Stage]:
+async def strict(new_shared: StartShared) -> AsyncIterator[SharedService]:
     """A service that may dial public addresses only."""
     limits = {"SWITCHHOOK_API__MAX_WEBHOOKS_PER_ACCOUNT": str(MOST_WEBHOOKS)}
-    async with new_stage(SWITCHHOOK_EGRESS__ALLOW="[]", **limits) as running:
+    async with new_shared(SWITCHHOOK_EGRESS__ALLOW="[]", **limits) as running:
         yield running
 
 
 @pytest.fixture
-async def api(strict: Stage) -> AsyncIterator[Client]:
+async def api(strict: SharedService) -> AsyncIterator[Client]:
     """An account that has nothing; neither has it afterwards."""
     client = await strict.tenant()
     yield client
@@ -87,7 +94,7 @@ async def api(strict: Stage) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def owner(strict: Stage) -> AsyncIterator[tuple[Client, str]]:
+async def owner(strict: SharedService) -> AsyncIterator[tuple[Client, str]]:
     """An account with one webhook, which is the same afterwards."""
     client = await strict.tenant()
     webhook = await client.create(PUBLIC, secret=SECRET)

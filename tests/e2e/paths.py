@@ -7,7 +7,7 @@ from service.dev.receiver import Receiver
 from tests.api_client import Client
 from tests.conftest import Documents
 from tests.e2e.harness import eventually
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 
 HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
@@ -41,13 +41,13 @@ async def snapshot(database: Documents, account_id: str) -> dict[str, list[Any]]
 
 
 async def furnished(
-    stage: Stage, receiver: Receiver, account_id: str | None = None
+    shared: SharedService, receiver: Receiver, account_id: str | None = None
 ) -> tuple[Client, dict[str, str]]:
     """Return an account with some of everything, and the names of it."""
-    api = await stage.tenant(account_id)
+    api = await shared.tenant(account_id)
     receiver.script("/secret-path", 500)
     webhook = await api.create(receiver.url("/secret-path"), retries=0, name="secret-name")
-    await stage.call(api.account_id, "secret-call")
+    await shared.call(api.account_id, "secret-call")
 
     async def settled() -> Any:
         letters = (await api.get("dead_letters")).data

@@ -6,11 +6,11 @@ from typing import Any
 from service.dev.receiver import Receiver
 from tests.api_client import Client, check_error
 from tests.e2e.paths import HOOK, furnished, is_write, operations, snapshot
-from tests.e2e.stage import Stage, new_account
+from tests.e2e.shared_service import SharedService, new_account
 
 
-async def test_what_hooks_there_are_may_be_asked_by_anybody(stage: Stage) -> None:
-    nobody = stage.client(None, new_account(), stage.service)
+async def test_what_hooks_there_are_may_be_asked_by_anybody(shared: SharedService) -> None:
+    nobody = shared.client(None, new_account(), shared.service)
     hooks = await nobody.get("/v2/webhooks")
     assert hooks.status == 200
     assert "version" not in hooks.envelope
@@ -24,16 +24,16 @@ async def test_what_hooks_there_are_may_be_asked_by_anybody(stage: Stage) -> Non
         sample = await nobody.get(f"/v2/webhooks/samples/{sample_id}")
         assert isinstance(sample.data[0], dict)
     check_error(await nobody.get("/v2/webhooks/samples/none"), 404, "bad_identifier")
-    own = await stage.tenant()
+    own = await shared.tenant()
     assert (await own.get("webhooks/samples")).data == samples.data
     check_error(await nobody.get("webhooks/samples"), 401, "invalid_credentials")
 
 
-async def test_a_read_only_token_is_refused_every_write(stage: Stage) -> None:
-    owner = await stage.tenant()
-    reader = await stage.tenant(owner.account_id, read_only=True)
+async def test_a_read_only_token_is_refused_every_write(shared: SharedService) -> None:
+    owner = await shared.tenant()
+    reader = await shared.tenant(owner.account_id, read_only=True)
     webhook = await owner.create(HOOK["uri"])
-    before = await snapshot(stage.database, owner.account_id)
+    before = await snapshot(shared.database, owner.account_id)
     names = dict.fromkeys(("attempt_id", "delivery_id", "replay_id", "sample_id"), "x")
     names |= {"account_id": owner.account_id, "webhook_id": webhook["id"]}
     description = (await reader.get("/v2/openapi.json")).envelope
@@ -46,17 +46,19 @@ async def test_a_read_only_token_is_refused_every_write(stage: Stage) -> None:
         else:
             assert reply.status in (200, 404), (method, path, reply.envelope)
     assert refused == 11
-    assert await snapshot(stage.database, owner.account_id) == before
+    assert await snapshot(shared.database, owner.account_id) == before
 
 
-async def test_a_token_for_descendants_reaches_those_below_and_nobody_else(stage: Stage) -> None:
+async def test_a_token_for_descendants_reaches_those_below_and_nobody_else(
+    shared: SharedService,
+) -> None:
     root, middle, leaf, stranger = [new_account() for _ in range(4)]
     trees = {root: [], middle: [root], leaf: [root, middle], stranger: []}
-    await stage.database["accounts"].insert_many(
+    await shared.database["accounts"].insert_many(
         {"_id": account_id, "tree": tree} for account_id, tree in trees.items()
     )
-    narrow = await stage.tenant(middle)
-    wide = await stage.tenant(middle, descendants=True)
+    narrow = await shared.tenant(middle)
+    wide = await shared.tenant(middle, descendants=True)
 
     async def status(api: Client, account_id: str) -> int:
         return (await api.get(f"/v2/accounts/{account_id}/webhooks")).status
@@ -66,21 +68,21 @@ async def test_a_token_for_descendants_reaches_those_below_and_nobody_else(stage
     assert [await status(wide, account_id) for account_id in everyone] == [403, 200, 200, 403]
     created = await wide.ask("PUT", f"/v2/accounts/{leaf}/webhooks", {"data": HOOK})
     assert created.status == 201
-    stored = await stage.database["webhooks"].find_one({"_id": created.data["id"]}) or {}
+    stored = await shared.database["webhooks"].find_one({"_id": created.data["id"]}) or {}
     assert stored["account_id"] == leaf
-    superuser = await stage.superuser(leaf)
+    superuser = await shared.superuser(leaf)
     assert [await status(superuser, account_id) for account_id in everyone] == [200] * 4
-    watcher = await stage.superuser(leaf, read_only=True)
+    watcher = await shared.superuser(leaf, read_only=True)
     assert (await watcher.get("webhooks")).status == 200
     assert (await watcher.put("webhooks", **HOOK)).status == 403
 
 
 async def test_every_path_of_an_account_is_closed_to_the_token_of_another(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    owner, names = await furnished(stage, receiver)
-    intruder = await stage.tenant(descendants=True)
-    before = await snapshot(stage.database, owner.account_id)
+    owner, names = await furnished(shared, receiver)
+    intruder = await shared.tenant(descendants=True)
+    before = await snapshot(shared.database, owner.account_id)
     heard = len(receiver.requests)
     description = (await intruder.get("/v2/openapi.json")).envelope
     asked = 0
@@ -92,17 +94,17 @@ async def test_every_path_of_an_account_is_closed_to_the_token_of_another(
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
     assert asked == 24
-    assert await snapshot(stage.database, owner.account_id) == before
+    assert await snapshot(shared.database, owner.account_id) == before
     assert len(receiver.requests) == heard
 
 
 async def test_the_ids_of_another_account_mean_nothing_in_ones_own(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    owner, names = await furnished(stage, receiver)
-    intruder = await stage.tenant()
+    owner, names = await furnished(shared, receiver)
+    intruder = await shared.tenant()
     own = await intruder.create(HOOK["uri"])
-    before = await snapshot(stage.database, owner.account_id)
+    before = await snapshot(shared.database, owner.account_id)
     heard = len(receiver.requests)
     description = (await intruder.get("/v2/openapi.json")).envelope
     # Everything is the other's but the account; then the webhook is one's own as well.
@@ -130,5 +132,5 @@ async def test_the_ids_of_another_account_mean_nothing_in_ones_own(
         )
         reply = await intruder.get("webhooks/attempts", **{f"filter_{key}": value})
         assert reply.data == []
-    assert await snapshot(stage.database, owner.account_id) == before
+    assert await snapshot(shared.database, owner.account_id) == before
     assert len(receiver.requests) == heard

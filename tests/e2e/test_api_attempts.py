@@ -7,16 +7,16 @@ from service.dev.receiver import Answer, Receiver
 from service.dev.servers import free_port
 from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
-from tests.e2e.stage import Stage, attempts_of
+from tests.e2e.shared_service import SharedService, attempts_of
 
 
 async def test_failing_attempts_are_listed_newest_first_as_kazoo_tells_them(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", Answer(500, headers={"X-Reason": "Full"}, body=b"boom"))
     webhook = await api.create(receiver.url("/bad?token=hush"), retries=2)
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     found = await attempts_of(api, 3)
     assert [item["attempt"] for item in found] == [3, 2, 1]
     assert [item["retries_left"] for item in found] == ["retries exceeded", 1, 2]
@@ -42,10 +42,10 @@ async def test_failing_attempts_are_listed_newest_first_as_kazoo_tells_them(
     assert "hush" not in json.dumps(found)
 
 
-async def test_an_attempt_without_an_answer_says_what_the_client_met(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_an_attempt_without_an_answer_says_what_the_client_met(shared: SharedService) -> None:
+    api = await shared.tenant()
     await api.create(f"http://127.0.0.1:{free_port()}/", retries=0)
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     (attempt,) = await attempts_of(api, 1)
     assert attempt["reason"] == "kazoo http client error"
     assert attempt["client_error"].startswith("refused")
@@ -54,24 +54,24 @@ async def test_an_attempt_without_an_answer_says_what_the_client_met(stage: Stag
 
 
 async def test_attempts_of_other_hooks_are_named_in_small_letters_as_kazoo_does(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     await api.create(receiver.url("/"), hook="object")
-    await stage.call(api.account_id, "c-1", hook="object")
+    await shared.call(api.account_id, "c-1", hook="object")
     (attempt,) = await attempts_of(api, 1)
     assert (attempt["hook_event"], attempt["result"]) == ("object", "success")
     assert "reason" not in attempt
 
 
 async def test_attempts_are_listed_per_account_and_per_webhook_and_by_what_they_have(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", 404)
     good = (await api.create(receiver.url("/good")))["id"]
     bad = (await api.create(receiver.url("/bad"), retries=0))["id"]
-    await stage.call(api.account_id, "c-1", "c-2")
+    await shared.call(api.account_id, "c-1", "c-2")
     everything = await attempts_of(api, 4)
 
     async def found(path: str = "webhooks/attempts", **query: Any) -> list[tuple[str, str]]:
@@ -101,11 +101,11 @@ async def test_attempts_are_listed_per_account_and_per_webhook_and_by_what_they_
 
 
 async def test_attempts_are_paged_without_gap_or_repetition(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/"))
-    await stage.call(api.account_id, *(f"c-{number}" for number in range(7)))
+    await shared.call(api.account_id, *(f"c-{number}" for number in range(7)))
     everything = [item["id"] for item in await attempts_of(api, 7)]
     assert everything == sorted(everything, reverse=True)
     for path in ("webhooks/attempts", f"webhooks/{webhook['id']}/attempts"):
@@ -115,18 +115,18 @@ async def test_attempts_are_paged_without_gap_or_repetition(
 
 
 async def test_an_attempt_lies_within_the_gregorian_second_that_it_tells(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     await api.create(receiver.url("/"))
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     (attempt,) = await attempts_of(api, 1)
     second = attempt["timestamp"]
     # Half a second into it, so that the second's own beginning is not meant by chance.
     key = f"{(second - GREGORIAN_OFFSET_S) * 1000 + 500:012x}{attempt['id'][12:]}"
-    stored = await stage.database["attempts"].find_one({"_id": attempt["id"]}) or {}
-    await stage.database["attempts"].delete_one({"_id": attempt["id"]})
-    await stage.database["attempts"].insert_one({**stored, "_id": key})
+    stored = await shared.database["attempts"].find_one({"_id": attempt["id"]}) or {}
+    await shared.database["attempts"].delete_one({"_id": attempt["id"]})
+    await shared.database["attempts"].insert_one({**stored, "_id": key})
 
     async def found(**query: int) -> list[str]:
         return [item["id"] for item in (await api.get("webhooks/attempts", **query)).data]
@@ -138,9 +138,9 @@ async def test_an_attempt_lies_within_the_gregorian_second_that_it_tells(
 
 
 async def test_an_attempt_is_told_in_full_with_all_that_is_secret_hidden(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", Answer(500, body=b"boom"))
     webhook = await api.create(
         receiver.url("/bad"),
@@ -148,7 +148,7 @@ async def test_an_attempt_is_told_in_full_with_all_that_is_secret_hidden(
         headers={"X-Api-Key": "key-1"},
         auth={"type": "bearer", "token": "bearer-1"},
     )
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     (listed,) = await attempts_of(api, 1)
     reply = await api.get(f"webhooks/{webhook['id']}/attempts/{listed['id']}")
     assert reply.status == 200
@@ -171,11 +171,11 @@ async def test_an_attempt_is_told_in_full_with_all_that_is_secret_hidden(
 
 
 async def test_a_delivery_that_succeeded_is_sent_again_with_the_same_id(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/good"))
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     (attempt,) = await attempts_of(api, 1)
     where = f"webhooks/{webhook['id']}/attempts/{attempt['id']}/replay"
     reply = await api.post(where)
@@ -194,8 +194,10 @@ async def test_a_delivery_that_succeeded_is_sent_again_with_the_same_id(
     assert [item["id"] for item in (await api.get("webhooks/attempts")).data][-1] == attempt["id"]
 
 
-async def test_stats_count_outcomes_and_measure_durations(stage: Stage, receiver: Receiver) -> None:
-    api = await stage.tenant()
+async def test_stats_count_outcomes_and_measure_durations(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api = await shared.tenant()
     receiver.script("/mixed", 500, Answer(200, delay_s=0.3), 200)
     webhook = await api.create(receiver.url("/mixed"))
     where = f"webhooks/{webhook['id']}"
@@ -206,14 +208,14 @@ async def test_stats_count_outcomes_and_measure_durations(stage: Stage, receiver
         "measured": 0,
         "duration_ms": {},
     }
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     await attempts_of(api, 2)
-    await stage.call(api.account_id, "c-2")
+    await shared.call(api.account_id, "c-2")
     made = await attempts_of(api, 3)
-    long_ago = await stage.database["attempts"].find_one({"_id": made[0]["id"]}) or {}
+    long_ago = await shared.database["attempts"].find_one({"_id": made[0]["id"]}) or {}
     # Two hours before: of the last day, but not of the last hour.
     key = f"{int(long_ago['_id'][:12], 16) - 7_200_000:012x}{long_ago['_id'][12:]}"
-    await stage.database["attempts"].insert_one({**long_ago, "_id": key})
+    await shared.database["attempts"].insert_one({**long_ago, "_id": key})
     stats = (await api.get(f"{where}/stats")).data
     hour, day = stats["last_hour"], stats["last_day"]
     assert (hour["attempts"], hour["measured"]) == (3, 3)
@@ -227,17 +229,17 @@ async def test_stats_count_outcomes_and_measure_durations(stage: Stage, receiver
 
 
 async def test_attempts_of_a_webhook_that_never_was_are_not_found_and_of_a_deleted_one_are(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     assert (await api.get("webhooks/no-such-webhook/attempts")).status == 404
     webhook = await api.create(receiver.url("/"))
     path = f"webhooks/{webhook['id']}/attempts"
     assert (await api.get(path)).data == []
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     await attempts_of(api, 1, path)
     await api.delete(f"webhooks/{webhook['id']}")
     assert len((await api.get(path)).data) == 1
     assert (await api.get(path, filter_call_id="another")).data == []
-    stranger = await stage.tenant()
+    stranger = await shared.tenant()
     assert (await stranger.get(path)).status == 404

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from tests.api_client import Client, problem
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 from tests.e2e.strict import GOOD, MOST_WEBHOOKS, PUBLIC, check_envelope
 
 
@@ -103,7 +103,9 @@ async def test_what_is_beside_all_paths_is_answered_in_an_envelope(api: Client) 
     check_envelope(await api.ask("GET", "/v1/accounts/x/webhooks"), 410)
 
 
-async def test_an_account_may_have_no_more_webhooks_than_the_operator_allows(strict: Stage) -> None:
+async def test_an_account_may_have_no_more_webhooks_than_the_operator_allows(
+    strict: SharedService,
+) -> None:
     api = await strict.tenant()
     for _ in range(MOST_WEBHOOKS):
         await api.create(PUBLIC)

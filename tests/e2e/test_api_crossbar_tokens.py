@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.api_client import check_error
-from tests.e2e.stage import NewStage, Stage, new_account
+from tests.e2e.shared_service import SharedService, StartShared, new_account
 from tests.e2e.token_crossbar import TokenCrossbar, token_crossbar
 
 HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
@@ -21,19 +21,19 @@ async def crossbar() -> AsyncIterator[tuple[TokenCrossbar, str]]:
 
 @pytest.fixture(scope="module")
 async def trusting(
-    new_stage: NewStage, crossbar: tuple[TokenCrossbar, str]
-) -> AsyncIterator[Stage]:
+    new_shared: StartShared, crossbar: tuple[TokenCrossbar, str]
+) -> AsyncIterator[SharedService]:
     """A service that takes Kazoo's tokens as well."""
     options = {
         "SWITCHHOOK_API__AUTH__CROSSBAR_URL": crossbar[1],
         "SWITCHHOOK_API__AUTH__CROSSBAR_CACHE_S": "600",
     }
-    async with new_stage(**options) as running:
+    async with new_shared(**options) as running:
         yield running
 
 
 async def test_a_token_of_kazoo_counts_for_its_account_and_those_below(
-    trusting: Stage, crossbar: tuple[TokenCrossbar, str]
+    trusting: SharedService, crossbar: tuple[TokenCrossbar, str]
 ) -> None:
     stand_in, _ = crossbar
     account_id, below, stranger = [new_account() for _ in range(3)]
@@ -57,7 +57,7 @@ async def test_a_token_of_kazoo_counts_for_its_account_and_those_below(
 
 
 async def test_while_crossbar_is_away_its_tokens_are_neither_good_nor_bad(
-    trusting: Stage, crossbar: tuple[TokenCrossbar, str]
+    trusting: SharedService, crossbar: tuple[TokenCrossbar, str]
 ) -> None:
     stand_in, url = crossbar
     stand_in.status = 500

@@ -7,7 +7,7 @@ from service.dev.receiver import Receiver
 from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import Client, problem
 from tests.e2e.harness import eventually
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 
 LEASE_S = 20
 """How long a worker that died keeps its replay."""
@@ -23,17 +23,19 @@ async def letters_of(api: Client, count: int) -> Any:
     return await eventually(enough, what=f"{count} dead letters")
 
 
-async def failed(stage: Stage, receiver: Receiver, *call_ids: str) -> tuple[Client, Any, Any]:
+async def failed(
+    shared: SharedService, receiver: Receiver, *call_ids: str
+) -> tuple[Client, Any, Any]:
     """Return an account, its webhook that fails, and the dead letters of calls, newest first.
 
     Each call dies after the one before it.
     """
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/hook", 500)
     webhook = await api.create(receiver.url("/hook?token=hush"), retries=0)
     letters: Any = []
     for number, call_id in enumerate(call_ids, 1):
-        await stage.call(api.account_id, call_id)
+        await shared.call(api.account_id, call_id)
         letters = await letters_of(api, number)
     receiver.requests.clear()
     return api, webhook, letters
@@ -51,9 +53,9 @@ async def finished(api: Client, replay: Any, timeout_s: float = 15) -> Any:
 
 
 async def test_dead_letters_are_listed_newest_first_filtered_paged_and_told_in_full(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api, webhook, letters = await failed(stage, receiver, "c-1", "c-2", "c-3")
+    api, webhook, letters = await failed(shared, receiver, "c-1", "c-2", "c-3")
     assert [letter["call_id"] for letter in letters] == ["c-3", "c-2", "c-1"]
     newest = letters[0]
     assert newest["hook_id"] == webhook["id"]
@@ -90,9 +92,9 @@ async def test_dead_letters_are_listed_newest_first_filtered_paged_and_told_in_f
 
 
 async def test_a_replay_by_ids_delivers_them_with_their_old_ids_and_takes_them_off_the_list(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api, _, letters = await failed(stage, receiver, "c-1", "c-2", "c-3")
+    api, _, letters = await failed(shared, receiver, "c-1", "c-2", "c-3")
     receiver.script("/hook", 200)
     wanted = [letters[0]["id"], letters[2]["id"]]
     reply = await api.post("dead_letters/replay", ids=wanted)
@@ -116,8 +118,8 @@ async def test_a_replay_by_ids_delivers_them_with_their_old_ids_and_takes_them_o
     assert "replay_id" not in everything[1]
 
 
-async def test_replays_are_listed_newest_first_and_paged(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_replays_are_listed_newest_first_and_paged(shared: SharedService) -> None:
+    api = await shared.tenant()
     assert (await api.get("dead_letters/replays")).data == []
     made = [(await api.post("dead_letters/replay", filter={})).data["id"] for _ in range(5)]
     listed = (await api.get("dead_letters/replays")).data
@@ -128,16 +130,16 @@ async def test_replays_are_listed_newest_first_and_paged(stage: Stage) -> None:
     assert [len(page) for page in pages] == [2, 2, 1]
     one_by_one = [replay["id"] for page in pages for replay in page]
     assert one_by_one == [replay["id"] for replay in listed]
-    assert (await (await stage.tenant()).get("dead_letters/replays")).data == []
+    assert (await (await shared.tenant()).get("dead_letters/replays")).data == []
     assert "invalid" in problem(await api.get("dead_letters/replays", start_key="x"), "start_key")
-    letters = await stage.superuser(api.account_id)
+    letters = await shared.superuser(api.account_id)
     assert len((await letters.get("dead_letters/replays")).data) == 5
 
 
 async def test_a_dry_run_counts_and_a_limit_takes_the_oldest_first(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api, webhook, letters = await failed(stage, receiver, "c-1", "c-2", "c-3")
+    api, webhook, letters = await failed(shared, receiver, "c-1", "c-2", "c-3")
     receiver.script("/hook", 200)
 
     async def matched(**order: Any) -> int:
@@ -165,8 +167,10 @@ async def test_a_dry_run_counts_and_a_limit_takes_the_oldest_first(
     assert [letter["call_id"] for letter in (await api.get("dead_letters")).data] == ["c-3"]
 
 
-async def test_letters_that_fail_again_stay_listed(stage: Stage, receiver: Receiver) -> None:
-    api, _, letters = await failed(stage, receiver, "c-1", "c-2")
+async def test_letters_that_fail_again_stay_listed(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api, _, letters = await failed(shared, receiver, "c-1", "c-2")
     reply = await api.post("dead_letters/replay", filter={"reason": "exhausted"})
     replay = await finished(api, reply.data)
     assert replay["replayed"] == 2
@@ -185,8 +189,8 @@ async def test_letters_that_fail_again_stay_listed(stage: Stage, receiver: Recei
     assert all("replayed_at" not in letter for letter in listed)
 
 
-async def test_a_slow_replay_is_cancelled_midway(stage: Stage, receiver: Receiver) -> None:
-    api, _, _ = await failed(stage, receiver, "c-1", "c-2", "c-3")
+async def test_a_slow_replay_is_cancelled_midway(shared: SharedService, receiver: Receiver) -> None:
+    api, _, _ = await failed(shared, receiver, "c-1", "c-2", "c-3")
     receiver.script("/hook", 200)
     reply = await api.post("dead_letters/replay", filter={}, rate_per_s=1)
     where = f"dead_letters/replays/{reply.data['id']}"
@@ -211,11 +215,11 @@ async def test_a_slow_replay_is_cancelled_midway(stage: Stage, receiver: Receive
 
 
 async def test_a_slow_replay_does_not_hold_up_that_of_another_account(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    slow, _, _ = await failed(stage, receiver, "c-1", "c-2", "c-3")
+    slow, _, _ = await failed(shared, receiver, "c-1", "c-2", "c-3")
     order = await slow.post("dead_letters/replay", filter={}, rate_per_s=0.5)
-    quick, _, _ = await failed(stage, receiver, "c-4")
+    quick, _, _ = await failed(shared, receiver, "c-4")
     reply = await quick.post("dead_letters/replay", filter={})
     try:
         assert (await finished(quick, reply.data, timeout_s=4))["replayed"] == 1
@@ -223,8 +227,8 @@ async def test_a_slow_replay_does_not_hold_up_that_of_another_account(
         await slow.delete(f"dead_letters/replays/{order.data['id']}")
 
 
-async def test_a_replay_wants_either_ids_or_a_filter_that_exists(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_replay_wants_either_ids_or_a_filter_that_exists(shared: SharedService) -> None:
+    api = await shared.tenant()
     assert problem(await api.post("dead_letters/replay"), "filter")
     both = await api.post("dead_letters/replay", ids=["x"], filter={})
     assert problem(both, "filter")
@@ -234,12 +238,12 @@ async def test_a_replay_wants_either_ids_or_a_filter_that_exists(stage: Stage) -
 
 
 async def test_a_replay_outlives_the_worker_that_ran_it(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
-    async with new_stage() as stage:
+    async with new_shared() as shared:
         calls = [f"c-{number}" for number in range(5)]
-        api, _, letters = await failed(stage, receiver, *calls[:1])
-        await stage.call(api.account_id, *calls[1:])
+        api, _, letters = await failed(shared, receiver, *calls[:1])
+        await shared.call(api.account_id, *calls[1:])
         letters = await letters_of(api, len(calls))
         receiver.script("/hook", 200)
         receiver.requests.clear()
@@ -250,9 +254,9 @@ async def test_a_replay_outlives_the_worker_that_ran_it(
             return bool((await api.get(where)).data["replayed"] == 2)
 
         await eventually(noted, what="the progress")
-        await stage.service.kill()
-        worker = await stage.another_worker()
-        survivor = stage.client(api.token, api.account_id, worker)
+        await shared.service.kill()
+        worker = await shared.another_worker()
+        survivor = shared.client(api.token, api.account_id, worker)
         replay = await finished(survivor, reply.data, timeout_s=LEASE_S + 25)
         assert replay["replayed"] == len(calls)
         heard = {letter["id"] for letter in letters}

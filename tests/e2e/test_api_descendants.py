@@ -9,7 +9,7 @@ from service.dev.receiver import Receiver
 from tests.api_client import Client, check_error
 from tests.e2e.harness import eventually, webhook_document
 from tests.e2e.paths import HOOK, furnished, operations, snapshot
-from tests.e2e.stage import Stage, new_account
+from tests.e2e.shared_service import SharedService, new_account
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,21 @@ class Family:
     description: Mapping[str, Any]
 
     @classmethod
-    async def settle(cls, stage: Stage, receiver: Receiver) -> "Family":
-        narrow, child_id = await stage.tenant(), new_account()
+    async def settle(cls, shared: SharedService, receiver: Receiver) -> "Family":
+        narrow, child_id = await shared.tenant(), new_account()
         parent_id = narrow.account_id
-        await stage.database["accounts"].insert_one({"_id": child_id, "tree": [parent_id]})
+        await shared.database["accounts"].insert_one({"_id": child_id, "tree": [parent_id]})
         receiver.script("/parent", *[500] * 4)
         wide = webhook_document(receiver.url("/parent"), _id=new_account(), account_id=parent_id)
         wide |= {"include_subaccounts": True, "retries": 0}
-        await stage.database["webhooks"].insert_one(wide)
-        child, names = await furnished(stage, receiver, child_id)
+        await shared.database["webhooks"].insert_one(wide)
+        child, names = await furnished(shared, receiver, child_id)
         failing = {"enabled": False, "disable_reason": "disabled due to repeated failures"}
-        await stage.database["webhooks"].update_one({"_id": names["webhook_id"]}, {"$set": failing})
-        await stage.call(parent_id, "own-call")
-        own_names = await own_ids(stage, wide["_id"])
+        await shared.database["webhooks"].update_one(
+            {"_id": names["webhook_id"]}, {"$set": failing}
+        )
+        await shared.call(parent_id, "own-call")
+        own_names = await own_ids(shared, wide["_id"])
         description = (await narrow.get("/v2/openapi.json")).envelope
         return cls(narrow, child, names, own_names, description)
 
@@ -55,13 +57,13 @@ class Family:
         return []
 
 
-async def own_ids(stage: Stage, webhook_id: str) -> dict[str, str]:
+async def own_ids(shared: SharedService, webhook_id: str) -> dict[str, str]:
     """Return the ids of a webhook's two attempts and dead letters, as soon as they are there."""
 
     async def settled() -> Any:
         wanted = {"webhook_id": webhook_id}
         rows = [
-            {row["call_id"]: str(row["_id"]) async for row in stage.database[name].find(wanted)}
+            {row["call_id"]: str(row["_id"]) async for row in shared.database[name].find(wanted)}
             for name in ("attempts", "dead_letters")
         ]
         return rows if all(len(found) == 2 for found in rows) else None
@@ -79,10 +81,10 @@ async def own_ids(stage: Stage, webhook_id: str) -> dict[str, str]:
 
 
 async def test_every_path_of_an_account_is_closed_to_its_parents_token_without_the_right(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    family = await Family.settle(stage, receiver)
-    before = await snapshot(stage.database, family.child.account_id)
+    family = await Family.settle(shared, receiver)
+    before = await snapshot(shared.database, family.child.account_id)
     asked = 0
     for method, _, path, body in operations(family.description, family.names):
         bodies: tuple[Any, ...] = (body, None, {})
@@ -92,14 +94,14 @@ async def test_every_path_of_an_account_is_closed_to_its_parents_token_without_t
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
     assert asked == 24
-    assert await snapshot(stage.database, family.child.account_id) == before
+    assert await snapshot(shared.database, family.child.account_id) == before
 
 
 async def test_no_path_of_the_parent_reaches_the_child_without_the_right(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    family = await Family.settle(stage, receiver)
-    before = await snapshot(stage.database, family.child.account_id)
+    family = await Family.settle(shared, receiver)
+    before = await snapshot(shared.database, family.child.account_id)
     refused = set()
     # The ids are those of the child, and then the parent's own.
     for names in (family.names, family.own_names):
@@ -118,16 +120,16 @@ async def test_no_path_of_the_parent_reaches_the_child_without_the_right(
         ("PATCH", "webhooks/{webhook_id}"),
         ("POST", "webhooks/match"),
     }
-    assert await snapshot(stage.database, family.child.account_id) == before
-    stored = await stage.database["webhooks"].find_one({"_id": family.child_webhook}) or {}
+    assert await snapshot(shared.database, family.child.account_id) == before
+    stored = await shared.database["webhooks"].find_one({"_id": family.child_webhook}) or {}
     assert stored["enabled"] is False
 
 
 async def test_what_a_webhook_got_of_the_accounts_below_is_seen_with_the_right_only(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    family = await Family.settle(stage, receiver)
-    wide = await stage.tenant(family.narrow.account_id, descendants=True)
+    family = await Family.settle(shared, receiver)
+    wide = await shared.tenant(family.narrow.account_id, descendants=True)
     own = family.own_names
     for api, events in ((wide, ["own-call", "secret-call"]), (family.narrow, ["own-call"])):
         for path in ("webhooks/attempts", f"webhooks/{own['webhook_id']}/attempts", "dead_letters"):
@@ -156,16 +158,16 @@ async def test_what_a_webhook_got_of_the_accounts_below_is_seen_with_the_right_o
 
     await eventually(over, what="the end of the replay")
     letter_of_child = {"_id": own["below_delivery_id"]}
-    found = await stage.database["dead_letters"].find_one(letter_of_child) or {}
+    found = await shared.database["dead_letters"].find_one(letter_of_child) or {}
     assert not found.get("replayed_at")
 
 
 async def test_a_webhook_that_includes_sub_accounts_is_changed_with_the_right_only(
-    stage: Stage,
+    shared: SharedService,
 ) -> None:
-    narrow = await stage.tenant()
-    wide = await stage.tenant(narrow.account_id, descendants=True)
-    root = await stage.superuser(narrow.account_id)
+    narrow = await shared.tenant()
+    wide = await shared.tenant(narrow.account_id, descendants=True)
+    root = await shared.superuser(narrow.account_id)
     for given in (True, "true"):
         refused = await narrow.put("webhooks", **HOOK, include_subaccounts=given)
         check_error(refused, 403, "forbidden")

@@ -11,19 +11,19 @@ from service.dev.servers import free_port
 from service.text.keys import new_key
 from tests.api_client import Client, Reply
 from tests.e2e.harness import SECRET, eventually
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 
 Member = tuple[str, str]
 """A schema of the description, and one of its properties."""
 
 
 @pytest.fixture
-async def described(new_stage: NewStage) -> AsyncIterator[Stage]:
+async def described(new_shared: StartShared) -> AsyncIterator[SharedService]:
     options = {
         "SWITCHHOOK_SECRETS__SIGNING_KEY": new_key("pair"),
         "SWITCHHOOK_BREAKER__FAILURE_COUNT": "10000",
     }
-    async with new_stage(**options) as running:
+    async with new_shared(**options) as running:
         yield running
 
 
@@ -120,7 +120,7 @@ class Witness:
                     self._note(list(value.values()), free)
 
 
-async def furnished(witness: Witness, stage: Stage, receiver: Receiver) -> dict[str, str]:
+async def furnished(witness: Witness, shared: SharedService, receiver: Receiver) -> dict[str, str]:
     """Have some of everything happen; return ids of what there is."""
     receiver.script("/bad", 500)
     receiver.script("/gone", 410)
@@ -145,7 +145,7 @@ async def furnished(witness: Witness, stage: Stage, receiver: Receiver) -> dict[
             "createWebhook", {"name": name, "hook": "channel_create", "format": "json", **members}
         )
         ids[name] = created.data["id"]
-    await stage.call(witness.api.account_id, "c-1")
+    await shared.call(witness.api.account_id, "c-1")
     await eventually(lambda: enough(witness.api, "dead_letters", 3), what="dead letters")
     await eventually(lambda: enough(witness.api, "webhooks/attempts", 5), what="attempts")
     return ids
@@ -155,7 +155,7 @@ async def enough(api: Client, path: str, count: int) -> bool:
     return len((await api.get(path)).data) >= count
 
 
-async def see_webhooks(witness: Witness, stage: Stage, ids: Mapping[str, str]) -> None:
+async def see_webhooks(witness: Witness, shared: SharedService, ids: Mapping[str, str]) -> None:
     await witness.call("patchWebhook", {"timeout_s": 4}, webhook_id=ids["full"])
     await witness.call("updateWebhook", {"name": "new"}, webhook_id=ids["full"])
     await witness.call("rotateSecret", webhook_id=ids["full"])
@@ -166,10 +166,10 @@ async def see_webhooks(witness: Witness, stage: Stage, ids: Mapping[str, str]) -
     defaults = {"format": "json", "retries": 2, "enabled": True, "custom_data": {}, "modifiers": {}}
     flags = {"include_subaccounts": False, "include_internal_legs": True, "http_verb": "head"}
     whole = {**broken, **defaults, **flags, "uri": "http://127.0.0.1:9/"}
-    await stage.database["webhooks"].insert_one(whole)
+    await shared.database["webhooks"].insert_one(whole)
     several = {"event_types": ["channel_create", "channel_destroy"], "source": "kazoo"}
     listed = {**whole, **several, "_id": "several", "http_verb": "delete", "hook": None}
-    await stage.database["webhooks"].insert_one(listed)
+    await shared.database["webhooks"].insert_one(listed)
     for webhook_id in (ids["full"], ids["gone"], "broken", "several"):
         await witness.call("getWebhook", webhook_id=webhook_id)
     await witness.follow("listWebhooks")
@@ -219,7 +219,7 @@ async def replayed(api: Client, webhook_id: str) -> bool:
 
 
 async def test_every_member_of_every_answer_can_be_seen(
-    described: Stage, receiver: Receiver
+    described: SharedService, receiver: Receiver
 ) -> None:
     api = await described.tenant(descendants=True)
     witness = Witness(api, (await api.get("/v2/openapi.json")).envelope)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from tests.api_client import Client, make_token, problem
-from tests.e2e.stage import Stage, new_account
+from tests.e2e.shared_service import SharedService, new_account
 from tests.e2e.strict import GOOD, OPERATOR, PUBLIC, check_envelope
 
 DEEP = 950
@@ -49,7 +49,7 @@ def body_models(description: Mapping[str, Any]) -> Iterator[tuple[str, str, dict
 
 
 async def test_an_operator_of_the_store_is_refused_in_every_member_of_every_body(
-    strict: Stage, owner: tuple[Client, str]
+    strict: SharedService, owner: tuple[Client, str]
 ) -> None:
     api, webhook_id = owner
     description = (await api.get("/v2/openapi.json")).envelope
@@ -130,7 +130,7 @@ async def test_nul_characters_are_refused_wherever_they_stand(owner: tuple[Clien
     assert (await api.ask("GET", "/v2/accounts/a%00b/webhooks")).status in (403, 404)
 
 
-async def test_an_account_id_that_is_none_is_not_found(strict: Stage) -> None:
+async def test_an_account_id_that_is_none_is_not_found(strict: SharedService) -> None:
     token = await make_token(strict.database, None)
     superuser = strict.client(token, new_account(), strict.service)
     for account_id in ("x" * 65, "$gt", "a.b", '{"$gt":""}', "a b"):

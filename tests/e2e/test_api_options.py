@@ -11,9 +11,9 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from service.dev.receiver import Answer, Received, Receiver
+from service.dev.receiver import Answer, ReceivedRequest, Receiver
 from tests.e2e.harness import eventually
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 
 OVERLAP_S = 3
 HEADERS = {"X-Api-Key": "key-1", "X-Tenant": "acme"}
@@ -29,11 +29,11 @@ BASIC = {"type": "basic", "username": "aladdin", "password": "open sesame"}
     ids=["bearer", "basic"],
 )
 async def test_credentials_and_headers_of_the_account_arrive(
-    stage: Stage, receiver: Receiver, auth: dict[str, str], expected: str
+    shared: SharedService, receiver: Receiver, auth: dict[str, str], expected: str
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     await api.create(receiver.url("/"), auth=auth, headers=HEADERS)
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
     headers = receiver.requests[0].headers
     assert headers["Authorization"] == expected
@@ -41,9 +41,9 @@ async def test_credentials_and_headers_of_the_account_arrive(
 
 
 async def test_a_fallback_is_asked_once_with_the_reason_and_without_what_is_secret(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", 500)
     async with Receiver() as elsewhere:
         await api.create(
@@ -53,7 +53,7 @@ async def test_a_fallback_is_asked_once_with_the_reason_and_without_what_is_secr
             headers=HEADERS,
             fallback_uri=elsewhere.url("/fallback"),
         )
-        await stage.call(api.account_id, "c-1")
+        await shared.call(api.account_id, "c-1")
         await elsewhere.until(lambda: len(elsewhere.requests) == 1, 10)
         assert [request.attempt for request in receiver.requests] == [1, 2]
         (request,) = elsewhere.requests
@@ -73,13 +73,15 @@ async def test_a_fallback_is_asked_once_with_the_reason_and_without_what_is_secr
         assert (await api.get("dead_letters")).data == []
 
 
-async def test_a_fallback_that_fails_is_not_asked_again(stage: Stage, receiver: Receiver) -> None:
-    api = await stage.tenant()
+async def test_a_fallback_that_fails_is_not_asked_again(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api = await shared.tenant()
     receiver.script("/bad", 500)
     receiver.script("/fallback", 503)
     fallback = receiver.url("/fallback")
     await api.create(receiver.url("/bad"), retries=1, fallback_uri=fallback, headers=HEADERS)
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
 
     async def dead() -> list[Any]:
         letters: list[Any] = (await api.get("dead_letters")).data
@@ -93,12 +95,12 @@ async def test_a_fallback_that_fails_is_not_asked_again(stage: Stage, receiver: 
     assert {name: request.headers[name] for name in HEADERS} == HEADERS
 
 
-async def test_a_webhooks_own_timeout_is_kept_to(stage: Stage, receiver: Receiver) -> None:
-    api = await stage.tenant()
+async def test_a_webhooks_own_timeout_is_kept_to(shared: SharedService, receiver: Receiver) -> None:
+    api = await shared.tenant()
     receiver.script("/slow", Answer(200, delay_s=1.8))
     await api.create(receiver.url("/slow"), retries=0, timeout_s=1, name="impatient")
     await api.create(receiver.url("/slow"), retries=0, name="patient")
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
 
     async def logged() -> list[Any]:
         made: list[Any] = (await api.get("webhooks/attempts")).data
@@ -110,7 +112,7 @@ async def test_a_webhooks_own_timeout_is_kept_to(stage: Stage, receiver: Receive
     assert made["timed_out"]["client_error"].startswith("timed_out")
 
 
-def genuine(request: Received, secret: str) -> bool:
+def genuine(request: ReceivedRequest, secret: str) -> bool:
     try:
         Verifier(secret).verify(request.body, dict(request.headers))
     except WebhookVerificationError:
@@ -119,12 +121,12 @@ def genuine(request: Received, secret: str) -> bool:
 
 
 async def test_after_a_rotation_both_secrets_sign_for_a_while_and_then_only_the_new_one(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/"))
     where = f"webhooks/{webhook['id']}"
-    await stage.call(api.account_id, "c-0")
+    await shared.call(api.account_id, "c-0")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
     old = webhook["secret"]
     assert genuine(receiver.requests[0], old)
@@ -136,9 +138,9 @@ async def test_after_a_rotation_both_secrets_sign_for_a_while_and_then_only_the_
     assert new.startswith("whsec_")
     assert new != old
 
-    async def signed(*, by_old: bool) -> Received | None:
+    async def signed(*, by_old: bool) -> ReceivedRequest | None:
         count = len(receiver.requests)
-        await stage.call(api.account_id, f"c-{count}")
+        await shared.call(api.account_id, f"c-{count}")
         await receiver.until(lambda: len(receiver.requests) > count, 10)
         request = receiver.requests[-1]
         assert genuine(request, new) or genuine(request, old)
@@ -148,15 +150,15 @@ async def test_after_a_rotation_both_secrets_sign_for_a_while_and_then_only_the_
     last = await eventually(lambda: signed(by_old=False), OVERLAP_S + 5, "one of the new alone")
     assert int(last.headers["webhook-timestamp"]) + 1 >= rotated_at + OVERLAP_S
     assert (await api.get(where)).data["secret"] == "(hidden)"
-    log = stage.service.log.read_text()
+    log = shared.service.log.read_text()
     assert old not in log
     assert new not in log
 
 
 async def test_after_two_rotations_every_earlier_secret_signs_until_its_own_time_is_over(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/"))
     where = f"webhooks/{webhook['id']}/secret/rotate"
     rotations = [await api.post(where, overlap_s=overlap_s) for overlap_s in (3600, OVERLAP_S)]
@@ -164,7 +166,7 @@ async def test_after_two_rotations_every_earlier_secret_signs_until_its_own_time
 
     async def signing(*wanted: str) -> bool:
         count = len(receiver.requests)
-        await stage.call(api.account_id, f"c-{count}")
+        await shared.call(api.account_id, f"c-{count}")
         await receiver.until(lambda: len(receiver.requests) > count, 10)
         return [genuine(receiver.requests[-1], secret) for secret in secrets] == [
             secret in wanted for secret in secrets
@@ -177,22 +179,24 @@ async def test_after_two_rotations_every_earlier_secret_signs_until_its_own_time
 
 
 async def test_no_secret_that_a_rotation_told_is_lost_to_another_at_the_same_time(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/"))
     where = f"webhooks/{webhook['id']}/secret/rotate"
     replies = await asyncio.gather(*(api.post(where, overlap_s=3600) for _ in range(6)))
     assert {reply.status for reply in replies} <= {200, 409}
     told = [reply.data["secret"] for reply in replies if reply.status == 200]
     assert told
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
     assert all(genuine(receiver.requests[0], secret) for secret in (webhook["secret"], *told))
 
 
-async def test_more_earlier_secrets_than_a_receiver_can_bear_are_a_conflict(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_more_earlier_secrets_than_a_receiver_can_bear_are_a_conflict(
+    shared: SharedService,
+) -> None:
+    api = await shared.tenant()
     webhook = await api.create("http://127.0.0.1:9/")
     where = f"webhooks/{webhook['id']}/secret/rotate"
     for _ in range(10):
@@ -203,15 +207,15 @@ async def test_more_earlier_secrets_than_a_receiver_can_bear_are_a_conflict(stag
 
 
 async def test_a_rotation_without_overlap_and_with_a_secret_of_ones_own(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create(receiver.url("/"))
     own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     where = f"webhooks/{webhook['id']}/secret/rotate"
     rotated = await api.post(where, overlap_s=0, secret=own)
     assert rotated.data["secret"] == own
-    await stage.call(api.account_id, "c-1")
+    await shared.call(api.account_id, "c-1")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
     request = receiver.requests[0]
     assert request.headers["webhook-signature"].count("v1,") == 1

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from service.dev.receiver import Receiver
 from tests.api_client import Client
 from tests.e2e.harness import eventually
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 
 CHECKS = {
     check.__name__: check
@@ -49,20 +49,20 @@ WEBHOOK = "/v2/accounts/{account_id}/webhooks/{webhook_id}"
 
 
 @pytest.fixture(scope="module")
-async def described(new_stage: NewStage) -> AsyncIterator[Stage]:
+async def described(new_shared: StartShared) -> AsyncIterator[SharedService]:
     """A service of its own: whatever is asked of it keeps it busy for a while."""
-    async with new_stage(SWITCHHOOK_BREAKER__FAILURE_COUNT="10000") as running:
+    async with new_shared(SWITCHHOOK_BREAKER__FAILURE_COUNT="10000") as running:
         yield running
 
 
-async def seeded(stage: Stage, receiver: Receiver) -> tuple[Client, dict[str, list[str]]]:
+async def seeded(shared: SharedService, receiver: Receiver) -> tuple[Client, dict[str, list[str]]]:
     """Return an account that has some of everything, and the ids of all that."""
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", 500)
     kept = await api.create(receiver.url("/good"))
     for _ in range(FAILING_WEBHOOKS):
         await api.create(receiver.url("/bad"), retries=0)
-    await stage.call(api.account_id, "c-1", "c-2", "c-3")
+    await shared.call(api.account_id, "c-1", "c-2", "c-3")
 
     async def dead_letters() -> list[Any]:
         letters: list[Any] = (await api.get("dead_letters", paginate="false")).data
@@ -185,7 +185,7 @@ class Fuzzer:
 
 
 async def test_two_thousand_requests_find_no_500_and_no_answer_outside_its_schema(
-    described: Stage, receiver: Receiver, tmp_path: Path
+    described: SharedService, receiver: Receiver, tmp_path: Path
 ) -> None:
     api, things = await seeded(described, receiver)
     assert api.token is not None

@@ -15,7 +15,7 @@ from service.dev.servers import HOST
 from tests.api_client import Client
 from tests.conftest import Documents
 from tests.e2e.harness import ACCOUNT, call_event, eventually, switch, webhook_document
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 from tests.e2e.strict import GOOD
 from tests.e2e.wire import Wire, connected, exchanged, read_answer
 
@@ -31,7 +31,7 @@ FIND_HOOKS = b"GET /v2/webhooks HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-async def hurried(new_stage: NewStage) -> AsyncIterator[Stage]:
+async def hurried(new_shared: StartShared) -> AsyncIterator[SharedService]:
     """A service with short deadlines, that bears few connections."""
     limits = {
         "SWITCHHOOK_API__HEADER_TIMEOUT_S": str(HEADERS_S),
@@ -40,7 +40,7 @@ async def hurried(new_stage: NewStage) -> AsyncIterator[Stage]:
         "SWITCHHOOK_API__MAX_CONNECTIONS": str(MOST),
         "SWITCHHOOK_API__MAX_CONNECTIONS_PER_ADDRESS": str(PER_ADDRESS),
     }
-    async with new_stage(**limits) as running:
+    async with new_shared(**limits) as running:
         yield running
 
 
@@ -77,20 +77,22 @@ def head(api: Client, method: str, length: int) -> bytes:
 
 
 @pytest.mark.parametrize("said", [b"", b"G", FIND_HOOKS[:30]], ids=["nothing", "a byte", "some"])
-async def test_headers_that_do_not_come_end_the_connection(hurried: Stage, said: bytes) -> None:
+async def test_headers_that_do_not_come_end_the_connection(
+    hurried: SharedService, said: bytes
+) -> None:
     async with connected(hurried.service.port) as (reader, writer):
         writer.write(said)
         assert HEADERS_S - 0.2 <= await lived_s(reader) < HEADERS_S + LATE_S
 
 
-async def test_headers_that_come_byte_by_byte_end_the_connection(hurried: Stage) -> None:
+async def test_headers_that_come_byte_by_byte_end_the_connection(hurried: SharedService) -> None:
     async with connected(hurried.service.port) as (reader, writer), asyncio.TaskGroup() as tasks:
         slow = tasks.create_task(trickle(writer, FIND_HOOKS * 10))
         assert HEADERS_S - 0.2 <= await lived_s(reader) < HEADERS_S + LATE_S
         slow.cancel()
 
 
-async def test_a_second_request_must_not_be_slower_than_the_first(hurried: Stage) -> None:
+async def test_a_second_request_must_not_be_slower_than_the_first(hurried: SharedService) -> None:
     async with connected(hurried.service.port) as (reader, writer):
         writer.write(FIND_HOOKS)
         assert (await read_answer(reader)).status == 200
@@ -100,7 +102,7 @@ async def test_a_second_request_must_not_be_slower_than_the_first(hurried: Stage
             slow.cancel()
 
 
-async def test_a_slow_body_is_answered_408_and_the_connection_ends(hurried: Stage) -> None:
+async def test_a_slow_body_is_answered_408_and_the_connection_ends(hurried: SharedService) -> None:
     api = await hurried.tenant()
     body = json.dumps(GOOD).encode() + b" " * 1000
     async with connected(hurried.service.port) as (reader, writer):
@@ -117,7 +119,7 @@ async def test_a_slow_body_is_answered_408_and_the_connection_ends(hurried: Stag
     assert (await api.get("webhooks")).data == []
 
 
-async def test_a_slow_body_that_nobody_wants_ends_as_well(hurried: Stage) -> None:
+async def test_a_slow_body_that_nobody_wants_ends_as_well(hurried: SharedService) -> None:
     api = hurried.client("swh_0123456789ab_wrong", "x", hurried.service)
     async with connected(hurried.service.port) as (reader, writer):
         writer.write(head(api, "PUT", 1000))
@@ -128,7 +130,9 @@ async def test_a_slow_body_that_nobody_wants_ends_as_well(hurried: Stage) -> Non
             slow.cancel()
 
 
-async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(hurried: Stage) -> None:
+async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(
+    hurried: SharedService,
+) -> None:
     async with connected(hurried.service.port) as (reader, writer):
         for pause_s in (0, IDLE_S / 2, IDLE_S / 2):
             await asyncio.sleep(pause_s)
@@ -137,7 +141,7 @@ async def test_an_idle_connection_is_kept_for_a_while_and_then_closed(hurried: S
         assert IDLE_S - 0.2 <= await lived_s(reader) < IDLE_S + LATE_S
 
 
-async def test_a_client_that_takes_no_answers_is_cut_off(hurried: Stage) -> None:
+async def test_a_client_that_takes_no_answers_is_cut_off(hurried: SharedService) -> None:
     async with connected(hurried.service.port) as (reader, writer):
         writer.write(FIND_HOOKS)
         assert (await read_answer(reader)).status == 200
@@ -154,7 +158,7 @@ async def test_a_client_that_takes_no_answers_is_cut_off(hurried: Stage) -> None
 
 
 async def test_a_request_that_takes_its_time_to_answer_is_not_cut_off(
-    hurried: Stage, receiver: Receiver
+    hurried: SharedService, receiver: Receiver
 ) -> None:
     api = await hurried.tenant()
     slow_s = max(HEADERS_S, BODY_S, IDLE_S) + 1
@@ -177,7 +181,7 @@ async def opened(stack: AsyncExitStack, port: int, count: int, *hosts: str) -> l
 
 
 async def test_an_address_has_so_many_connections_and_no_more(
-    hurried: Stage, stack: AsyncExitStack
+    hurried: SharedService, stack: AsyncExitStack
 ) -> None:
     port = hurried.service.port
     wires = await opened(stack, port, PER_ADDRESS, "127.0.0.2")
@@ -201,7 +205,7 @@ async def test_an_address_has_so_many_connections_and_no_more(
 
 
 async def test_the_health_of_a_service_is_seen_however_many_are_connected(
-    hurried: Stage, stack: AsyncExitStack
+    hurried: SharedService, stack: AsyncExitStack
 ) -> None:
     port, before = hurried.service.port, connections_of(hurried.service)
     busy = await opened(stack, port, 1, "127.0.0.9")

@@ -6,12 +6,14 @@ import pytest
 
 from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 
 
 @pytest.mark.parametrize("ascending", [False, True])
-async def test_paging_shows_every_webhook_exactly_once(stage: Stage, ascending: bool) -> None:
-    api = await stage.tenant()
+async def test_paging_shows_every_webhook_exactly_once(
+    shared: SharedService, ascending: bool
+) -> None:
+    api = await shared.tenant()
     made = [(await api.create("http://127.0.0.1:9/"))["id"] for _ in range(7)]
     order = {"ascending": "true"} if ascending else {}
     pages = await api.pages("webhooks", page_size=3, **order)
@@ -25,8 +27,8 @@ async def test_paging_shows_every_webhook_exactly_once(stage: Stage, ascending: 
     assert "next_start_key" not in exact.envelope
 
 
-async def test_a_list_can_be_filtered(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_list_can_be_filtered(shared: SharedService) -> None:
+    api = await shared.tenant()
     plain = (await api.create("http://127.0.0.1:9/", name="plain"))["id"]
     off = (await api.create("http://127.0.0.1:9/", name="off", enabled=False))["id"]
     options = {"hook": "sms", "fallback_uri": "http://127.0.0.1:9/f", "http_verb": "put"}
@@ -54,14 +56,14 @@ async def test_a_list_can_be_filtered(stage: Stage) -> None:
     assert "channel_create" in problem(unknown, "filter_hook")["enum"]["target"]
 
 
-async def test_a_list_can_be_limited_to_a_time_in_gregorian_seconds(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_list_can_be_limited_to_a_time_in_gregorian_seconds(shared: SharedService) -> None:
+    api = await shared.tenant()
     webhooks = [await api.create("http://127.0.0.1:9/") for _ in range(3)]
     unix = [1_700_000_000, 1_700_000_100, 1_700_000_200]
     for webhook, at in zip(webhooks, unix, strict=True):
         created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
         change = [{"$set": {"created_at": {"$dateFromString": {"dateString": created}}}}]
-        await stage.database["webhooks"].update_one({"_id": webhook["id"]}, change)
+        await shared.database["webhooks"].update_one({"_id": webhook["id"]}, change)
     ids = [webhook["id"] for webhook in webhooks]
     early, middle, late = (at + GREGORIAN_OFFSET_S for at in unix)
 
@@ -78,13 +80,15 @@ async def test_a_list_can_be_limited_to_a_time_in_gregorian_seconds(stage: Stage
     assert "date_range" in problem(reply, "created_from")
 
 
-async def test_a_webhook_is_listed_by_the_gregorian_second_it_was_made_in(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_webhook_is_listed_by_the_gregorian_second_it_was_made_in(
+    shared: SharedService,
+) -> None:
+    api = await shared.tenant()
     webhook = await api.create("http://127.0.0.1:9/")
     change = [
         {"$set": {"created_at": {"$dateFromString": {"dateString": "2024-01-01T00:00:00.500"}}}}
     ]
-    await stage.database["webhooks"].update_one({"_id": webhook["id"]}, change)
+    await shared.database["webhooks"].update_one({"_id": webhook["id"]}, change)
     # Crossbar knows whole seconds only, so this one must lie within its own.
     second = 1_704_067_200 + GREGORIAN_OFFSET_S
     reply = await api.get("webhooks", created_from=second, created_to=second)

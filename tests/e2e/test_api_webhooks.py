@@ -7,11 +7,13 @@ import pytest
 
 from tests.api_client import problem
 from tests.builders import WEBHOOK_DEFAULTS
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 
 
-async def test_a_webhook_is_created_with_defaults_and_its_secret_shown_once(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_webhook_is_created_with_defaults_and_its_secret_shown_once(
+    shared: SharedService,
+) -> None:
+    api = await shared.tenant()
     given = {"name": "crm", "uri": "http://127.0.0.1:9/x", "hook": "channel_destroy"}
     whole = given | WEBHOOK_DEFAULTS
     created = await api.put("webhooks", **given)
@@ -38,8 +40,8 @@ async def test_a_webhook_is_created_with_defaults_and_its_secret_shown_once(stag
         assert created.data["secret"] not in json.dumps(other.envelope)
 
 
-async def test_a_secret_of_ones_own_is_taken_and_hidden_as_well(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_secret_of_ones_own_is_taken_and_hidden_as_well(shared: SharedService) -> None:
+    api = await shared.tenant()
     own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     webhook = await api.create("http://127.0.0.1:9/", secret=own)
     assert webhook["secret"] == own
@@ -47,9 +49,9 @@ async def test_a_secret_of_ones_own_is_taken_and_hidden_as_well(stage: Stage) ->
 
 
 async def test_post_merges_and_reports_what_it_does_not_know_as_dashs_sample_needs(
-    stage: Stage,
+    shared: SharedService,
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create("http://127.0.0.1:9/x", retries=4, custom_data={"crm": "7"})
     reply = await api.ask(
         "POST", f"webhooks/{webhook['id']}", {"data": {"enabled": False, "retiees": 3}}
@@ -62,8 +64,10 @@ async def test_post_merges_and_reports_what_it_does_not_know_as_dashs_sample_nee
     assert reply.data["enabled"] is False
 
 
-async def test_extra_keys_of_a_new_webhook_are_reported_and_choose_no_id(stage: Stage) -> None:
-    api, other = await stage.tenant(descendants=True), await stage.tenant()
+async def test_extra_keys_of_a_new_webhook_are_reported_and_choose_no_id(
+    shared: SharedService,
+) -> None:
+    api, other = await shared.tenant(descendants=True), await shared.tenant()
     theirs = await other.create("http://127.0.0.1:9/theirs")
     sample = {
         "name": "New calls",
@@ -87,8 +91,10 @@ async def test_extra_keys_of_a_new_webhook_are_reported_and_choose_no_id(stage: 
     assert (await other.get(f"webhooks/{theirs['id']}")).data["uri"] == theirs["uri"]
 
 
-async def test_dashs_voicemail_sample_is_accepted_and_means_missed_calls(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_dashs_voicemail_sample_is_accepted_and_means_missed_calls(
+    shared: SharedService,
+) -> None:
+    api = await shared.tenant()
     sample = {
         "name": "Voicemail",
         "uri": "http://127.0.0.1:9/voicemail",
@@ -105,9 +111,9 @@ async def test_dashs_voicemail_sample_is_accepted_and_means_missed_calls(stage: 
 
 
 async def test_a_filter_that_can_never_match_is_refused_and_one_that_may_is_warned_of(
-    stage: Stage,
+    shared: SharedService,
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     base = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
     reply = await api.put("webhooks", **base, modifiers={"Call-Direction": "inbound"})
     target = problem(reply, "modifiers.Call-Direction")["enum"]["target"]
@@ -126,25 +132,25 @@ async def test_a_filter_that_can_never_match_is_refused_and_one_that_may_is_warn
 
 @pytest.mark.parametrize("body", [{"enabled": True}, {"data": {"enabled": True}}], ids=str)
 async def test_enabled_may_be_patched_bare_as_vinix_does_or_wrapped_as_kazoo_does(
-    stage: Stage, body: dict[str, Any]
+    shared: SharedService, body: dict[str, Any]
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     webhook = await api.create("http://127.0.0.1:9/", enabled=False)
     reply = await api.ask("PATCH", f"webhooks/{webhook['id']}", body)
     assert (reply.status, reply.data["enabled"]) == (200, True)
     assert "metadata" not in reply.envelope
 
 
-async def test_crossbars_leniency_takes_texts_for_numbers_and_flags(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_crossbars_leniency_takes_texts_for_numbers_and_flags(shared: SharedService) -> None:
+    api = await shared.tenant()
     members = {"retries": "3", "enabled": "false", "hook": "CHANNEL_CREATE", "http_verb": "PUT"}
     webhook = await api.create("http://127.0.0.1:9/", **members)
     assert (webhook["retries"], webhook["enabled"]) == (3, False)
     assert (webhook["hook"], webhook["http_verb"]) == ("channel_create", "put")
 
 
-async def test_a_deleted_webhook_is_gone(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_a_deleted_webhook_is_gone(shared: SharedService) -> None:
+    api = await shared.tenant()
     webhook = await api.create("http://127.0.0.1:9/")
     deleted = await api.delete(f"webhooks/{webhook['id']}")
     assert deleted.status == 200
@@ -172,12 +178,12 @@ async def test_a_deleted_webhook_is_gone(stage: Stage) -> None:
     ids=str,
 )
 async def test_a_webhook_that_another_tool_wrote_badly_is_shown_with_its_problem(
-    stage: Stage, bad: dict[str, Any]
+    shared: SharedService, bad: dict[str, Any]
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     base = {"account_id": api.account_id, "hook": "sms", "uri": "http://127.0.0.1:9/"}
     webhook_id = f"{api.account_id}-bad"
-    await stage.database["webhooks"].insert_one({**base, "_id": webhook_id, **bad})
+    await shared.database["webhooks"].insert_one({**base, "_id": webhook_id, **bad})
     assert (await api.get("webhooks")).status == 200
     reply = await api.get(f"webhooks/{webhook_id}")
     assert reply.status == 200, reply.envelope

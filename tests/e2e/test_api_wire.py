@@ -10,7 +10,7 @@ import pytest
 
 from tests.api_client import Client, Reply, check_error, problem
 from tests.e2e.harness import eventually
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 from tests.e2e.strict import GOOD, check_envelope
 from tests.e2e.wire import connected, exchanged, read_answer
 
@@ -36,21 +36,23 @@ def check_anonymous(headers: Any) -> None:
 
 
 @pytest.mark.parametrize("request_", NOT_HTTP.values(), ids=NOT_HTTP)
-async def test_what_is_no_http_is_answered_in_an_envelope(stage: Stage, request_: bytes) -> None:
-    answer = await exchanged(stage.service.port, request_)
+async def test_what_is_no_http_is_answered_in_an_envelope(
+    shared: SharedService, request_: bytes
+) -> None:
+    answer = await exchanged(shared.service.port, request_)
     assert answer.headers["content-type"].startswith("application/json")
     reply = Reply(answer.status, answer.envelope, {"X-Request-ID": answer.headers["x-request-id"]})
     check_envelope(reply, 400)
     assert reply.envelope["message"] == "bad_request"
     check_anonymous(answer.headers)
     assert "aiohttp" not in str(answer)
-    assert "Traceback" not in stage.service.log.read_text()
+    assert "Traceback" not in shared.service.log.read_text()
 
 
-async def test_an_unknown_expectation_is_answered_in_an_envelope(stage: Stage) -> None:
+async def test_an_unknown_expectation_is_answered_in_an_envelope(shared: SharedService) -> None:
     for path in (b"/v2/webhooks", b"/nowhere"):
         request = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nExpect: the-impossible\r\n\r\n"
-        answer = await exchanged(stage.service.port, request)
+        answer = await exchanged(shared.service.port, request)
         reply = Reply(
             answer.status, answer.envelope, {"X-Request-ID": answer.headers["x-request-id"]}
         )
@@ -59,8 +61,8 @@ async def test_an_unknown_expectation_is_answered_in_an_envelope(stage: Stage) -
         assert "impossible" not in str(answer)
 
 
-async def test_no_answer_tells_the_versions_of_the_software(stage: Stage) -> None:
-    api = await stage.tenant()
+async def test_no_answer_tells_the_versions_of_the_software(shared: SharedService) -> None:
+    api = await shared.tenant()
     replies = [
         await api.get("webhooks"),
         await api.get("webhooks/none"),
@@ -73,7 +75,7 @@ async def test_no_answer_tells_the_versions_of_the_software(stage: Stage) -> Non
     for reply in replies:
         check_anonymous(reply.headers)
     request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
-    check_anonymous((await exchanged(stage.service.metrics_port, request)).headers)
+    check_anonymous((await exchanged(shared.service.metrics_port, request)).headers)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
@@ -82,14 +84,14 @@ async def test_no_answer_tells_the_versions_of_the_software(stage: Stage) -> Non
     "length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"], ids=["length", "chunked"]
 )
 async def test_a_client_that_hangs_up_while_it_sends_is_no_bug(
-    stage: Stage, length: bytes, begun: bytes, reset: bool
+    shared: SharedService, length: bytes, begun: bytes, reset: bool
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     path = f"/v2/accounts/{api.account_id}/webhooks"
     body = begun if length.startswith(b"Content") or not begun else b"9\r\n" + begun + b"\r\n"
     head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {api.token}\r\n"
-    before = len(stage.service.log.read_text())
-    async with connected(stage.service.port) as (reader, writer):
+    before = len(shared.service.log.read_text())
+    async with connected(shared.service.port) as (reader, writer):
         # The service says that it has read the head, and waits for the body.
         writer.write(head.encode() + length + b"\r\nExpect: 100-continue\r\n\r\n")
         assert (await read_answer(reader)).status == 100
@@ -100,10 +102,10 @@ async def test_a_client_that_hangs_up_while_it_sends_is_no_bug(
         writer.close()
 
     async def noticed() -> bool:
-        return "api.hung_up" in stage.service.log.read_text()[before:]
+        return "api.hung_up" in shared.service.log.read_text()[before:]
 
     await eventually(noticed, what="the end of the request")
-    log = stage.service.log.read_text()[before:]
+    log = shared.service.log.read_text()[before:]
     assert "api.bug" not in log
     assert "Traceback" not in log
     assert (await api.get("webhooks")).data == []
@@ -153,8 +155,8 @@ async def test_the_deepest_string_of_a_body_is_found(api: Client) -> None:
     check_envelope(reply, 400)
 
 
-async def test_letters_of_any_script_are_no_control_characters(stage: Stage) -> None:
-    owner = await stage.tenant()
+async def test_letters_of_any_script_are_no_control_characters(shared: SharedService) -> None:
+    owner = await shared.tenant()
     name = "Žofie 📞 \u00a0\u2028 \u202eعربي"
     created = await owner.create("http://127.0.0.1:9/", name=name, custom_data={"ž": name})
     assert created["name"] == name

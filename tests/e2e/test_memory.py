@@ -4,7 +4,7 @@ from pathlib import Path
 
 from service.dev.receiver import Receiver
 from tests.e2e.harness import eventually, logged, webhook_document
-from tests.e2e.stage import Stage, new_account
+from tests.e2e.shared_service import SharedService, new_account
 
 MOST_BYTES = 300 * 1024 * 1024
 WEBHOOKS = 150
@@ -19,17 +19,17 @@ def most_memory(pid: int) -> int:
 
 
 async def test_webhooks_of_nearly_a_megabyte_take_no_memory_and_the_small_one_fires(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     large = {"account_id": api.account_id, "custom_data": {"x": "y" * 950_000}}
     documents = [
         webhook_document(receiver.url("/large"), _id=new_account(), **large)
         for _ in range(WEBHOOKS)
     ]
-    await stage.database["webhooks"].insert_many(documents)
+    await shared.database["webhooks"].insert_many(documents)
     await api.create(receiver.url("/small"))
-    await stage.call(api.account_id, *(f"c-{number}" for number in range(CALLS)))
+    await shared.call(api.account_id, *(f"c-{number}" for number in range(CALLS)))
     await receiver.until(lambda: len(receiver.at("/small")) == CALLS, 20)
     listed = (await api.get("webhooks", paginate="false")).data
     assert len(listed) == WEBHOOKS + 1
@@ -38,10 +38,10 @@ async def test_webhooks_of_nearly_a_megabyte_take_no_memory_and_the_small_one_fi
     assert receiver.at("/large") == []
 
     async def skipped() -> bool:
-        lines = logged(stage.service, "webhook.skipped")
+        lines = logged(shared.service, "webhook.skipped")
         return len({line["webhook_id"] for line in lines}) >= WEBHOOKS
 
     await eventually(skipped, what="a warning for each")
-    assert most_memory(stage.service.pid) < MOST_BYTES
+    assert most_memory(shared.service.pid) < MOST_BYTES
     for document in documents:
         assert (await api.delete(f"webhooks/{document['_id']}")).status == 200

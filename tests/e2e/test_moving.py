@@ -14,7 +14,7 @@ from typing import Any
 import aio_pika
 import aiohttp
 
-from service.dev.receiver import Received, Receiver
+from service.dev.receiver import ReceivedRequest, Receiver
 from tests import kazoo_vectors
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import call_event, eventually, metric, switch, webhook_document
@@ -73,7 +73,7 @@ def _key(body: Any) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def sender_of(request: Received) -> str:
+def sender_of(request: ReceivedRequest) -> str:
     return request.headers["User-Agent"].partition("/")[0]
 
 
@@ -145,10 +145,10 @@ async def test_the_shadow_logs_what_kazoo_sends_and_sends_nothing(
     assert service.log.read_text("utf-8").count('"event":"service.shadow"') == 1
 
 
-def as_received(row: Mapping[str, Any]) -> Received:
+def as_received(row: Mapping[str, Any]) -> ReceivedRequest:
     """Return the request of a row as a receiver would have had it."""
     body, headers = row["request_body"].encode(), row["request_headers"]
-    return Received("", row["method"], "", headers, body, 0.0, 200)
+    return ReceivedRequest("", row["method"], "", headers, body, 0.0, 200)
 
 
 async def _rows(database: Documents, count: int) -> list[Any] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.dev.documents import ROOT
-from service.dev.receiver import Received, Receiver
+from service.dev.receiver import ReceivedRequest, Receiver
 from service.dev.servers import RABBITMQ_HOME, RabbitServer
 from service.domain.webhook import Format, Verb
 from service.settings.load import load_settings
@@ -20,7 +20,7 @@ from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.desk import Desk
 from tests.e2e.readme import Block, blocks, has_placeholder, must_exist, needs_more, spans
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 
 README = ROOT / "README.md"
 DOCUMENTS = (
@@ -55,14 +55,14 @@ NODE = "only its own block needs node, which `make` does not install"
 
 
 @pytest.fixture(scope="module")
-async def stage(new_stage: NewStage) -> AsyncIterator[Stage]:
-    async with new_stage(SWITCHHOOK_SECRETS__KEYS=new_key("k1")) as running:
+async def shared(new_shared: StartShared) -> AsyncIterator[SharedService]:
+    async with new_shared(SWITCHHOOK_SECRETS__KEYS=new_key("k1")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 async def desk(
-    stage: Stage, broker: RabbitServer, tmp_path_factory: pytest.TempPathFactory
+    shared: SharedService, broker: RabbitServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Desk]:
     directory = tmp_path_factory.mktemp("desk")
     for name in ("deploy", "config", "service"):
@@ -71,7 +71,7 @@ async def desk(
     exported = [{**webhook, "uri": "https://a.example/", "hook": "all"}]
     (directory / "webhooks.json").write_text(json.dumps(exported))
     await broker.control("add_user", "switchhook", "a-password")
-    tenant = await stage.tenant()
+    tenant = await shared.tenant()
     [control] = sorted(RABBITMQ_HOME.glob("rabbitmq_server-*/sbin"))[-1:]
     inherited = {key: value for key, value in os.environ.items() if key[:11] != "SWITCHHOOK_"}
     async with Crossbar() as crossbar:
@@ -81,19 +81,19 @@ async def desk(
         environment = {
             **inherited,
             **broker.environment(),
-            **stage.settings,
+            **shared.settings,
             "PATH": f"{Path(sys.executable).parent}:{control}:{os.environ['PATH']}",
             "CROSSBAR_TOKEN": TOKEN,
             "TOKEN": tenant.token or "",
-            "API": f"{stage.url}/v2/accounts/{tenant.account_id}",
+            "API": f"{shared.url}/v2/accounts/{tenant.account_id}",
         }
         stands_for = {
             "https://crossbar:8000": crossbar.url,
             "ROOT": RESELLER,
-            "127.0.0.1:8080": stage.url.removeprefix("http://"),
-            "localhost:8080": stage.url.removeprefix("http://"),
-            "127.0.0.1:9108": f"127.0.0.1:{stage.service.metrics_port}",
-            "localhost:9108": f"127.0.0.1:{stage.service.metrics_port}",
+            "127.0.0.1:8080": shared.url.removeprefix("http://"),
+            "localhost:8080": shared.url.removeprefix("http://"),
+            "127.0.0.1:9108": f"127.0.0.1:{shared.service.metrics_port}",
+            "localhost:9108": f"127.0.0.1:{shared.service.metrics_port}",
         }
         yield Desk(directory, environment, stands_for)
 
@@ -184,17 +184,17 @@ class Signed:
     body: bytes
 
     @classmethod
-    def of(cls, secret: str, request: Received) -> "Signed":
+    def of(cls, secret: str, request: ReceivedRequest) -> "Signed":
         headers = {name.lower(): value for name, value in request.headers.items()}
         return cls(secret, headers, request.body)
 
 
 @pytest.fixture(scope="module")
-async def requests(stage: Stage) -> list[Signed]:
+async def requests(shared: SharedService) -> list[Signed]:
     """A request of every format and verb, the default ones among them."""
     made: dict[str, str] = {}
     async with Receiver() as receiver:
-        tenant = await stage.tenant()
+        tenant = await shared.tenant()
         for form in Format:
             for verb in (Verb.GET, Verb.POST, Verb.PUT):
                 path = f"/{form}/{verb}"
@@ -202,16 +202,18 @@ async def requests(stage: Stage) -> list[Signed]:
                 made[path] = (await tenant.create(receiver.url(path), **members))["secret"]
         default = {"name": "default", "hook": "channel_create", "uri": receiver.url("/default")}
         made["/default"] = (await tenant.put("webhooks", **default)).data["secret"]
-        await stage.call(tenant.account_id, "c-1")
+        await shared.call(tenant.account_id, "c-1")
         await receiver.until(lambda: len(receiver.requests) == len(made), 15)
         return [Signed.of(made[request.path], request) for request in receiver.requests]
 
 
-async def test_the_readmes_webhook_gets_the_request_that_it_shows(desk: Desk, stage: Stage) -> None:
+async def test_the_readmes_webhook_gets_the_request_that_it_shows(
+    desk: Desk, shared: SharedService
+) -> None:
     [creation] = [block for block in blocks(README, "sh") if "curl -fsS -X PUT" in block.text]
     [shown] = [block for block in blocks(README, "http")]
-    tenant = await stage.tenant()
-    whose = {"API": f"{stage.url}/v2/accounts/{tenant.account_id}", "TOKEN": tenant.token or ""}
+    tenant = await shared.tenant()
+    whose = {"API": f"{shared.url}/v2/accounts/{tenant.account_id}", "TOKEN": tenant.token or ""}
     async with Receiver() as receiver:
         await desk.run(creation.text.replace(EXAMPLE_RECEIVER, receiver.url("")), **whose)
         emit = f"switchhook emit --account {tenant.account_id} --hook channel_create"

@@ -9,7 +9,7 @@ from service.dev.receiver import Receiver
 from service.egress.rules import in_words
 from tests.api_client import problem
 from tests.e2e.harness import eventually, switch, webhook_document
-from tests.e2e.stage import Stage, new_account
+from tests.e2e.shared_service import SharedService, new_account
 
 RULE = in_words("require_https")
 REFUSED = f"invalid client URL: refused by {RULE}"
@@ -17,9 +17,9 @@ REFUSED = f"invalid client URL: refused by {RULE}"
 SAFE = "https://127.0.0.1:1/hook"
 
 
-async def strict_account(stage: Stage) -> str:
+async def strict_account(shared: SharedService) -> str:
     account_id = new_account()
-    await stage.database["accounts"].insert_one({"_id": account_id, "require_https": True})
+    await shared.database["accounts"].insert_one({"_id": account_id, "require_https": True})
     return account_id
 
 
@@ -43,9 +43,9 @@ async def strict_account(stage: Stage) -> str:
     ],
 )
 async def test_plain_http_is_refused_when_a_webhook_is_made_or_changed(
-    stage: Stage, field: str, members: dict[str, Any]
+    shared: SharedService, field: str, members: dict[str, Any]
 ) -> None:
-    client = await stage.tenant(await strict_account(stage))
+    client = await shared.tenant(await strict_account(shared))
     reply = await client.put("webhooks", name="crm", hook="channel_create", **members)
     assert problem(reply, field)["error"]["message"] == REFUSED
     made = await client.create(SAFE)
@@ -55,19 +55,21 @@ async def test_plain_http_is_refused_when_a_webhook_is_made_or_changed(
 
 @pytest.mark.parametrize("part", ["uri", "fallback_uri", "token_url"])
 async def test_no_request_is_made_by_plain_http_whichever_part_of_a_webhook_wants_it(
-    stage: Stage, receiver: Receiver, part: str
+    shared: SharedService, receiver: Receiver, part: str
 ) -> None:
-    account_id = await strict_account(stage)
-    await stage.database["webhooks"].insert_one(with_plain(part, receiver.url("/hook"), account_id))
-    await stage.call(account_id, "c-1")
-    await expect_refusal(stage, account_id)
+    account_id = await strict_account(shared)
+    await shared.database["webhooks"].insert_one(
+        with_plain(part, receiver.url("/hook"), account_id)
+    )
+    await shared.call(account_id, "c-1")
+    await expect_refusal(shared, account_id)
     assert receiver.requests == []
 
 
 async def test_no_request_is_made_for_a_webhook_that_a_callflow_brought(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    account_id = await strict_account(stage)
+    account_id = await strict_account(shared)
     hook = {"_id": "63877497874", "uri": receiver.url("/ivr"), "pvt_account_id": account_id}
     body = {
         "Event-Category": "notification",
@@ -75,10 +77,10 @@ async def test_no_request_is_made_for_a_webhook_that_a_callflow_brought(
         "Hook": {**hook, "http_verb": "post", "retries": 1},
         "Data": {"Call-ID": "c-1"},
     }
-    async with switch(stage.amqp_url) as kazoo:
+    async with switch(shared.amqp_url) as kazoo:
         raw = json.dumps(body).encode()
         await kazoo.publish_raw("notifications", "notifications.webhook.callflow", raw)
-    await expect_refusal(stage, account_id)
+    await expect_refusal(shared, account_id)
     assert receiver.requests == []
 
 
@@ -91,9 +93,9 @@ def with_plain(part: str, uri: str, account_id: str) -> dict[str, Any]:
     return document | {"auth": {"type": "oauth2", "token_url": uri, **client}}
 
 
-async def expect_refusal(stage: Stage, account_id: str) -> None:
+async def expect_refusal(shared: SharedService, account_id: str) -> None:
     """Wait until a delivery of the account was given up, and see that this was why."""
-    letters = stage.database["dead_letters"]
+    letters = shared.database["dead_letters"]
     letter = await eventually(lambda: letters.find_one({"account_id": account_id}), what="the end")
     assert letter["reason"] == "egress_refused"
     last = letter["attempts"][-1]
@@ -102,12 +104,12 @@ async def expect_refusal(stage: Stage, account_id: str) -> None:
 
 
 async def test_a_change_of_the_account_counts_at_once_both_ways_and_for_test_requests(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    client = await stage.tenant()
-    accounts, account_id = stage.database["accounts"], client.account_id
+    client = await shared.tenant()
+    accounts, account_id = shared.database["accounts"], client.account_id
     made = await client.create(receiver.url("/hook"), retries=0)
-    await stage.call(account_id, "c-1")
+    await shared.call(account_id, "c-1")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
 
     async def tested() -> str:
@@ -121,8 +123,8 @@ async def test_a_change_of_the_account_counts_at_once_both_ways_and_for_test_req
 
     await eventually(refused, 5, "the change of the account")
     before = len(receiver.requests)
-    await stage.call(account_id, "c-2")
-    letters = stage.database["dead_letters"]
+    await shared.call(account_id, "c-2")
+    letters = shared.database["dead_letters"]
     await eventually(lambda: letters.find_one({"call_id": "c-2", "account_id": account_id}))
     assert len(receiver.requests) == before
     await accounts.update_one({"_id": account_id}, {"$unset": {"require_https": ""}})
@@ -133,15 +135,17 @@ async def test_a_change_of_the_account_counts_at_once_both_ways_and_for_test_req
     await eventually(taken, 5, "the change back")
 
 
-async def test_the_webhooks_of_descendants_are_not_meant(stage: Stage, receiver: Receiver) -> None:
-    above, below = await strict_account(stage), new_account()
-    await stage.database["accounts"].insert_one({"_id": below, "tree": [above]})
-    client = await stage.tenant(below)
+async def test_the_webhooks_of_descendants_are_not_meant(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    above, below = await strict_account(shared), new_account()
+    await shared.database["accounts"].insert_one({"_id": below, "tree": [above]})
+    client = await shared.tenant(below)
     await client.create(receiver.url("/below"))
     document = webhook_document(receiver.url("/above"), _id=new_account(), account_id=above)
-    await stage.database["webhooks"].insert_one(document | {"include_subaccounts": True})
-    await stage.call(below, "c-1")
-    letters = stage.database["dead_letters"]
+    await shared.database["webhooks"].insert_one(document | {"include_subaccounts": True})
+    await shared.call(below, "c-1")
+    letters = shared.database["dead_letters"]
     await eventually(lambda: letters.find_one({"account_id": above}), what="the ancestor's")
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
     assert [request.path for request in receiver.requests] == ["/below"]

@@ -15,7 +15,7 @@ from service.dev.receiver import Answer, Receiver
 from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 from tests.e2e.test_command import switchhook
 
 HEADER, BEARER, PASSWORD = "canary-header-1f", "canary-bearer-2e", "canary-password-3d"
@@ -33,9 +33,9 @@ def spellings(secret: str) -> list[str]:
     ]
 
 
-async def everything_stored(stage: Stage) -> str:
-    collections = await stage.database.list_collection_names()
-    documents = [d for name in collections async for d in stage.database[name].find()]
+async def everything_stored(shared: SharedService) -> str:
+    collections = await shared.database.list_collection_names()
+    documents = [d for name in collections async for d in shared.database[name].find()]
     return repr(documents)
 
 
@@ -74,16 +74,16 @@ async def make_webhooks(tenant: Client, receiver: Receiver) -> list[dict[str, An
 
 
 async def test_after_a_full_run_no_secret_is_found_anywhere(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
     keys = {"SWITCHHOOK_SECRETS__KEYS": OLD_KEY, "SWITCHHOOK_SECRETS__SIGNING_KEY": SIGNING_KEY}
-    async with new_stage(**keys, SWITCHHOOK_LOG__LEVEL="debug") as stage:
-        tenant = await stage.tenant()
+    async with new_shared(**keys, SWITCHHOOK_LOG__LEVEL="debug") as shared:
+        tenant = await shared.tenant()
         webhooks = await make_webhooks(tenant, receiver)
-        await stage.call(tenant.account_id, "c-1", "c-2")
+        await shared.call(tenant.account_id, "c-1", "c-2")
 
         async def all_dead() -> bool:
-            return await stage.database["dead_letters"].count_documents({}) == 2
+            return await shared.database["dead_letters"].count_documents({}) == 2
 
         await eventually(all_dead, what="the dead letters")
         await receiver.until(lambda: all(len(receiver.at(f"/hook-{n}")) >= 3 for n in range(3)), 15)
@@ -104,9 +104,9 @@ async def test_after_a_full_run_no_secret_is_found_anywhere(
             await tenant.delete(f"webhooks/{webhooks[3]['id']}"),
         ]
         assert all(answer.status in (200, 400) for answer in answers)
-        metrics = repr(await stage.service.metrics())
+        metrics = repr(await shared.service.metrics())
         signing = [webhook["secret"] for webhook in webhooks] + [rotated.data["secret"]]
-        stored, said = await everything_stored(stage), stage.service.log.read_text()
+        stored, said = await everything_stored(shared), shared.service.log.read_text()
         told = repr([answer.envelope for answer in answers])
         for secret in (*NEVER_STORED, *signing, tenant.token or ""):
             for text in spellings(secret):
@@ -123,7 +123,7 @@ SABOTAGE = Path(__file__).with_name("sabotage")
 
 @pytest.mark.parametrize("form", ["json", "console"])
 async def test_what_fails_in_any_layer_tells_no_secret(
-    form: str, new_stage: NewStage, receiver: Receiver, tmp_path: Path
+    form: str, new_shared: StartShared, receiver: Receiver, tmp_path: Path
 ) -> None:
     settings = {
         "PYTHONPATH": str(SABOTAGE),
@@ -134,8 +134,8 @@ async def test_what_fails_in_any_layer_tells_no_secret(
         "SWITCHHOOK_LOG__FORMAT": form,
         "SWITCHHOOK_LOG__LEVEL": "debug",
     }
-    async with new_stage(**settings) as stage:
-        log = stage.service.log
+    async with new_shared(**settings) as shared:
+        log = shared.service.log
 
         async def told_of(layer: str) -> None:
             async def told() -> bool:
@@ -143,12 +143,12 @@ async def test_what_fails_in_any_layer_tells_no_secret(
 
             await eventually(told, what=f"the log line of the {layer}")
 
-        tenant = await stage.tenant()
+        tenant = await shared.tenant()
         webhooks = await make_webhooks(tenant, receiver)
         for layer in LAYERS:
             receiver.script("/hook-0", 500, 200)
             await asyncio.to_thread((tmp_path / layer).touch)
-            await stage.call(tenant.account_id, f"c-{layer}")
+            await shared.call(tenant.account_id, f"c-{layer}")
             await told_of(layer)
         for layer in ("handler", "management"):
             await asyncio.to_thread((tmp_path / layer).touch)
@@ -172,13 +172,13 @@ async def test_what_fails_in_any_layer_tells_no_secret(
 
 
 async def test_credentials_arrive_where_they_belong(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
     keys = {"SWITCHHOOK_SECRETS__KEYS": OLD_KEY, "SWITCHHOOK_SECRETS__SIGNING_KEY": SIGNING_KEY}
-    async with new_stage(**keys) as stage:
-        tenant = await stage.tenant()
+    async with new_shared(**keys) as shared:
+        tenant = await shared.tenant()
         webhooks = await make_webhooks(tenant, receiver)
-        await stage.call(tenant.account_id, "c-1")
+        await shared.call(tenant.account_id, "c-1")
         await receiver.until(lambda: all(len(receiver.at(f"/hook-{n}")) >= 2 for n in range(3)), 15)
         pair = b64encode(f"me:{PASSWORD}".encode()).decode()
         wanted = (f"Bearer {BEARER}", f"Basic {pair}", f"Bearer {ACCESS_TOKEN}")
@@ -206,32 +206,32 @@ def verify_with_public_key(public_key: str, headers: Any, body: bytes) -> None:
 
 
 async def test_a_new_key_takes_the_place_of_the_old_one_while_deliveries_go_on(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
-    async with new_stage(SWITCHHOOK_SECRETS__KEYS=OLD_KEY) as stage:
-        tenant = await stage.tenant()
+    async with new_shared(SWITCHHOOK_SECRETS__KEYS=OLD_KEY) as shared:
+        tenant = await shared.tenant()
         webhook = await tenant.create(receiver.url("/hook"), headers={"X-Api-Key": HEADER})
-        await stage.call(tenant.account_id, "c-1")
+        await shared.call(tenant.account_id, "c-1")
         await receiver.until(lambda: len(receiver.requests) == 1, 10)
-        both = {**stage.settings, "SWITCHHOOK_SECRETS__KEYS": f"{NEW_KEY} {OLD_KEY}"}
+        both = {**shared.settings, "SWITCHHOOK_SECRETS__KEYS": f"{NEW_KEY} {OLD_KEY}"}
         code, text = await switchhook("secrets", "rewrap", "--dry-run", env=both)
         assert (code, text) == (0, "1 webhook would be encrypted with the newest key\n")
         code, text = await switchhook("secrets", "rewrap", env=both)
         assert (code, text) == (0, "1 webhook encrypted with the newest key\n")
-        stored = await stage.database["webhooks"].find_one({"_id": webhook["id"]})
+        stored = await shared.database["webhooks"].find_one({"_id": webhook["id"]})
         assert stored is not None
         assert stored["secret"].startswith("sealed:k2:")
-        new_only = {**stage.settings, "SWITCHHOOK_SECRETS__KEYS": NEW_KEY}
+        new_only = {**shared.settings, "SWITCHHOOK_SECRETS__KEYS": NEW_KEY}
         code, text = await switchhook("check", env=new_only)
         assert "encrypted with the newest key" in text
-        old_only = {**stage.settings, "SWITCHHOOK_SECRETS__KEYS": OLD_KEY}
+        old_only = {**shared.settings, "SWITCHHOOK_SECRETS__KEYS": OLD_KEY}
         code, text = await switchhook("check", env=old_only)
         assert "headers, secret cannot be decrypted; is the key in secrets.keys?" in text
-        await stage.service.stop()
-        later = ServiceProcess(stage.directory / "later", new_only)
-        stage.stack.push_async_callback(later.stop)
+        await shared.service.stop()
+        later = ServiceProcess(shared.directory / "later", new_only)
+        shared.stack.push_async_callback(later.stop)
         await later.start()
-        await stage.call(tenant.account_id, "c-2")
+        await shared.call(tenant.account_id, "c-2")
         await receiver.until(lambda: len(receiver.requests) == 2, 10)
         request = receiver.requests[1]
         Verifier(webhook["secret"]).verify(request.body, dict(request.headers))

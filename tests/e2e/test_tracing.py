@@ -14,7 +14,7 @@ from service.api.http.server import serve
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST, free_port
 from tests.e2e.harness import call_event, eventually, switch
-from tests.e2e.stage import NewStage, Stage
+from tests.e2e.shared_service import SharedService, StartShared
 
 TRACEPARENT = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 TRACE_ID = TRACEPARENT[3:35]
@@ -49,18 +49,18 @@ async def collecting() -> AsyncIterator[Collector]:
         yield collector
 
 
-async def publish(stage: Stage, account_id: str, **headers: str) -> None:
-    async with switch(stage.amqp_url) as kazoo:
+async def publish(shared: SharedService, account_id: str, **headers: str) -> None:
+    async with switch(shared.amqp_url) as kazoo:
         await kazoo.publish(call_event("c-1", account_id=account_id), headers=headers)
 
 
 async def test_the_switchs_trace_reaches_receiver_log_and_attempt(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/traced", 500, 200)
     webhook = await api.create(receiver.url("/traced"), retries=1)
-    await publish(stage, api.account_id, traceparent=TRACEPARENT)
+    await publish(shared, api.account_id, traceparent=TRACEPARENT)
     await receiver.until(lambda: len(receiver.requests) == 2, 10)
     # Nobody records our part, so the receiver is directly below the switch: at every attempt.
     assert [r.headers["traceparent"] for r in receiver.requests] == [TRACEPARENT, TRACEPARENT]
@@ -71,16 +71,16 @@ async def test_the_switchs_trace_reaches_receiver_log_and_attempt(
 
     attempts = await eventually(both, what="the rows of the attempts")
     assert {attempt["trace_id"] for attempt in attempts} == {TRACE_ID}
-    assert f'"trace_id":"{TRACE_ID}"' in stage.service.log.read_text()
+    assert f'"trace_id":"{TRACE_ID}"' in shared.service.log.read_text()
 
 
 async def test_without_one_or_with_a_broken_one_a_trace_begins(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     await api.create(receiver.url("/new"))
-    await publish(stage, api.account_id)
-    await publish(stage, api.account_id, traceparent="00-of-no-use")
+    await publish(shared, api.account_id)
+    await publish(shared, api.account_id, traceparent="00-of-no-use")
     await receiver.until(lambda: len(receiver.requests) == 2, 10)
     first, second = (r.headers["traceparent"] for r in receiver.requests)
     assert len(first) == len(second) == 55
@@ -88,17 +88,17 @@ async def test_without_one_or_with_a_broken_one_a_trace_begins(
 
 
 async def test_spans_of_ingest_match_and_attempts_reach_a_collector(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
     async with collecting() as collector:
-        async with new_stage(SWITCHHOOK_TRACING__OTLP_URL=collector.url) as stage:
-            api = await stage.tenant()
+        async with new_shared(SWITCHHOOK_TRACING__OTLP_URL=collector.url) as shared:
+            api = await shared.tenant()
             receiver.script("/traced", 500, 200)
             await api.create(receiver.url("/traced"), retries=1)
-            await publish(stage, api.account_id, traceparent=TRACEPARENT)
+            await publish(shared, api.account_id, traceparent=TRACEPARENT)
             await receiver.until(lambda: len(receiver.requests) == 2, 10)
             # What waits is sent when the service stops.
-            await stage.service.stop()
+            await shared.service.stop()
         assert {span.trace_id.hex() for span in collector.spans} == {TRACE_ID}
         (ingest,), (match,) = collector.named("ingest"), collector.named("match")
         assert ingest.parent_span_id.hex() == SWITCH_SPAN
@@ -111,15 +111,15 @@ async def test_spans_of_ingest_match_and_attempts_reach_a_collector(
 
 
 async def test_a_collector_that_is_away_holds_nothing_up(
-    new_stage: NewStage, receiver: Receiver
+    new_shared: StartShared, receiver: Receiver
 ) -> None:
     away = f"http://{HOST}:{free_port()}/v1/traces"
     settings = {"SWITCHHOOK_TRACING__OTLP_URL": away, "SWITCHHOOK_TRACING__SAMPLE_RATIO": "1"}
-    async with new_stage(**settings) as stage:
-        api = await stage.tenant()
+    async with new_shared(**settings) as shared:
+        api = await shared.tenant()
         await api.create(receiver.url("/untraced"))
-        await publish(stage, api.account_id)
+        await publish(shared, api.account_id)
         await receiver.until(lambda: bool(receiver.requests), 10)
         async with asyncio.timeout(10):
-            await stage.service.stop()
-        assert "service.stopped" in stage.service.log.read_text()
+            await shared.service.stop()
+        assert "service.stopped" in shared.service.log.read_text()

@@ -8,24 +8,24 @@ from service.dev.receiver import Receiver
 from service.dev.servers import RabbitServer
 from tests.conftest import add_vhosts
 from tests.e2e.harness import call_event, eventually, switch
-from tests.e2e.stage import Stage
+from tests.e2e.shared_service import SharedService
 
 
 async def test_each_zone_tells_its_own_calls_and_the_store_is_everybodys(
-    stage: Stage, broker: RabbitServer, numbers: Iterator[int], receiver: Receiver
+    shared: SharedService, broker: RabbitServer, numbers: Iterator[int], receiver: Receiver
 ) -> None:
     zone2 = f"zone{next(numbers)}"
     # To a service, a virtual host is a broker.
     await add_vhosts(broker, [zone2])
-    settings = {**stage.settings, "SWITCHHOOK_AMQP__URL": f"{broker.url}{zone2}"}
-    second = ServiceProcess(stage.directory / zone2, settings)
-    stage.stack.push_async_callback(second.stop)
+    settings = {**shared.settings, "SWITCHHOOK_AMQP__URL": f"{broker.url}{zone2}"}
+    second = ServiceProcess(shared.directory / zone2, settings)
+    shared.stack.push_async_callback(second.stop)
     await second.start()
-    here = await stage.tenant()
-    there = stage.client(here.token, here.account_id, second)
+    here = await shared.tenant()
+    there = shared.client(here.token, here.account_id, second)
     await there.create(receiver.url("/both"))
 
-    await stage.call(here.account_id, "in-zone-1")
+    await shared.call(here.account_id, "in-zone-1")
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         await kazoo.publish(call_event("in-zone-2", account_id=here.account_id))
 

@@ -29,8 +29,8 @@ from service.egress.own_addresses import is_own
 from service.egress.rules import in_words
 from service.observability.metrics import Metrics
 from tests.certificates import Authority, Certificate
+from tests.diverted_network import DivertedNetwork
 from tests.egress_vectors import CASES, SELF, Case
-from tests.outside import Outside
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
@@ -123,7 +123,7 @@ def _proxies_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def cases(*, allowed: bool, stages: tuple[str, ...]) -> pytest.MarkDecorator:
-    chosen = [c for c in CASES if c.allowed is allowed and c.stage in stages and c.case_id != SELF]
+    chosen = [c for c in CASES if c.allowed is allowed and c.shared in stages and c.case_id != SELF]
     return pytest.mark.parametrize("case", chosen, ids=lambda case: case.case_id)
 
 
@@ -134,11 +134,11 @@ async def test_what_is_allowed_is_dialled_at_its_own_address(
 ) -> None:
     secure = case.uri.lower().startswith("https")
     async with standing_in(certificate if secure else None) as public:
-        outside = Outside(case.answers, public.port)
-        async with sender(case.policy, outside.system(), authority.own.cert_file) as made:
+        network = DivertedNetwork(case.answers, public.port)
+        async with sender(case.policy, network.system(), authority.own.cert_file) as made:
             response = await made.send(asking(case.uri))
     assert response.outcome is Outcome.SUCCEEDED, response
-    [(address, port)] = outside.dialled
+    [(address, port)] = network.dialled
     assert port == (8443 if ":8443" in case.uri else 443 if secure else 80)
     assert not case.resolve or address in case.resolve[0]
     [request] = public.requests
@@ -150,8 +150,8 @@ async def test_the_uri_reaches_the_wire_as_it_was_written(
 ) -> None:
     [case] = [case for case in CASES if case.case_id == "control-03"]
     async with standing_in(certificate) as public:
-        outside = Outside(case.answers, public.port)
-        async with sender(case.policy, outside.system(), authority.own.cert_file) as made:
+        network = DivertedNetwork(case.answers, public.port)
+        async with sender(case.policy, network.system(), authority.own.cert_file) as made:
             await made.send(asking(case.uri))
     assert public.requests[0].startswith(b"POST /a/b?x=1&y=%2F HTTP/1.1\r\n")
 
@@ -159,41 +159,41 @@ async def test_the_uri_reaches_the_wire_as_it_was_written(
 @cases(allowed=False, stages=("parse", "resolve"))
 @pytest.mark.usefixtures("_proxies_around")
 async def test_no_socket_is_made_for_what_is_refused(case: Case) -> None:
-    outside = Outside(case.answers)
-    response = await send(case.uri, case.policy, outside.system())
+    network = DivertedNetwork(case.answers)
+    response = await send(case.uri, case.policy, network.system())
     if case.document.get("retryable"):
         assert response.outcome is Outcome.DNS_FAILED
         assert response.outcome.may_pass
     else:
         assert response.outcome in (Outcome.EGRESS_REFUSED, Outcome.INVALID_REQUEST)
         assert not response.outcome.may_pass
-    assert outside.sockets == 0
-    assert outside.dialled == []
+    assert network.sockets == 0
+    assert network.dialled == []
     addresses = [answer for answers in case.resolve for answer in answers]
     assert not any(address in (response.detail or "") for address in addresses)
 
 
 @cases(allowed=False, stages=("parse", "resolve"))
 async def test_the_connector_alone_makes_no_socket_either(case: Case) -> None:
-    outside = Outside(case.answers, otherwise="10.0.0.5")
-    guard, system = EgressGuard(case.policy), outside.system()
+    network = DivertedNetwork(case.answers, otherwise="10.0.0.5")
+    guard, system = EgressGuard(case.policy), network.system()
     resolver, context = JudgingResolver(guard, system), verifying_context(TlsPolicy())
     connector = judged_connector(guard, system, resolver, context, 1, kept=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises((aiohttp.ClientError, ValueError, OSError, AssertionError)):
             await session.post(case.uri, allow_redirects=False)
     await resolver.close()
-    assert outside.sockets == 0
+    assert network.sockets == 0
 
 
 @cases(allowed=False, stages=("connect",))
 async def test_a_name_that_turns_bad_after_it_was_judged_is_not_dialled(case: Case) -> None:
-    outside = Outside(case.answers)
-    made_as = await ResolvingGuard(case.policy, system=outside.system()).refusal(case.uri)
+    network = DivertedNetwork(case.answers)
+    made_as = await ResolvingGuard(case.policy, system=network.system()).refusal(case.uri)
     assert (made_as is None) == (len(case.resolve) == 2)
-    response = await send(case.uri, case.policy, outside.system())
+    response = await send(case.uri, case.policy, network.system())
     assert response.outcome is Outcome.EGRESS_REFUSED
-    assert outside.sockets == 0
+    assert network.sockets == 0
 
 
 @cases(allowed=False, stages=("response",))
@@ -203,11 +203,11 @@ async def test_a_redirect_leads_nowhere(
     told = case.document["response"]
     head = f"HTTP/1.1 {told['status']} Away\r\nLocation: {told['location']}\r\n"
     async with standing_in(certificate, f"{head}Content-Length: 0\r\n\r\n".encode()) as public:
-        outside = Outside(case.answers, public.port)
-        async with sender(case.policy, outside.system(), authority.own.cert_file) as made:
+        network = DivertedNetwork(case.answers, public.port)
+        async with sender(case.policy, network.system(), authority.own.cert_file) as made:
             response = await made.send(asking(case.uri))
     assert (response.outcome, response.status) == (Outcome.REDIRECTED, told["status"])
-    assert outside.dialled == [("93.184.216.34", 443)]
+    assert network.dialled == [("93.184.216.34", 443)]
     assert public.connections == 1
 
 
@@ -244,10 +244,10 @@ def test_the_addresses_of_this_machine_are_known() -> None:
 
 
 async def test_the_operator_is_told_the_address_and_the_account_is_not() -> None:
-    outside = Outside({"hooks.example.net": [["10.0.0.5"]]})
+    network = DivertedNetwork({"hooks.example.net": [["10.0.0.5"]]})
     with capture_logs() as logs:
-        response = await send("https://hooks.example.net/?t=hush", STRICT, outside.system())
-        rule = await ResolvingGuard(STRICT, system=outside.system()).refusal("http://10.0.0.5/")
+        response = await send("https://hooks.example.net/?t=hush", STRICT, network.system())
+        rule = await ResolvingGuard(STRICT, system=network.system()).refusal("http://10.0.0.5/")
     assert response.detail == f"egress refused by {in_words('not_public')}"
     assert rule == "not_public"
     first, second = [line for line in logs if line["event"] == "egress.refused"]
@@ -259,24 +259,24 @@ async def test_the_operator_is_told_the_address_and_the_account_is_not() -> None
 
 
 async def test_another_machine_may_listen_on_a_port_that_is_ours_here() -> None:
-    outside = Outside({"hooks.example.net": [["93.184.216.34"]]})
-    async with sender(EgressPolicy(), outside.system(), None, 8080) as made:
+    network = DivertedNetwork({"hooks.example.net": [["93.184.216.34"]]})
+    async with sender(EgressPolicy(), network.system(), None, 8080) as made:
         response = await made.send(asking("http://hooks.example.net:8080/"))
     assert response.outcome is Outcome.REFUSED
-    assert outside.dialled == [("93.184.216.34", 8080)]
+    assert network.dialled == [("93.184.216.34", 8080)]
 
 
 async def test_names_that_nobody_answers_for_hold_up_no_others() -> None:
     released = threading.Event()
-    outside = Outside({"hooks.example.net": [["93.184.216.34"]]})
+    network = DivertedNetwork({"hooks.example.net": [["93.184.216.34"]]})
 
     def lookup(host: str, port: int, *rest: int) -> list[Any]:
         if host.startswith("dead"):
             released.wait(5.0)
             raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
-        return outside.system().lookup(host, port, *rest)
+        return network.system().lookup(host, port, *rest)
 
-    system = System(lookup, outside.system().new_socket)
+    system = System(lookup, network.system().new_socket)
     async with sender(STRICT, system) as made, asyncio.TaskGroup() as tasks:
         dead = [asking(f"http://dead{number}.example.net/") for number in range(20)]
         waiting = [tasks.create_task(made.send(request)) for request in dead]

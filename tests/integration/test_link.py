@@ -7,8 +7,8 @@ from aio_pika.abc import AbstractConnection
 
 from service.adapters.rabbitmq.link import FIRST_PAUSE_S, HEALTHY_S, Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 from tests.e2e.harness import eventually
 from tests.integration.background import running
 from tests.integration.broker_parts import NAMES, Taken, consumer_of
@@ -32,7 +32,7 @@ async def test_a_cancellation_that_a_library_swallowed_is_heeded() -> None:
     async def careless() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
-        heed_cancellation()
+        honour_cancellation()
         await asyncio.sleep(60)
 
     task = asyncio.create_task(careless())
@@ -40,7 +40,7 @@ async def test_a_cancellation_that_a_library_swallowed_is_heeded() -> None:
     task.cancel()
     _, hanging = await asyncio.wait([task], timeout=1)
     assert not hanging
-    heed_cancellation()  # nobody cancelled us
+    honour_cancellation()  # nobody cancelled us
 
 
 async def test_a_session_that_leaves_a_cancellation_behind_is_followed_by_another(

@@ -14,8 +14,8 @@ from service.adapters.mongo.store import Client, Store, open_client, open_store
 from service.adapters.mongo.watch import Watch
 from service.dev.servers import MongoServer
 from service.observability.metrics import Metrics
-from service.pipeline.outcomes import record
-from service.pipeline.outcomes.record import Recorder
+from service.pipeline.outcomes import attempt_writer
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from tests.builders import make_attempt
 from tests.conftest import Documents
 
@@ -45,7 +45,7 @@ async def test_writing_attempts_can_be_stopped_at_any_moment(
     metrics: Metrics,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(record, "FLUSH_EVERY_S", 0)
+    monkeypatch.setattr(attempt_writer, "FLUSH_EVERY_S", 0)
     with open_store(store.url, database.name, 5) as ours:
 
         def writing() -> Coroutine[Any, Any, None]:
@@ -55,11 +55,13 @@ async def test_writing_attempts_can_be_stopped_at_any_moment(
 
 
 async def _writing(store: Store, client: Client, metrics: Metrics) -> None:
-    recorder = Recorder(MongoAttemptLog(store, client), metrics, 1000, record_successes=True)
+    attempt_writer = AttemptWriter(
+        MongoAttemptLog(store, client), metrics, 1000, record_successes=True
+    )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(recorder.run())
+        tasks.create_task(attempt_writer.run())
         while True:
-            recorder.add(make_attempt())
+            attempt_writer.add(make_attempt())
             await asyncio.sleep(0.001)
 
 

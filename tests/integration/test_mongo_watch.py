@@ -13,7 +13,7 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.store import Client, Store, open_client, open_store
 from service.adapters.mongo.watch import Watch
 from service.adapters.mongo.webhooks import MongoWebhooks
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.dev.servers import MongoServer
 from service.domain.disable import HealthReport
 from service.domain.policy import CachePolicy
@@ -37,7 +37,7 @@ class Watched:
     def __init__(self, store: Store, metrics: Metrics) -> None:
         policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
         self._directory = RememberedDirectory(
-            MongoWebhooks(store, Vault(), "kazoo"), policy, metrics
+            MongoWebhooks(store, SecretBox(), "kazoo"), policy, metrics
         )
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
         self.failing: list[str] = []

@@ -71,12 +71,12 @@ async def test_several_of_one_event_travel_as_one_message_and_say_how_many(
         async with connected(amqp_url) as connection:
             await declare(connection, NAMES, TIERS_MS)
         await publisher.retry(deliveries, 300)
-        await publisher.bury(letters)
+        await publisher.dead_letter(letters)
     [retried] = await take_messages(amqp_url, NAMES.deliveries, 1)
-    [buried] = await take_messages(amqp_url, NAMES.dead, 1)
+    [dead_lettered] = await take_messages(amqp_url, NAMES.dead, 1)
     assert unseal(retried.body) == deliveries
-    assert unseal_letters(buried.body) == letters
-    for message in (retried, buried):
+    assert unseal_letters(dead_lettered.body) == letters
+    for message in (retried, dead_lettered):
         assert message.headers["x-switchhook-delivery"] == "d0"
         assert message.headers["x-switchhook-deliveries"] == 100
 

@@ -14,9 +14,9 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo.management import MongoWebhookDocuments
 from service.adapters.mongo.store import Client, Store, open_client, open_database, open_store
-from service.adapters.mongo.suspects import MongoTrials
+from service.adapters.mongo.suspects import MongoSuspectCounts
 from service.adapters.mongo.webhooks import MongoWebhooks
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
 from service.domain.disable import HealthReport
@@ -55,7 +55,7 @@ async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webho
             webhook_document("http://a/", _id="four", enabled="true"),
         ]
     )
-    account = await MongoWebhooks(ours, Vault(), "kazoo").account(ACCOUNT)
+    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
     assert account.tree == ("root", "reseller")
     assert account.reseller_id == "r"
     assert [webhook.webhook_id for webhook in account.webhooks] == ["one", "four"]
@@ -72,14 +72,14 @@ async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
     ]
     await database["webhooks"].insert_many(documents)
     with capture_logs() as logs:
-        webhooks = MongoWebhooks(ours, Vault(), "kazoo")
+        webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
         account = await webhooks.account(ACCOUNT)
         assert await webhooks.webhook("bad") is None
     assert [webhook.webhook_id for webhook in account.webhooks] == ["good"]
     skipped = [line for line in logs if line["event"] == "webhook.skipped"]
     assert [line["webhook_id"] for line in skipped] == ["bad", "bad"]
     assert "document has 100" in skipped[0]["problem"]
-    managed = MongoWebhookDocuments(ours, Vault())
+    managed = MongoWebhookDocuments(ours, SecretBox())
     listed = {document["_id"]: document for document in await managed.of_account(ACCOUNT)}
     assert len(repr(listed)) < 5_000
     found = await managed.find(ACCOUNT, "good")
@@ -99,16 +99,16 @@ async def test_a_date_that_no_calendar_has_hides_no_webhook(
     odd = webhook_document("http://a/", _id="odd", created_at=DatetimeMS(ms))
     odd |= {"modified_at": DatetimeMS(ms), "previous_secret_until": DatetimeMS(ms)}
     await database["webhooks"].insert_many([odd, webhook_document("http://a/", _id="other")])
-    account = await MongoWebhooks(ours, Vault(), "kazoo").account(ACCOUNT)
+    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
     assert [webhook.webhook_id for webhook in account.webhooks] == ["odd", "other"]
-    assert await MongoWebhookDocuments(ours, Vault()).find(ACCOUNT, "odd") is not None
+    assert await MongoWebhookDocuments(ours, SecretBox()).find(ACCOUNT, "odd") is not None
 
 
 async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancestors(
     ours: Store, database: Documents
 ) -> None:
     await database["webhooks"].insert_one(webhook_document("http://a/"))
-    account = await MongoWebhooks(ours, Vault(), "kazoo").account(ACCOUNT)
+    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
     assert account.tree == ()
     assert len(account.webhooks) == 1
 
@@ -125,7 +125,7 @@ async def test_accounts_asked_for_in_the_same_moment_are_one_question_and_each_g
             webhook_document("http://a/", _id="three", account_id=ids[0]),
         ]
     )
-    webhooks = MongoWebhooks(ours, Vault(), "kazoo")
+    webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
     accounts = await asyncio.gather(*map(webhooks.account, ids))
     assert counted(metrics, "store_seconds_count") == 2
 
@@ -143,17 +143,17 @@ async def test_a_webhook_is_found_by_its_id_even_if_that_is_an_object_id(
     del document["_id"]
     key = (await database["webhooks"].insert_one(document)).inserted_id
     assert isinstance(key, ObjectId)
-    found = await MongoWebhooks(ours, Vault(), "kazoo").webhook(str(key))
+    found = await MongoWebhooks(ours, SecretBox(), "kazoo").webhook(str(key))
     assert found is not None
     assert found.webhook_id == str(key)
-    assert await MongoWebhooks(ours, Vault(), "kazoo").webhook("f" * 24) is None
+    assert await MongoWebhooks(ours, SecretBox(), "kazoo").webhook("f" * 24) is None
 
 
 async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
     ours: Store, database: Documents
 ) -> None:
     await database["numbers"].insert_one({"_id": "+15552345678", "account_id": ACCOUNT})
-    webhooks = MongoWebhooks(ours, Vault(), "kazoo")
+    webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
     assert await webhooks.account_of_number("+15552345678") == ACCOUNT
     assert await webhooks.account_of_number("15552345678") == ACCOUNT
     assert await webhooks.account_of_number("+15550000000") is None
@@ -163,7 +163,7 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time() -> None:
     started = asyncio.get_running_loop().time()
     url = f"mongodb://127.0.0.1:{free_port()}/"
     with open_store(url, "x", 0.3) as away, pytest.raises(StoreUnavailable):
-        await MongoWebhooks(away, Vault(), "kazoo").account(ACCOUNT)
+        await MongoWebhooks(away, SecretBox(), "kazoo").account(ACCOUNT)
     assert asyncio.get_running_loop().time() - started < 2
 
 
@@ -239,7 +239,7 @@ async def test_what_is_told_of_many_webhooks_counts_once_however_often_it_is_tol
 
 
 async def test_trials_of_a_message_are_counted_for_all_workers(ours: Store) -> None:
-    one, other = MongoTrials(ours), MongoTrials(ours)
+    one, other = MongoSuspectCounts(ours), MongoSuspectCounts(ours)
     counts = await asyncio.gather(*(worker.begin(b"message") for worker in (one, other) * 3))
     assert sorted(counts) == [0, 1, 2, 3, 4, 5]
     assert await one.begin(b"another") == 0

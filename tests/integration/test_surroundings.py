@@ -20,12 +20,12 @@ from service.adapters.mongo.server import examine_server
 from service.adapters.mongo.store import Store, open_database
 from service.adapters.rabbitmq.check import examine_broker
 from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
-from service.adapters.rabbitmq.obstacles import ALARM
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
 from service.dialects.kazoo.events import calls
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
@@ -130,13 +130,13 @@ async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants
         [problem] = await broker_problems(as_user(amqp_url, name))
         assert problem.text == f"user '{name}' {lacking}"
         assert problem.remedy.startswith(f"rabbitmqctl set_permissions -p '{vhost}' '{name}' ")
-    outside = as_user(amqp_url, "outside")
-    [problem] = await broker_problems(outside)
+    network = as_user(amqp_url, "outside")
+    [problem] = await broker_problems(network)
     assert problem.text.endswith(f"refuses user 'outside' the virtual host '{vhost}'")
     add, grant = problem.remedy.split(", where it is missing, and ")
     assert add == f"rabbitmqctl add_vhost '{vhost}'"
     await broker.control(*shlex.split(grant)[1:])
-    assert await broker_problems(outside) == []
+    assert await broker_problems(network) == []
 
 
 def as_user(amqp_url: str, name: str) -> str:
@@ -230,7 +230,7 @@ async def guarded(directory: Path) -> AsyncIterator[GuardedMongo]:
 
 async def store_problems(url: str) -> list[Finding]:
     database = open_database(url, "switchhook", 2.0)
-    findings = [found async for found in examine_store(database, Vault([], None))]
+    findings = [found async for found in examine_store(database, SecretBox([], None))]
     database.client.close()
     return [finding for finding in findings if finding.fatal]
 

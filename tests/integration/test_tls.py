@@ -20,8 +20,8 @@ from service.domain.errors import SettingsError
 from service.domain.policy import ClientCertificate, EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
 from tests.certificates import Authority, Certificate, openssl, self_signed
+from tests.diverted_network import DivertedNetwork
 from tests.integration.tls_server import OK_AND_CLOSE, context_of, no_newer_than, serving
-from tests.outside import Outside
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
@@ -35,9 +35,9 @@ DAY = timedelta(days=1)
 async def sender(
     port: int, tls: TlsPolicy, registry: CollectorRegistry | None = None
 ) -> AsyncIterator[HttpSender]:
-    outside = Outside({"hooks.example.net": [["93.184.216.34"]]}, port)
+    network = DivertedNetwork({"hooks.example.net": [["93.184.216.34"]]}, port)
     metrics = Metrics(registry or CollectorRegistry(), [])
-    made = HttpSender(HTTP, EgressPolicy(), metrics, tls, system=outside.system())
+    made = HttpSender(HTTP, EgressPolicy(), metrics, tls, system=network.system())
     await made.prepare()
     try:
         yield made

@@ -3,7 +3,7 @@ from pathlib import Path
 from service.api.http.health import health_routes
 from service.api.http.server import serve_at, with_routes
 from service.workers.health import WorkersHealth
-from service.workers.place import health_socket
+from service.workers.identity import health_socket
 
 
 async def _live() -> dict[str, str]:

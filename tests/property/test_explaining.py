@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from service.domain.event import Event
 from service.domain.webhook import Webhook, account_of
-from service.pipeline.dry_run.explain import Trial
+from service.pipeline.dry_run.matching import DryRun
 from service.pipeline.match import fits, subscribed
 from tests.builders import make_event, make_webhook
 
@@ -53,7 +53,7 @@ def test_nothing_is_in_the_way_exactly_where_matching_selects_the_webhook(
     found = subscribed(event, accounts["own"], [accounts["root"], accounts["reseller"]])
     selected = found == [webhook] and fits(webhook.modifiers, payload)
 
-    obstacles = Trial(event, accounts["own"], payload).obstacles(webhook)
+    reasons_against = DryRun(event, accounts["own"], payload).reasons_against(webhook)
 
-    assert (obstacles == []) is selected
-    assert len(set(obstacles)) == len(obstacles)
+    assert (reasons_against == []) is selected
+    assert len(set(reasons_against)) == len(reasons_against)

@@ -12,9 +12,9 @@ from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST, MongoServer, RabbitServer
 from tests.e2e.harness import ACCOUNT, eventually, webhook_document
-from tests.e2e.stage import LOCAL, QUICK
+from tests.e2e.shared_service import LOCAL, QUICK
 from tests.e2e.test_command import switchhook
-from tests.watch.scene import PrometheusServer, Scene
+from tests.watch.monitored import Monitored, PrometheusServer
 
 NAME = "watched"
 
@@ -34,9 +34,9 @@ async def slow_receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-async def scene(
+async def monitored(
     watched_broker: RabbitServer, store: MongoServer, directory: Path, slow_receiver: Receiver
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[Monitored]:
     settings = {
         **LOCAL,
         **QUICK,
@@ -58,21 +58,23 @@ async def scene(
         prometheus = PrometheusServer(directory / "prometheus", targets)
         await stack.enter_async_context(service)
         await stack.enter_async_context(prometheus)
-        made = Scene(service, watched_broker, prometheus, client[NAME], settings)
+        made = Monitored(service, watched_broker, prometheus, client[NAME], settings)
         await _work(made, settings)
         yield made
 
 
-async def _work(scene: Scene, settings: dict[str, str]) -> None:
+async def _work(monitored: Monitored, settings: dict[str, str]) -> None:
     """Have something of everything happen, and wait until Prometheus has seen it."""
 
     async def seen() -> bool:
-        delivered = await scene.value("sum(switchhook:lane_settled:rate5m)")
-        buried = await scene.value("sum(switchhook_dead_letters_total)")
-        queues = await scene.prometheus.query('rabbitmq_queue_messages{queue="switchhook.events"}')
-        return bool(delivered and buried and queues)
+        delivered = await monitored.value("sum(switchhook:lane_settled:rate5m)")
+        dead_lettered = await monitored.value("sum(switchhook_dead_letters_total)")
+        queues = await monitored.prometheus.query(
+            'rabbitmq_queue_messages{queue="switchhook.events"}'
+        )
+        return bool(delivered and dead_lettered and queues)
 
-    await eventually(lambda: scene.value("switchhook_workers"), 30, "the first scrape")
+    await eventually(lambda: monitored.value("switchhook_workers"), 30, "the first scrape")
     code, text = await switchhook("emit", "--all", "--account", ACCOUNT, env=settings)
     assert code == 0, text
     await eventually(seen, 60, "the events in the figures")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.dev.documents import ROOT
 from service.dev.servers import RABBITMQ_HOME
-from tests.watch.scene import Scene
+from tests.watch.monitored import Monitored
 
 ELSEWHERE = ("systemctl", "getent")
 """What a machine of tests has not got: systemd, and a way out."""
@@ -30,9 +30,9 @@ def commands() -> list[str]:
     return list(chosen.values())
 
 
-async def test_the_commands_of_the_runbook_work(scene: Scene) -> None:
-    places, limit = _places(scene), asyncio.Semaphore(AT_ONCE)
-    environment = _environment(scene)
+async def test_the_commands_of_the_runbook_work(monitored: Monitored) -> None:
+    places, limit = _places(monitored), asyncio.Semaphore(AT_ONCE)
+    environment = _environment(monitored)
 
     async def tried(line: str) -> str | None:
         async with limit:
@@ -65,18 +65,18 @@ def _here(line: str, places: dict[str, str]) -> str:
     return line
 
 
-def _places(scene: Scene) -> dict[str, str]:
+def _places(monitored: Monitored) -> dict[str, str]:
     return {
         "curl -s ": "curl -sSf ",
-        "localhost:8080": f"localhost:{scene.service.port}",
-        "localhost:9108": f"localhost:{scene.service.metrics_port}",
-        "localhost:15692": f"localhost:{scene.broker.metrics_port}",
-        "journalctl -u switchhook -o cat": f"tail {scene.service.log}",
+        "localhost:8080": f"localhost:{monitored.service.port}",
+        "localhost:9108": f"localhost:{monitored.service.metrics_port}",
+        "localhost:15692": f"localhost:{monitored.broker.metrics_port}",
+        "journalctl -u switchhook -o cat": f"tail {monitored.service.log}",
     }
 
 
-def _environment(scene: Scene) -> dict[str, str]:
+def _environment(monitored: Monitored) -> dict[str, str]:
     """Return the service's settings, the broker's node, and the way to the programs of both."""
     (programs,) = RABBITMQ_HOME.glob("rabbitmq_server-*/sbin")
     path = f"{Path(sys.executable).parent}:{programs}:{os.environ['PATH']}"
-    return {**scene.broker.environment(), **scene.settings, "PATH": path}
+    return {**monitored.broker.environment(), **monitored.settings, "PATH": path}

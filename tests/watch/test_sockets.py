@@ -5,23 +5,23 @@ from pathlib import Path
 
 from service.dev.servers import MongoServer, RabbitServer
 from tests.sockets import listening, processes_of
-from tests.watch.scene import Scene
+from tests.watch.monitored import Monitored
 
 
 async def test_every_socket_of_all_that_we_start_is_on_loopback(
-    scene: Scene, store: MongoServer, directory: Path
+    monitored: Monitored, store: MongoServer, directory: Path
 ) -> None:
     sockets = listening(processes_of(directory))
-    broker = scene.broker
+    broker = monitored.broker
     expected = {
         "mongod": store.port,
         "AMQP": broker.port,
         "RabbitMQ's metrics": broker.metrics_port,
         "Erlang's distribution": int(broker.environment()["RABBITMQ_DIST_PORT"]),
         "epmd": int(broker.environment()["ERL_EPMD_PORT"]),
-        "Prometheus": scene.prometheus.port,
-        "API": scene.service.port,
-        "metrics": scene.service.metrics_port,
+        "Prometheus": monitored.prometheus.port,
+        "API": monitored.service.port,
+        "metrics": monitored.service.metrics_port,
     }
     ports = {port for _, port in sockets}
     assert {name for name, port in expected.items() if port not in ports} == set()

@@ -15,7 +15,7 @@ from service.adapters.http.failures import failure, printable, refused_by
 from service.adapters.http.self_test import problem_of_fast_path, told_of
 from service.adapters.http.session import SessionWay
 from service.adapters.http.tls import CertificateWatch, contexts_of
-from service.adapters.http.way import Answer, Exchange, Way
+from service.adapters.http.way import Answered, Exchange, Way
 from service.domain.delivery import Outcome, Request, Response, outcome_of_status
 from service.domain.endpoint import endpoint_of
 from service.domain.errors import NothingSent
@@ -123,7 +123,7 @@ class HttpSender:
         }
 
 
-def _response(answer: Answer, *, in_full: bool) -> Response:
+def _response(answer: Answered, *, in_full: bool) -> Response:
     outcome = outcome_of_status(answer.status)
     if outcome.succeeded and not in_full:
         # Nobody asks what a receiver had to say that took the delivery.

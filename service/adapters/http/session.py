@@ -26,14 +26,14 @@ MOST_HEADERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """See `http_way.Answer`."""
+    """See `way.Answered`."""
 
     status: int
     body: bytes
     pairs: list[tuple[str, str]]
 
     def headers(self) -> list[tuple[str, str]]:
-        """See `http_way.Answer`."""
+        """See `way.Answered`."""
         return self.pairs
 
 

@@ -10,7 +10,7 @@ from yarl import URL
 from service.domain.delivery import Request
 
 
-class Answer(Protocol):
+class Answered(Protocol):
     """What came back."""
 
     @property
@@ -25,7 +25,7 @@ class Answer(Protocol):
         """Return names and values as they came."""
 
 
-Exchange = Callable[[Request], Awaitable[Answer]]
+Exchange = Callable[[Request], Awaitable[Answered]]
 
 
 class Way(Protocol):

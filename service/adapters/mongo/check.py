@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from pymongo.errors import PyMongoError
 
 from service.adapters.mongo.server import examine_server
-from service.adapters.mongo.store import Database, obstacle_to
-from service.adapters.vault import Vault
+from service.adapters.mongo.store import Database, diagnosis_to
+from service.adapters.secret_box import SecretBox
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.finding import Finding, fine, warning
 from service.text.plural import counted
@@ -14,7 +14,7 @@ from service.text.plural import counted
 MOST_NAMED = 5
 
 
-async def examine_store(database: Database, vault: Vault) -> AsyncIterator[Finding]:
+async def examine_store(database: Database, secret_box: SecretBox) -> AsyncIterator[Finding]:
     """Yield what is found: the server, what it permits, unusable webhooks."""
     findings: Sequence[Finding] = ()
     try:
@@ -22,19 +22,19 @@ async def examine_store(database: Database, vault: Vault) -> AsyncIterator[Findi
         for finding in findings:
             yield finding
         if not any(finding.fatal for finding in findings):
-            for finding in await _webhooks(database, vault):
+            for finding in await _webhooks(database, secret_box):
                 yield finding
     except PyMongoError as error:
-        yield obstacle_to(error, database).found("store")
+        yield diagnosis_to(error, database).found("store")
 
 
-async def _webhooks(database: Database, vault: Vault) -> list[Finding]:
+async def _webhooks(database: Database, secret_box: SecretBox) -> list[Finding]:
     good, bad, plain = 0, [], 0
     async for document in database["webhooks"].find():
         try:
-            webhook_of(vault.opened(document))
+            webhook_of(secret_box.opened(document))
             good += 1
-            plain += not vault.is_current(document)
+            plain += not secret_box.is_current(document)
         except BadDocument as error:
             bad.append(f"{document['_id']}: {error}")
     if bad:
@@ -45,12 +45,12 @@ async def _webhooks(database: Database, vault: Vault) -> list[Finding]:
         usable = warning("store", text, "mend the documents")
     else:
         usable = fine("store", f"{counted(good, 'webhook')}, all usable")
-    return [usable, _secrets(plain, vault)]
+    return [usable, _secrets(plain, secret_box)]
 
 
-def _secrets(plain: int, vault: Vault) -> Finding:
+def _secrets(plain: int, secret_box: SecretBox) -> Finding:
     """Tell whether what is secret is encrypted as it should be."""
-    if not vault.seals:
+    if not secret_box.seals:
         text = f"not encrypted in the store, of {counted(plain, 'webhook')}"
         return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
     if plain:

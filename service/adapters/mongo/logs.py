@@ -7,9 +7,9 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from service.adapters.mongo.store import Client, Document, Store
+from service.cancellation import honour_cancellation
 from service.documents.log import attempt_document, dead_letter_document
 from service.domain.delivery import Attempt, DeadLetter
-from service.pipeline.recovery.patience import heed_cancellation
 
 DUPLICATE_KEY = 11_000
 
@@ -33,7 +33,7 @@ class MongoAttemptLog:
         try:
             await self._store.ask(self._insert(rows))
         finally:
-            heed_cancellation()
+            honour_cancellation()
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows; one that stands there already is from a try whose answer was lost."""

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from service.adapters.mongo.store import Document, Store, ids_of, loading
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.documents.webhook import HISTORY
 from service.domain.disable import DisablePolicy, policy_in
 from service.domain.policy import requires_https
@@ -60,9 +60,9 @@ class MongoAccounts:
 class MongoWebhookDocuments:
     """See `management.ports.WebhookDocuments` and `DisabledWebhooks`."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(self, store: Store, secret_box: SecretBox) -> None:
         self._store = store
-        self._vault = vault
+        self._secret_box = secret_box
         self._webhooks = store.database["webhooks"]
         self._health = store.database["webhook_health"]
 
@@ -70,7 +70,7 @@ class MongoWebhookDocuments:
         """See `management.ports.WebhookDocuments`."""
         wanted = {"account_id": {"$eq": account_id}}
         found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(None))
-        return [self._vault.opened(document) for document in found]
+        return [self._secret_box.opened(document) for document in found]
 
     async def find(self, account_id: str, webhook_id: str) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
@@ -87,7 +87,7 @@ class MongoWebhookDocuments:
         owned = {"account_id": {"$eq": document["account_id"]}}
         if await self._store.ask(self._webhooks.count_documents(owned, limit=most)) >= most:
             return False
-        sealed = self._vault.sealed(document, document)
+        sealed = self._secret_box.sealed(document, document)
         await self._store.ask(self._webhooks.insert_one(sealed))
         return True
 
@@ -100,7 +100,7 @@ class MongoWebhookDocuments:
         same: Document = NOTHING,
     ) -> Document | None:
         """See `management.ports.WebhookDocuments`."""
-        sealed = self._vault.sealed(members, {"_id": webhook_id, "account_id": account_id})
+        sealed = self._secret_box.sealed(members, {"_id": webhook_id, "account_id": account_id})
         question = self._webhooks.find_one_and_update(
             {**_one(account_id, webhook_id), **{key: {"$eq": same[key]} for key in same}},
             _update(sealed, entry),
@@ -148,7 +148,7 @@ class MongoWebhookDocuments:
         return enabled
 
     def _opened(self, document: Document | None) -> Document | None:
-        return None if document is None else self._vault.opened(document)
+        return None if document is None else self._secret_box.opened(document)
 
 
 def _one(account_id: str, webhook_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from service.adapters.mongo.obstacles import grant, too_old
+from service.adapters.mongo.diagnosis import grant, too_old
 from service.adapters.mongo.store import Database, Document
 from service.domain.finding import Finding, fine, trouble, warning
 

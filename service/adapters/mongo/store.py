@@ -13,10 +13,10 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
-from service.adapters.mongo.obstacles import obstacle_in
+from service.adapters.mongo.diagnosis import diagnosis_of
 from service.documents.webhook import HISTORY, MOST_DOCUMENT_BYTES, TOO_LARGE
 from service.domain.errors import StoreUnavailable
-from service.domain.finding import Obstacle
+from service.domain.finding import Diagnosis
 from service.observability.metrics import Metrics
 
 Document = Mapping[str, Any]
@@ -79,17 +79,17 @@ def open_store(url: str, name: str, timeout_s: float) -> Iterator["Store"]:
         store.close()
 
 
-def obstacle_to(error: PyMongoError, database: Database | AsyncDatabase[Document]) -> Obstacle:
+def diagnosis_to(error: PyMongoError, database: Database | AsyncDatabase[Document]) -> Diagnosis:
     """Return what an error met in this database means, with the address of the server."""
     known: Any = database.client.topology_description
     address = ", ".join(f"{host}:{port}" for host, port in known.server_descriptions())
-    return obstacle_in(error, database.name, address)
+    return diagnosis_of(error, database.name, address)
 
 
 def unavailable(error: PyMongoError, database: Database) -> StoreUnavailable:
     """Return our own error for one of the driver's, whose text may quote documents."""
-    obstacle = obstacle_to(error, database)
-    return StoreUnavailable(obstacle.text, obstacle.remedy)
+    diagnosis = diagnosis_to(error, database)
+    return StoreUnavailable(diagnosis.text, diagnosis.remedy)
 
 
 class Store:
@@ -149,10 +149,10 @@ class Store:
 
     def _complain(self, error: PyMongoError) -> None:
         """Say what a person must mend, once."""
-        obstacle = obstacle_to(error, self.database)
-        if obstacle.lasting and obstacle.text not in self._complained_of:
-            self._complained_of.add(obstacle.text)
-            log.error("store.refuses", error=obstacle.text, remedy=obstacle.remedy)
+        diagnosis = diagnosis_to(error, self.database)
+        if diagnosis.lasting and diagnosis.text not in self._complained_of:
+            self._complained_of.add(diagnosis.text)
+            log.error("store.refuses", error=diagnosis.text, remedy=diagnosis.remedy)
 
     def _note(self, *, up: bool) -> None:
         if up != self.up:

@@ -1,4 +1,4 @@
-"""How often each suspect was tried, for all workers together; see `ports.Trials`.
+"""How often each suspect was tried, for all workers together; see `ports.SuspectCounts`.
 
 A document of `suspects`: `{_id: SHA-256 of the message, tried, updated_at}`. It goes by itself a
 day after the last time: a message that was settled does not come again.
@@ -12,15 +12,15 @@ from pymongo import ReturnDocument
 from service.adapters.mongo.store import Store
 
 
-class MongoTrials:
-    """See `ports.Trials`."""
+class MongoSuspectCounts:
+    """See `ports.SuspectCounts`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._suspects = store.database["suspects"]
 
     async def begin(self, body: bytes) -> int:
-        """See `ports.Trials`."""
+        """See `ports.SuspectCounts`."""
         change = {"$inc": {"tried": 1}, "$set": {"updated_at": datetime.now(UTC)}}
         question = self._suspects.find_one_and_update(
             {"_id": hashlib.sha256(body).hexdigest()},

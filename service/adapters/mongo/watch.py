@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from pymongo.errors import OperationFailure, PyMongoError
 
-from service.adapters.mongo.store import Client, obstacle_to
-from service.pipeline.recovery.patience import heed_cancellation
+from service.adapters.mongo.store import Client, diagnosis_to
+from service.cancellation import honour_cancellation
 
 NO_REPLICA_SET = 40_573
 WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
@@ -61,10 +61,10 @@ class Watch:
                 if error.code == NO_REPLICA_SET:
                     log.info("watch.polling", interval_s=self._poll_interval_s)
                     await self._poll()
-                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
+                log.warning("watch.lost", error=diagnosis_to(error, self._database).text)
             except PyMongoError as error:
-                log.warning("watch.lost", error=obstacle_to(error, self._database).text)
-            heed_cancellation()
+                log.warning("watch.lost", error=diagnosis_to(error, self._database).text)
+            honour_cancellation()
             await asyncio.sleep(BACK_OFF_S)
 
     async def _stream(self) -> None:
@@ -76,7 +76,7 @@ class Watch:
             self._on_gap()
             log.info("watch.streaming")
             while stream.alive:
-                heed_cancellation()
+                honour_cancellation()
                 # `next` would be one question, which may not take longer than any other.
                 change = await stream.try_next()
                 if change is not None:
@@ -117,6 +117,6 @@ class Watch:
                         self._on_deleted(str(document["_id"]))
                 since = now
             except PyMongoError as error:
-                text = obstacle_to(error, self._database).text
+                text = diagnosis_to(error, self._database).text
                 log.warning("watch.poll_failed", error=text)
-            heed_cancellation()
+            honour_cancellation()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from service.adapters.mongo.store import Document, Store, ids_of, loading
-from service.adapters.vault import Vault
+from service.adapters.secret_box import SecretBox
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.disable import policy_in
 from service.domain.policy import requires_https
@@ -32,10 +32,10 @@ class MongoWebhooks:
     thousand accounts would otherwise cost two thousand.
     """
 
-    def __init__(self, store: Store, vault: Vault, default_source: str) -> None:
+    def __init__(self, store: Store, secret_box: SecretBox, default_source: str) -> None:
         self._store = store
         self._default_source = default_source
-        self._vault = vault
+        self._secret_box = secret_box
         self._accounts = store.database["accounts"]
         self._webhooks = store.database["webhooks"]
         self._numbers = store.database["numbers"]
@@ -87,7 +87,7 @@ class MongoWebhooks:
 
     def _webhook_or_warning(self, document: Document) -> Webhook | None:
         try:
-            return webhook_of(self._vault.opened(document), self._default_source)
+            return webhook_of(self._secret_box.opened(document), self._default_source)
         except BadDocument as error:
             log.warning(
                 "webhook.skipped",

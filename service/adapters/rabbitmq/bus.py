@@ -10,8 +10,8 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.abc import AbstractChannel as WireChannel
 from pamqp.commands import Basic
 
+from service.adapters.rabbitmq.diagnosis import diagnosis_of
 from service.adapters.rabbitmq.link import BROKER_ERRORS, connect
-from service.adapters.rabbitmq.obstacles import obstacle_in
 from service.adapters.rabbitmq.topology.permissions import OURS_ALONE, Permissions
 from service.dialects.bus_message import BusMessage
 from service.domain.errors import BrokerUnavailable
@@ -87,8 +87,8 @@ class Bus:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: BaseException) -> BrokerUnavailable:
-        obstacle = obstacle_in(error, self._url, self._needed)
-        return BrokerUnavailable(obstacle.text, obstacle.remedy)
+        diagnosis = diagnosis_of(error, self._url, self._needed)
+        return BrokerUnavailable(diagnosis.text, diagnosis.remedy)
 
     async def _declared_on(self, message: BusMessage) -> WireChannel:
         """Return the channel, the message's exchange declared as the switch declares it."""

@@ -8,15 +8,15 @@ from aio_pika import Message
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 
-from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
-from service.adapters.rabbitmq.obstacles import (
+from service.adapters.rabbitmq.diagnosis import (
     ALARM,
     ALARM_REMEDY,
+    diagnosis_of,
     needing,
-    obstacle_in,
     too_old,
     version_of,
 )
+from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.queues import Names, declare
 from service.dialects.binding import Binding
@@ -39,7 +39,7 @@ async def examine_broker(
     try:
         connection = await connect(url, "check")
     except BROKER_ERRORS as error:
-        yield obstacle_in(error, url, needed).found("broker")
+        yield diagnosis_of(error, url, needed).found("broker")
         return
     version = version_of(connection)
     old = too_old(version)
@@ -72,7 +72,7 @@ async def _topology(
     except TopologyConflict as error:
         return trouble("broker", str(error), "see the message")
     except (*BROKER_ERRORS, BrokerUnavailable) as error:
-        return obstacle_in(error, url, needed).found("broker")
+        return diagnosis_of(error, url, needed).found("broker")
     return fine("broker", f"queues {names.prefix}.* stand")
 
 
@@ -91,7 +91,7 @@ async def _exchange(
         remedy = "the switch declares it when it starts; until then nothing arrives"
         return warning("broker", f"exchange {binding.exchange} is missing", remedy)
     except (*BROKER_ERRORS, BrokerUnavailable, ChannelAccessRefused) as error:
-        return obstacle_in(error, url, needed).found("broker")
+        return diagnosis_of(error, url, needed).found("broker")
     finally:
         await channel.close()
     return fine("broker", f"exchange {binding.exchange} exists")
@@ -110,7 +110,7 @@ async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
     except TimeoutError:
         return trouble("broker", f"has {ALARM}", ALARM_REMEDY)
     except BROKER_ERRORS as error:
-        return obstacle_in(error, url, needed).found("broker")
+        return diagnosis_of(error, url, needed).found("broker")
     finally:
         # One that is blocked does not hear that we want to close it.
         await close(connection)

@@ -16,11 +16,11 @@ from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
-from service.adapters.rabbitmq.obstacles import obstacle_in, refuse_old
+from service.adapters.rabbitmq.diagnosis import diagnosis_of, refuse_old
 from service.adapters.rabbitmq.topology.permissions import OURS_ALONE, Permissions
+from service.cancellation import honour_cancellation
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 
 CONNECT_TIMEOUT_S = 10
 HEARTBEAT_S = 10
@@ -72,12 +72,12 @@ class Link:
             except TopologyConflict:
                 raise
             except asyncio.CancelledError:
-                heed_cancellation()
+                honour_cancellation()
                 # aiormq cancels what waits on a connection that it finds dead.
                 log.warning("broker.lost", link=self.name, error="the connection was lost")
             except (*BROKER_ERRORS, BrokerUnavailable) as error:
                 self._tell(error, url)
-            heed_cancellation()
+            honour_cancellation()
             if time.monotonic() - began > HEALTHY_S:
                 pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
@@ -85,7 +85,7 @@ class Link:
 
     def _tell(self, error: BaseException, url: str) -> None:
         """Say why there is no connection: what a person must mend at level error, and once."""
-        found = obstacle_in(error, url, self._needed)
+        found = diagnosis_of(error, url, self._needed)
         if found.lasting and found.text != self._complained_of:
             self._complained_of = found.text
             said = {"error": found.text, "remedy": found.remedy}
@@ -138,7 +138,7 @@ async def close(connection: AbstractConnection) -> None:
         async with asyncio.timeout(2):
             await connection.close()
     except (*BROKER_ERRORS, asyncio.CancelledError):
-        heed_cancellation()
+        honour_cancellation()
 
 
 def describe(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from service.api.http.errors import (
     problems_of,
 )
 from service.api.http.gatekeeper import ANYBODY, Gatekeeper
-from service.api.http.operation import Call, Operation
+from service.api.http.operation import ApiCall, Operation
 from service.api.http.request_body import hinted, notes_on, parsed
 from service.api.http.texts import refuse_controls
 from service.api.shapes.bodies import HOOKS
@@ -49,7 +49,7 @@ def api_application(
     """Return the application of all paths; what lies beside them is answered in envelopes, too."""
     application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
     for operation in operations:
-        endpoint = Endpoint(operation, gatekeeper, body_timeout_s, tuple(hooks))
+        endpoint = Route(operation, gatekeeper, body_timeout_s, tuple(hooks))
         application.router.add_route(operation.method, operation.path, endpoint.answer)
     return application
 
@@ -77,7 +77,7 @@ class ClientHungUp(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Route:
     """One operation as the router calls it."""
 
     operation: Operation
@@ -130,7 +130,7 @@ class Endpoint:
         query = self._valid(operation.query, dict(request.query))
         members = await self._members(request) if operation.body is not None else {}
         body = None if operation.body is None else self._valid(operation.body, members)
-        call = Call(principal, request.match_info, query, body, request.query)
+        call = ApiCall(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
         if operation.bare:

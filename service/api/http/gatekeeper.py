@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.api.http.clients import Clients
 from service.api.http.limits import RateLimit
-from service.api.http.operation import Access, Call, Operation
+from service.api.http.operation import Access, ApiCall, Operation
 from service.domain.errors import Forbidden, NotFound, TooManyRequests, Unauthenticated
 from service.domain.principal import Principal
 from service.management.authentication import Authentication
@@ -42,7 +42,7 @@ class Gatekeeper:
             await self._check_account(principal, account_id)
         return principal
 
-    async def check_reach(self, operation: Operation, call: Call) -> None:
+    async def check_reach(self, operation: Operation, call: ApiCall) -> None:
         """Raise Forbidden where the call concerns accounts below that the token may not manage."""
         if not call.principal.reaches_below and await operation.below(call):
             raise Forbidden("the token has no right to the accounts below its own")

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from service import __version__
-from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
 from service.api.shapes import examples
 from service.api.shapes.bodies import HOOKS
 from service.api.shapes.queries import FILTER, FILTER_NOT
@@ -93,7 +93,7 @@ def description_operation(operations: Sequence[Operation], hooks: Sequence[str])
     description: dict[str, Any] = {}
     making = asyncio.Lock()
 
-    async def handler(_: Call) -> Answer:
+    async def handler(_: ApiCall) -> Answer:
         async with making:
             if not description:
                 description.update(await asyncio.to_thread(describe, [*operations, own], hooks))

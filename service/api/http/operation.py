@@ -39,7 +39,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request, authenticated and validated. `query` and `body` are the operation's models."""
 
     principal: Principal
@@ -68,17 +68,17 @@ class NoQuery(BaseModel):
     """No parameters."""
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
-Below = Callable[[Call], Awaitable[bool]]
+Handler = Callable[[ApiCall], Awaitable[Answer]]
+Below = Callable[[ApiCall], Awaitable[bool]]
 """Whether a call concerns accounts below the one in the path."""
 
 
-async def never(_: Call) -> bool:
+async def never(_: ApiCall) -> bool:
     """Declare that an operation concerns the account in the path alone."""
     return False
 
 
-async def always(_: Call) -> bool:
+async def always(_: ApiCall) -> bool:
     """Declare that an operation concerns all accounts below as well."""
     return True
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from service.api.http.operation import Access, Answer, Call, Operation
+from service.api.http.operation import Access, Answer, ApiCall, Operation
 from service.api.shapes.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
 from service.api.shapes.pages import Pages, filled
 from service.api.shapes.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
@@ -28,23 +28,23 @@ class AttemptHandlers:
     webhooks: Webhooks
     pages: Pages
 
-    async def of_account(self, call: Call) -> Answer:
+    async def of_account(self, call: ApiCall) -> Answer:
         """List the attempts of all webhooks, the newest first."""
         return await self._page(call, None)
 
-    async def of_webhook(self, call: Call) -> Answer:
+    async def of_webhook(self, call: ApiCall) -> Answer:
         """List the attempts of a webhook, the newest first; a deleted one's, too."""
         answer = await self._page(call, call.webhook_id)
         if not answer.data and not await self.attempts.any_of(call.account_id, call.webhook_id):
             await self.webhooks.one(call.account_id, call.webhook_id)
         return answer
 
-    async def one(self, call: Call) -> Answer:
+    async def one(self, call: ApiCall) -> Answer:
         """Return an attempt with all that was kept of it."""
         row = await self._found(call)
         return Answer(attempt_in_full(row, self.attempts.dialects))
 
-    async def replay(self, call: Call) -> Answer:
+    async def replay(self, call: ApiCall) -> Answer:
         """Send the delivery again, from attempt 1, with the same id."""
         row = await self._found(call)
         delivery = self.attempts.history.delivery(row)
@@ -56,7 +56,7 @@ class AttemptHandlers:
         replay_id = await self.letters.revive(call.principal, delivery)
         return Answer({"replay_id": replay_id, "delivery_id": delivery.delivery_id}, 202)
 
-    async def stats(self, call: Call) -> Answer:
+    async def stats(self, call: ApiCall) -> Answer:
         """Return how a webhook fares."""
         await self.webhooks.one(call.account_id, call.webhook_id)
         now = datetime.now(UTC)
@@ -65,13 +65,13 @@ class AttemptHandlers:
         )
         return Answer(stats)
 
-    async def _found(self, call: Call) -> Document:
+    async def _found(self, call: ApiCall) -> Document:
         attempt_id = call.path["attempt_id"]
         return await self.attempts.one(
             call.account_id, call.webhook_id, attempt_id, own_only=call.own_only
         )
 
-    async def _page(self, call: Call, webhook_id: str | None) -> Answer:
+    async def _page(self, call: ApiCall, webhook_id: str | None) -> Answer:
         query: AttemptsQuery = call.query
         size = self.pages.size(query)
         selection = selection_of(call.account_id, query, ATTEMPT_MEMBERS)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
 from service.api.shapes.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
 from service.api.shapes.bodies import LetterFilter, ReplayOrder
 from service.api.shapes.pages import Pages, filled
@@ -29,7 +29,7 @@ class LetterHandlers:
     letters: DeadLetters
     pages: Pages
 
-    async def list(self, call: Call) -> Answer:
+    async def list(self, call: ApiCall) -> Answer:
         """List the account's dead letters, the newest first."""
         query: LettersQuery = call.query
         size = self.pages.size(query)
@@ -43,12 +43,12 @@ class LetterHandlers:
         )
         return Answer(items, page=page)
 
-    async def one(self, call: Call) -> Answer:
+    async def one(self, call: ApiCall) -> Answer:
         """Return a dead letter with its payload."""
         delivery_id = call.path["delivery_id"]
         return Answer(await self.letters.one(call.account_id, delivery_id, own_only=call.own_only))
 
-    async def replay(self, call: Call) -> Answer:
+    async def replay(self, call: ApiCall) -> Answer:
         """Bring dead letters back, or count those that would come."""
         order: ReplayOrder = call.body
         selection = replace(_selection(call.account_id, order), own_only=call.own_only)
@@ -60,7 +60,7 @@ class LetterHandlers:
         )
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
 
-    async def all_replays(self, call: Call) -> Answer:
+    async def all_replays(self, call: ApiCall) -> Answer:
         """List the account's replays, the newest first."""
         query: ReplaysQuery = call.query
         items, page = await filled(
@@ -71,12 +71,12 @@ class LetterHandlers:
         )
         return Answer(items, page=page)
 
-    async def progress(self, call: Call) -> Answer:
+    async def progress(self, call: ApiCall) -> Answer:
         """Return how far a replay has come."""
         replay = await self.letters.progress(call.account_id, call.path["replay_id"])
         return Answer(replay_view(replay))
 
-    async def cancel(self, call: Call) -> Answer:
+    async def cancel(self, call: ApiCall) -> Answer:
         """Stop a replay."""
         replay_id = call.path["replay_id"]
         replay = await self.letters.cancel(call.principal, call.account_id, replay_id)

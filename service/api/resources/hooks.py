@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, Call, Operation
+from service.api.http.operation import Access, Answer, ApiCall, Operation
 from service.api.shapes.answers import HookAnswer
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
 from service.domain.errors import NotFound
-from service.pipeline.dry_run.preview import sample_payload
+from service.pipeline.dry_run.sample import sample_payload
 
 PREFIX = "webhooks_"
 TAG = "Hooks"
@@ -21,15 +21,15 @@ class HookHandlers:
 
     dialects: Dialects
 
-    async def catalogue(self, _: Call) -> Answer:
+    async def catalogue(self, _: ApiCall) -> Answer:
         """List the hooks."""
         return Answer([_described(hook) for hook in self.dialects.hooks.values()])
 
-    async def samples(self, _: Call) -> Answer:
+    async def samples(self, _: ApiCall) -> Answer:
         """List the samples."""
         return Answer([f"{PREFIX}{hook_id}" for hook_id in self.dialects.hooks])
 
-    async def sample(self, call: Call) -> Answer:
+    async def sample(self, call: ApiCall) -> Answer:
         """Return payloads that a hook sends."""
         sample_id = call.path["sample_id"]
         hook = self.dialects.hooks.get(sample_id.removeprefix(PREFIX))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, Call, NoQuery, Operation, always, never
+from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation, always, never
 from service.api.resources.webhook_filters import chosen
 from service.api.shapes.answers import WebhookAnswer, WebhookSummary
 from service.api.shapes.bodies import BulkEnable, WebhookCreate, WebhookEdit
@@ -36,7 +36,7 @@ class WebhookHandlers:
     webhooks: Webhooks
     pages: Pages
 
-    async def list(self, call: Call) -> Answer:
+    async def list(self, call: ApiCall) -> Answer:
         """List the account's webhooks."""
         query: WebhookFilters = call.query
         size = self.pages.size(query)
@@ -46,7 +46,7 @@ class WebhookHandlers:
         items, page = cut(shown_here, size, query.start_key, lambda view: str(view["id"]))
         return Answer(items, page=page)
 
-    async def create(self, call: Call) -> Answer:
+    async def create(self, call: ApiCall) -> Answer:
         """Create a webhook; its secret is told here, and never again."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.create(call.principal, call.account_id, members)
@@ -54,12 +54,12 @@ class WebhookHandlers:
         notes = self._notes(document)
         return Answer(view, 201, location=str(document["_id"]), notes=notes)
 
-    async def get(self, call: Call) -> Answer:
+    async def get(self, call: ApiCall) -> Answer:
         """Return a webhook, and how it fares."""
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         return Answer(await self._in_full(document))
 
-    async def edit(self, call: Call) -> Answer:
+    async def edit(self, call: ApiCall) -> Answer:
         """Change the members given."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.edit(
@@ -67,18 +67,18 @@ class WebhookHandlers:
         )
         return Answer(await self._in_full(document), notes=self._notes(document))
 
-    async def delete(self, call: Call) -> Answer:
+    async def delete(self, call: ApiCall) -> Answer:
         """Delete a webhook for good."""
         deleted = await self.webhooks.delete(call.principal, call.account_id, call.webhook_id)
         view = shown(deleted)
         view["_read_only"]["deleted"] = True
         return Answer(view)
 
-    async def creates_for_all_below(self, call: Call) -> bool:
+    async def creates_for_all_below(self, call: ApiCall) -> bool:
         """Return whether the new webhook would get the events of the accounts below."""
         return bool(call.body.include_subaccounts)
 
-    async def edits_for_all_below(self, call: Call) -> bool:
+    async def edits_for_all_below(self, call: ApiCall) -> bool:
         """Return whether the webhook gets the events of the accounts below, or would.
 
         Such a webhook must not be pointed elsewhere either.
@@ -87,12 +87,12 @@ class WebhookHandlers:
             return True
         return await self.webhooks.includes_subaccounts(call.account_id, call.webhook_id)
 
-    async def enable_all(self, call: Call) -> Answer:
+    async def enable_all(self, call: ApiCall) -> Answer:
         """Enable the account's webhooks that were disabled for failing."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=False)
         return Answer("hooks updated")
 
-    async def enable_descendants(self, call: Call) -> Answer:
+    async def enable_descendants(self, call: ApiCall) -> Answer:
         """Enable those of the account and of all accounts below it."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
         return Answer("hooks updated")

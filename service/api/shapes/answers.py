@@ -252,7 +252,7 @@ class StatsAnswer(Shape):
     last_day: WindowStats
 
 
-class Verdict(Shape):
+class MatchVerdict(Shape):
     """Whether a webhook would get an event, and if not, why."""
 
     id: str
@@ -267,4 +267,4 @@ class MatchAnswer(Shape):
 
     hook: str
     payload: dict[str, Any]
-    webhooks: list[Verdict]
+    webhooks: list[MatchVerdict]

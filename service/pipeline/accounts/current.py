@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.documents.webhook import webhook_of
 from service.domain.delivery import Delivery
 from service.domain.webhook import Webhook
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from service.ports import Directory
 
 
@@ -14,7 +14,7 @@ class CurrentWebhooks:
     """Looks webhooks up in the directory, which hears of changes."""
 
     directory: Directory
-    patience: Patience
+    availability: Availability
 
     def unchanged(self, delivery: Delivery, webhook: Webhook) -> bool:
         """Return whether the webhook is known to be as it was; costs no await."""
@@ -29,10 +29,10 @@ class CurrentWebhooks:
         """Return the webhook, enabled or not; None where it was deleted."""
         account_id, webhook_id = delivery.account_id, delivery.webhook_id
         if delivery.webhook is not None:
-            account = await self.patience.until_available(
+            account = await self.availability.until_available(
                 lambda: self.directory.account(account_id)
             )
             return account.bound(webhook_of(delivery.webhook, delivery.source))
-        return await self.patience.until_available(
+        return await self.availability.until_available(
             lambda: self.directory.webhook(account_id, webhook_id)
         )

@@ -7,7 +7,7 @@ import structlog
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery
 from service.observability.metrics import LATE_S, Metrics
-from service.pipeline.outcomes.record import Recorder
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 
 log = structlog.get_logger(__name__)
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 class Reporter:
     """Makes attempts, dead letters and cancelled deliveries visible."""
 
-    recorder: Recorder
+    attempt_writer: AttemptWriter
     metrics: Metrics
     log_attempt: Callable[..., None] = field(default_factory=lambda: log.bind().info)
     """Looked up once, which saves 3 µs of each line."""
@@ -24,7 +24,7 @@ class Reporter:
     def attempted(self, delivery: Delivery, attempt: Attempt) -> None:
         """Report an attempt: one canonical line, one row, and the figures."""
         response = attempt.response
-        self.recorder.add(attempt)
+        self.attempt_writer.add(attempt)
         self.metrics.attempts[response.outcome].inc()
         self.metrics.attempt_duration.observe(attempt.duration_s)
         late = attempt.started_at - delivery.received_at > LATE_S

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from service.domain.errors import RejectedMessage, RejectReason, StoreUnavailable
-from service.ports import Incoming, Trials
+from service.ports import Incoming, SuspectCounts
 
 SUSPECT_FROM = 2
 FIRST_REST_S = 0.5
@@ -52,9 +52,9 @@ class Suspects:
     Must be made inside a running event loop.
     """
 
-    def __init__(self, poison_after: int, trials: Trials) -> None:
+    def __init__(self, poison_after: int, counts: SuspectCounts) -> None:
         self._poison_after = poison_after
-        self._trials = trials
+        self._counts = counts
         self._loop = asyncio.get_running_loop()
         self._survived = 0
         self._numbers = itertools.count()
@@ -102,7 +102,7 @@ class Suspects:
         """Return how often the message was tried before."""
         with suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(NOTE_LIMIT_S):
-                return await self._trials.begin(incoming.body)
+                return await self._counts.begin(incoming.body)
         return 0
 
     def _turn(self, deliveries: int) -> _Turn:

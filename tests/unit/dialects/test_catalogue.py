@@ -17,7 +17,7 @@ from service.dialects.kazoo.events.notification_types import TYPES
 from service.dialects.kazoo.policy import KazooPolicy
 from service.documents.webhook import FILTER_KEYS
 from service.domain.event import Message
-from service.pipeline.dry_run.preview import sample_payload
+from service.pipeline.dry_run.sample import sample_payload
 from tests import kazoo_vectors
 from tests.builders import ACCOUNT, CALL_ID
 from tests.dialects import HOOKS, KAZOO, MOST_BYTES

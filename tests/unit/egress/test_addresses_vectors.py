@@ -9,15 +9,15 @@ from service.adapters.http.uri_guard import ResolvingGuard
 from service.domain.policy import EgressPolicy
 from service.egress.addresses import Refusal, judge
 from service.egress.guard import EgressGuard
+from tests.diverted_network import DivertedNetwork
 from tests.egress_vectors import CASES, SELF, Case
-from tests.outside import Outside
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.case_id)
 
 
 def test_the_cases_are_all_there() -> None:
     assert len(CASES) == 182
-    assert {case.stage for case in CASES} == {"parse", "resolve", "connect", "response"}
+    assert {case.shared for case in CASES} == {"parse", "resolve", "connect", "response"}
 
 
 @every_case
@@ -28,22 +28,22 @@ def test_what_can_be_seen_in_the_uri_is_refused_without_asking_anybody(case: Cas
         refused = isinstance(EgressGuard(case.policy).judged(case.uri), Refusal)
     except ValueError:
         refused = True
-    assert refused == (case.stage == "parse" and not case.allowed)
+    assert refused == (case.shared == "parse" and not case.allowed)
 
 
 @every_case
 async def test_a_webhook_is_refused_when_it_is_made(case: Case) -> None:
     if case.case_id == SELF:
         return
-    outside = Outside(case.answers)
-    rule = await ResolvingGuard(case.policy, system=outside.system()).refusal(case.uri)
+    network = DivertedNetwork(case.answers)
+    rule = await ResolvingGuard(case.policy, system=network.system()).refusal(case.uri)
     # A name that was good when the webhook was made, or that had no address, is judged later.
     seen_now = [answer for answers in case.resolve[:1] for answer in answers]
-    unseen = case.stage == "response" or not all(case.resolve) or seen_now == ["93.184.216.34"]
-    assert (rule is None) == (case.allowed or (case.stage != "parse" and unseen)), rule
-    assert outside.sockets == 0
-    if case.stage == "parse":
-        assert not outside.asked
+    unseen = case.shared == "response" or not all(case.resolve) or seen_now == ["93.184.216.34"]
+    assert (rule is None) == (case.allowed or (case.shared != "parse" and unseen)), rule
+    assert network.sockets == 0
+    if case.shared == "parse":
+        assert not network.asked
 
 
 @every_case

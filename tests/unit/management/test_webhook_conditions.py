@@ -5,7 +5,7 @@ import pytest
 
 from service.dialects.bus_message import Occasion
 from service.management.webhook_conditions import doubts, impossible
-from service.pipeline.dry_run.explain import as_message, trials
+from service.pipeline.dry_run.matching import as_message, dry_runs
 from tests.builders import ACCOUNT, CALL_ID, make_account
 from tests.dialects import HOOKS, KAZOO
 
@@ -22,15 +22,15 @@ def test_filters_by_what_a_sample_has_are_never_refused_or_doubted(hook: str) ->
     made = OFFERED.get(hook, OFFERED["channel_create"])
     message = made.sample(Occasion.now(ACCOUNT, CALL_ID))
     sample = as_message(made.source, message.exchange, message.routing_key, message.body)
-    found = trials(KAZOO, sample, make_account())
-    trial = next(trial for trial in found if trial.event.hook == made.hook_id)
+    found = dry_runs(KAZOO, sample, make_account())
+    dry_run = next(dry_run for dry_run in found if dry_run.event.hook == made.hook_id)
     simple = {
         key: value
-        for key, value in orjson.loads(orjson.dumps(trial.payload)).items()
+        for key, value in orjson.loads(orjson.dumps(dry_run.payload)).items()
         if not isinstance(value, dict | list)
     }
     assert simple
-    texts = dict(trial.event.facts)
+    texts = dict(dry_run.event.facts)
     assert refused(hook, modifiers=simple, custom_data=texts) == {}
     assert refused(hook, modifiers={key: [value, None] for key, value in simple.items()}) == {}
     assert doubts({"hook": hook, "modifiers": simple, "custom_data": texts}, OFFERED) == []
@@ -40,7 +40,11 @@ def test_filters_by_what_a_sample_has_are_never_refused_or_doubted(hook: str) ->
     ("hook", "modifiers", "expected"),
     [
         ("channel_create", {"dream": "x"}, {"modifiers.dream": "enum"}),
-        ("channel_create", {"Call-Direction": "inbound"}, {"modifiers.Call-Direction": "enum"}),
+        (
+            "channel_create",
+            {"Call-Direction": "inbound"},
+            {"modifiers.Call-Direction": "enum"},
+        ),
         ("channel_create", {"is_internal_leg": "true"}, {"modifiers.is_internal_leg": "type"}),
         ("channel_create", {"is_internal_leg": [True, "true"]}, {}),
         ("channel_create", {"call_direction": 1}, {"modifiers.call_direction": "type"}),

@@ -16,19 +16,19 @@ from service.observability.tracing import PassingOn
 from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter
-from service.pipeline.dead_letters import BurialWork
+from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.lines import Place
 from service.pipeline.limits.places import Places
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.outcomes.disable import Disabler
-from service.pipeline.outcomes.record import Recorder
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.memory import Finished
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.retries import RetryWork
 from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
 from tests.dialects import DIALECTS, content_of, in_cluster
@@ -59,7 +59,7 @@ class Parts:
     metrics: Metrics = field(default_factory=make_metrics)
     health: FakeHealth = field(default_factory=FakeHealth)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
-    finished: Finished = field(default_factory=Finished)
+    finished: FinishedDeliveries = field(default_factory=FinishedDeliveries)
     places: Places = field(default_factory=make_places)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     remembers: bool = False
@@ -67,9 +67,9 @@ class Parts:
     cluster_id: str | None = None
 
     def __post_init__(self) -> None:
-        self.patience = Patience(self.metrics)
+        self.availability = Availability(self.metrics)
         self.directory = FakeDirectory(self.store, remembers=self.remembers)
-        self.recorder = Recorder(self.log, self.metrics, 100, record_successes=True)
+        self.attempt_writer = AttemptWriter(self.log, self.metrics, 100, record_successes=True)
         self.disabler = Disabler(
             DisablePolicy(),
             3600.0,
@@ -85,14 +85,14 @@ class Parts:
                 self.sender, AccessTokens(self.sender), PassingOn(), clock=lambda: NOW
             ),
             queues=self.queues,
-            reporter=Reporter(self.recorder, self.metrics),
+            reporter=Reporter(self.attempt_writer, self.metrics),
             disabler=self.disabler,
-            webhooks=CurrentWebhooks(self.directory, self.patience),
+            webhooks=CurrentWebhooks(self.directory, self.availability),
             policy=self.policy,
             finished=self.finished,
             metrics=self.metrics,
-            patience=self.patience,
-            deferrals=Deferrals(self.queues, self.patience),
+            availability=self.availability,
+            deferrals=Deferrals(self.queues, self.availability),
             clock=lambda: NOW,
             choose=on_time,
         )
@@ -110,7 +110,7 @@ class Parts:
         """Deliver what is owed of one event, one delivery to one webhook unless told otherwise."""
         pairs = list(owed) or [(make_delivery(), make_webhook())]
         await self.deliverer.deliver(iter(pairs), self.batch(pairs[0][0], progress))
-        await self.recorder.flush()
+        await self.attempt_writer.flush()
 
     def batch(self, delivery: Delivery | None = None, progress: Progress | None = None) -> Batch:
         """Return what deliveries of the same event share."""
@@ -145,7 +145,7 @@ class Parts:
             self.deliverer,
             self.finished,
             self.metrics,
-            self.patience,
+            self.availability,
             self.dialects,
             self.places,
             PassingOn(),
@@ -157,5 +157,5 @@ class Parts:
         return RetryWork(self.deliverer, self.finished, self.dialects, self.places)
 
     @property
-    def burial(self) -> BurialWork:
-        return BurialWork(self.log, self.patience)
+    def dead_letter_work(self) -> DeadLetterWork:
+        return DeadLetterWork(self.log, self.availability)

@@ -12,7 +12,7 @@ from tests.virtual_time import in_virtual_time, now
 @in_virtual_time
 async def test_a_dead_letter_is_filed_as_it_is() -> None:
     parts = Parts()
-    await parts.burial(incoming(seal_letters([make_letter()])), Progress())
+    await parts.dead_letter_work(incoming(seal_letters([make_letter()])), Progress())
     assert parts.log.letters == [make_letter()]
 
 
@@ -20,7 +20,7 @@ async def test_a_dead_letter_is_filed_as_it_is() -> None:
 async def test_a_dead_letter_is_held_while_the_store_is_away() -> None:
     parts = Parts()
     parts.log.failures = 2
-    await parts.burial(incoming(seal_letters([make_letter()])), Progress())
+    await parts.dead_letter_work(incoming(seal_letters([make_letter()])), Progress())
     assert parts.log.letters == [make_letter()]
     assert round(now(), 6) == 0.6
 
@@ -30,5 +30,5 @@ async def test_a_dead_letter_is_held_while_the_store_is_away() -> None:
 async def test_what_is_no_dead_letter_is_rejected(body: bytes) -> None:
     parts = Parts()
     with pytest.raises(RejectedMessage):
-        await parts.burial(incoming(body), Progress())
+        await parts.dead_letter_work(incoming(body), Progress())
     assert parts.log.letters == []

@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.delivery import Delivery
 from service.pipeline.deferrals import MOST_TOGETHER, Deferrals
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from tests.builders import make_delivery
 from tests.fakes import FakeQueues, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
@@ -15,7 +15,7 @@ from tests.virtual_time import in_virtual_time, now, settle
 class Setting:
     def __init__(self, failures: int = 0) -> None:
         self.queues = FakeQueues(failures=failures)
-        self.deferrals = Deferrals(self.queues, Patience(make_metrics()))
+        self.deferrals = Deferrals(self.queues, Availability(make_metrics()))
 
     def put_off(
         self, count: int, delay_ms: int = 1000, event_id: str = "event"

@@ -111,7 +111,7 @@ async def test_a_delivery_is_retried_as_often_as_its_webhook_allows_then_buried(
     await deliver(parts, delivery)
 
     assert parts.queues.retried == []
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.EXHAUSTED
     assert letter.uri == make_webhook().uri
     assert letter.died_at == NOW
@@ -135,7 +135,7 @@ async def test_what_no_retry_can_mend_is_buried_with_its_only_attempt(
 ) -> None:
     parts = answering(Response(outcome))
     await deliver(parts)
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is reason
     assert [past.outcome for past in letter.delivery.past] == [outcome]
     assert parts.queues.retried == []
@@ -154,7 +154,7 @@ async def test_an_invalid_uri_is_recorded_and_buried_without_a_request() -> None
     await deliver(parts, webhook=make_webhook(uri="ftp://hooks.example.net/"))
     assert parts.sender.sent == []
     assert parts.queues.retried == []
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.INVALID_REQUEST
     [row] = parts.log.rows
     assert row.attempt == 1
@@ -169,7 +169,7 @@ async def test_an_invalid_uri_is_recorded_and_buried_without_a_request() -> None
 async def test_a_bug_buries_the_delivery_and_harms_nobody_else() -> None:
     parts = answering(RuntimeError("a bug"), Response(Outcome.SUCCEEDED, 200))
     await deliver(parts)
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.BUG
     assert letter.delivery == make_delivery()
     assert letter.uri == make_webhook().uri
@@ -313,6 +313,6 @@ async def test_in_the_shadow_what_only_we_would_deliver_becomes_a_dead_letter(
 ) -> None:
     parts = answering(Response(Outcome.SHADOWED))
     await deliver(parts, owed)
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.SHADOWED
     assert counted(parts.metrics, "deliveries_total", outcome="shadowed") == 0

@@ -138,10 +138,10 @@ async def test_what_was_put_off_too_often_is_buried_and_the_rest_is_put_off() ->
     parts.hold()
     await parts.deliver([*owed("young", 2, deferrals=1), *owed("old", 2, deferrals=2)])
     assert [delivery.account_id for delivery, _ in parts.queues.retried] == 2 * ["young"]
-    assert {letter.reason for letter in parts.queues.buried} == {
+    assert {letter.reason for letter in parts.queues.dead_lettered} == {
         DeadLetterReason.DEFERRED_TOO_OFTEN
     }
-    assert [letter.delivery.account_id for letter in parts.queues.buried] == 2 * ["old"]
+    assert [letter.delivery.account_id for letter in parts.queues.dead_lettered] == 2 * ["old"]
 
 
 @in_virtual_time
@@ -169,8 +169,8 @@ async def test_a_bug_while_putting_off_buries_those_deliveries_and_harms_no_othe
     pairs = owed("account", 4)
     await parts.deliver(pairs)
     assert counted(parts.metrics, "deliveries_total", outcome="delivered") == 2
-    assert [letter.delivery for letter in parts.queues.buried] == [pairs[2][0], pairs[3][0]]
-    assert {letter.reason for letter in parts.queues.buried} == {DeadLetterReason.BUG}
+    assert [letter.delivery for letter in parts.queues.dead_lettered] == [pairs[2][0], pairs[3][0]]
+    assert {letter.reason for letter in parts.queues.dead_lettered} == {DeadLetterReason.BUG}
     assert all(delivery in parts.finished for delivery, _ in pairs)
 
 

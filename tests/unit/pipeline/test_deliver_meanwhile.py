@@ -86,7 +86,7 @@ async def test_a_webhook_that_was_disabled_meanwhile_leaves_a_dead_letter() -> N
     waiting.have_its_turn()
     await delivering
     assert waiting.requested == []
-    [letter] = waiting.parts.queues.buried
+    [letter] = waiting.parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.WEBHOOK_DISABLED
     assert letter.delivery == make_delivery()
     assert waiting.parts.idle
@@ -115,7 +115,7 @@ async def test_a_fallback_that_was_taken_away_meanwhile_is_not_asked() -> None:
     waiting.have_its_turn()
     await delivering
     assert waiting.requested == []
-    [letter] = waiting.parts.queues.buried
+    [letter] = waiting.parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.EXHAUSTED
     assert waiting.parts.idle
 

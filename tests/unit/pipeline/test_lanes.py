@@ -8,10 +8,10 @@ from service.observability.metrics import Metrics
 from service.pipeline.lanes import Lane, Work
 from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming
-from tests.fakes import FakeIncoming, FakeQueues, FakeTrials, counted, make_metrics
+from tests.fakes import FakeIncoming, FakeQueues, FakeSuspectCounts, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
 
 SOON_S = 1e-9
@@ -37,12 +37,12 @@ async def running(
     work: Work,
     queues: FakeQueues | None = None,
     metrics: Metrics | None = None,
-    trials: FakeTrials | None = None,
+    trials: FakeSuspectCounts | None = None,
 ) -> AsyncIterator[Lane]:
     metrics = metrics or make_metrics()
-    suspects = Suspects(5, trials or FakeTrials())
+    suspects = Suspects(5, trials or FakeSuspectCounts())
     queues = queues or FakeQueues()
-    lane = Lane("events", work, WINDOW, queues, metrics, Patience(metrics), suspects)
+    lane = Lane("events", work, WINDOW, queues, metrics, Availability(metrics), suspects)
     task = asyncio.create_task(lane.run())
     await settle()
     try:
@@ -311,7 +311,7 @@ async def test_suspects_are_settled_one_at_a_time_and_acknowledged_before_the_ne
 async def test_poison_is_moved_to_the_rejected_queue_without_being_worked_on() -> None:
     worker, queues, metrics = Worker(), FakeQueues(), make_metrics()
     poison = FakeIncoming(b"poison", redelivered=True, deliveries=5)
-    trials = FakeTrials(Counter({b"poison": 3}))
+    trials = FakeSuspectCounts(Counter({b"poison": 3}))
     async with running(worker, queues, metrics, trials) as lane:
         lane.accept(poison)
         await lane.drain()

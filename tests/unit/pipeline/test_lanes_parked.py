@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from service.pipeline.lanes import LOOK_EVERY_S, PARK_AFTER_S, Lane
 from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming
-from tests.fakes import FakeIncoming, FakeQueues, FakeTrials, counted, make_metrics
+from tests.fakes import FakeIncoming, FakeQueues, FakeSuspectCounts, counted, make_metrics
 from tests.virtual_time import in_virtual_time, now, settle
 
 NOTICED_S = PARK_AFTER_S + 2 * LOOK_EVERY_S
@@ -23,15 +23,15 @@ class Bench:
     def __init__(self, most_bytes: int = 1_000_000) -> None:
         self.metrics = make_metrics()
         window = Window(in_progress=10, most_messages=30, most_bytes=most_bytes)
-        patience = Patience(self.metrics)
+        availability = Availability(self.metrics)
         self.lane = Lane(
             "events",
             self._work,
             window,
             FakeQueues(),
             self.metrics,
-            patience,
-            Suspects(5, FakeTrials()),
+            availability,
+            Suspects(5, FakeSuspectCounts()),
             now,
         )
         self._progress: dict[bytes, Progress] = {}

@@ -56,7 +56,7 @@ async def test_the_number_of_retries_is_that_of_the_webhook_now() -> None:
     parts.subscribe(make_webhook(retries=1))
     parts.sender.responses = [Response(Outcome.TIMED_OUT)]
     await parts.retries(back(), Progress())
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.EXHAUSTED
     assert [past.attempt for past in letter.delivery.past] == [1, 2]
 
@@ -75,7 +75,7 @@ async def test_what_waits_for_a_disabled_webhook_becomes_a_dead_letter() -> None
     parts = Parts()
     parts.subscribe(make_webhook(enabled=False))
     await parts.retries(back(), Progress())
-    [letter] = parts.queues.buried
+    [letter] = parts.queues.dead_lettered
     assert letter.reason is DeadLetterReason.WEBHOOK_DISABLED
     assert letter.delivery == SECOND
     assert letter.uri == make_webhook().uri
@@ -168,7 +168,10 @@ async def test_of_deliveries_that_travelled_together_each_has_its_webhook_as_it_
     parts.subscribe(make_webhook("on"), *off)
     await parts.retries(incoming(seal(several("on", "off-1", "gone", "off-2"))), Progress())
     assert len(parts.sender.sent) == 1
-    assert [letter.delivery.webhook_id for letter in parts.queues.buried] == ["off-1", "off-2"]
+    assert [letter.delivery.webhook_id for letter in parts.queues.dead_lettered] == [
+        "off-1",
+        "off-2",
+    ]
     assert parts.queues.batches == [2]
     assert counted(parts.metrics, "deliveries_total", outcome="cancelled") == 1
     assert counted(parts.metrics, "deliveries_total", outcome="dead_lettered") == 2
@@ -182,7 +185,7 @@ async def test_of_deliveries_that_travelled_together_only_the_unfinished_are_sen
     again = incoming(seal(several("a", "b", "off")), redelivered=True)
     await parts.retries(again, Progress())
     assert [headers["X-Hook-ID"] for headers in parts.sender.headers] == ["a", "b"]
-    assert len(parts.queues.buried) == 1
+    assert len(parts.queues.dead_lettered) == 1
 
 
 @in_virtual_time

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from aiormq.abc import AbstractChannel as WireChannel
 
 from service.adapters.rabbitmq.link import BROKER_ERRORS
+from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 
 TELL_EVERY_S = 0.005
 """At full load one frame for each message costs the service a fifth of its time."""
@@ -91,7 +91,7 @@ class Acks:
                 async with asyncio.timeout(ROOM_S):
                     return await say()
             except TimeoutError:
-                heed_cancellation()
+                honour_cancellation()
             except BROKER_ERRORS:
                 self._lost.inc()
                 return None

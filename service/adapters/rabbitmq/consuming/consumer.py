@@ -17,9 +17,9 @@ from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
+from service.cancellation import honour_cancellation
 from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 from service.ports import Incoming
 
 NO_HEADERS: Mapping[str, object] = MappingProxyType({})
@@ -92,7 +92,7 @@ class Consumer:
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
                     if self._stopped:
                         await self.stop()  # asked to while this began, it found less to cancel
-                heed_cancellation()
+                honour_cancellation()
                 await lost.wait()
                 for task in (binding, *telling):
                     task.cancel()
@@ -138,7 +138,7 @@ class Consumer:
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             acks.note(deliver.delivery_tag or 0)
-            subscription.accept(Received(deliver, properties, body, acks))
+            subscription.accept(ReceivedMessage(deliver, properties, body, acks))
 
         inbox = Inbox(wire, take)
         await self._fast_path.choose(inbox)
@@ -148,7 +148,7 @@ class Consumer:
         return window, acks
 
 
-class Received:
+class ReceivedMessage:
     """A message in our hands; see `ports.Incoming`."""
 
     __slots__ = (

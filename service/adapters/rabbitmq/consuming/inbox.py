@@ -22,7 +22,7 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 from prometheus_client import Gauge
 
-from service.pipeline.recovery.patience import heed_cancellation
+from service.cancellation import honour_cancellation
 
 Take = Callable[[Basic.Deliver, Basic.Properties, bytes], None]
 
@@ -144,7 +144,7 @@ class FastPath:
         try:
             problem = "no answer came when it was tried" if hung else await inbox.problem(TRY_FOR_S)
         except TimeoutError:
-            heed_cancellation()
+            honour_cancellation()
             self._hung = True
             raise
         if problem is not None:

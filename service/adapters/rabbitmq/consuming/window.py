@@ -12,7 +12,7 @@ from collections.abc import Callable
 from aiormq.abc import AbstractChannel as WireChannel
 
 from service.adapters.rabbitmq.consuming.inbox import Inbox
-from service.pipeline.recovery.patience import heed_cancellation
+from service.cancellation import honour_cancellation
 
 RESIZE_EVERY_S = 0.05
 SHRINK_AFTER_S = 1.0
@@ -57,7 +57,7 @@ class ConsumerWindow:
                     self._tags.append(await self._inbox.consume(self._queue))
                 if now - enough_since > SHRINK_AFTER_S and len(self._tags) > 1:
                     await self._cancel_last()
-            heed_cancellation()
+            honour_cancellation()
 
     async def stop(self) -> None:
         """Take no more messages in. Raises what talking to a broker that fails raises."""

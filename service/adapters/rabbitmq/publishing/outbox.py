@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 
 from service.adapters.rabbitmq.publishing.confirms import Confirms
 from service.adapters.rabbitmq.publishing.frames import JSON, Outgoing
-from service.pipeline.recovery.patience import heed_cancellation
+from service.cancellation import honour_cancellation
 
 TRY_FOR_S = 5.0
 
@@ -81,5 +81,5 @@ async def _confirms(channel: AbstractChannel, exchange: str, timeout_s: float) -
     except (AttributeError, TypeError, ValueError):
         log.exception("publisher.driver_changed")
         return None
-    heed_cancellation()
+    honour_cancellation()
     return confirms if usable else None

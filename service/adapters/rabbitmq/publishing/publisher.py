@@ -16,16 +16,16 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import PublishError
 
+from service.adapters.rabbitmq.diagnosis import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
-from service.adapters.rabbitmq.obstacles import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
 from service.adapters.rabbitmq.topology.queues import Names
+from service.cancellation import honour_cancellation
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import seal, seal_letters
-from service.pipeline.recovery.patience import heed_cancellation
 from service.ports import Incoming
 
 BLOCKED_AFTER_S = 1.0
@@ -69,7 +69,7 @@ class Publisher:
             self._foreign = await channel()
             self._connection, self._own = connection, own
             self._ready.set()
-            heed_cancellation()
+            honour_cancellation()
             async with asyncio.TaskGroup() as tasks:
                 watching = tasks.create_task(self._watch(connection), name="watch for alarms")
                 writing = tasks.create_task(own.keep_writing(), name="write publishes")
@@ -120,7 +120,7 @@ class Publisher:
         """See `management.ports.RevivalQueue`."""
         await self._publish(_sealed([delivery]), self._names.deliveries)
 
-    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+    async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
         """See `ports.Queues`."""
         headers: Headers = {
             "x-switchhook-delivery": letters[0].delivery.delivery_id,
@@ -185,7 +185,7 @@ class Publisher:
         except BROKER_ERRORS as error:
             raise unavailable(error) from error
         except asyncio.CancelledError as error:
-            heed_cancellation()
+            honour_cancellation()
             # aiormq cancels publishes that wait on a connection it finds dead.
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 

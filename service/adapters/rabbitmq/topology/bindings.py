@@ -17,9 +17,9 @@ from aiormq.exceptions import (
     ChannelPreconditionFailed,
 )
 
+from service.cancellation import honour_cancellation
 from service.dialects.binding import Binding
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 
 UNTIL_BOUND_S = 0.5
 REPEAT_S = 30.0
@@ -64,10 +64,10 @@ class Bindings:
     async def bind(self, connection: AbstractConnection) -> None:
         """Bind to every exchange there is, to all of them at a time: a start must be quick."""
         binding = (self._bind(connection, one) for one in self._bindings)
-        obstacles = await asyncio.gather(*binding)
-        heed_cancellation()
-        for one, obstacle in zip(self._bindings, obstacles, strict=True):
-            self._note(one, obstacle)
+        problems = await asyncio.gather(*binding)
+        honour_cancellation()
+        for one, problem in zip(self._bindings, problems, strict=True):
+            self._note(one, problem)
 
     async def keep(self, connection: AbstractConnection) -> None:
         """Bind again and again, until cancelled or the connection is lost."""
@@ -108,16 +108,16 @@ class Bindings:
         finally:
             await channel.close()
 
-    def _note(self, binding: Binding, obstacle: str | None) -> None:
+    def _note(self, binding: Binding, problem: str | None) -> None:
         exchange = binding.exchange
-        self._bound[exchange] = obstacle is None
-        self._metrics.bound.labels(exchange).set(obstacle is None)
-        said = obstacle or "bound"
+        self._bound[exchange] = problem is None
+        self._metrics.bound.labels(exchange).set(problem is None)
+        said = problem or "bound"
         if self._reported.get(exchange) != said:
             self._reported[exchange] = said
-            if obstacle is None:
+            if problem is None:
                 log.info("source.bound", exchange=exchange)
             elif said.startswith(NOT_PERMITTED):
-                log.error("source.unbound", exchange=exchange, obstacle=said, remedy=PERMIT)
+                log.error("source.unbound", exchange=exchange, problem=said, remedy=PERMIT)
             else:
-                log.warning("source.unbound", exchange=exchange, obstacle=said)
+                log.warning("source.unbound", exchange=exchange, problem=said)

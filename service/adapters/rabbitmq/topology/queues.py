@@ -19,7 +19,7 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 
-from service.adapters.rabbitmq.obstacles import needing
+from service.adapters.rabbitmq.diagnosis import needing
 from service.domain.errors import TopologyConflict
 
 DELIVERY_LIMIT = 20

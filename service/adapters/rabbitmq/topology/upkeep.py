@@ -13,11 +13,11 @@ import structlog
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
-from service.adapters.rabbitmq.obstacles import NotPermitted
+from service.adapters.rabbitmq.diagnosis import NotPermitted
 from service.adapters.rabbitmq.topology.queues import Names, declare, queues
+from service.cancellation import honour_cancellation
 from service.domain.errors import TopologyConflict
 from service.observability.metrics import Metrics
-from service.pipeline.recovery.patience import heed_cancellation
 
 REPEAT_S = 30.0
 PAUSE_S = 0.5
@@ -53,7 +53,7 @@ class Upkeep:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._repeat_s):
                     await self._wake.wait()
-            heed_cancellation()
+            honour_cancellation()
             self._wake.clear()
             await self._look(connection)
             await asyncio.sleep(min(PAUSE_S, self._repeat_s))

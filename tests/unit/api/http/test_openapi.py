@@ -9,7 +9,7 @@ from referencing.jsonschema import DRAFT202012
 
 from service.api.http.openapi import TAGS, describe, description_operation
 from service.api.http.operation import Operation
-from service.api.resources import attempts, dead_letters, hooks, trials, webhooks
+from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
 from service.api.shapes import examples
 from tests.dialects import DIALECTS
 
@@ -20,7 +20,7 @@ HOOK_IDS = tuple(DIALECTS.hooks)
 def declared() -> list[Operation]:
     found = [
         *hooks.operations(hooks.HookHandlers(NOBODY)),
-        *trials.operations(trials.TrialHandlers(NOBODY, NOBODY, NOBODY, NOBODY)),
+        *dry_runs.operations(dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY)),
         *attempts.operations(attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY)),
         *dead_letters.operations(dead_letters.LetterHandlers(NOBODY, NOBODY)),
         *webhooks.operations(webhooks.WebhookHandlers(NOBODY, NOBODY)),

@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.webhook import Account, Webhook, account_of
 from service.pipeline.accounts.current import CurrentWebhooks
-from service.pipeline.recovery.patience import Patience
+from service.pipeline.recovery.availability import Availability
 from tests.builders import ACCOUNT, RESELLER, WEBHOOK_DEFAULTS, make_delivery, make_webhook
 from tests.fakes import FakeDirectory, FakeStore, make_metrics
 from tests.virtual_time import in_virtual_time, now
@@ -32,7 +32,7 @@ def known(store: FakeStore, *webhooks: Webhook, require_https: bool = False) -> 
 
 
 def current(store: FakeStore, *, remembers: bool = True) -> CurrentWebhooks:
-    return CurrentWebhooks(FakeDirectory(store, remembers=remembers), Patience(make_metrics()))
+    return CurrentWebhooks(FakeDirectory(store, remembers=remembers), Availability(make_metrics()))
 
 
 @in_virtual_time

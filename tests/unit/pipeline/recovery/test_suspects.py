@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.errors import RejectedMessage, RejectReason
 from service.pipeline.recovery.suspects import FIRST_REST_S, LONG_S, NOTE_LIMIT_S, REST_S, Suspects
-from tests.fakes import FakeIncoming, FakeTrials
+from tests.fakes import FakeIncoming, FakeSuspectCounts
 from tests.virtual_time import in_virtual_time, now, settle
 
 AFTER = 5
@@ -53,7 +53,7 @@ async def under_way(trial: Trial, messages: Sequence[FakeIncoming]) -> AsyncIter
 
 @in_virtual_time
 async def test_messages_that_were_handed_out_once_before_begin_together_after_a_moment() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()), takes_s=1)
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()), takes_s=1)
     async with under_way(trial, [message("a", 1), message("b", 1)]):
         pass
     assert trial.begun == [("a", FIRST_REST_S), ("b", FIRST_REST_S)]
@@ -61,7 +61,7 @@ async def test_messages_that_were_handed_out_once_before_begin_together_after_a_
 
 @in_virtual_time
 async def test_suspects_begin_one_at_a_time_after_a_rest_with_all_acknowledgements_told() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()), takes_s=0.05)
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()), takes_s=0.05)
     suspects = [message(name, 2) for name in "abc"]
     async with under_way(trial, suspects):
         await asyncio.sleep(REST_S - 0.001)
@@ -72,7 +72,7 @@ async def test_suspects_begin_one_at_a_time_after_a_rest_with_all_acknowledgemen
 
 @in_virtual_time
 async def test_those_with_the_smallest_count_begin_first() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()), takes_s=0.1)
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()), takes_s=0.1)
     async with under_way(trial, [message("a", 4), message("b", 3), message("c", 2)]):
         pass
     assert trial.order == "cba"
@@ -80,7 +80,7 @@ async def test_those_with_the_smallest_count_begin_first() -> None:
 
 @in_virtual_time
 async def test_the_next_round_begins_with_the_newest_of_those_held_together() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()), takes_s=0.1)
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()), takes_s=0.1)
     async with under_way(trial, [message(name, 3) for name in "abc"]):
         pass
     assert trial.order == "cba"
@@ -93,7 +93,7 @@ def test_after_two_rounds_only_the_poison_is_left_wherever_it_stands(poison: int
     @in_virtual_time
     async def strike(deliveries: int) -> None:
         """Settle those left until the poison's turn, which ends the process."""
-        suspects = Suspects(AFTER, FakeTrials())
+        suspects = Suspects(AFTER, FakeSuspectCounts())
 
         async def settle_one(number: int) -> None:
             one = message(str(number), deliveries)
@@ -119,7 +119,7 @@ def test_after_two_rounds_only_the_poison_is_left_wherever_it_stands(poison: int
 
 @in_virtual_time
 async def test_a_suspect_that_takes_long_holds_up_the_next_for_a_moment_only() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()), takes_s=30)
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()), takes_s=30)
     async with under_way(trial, [message(name, 2) for name in "abc"]):
         pass
     assert trial.begun == [("a", REST_S), ("b", REST_S + LONG_S), ("c", REST_S + 2 * LONG_S)]
@@ -127,25 +127,25 @@ async def test_a_suspect_that_takes_long_holds_up_the_next_for_a_moment_only() -
 
 @in_virtual_time
 async def test_a_message_whose_worker_died_in_every_trial_is_given_up_untried() -> None:
-    trials = FakeTrials()
+    counts = FakeSuspectCounts()
     for deliveries in range(2, AFTER):
-        suspects = Suspects(AFTER, trials)
+        suspects = Suspects(AFTER, counts)
         await suspects.admit(message("a", deliveries))
-    trial = Trial(Suspects(AFTER, trials))
+    trial = Trial(Suspects(AFTER, counts))
     await trial.settle(message("a", AFTER))
     assert (trial.rejected, trial.begun) == ([("a", RejectReason.POISON)], [])
 
 
 @in_virtual_time
 async def test_a_message_that_was_only_held_when_workers_died_is_tried() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials()))
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts()))
     await trial.settle(message("a", AFTER + 3))
     assert (trial.rejected, trial.order) == ([], "a")
 
 
 @in_virtual_time
 async def test_without_the_store_suspects_are_tried_and_left_to_the_brokers_limit() -> None:
-    trial = Trial(Suspects(AFTER, FakeTrials(away=True)))
+    trial = Trial(Suspects(AFTER, FakeSuspectCounts(away=True)))
     await trial.settle(message("a", AFTER))
     assert (trial.rejected, trial.order) == ([], "a")
 
@@ -164,7 +164,7 @@ async def test_a_store_that_hangs_keeps_a_suspect_waiting_for_a_moment_only() ->
 
 @in_virtual_time
 async def test_a_process_that_outlived_lost_connections_suspects_nobody_for_them() -> None:
-    suspects = Suspects(AFTER, FakeTrials())
+    suspects = Suspects(AFTER, FakeSuspectCounts())
     suspects.vouch(4)
     suspects.vouch(3)
     trial = Trial(suspects, takes_s=2)
@@ -177,7 +177,7 @@ async def test_a_process_that_outlived_lost_connections_suspects_nobody_for_them
 
 @in_virtual_time
 async def test_suspects_whose_lane_is_stopped_are_forgotten() -> None:
-    suspects = Suspects(AFTER, FakeTrials())
+    suspects = Suspects(AFTER, FakeSuspectCounts())
     trial = Trial(suspects, takes_s=0.1)
     waiting = [asyncio.create_task(trial.settle(message(name, 2))) for name in "abc"]
     await asyncio.sleep(REST_S + 0.05)

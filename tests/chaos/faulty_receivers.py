@@ -86,7 +86,7 @@ async def _drip(writer: asyncio.StreamWriter, at_once: bytes, slowly: bytes) -> 
         writer.write(bytes([byte]))
 
 
-class Rogue:
+class FaultyReceiver:
     """A server with bad manners; what it answers 200 to stands in the sink as taken."""
 
     def __init__(

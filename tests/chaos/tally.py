@@ -63,7 +63,7 @@ class Accepted:
     confirmed_at: float = 0.0
 
 
-class Ledger:
+class Tally:
     """What was accepted, what is owed for it, and what the receiver saw."""
 
     def __init__(self, sink: Sink, database: Documents) -> None:
@@ -205,9 +205,9 @@ class Load:
     """Publishes events at a steady rate, and goes on whatever becomes of the broker."""
 
     def __init__(
-        self, ledger: Ledger, amqp_url: str, accounts: Sequence[str], name: str = "load"
+        self, tally: Tally, amqp_url: str, accounts: Sequence[str], name: str = "load"
     ) -> None:
-        self._ledger = ledger
+        self._ledger = tally
         self._amqp_url = amqp_url
         self._accounts = accounts
         self._name = name

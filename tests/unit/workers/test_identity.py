@@ -4,16 +4,16 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.main import main, worker
-from service.workers.place import Place, health_socket
+from service.workers.identity import WorkerIdentity, health_socket
 
 
 @pytest.mark.parametrize("shadow", [False, True])
 def test_the_options_of_the_command_are_those_a_place_is_told_by(shadow: bool) -> None:
-    place = Place(2, 4, Path("/tmp/x"), (7, 9), shadow)  # noqa: S108
-    with worker.make_context("worker", [*place.arguments(), "--requests", "8"]) as context:
+    identity = WorkerIdentity(2, 4, Path("/tmp/x"), (7, 9), shadow)  # noqa: S108
+    with worker.make_context("worker", [*identity.arguments(), "--requests", "8"]) as context:
         given = dict(context.params)
     assert (given.pop("config"), given.pop("requests")) == (None, 8)
-    assert Place(**given) == place
+    assert WorkerIdentity(**given) == identity
 
 
 def test_the_command_worker_is_not_for_people() -> None:
@@ -21,5 +21,7 @@ def test_the_command_worker_is_not_for_people() -> None:
 
 
 def test_each_worker_answers_on_a_socket_of_its_own() -> None:
-    place = Place(3, 4, Path("/run/s"), ())
-    assert place.health_socket == health_socket(Path("/run/s"), 3) == Path("/run/s/worker-3.sock")
+    identity = WorkerIdentity(3, 4, Path("/run/s"), ())
+    assert (
+        identity.health_socket == health_socket(Path("/run/s"), 3) == Path("/run/s/worker-3.sock")
+    )

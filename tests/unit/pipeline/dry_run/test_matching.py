@@ -7,14 +7,14 @@ from service.dialects.bus_message import Occasion
 from service.domain.errors import RejectedMessage
 from service.domain.event import Event
 from service.domain.webhook import Webhook
-from service.pipeline.dry_run.explain import Trial, as_message, trials
+from service.pipeline.dry_run.matching import DryRun, as_message, dry_runs
 from tests.builders import ACCOUNT, CALL_ID, MASTER, make_account, make_event, make_webhook
 from tests.dialects import HOOKS, KAZOO
 
 
-def trial(event: Event | None = None, **payload: Any) -> Trial:
+def dry_run(event: Event | None = None, **payload: Any) -> DryRun:
     account = make_account(tree=(MASTER,))
-    return Trial(event or make_event(), account, {"call_direction": "inbound", **payload})
+    return DryRun(event or make_event(), account, {"call_direction": "inbound", **payload})
 
 
 def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
@@ -24,7 +24,7 @@ def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
         make_webhook(modifiers={"call_direction": ["inbound"], "no_such_member": "x"}),
         make_webhook(account_id=MASTER, include_subaccounts=True),
     ]
-    assert [trial().obstacles(webhook) for webhook in heard] == [[]] * len(heard)
+    assert [dry_run().reasons_against(webhook) for webhook in heard] == [[]] * len(heard)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +54,24 @@ def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_obstacle_is_told_in_words(webhook: Webhook, event: Event, told: str) -> None:
-    (obstacle,) = trial(event).obstacles(webhook)
-    assert told in obstacle
+    (reason,) = dry_run(event).reasons_against(webhook)
+    assert told in reason
 
 
 def test_all_obstacles_are_told_at_once() -> None:
     webhook = make_webhook(
         enabled=False, hook="sms", account_id=MASTER, modifiers={"call_direction": "x"}
     )
-    assert len(trial().obstacles(webhook)) == 4
+    assert len(dry_run().reasons_against(webhook)) == 4
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.hook_id)
 def test_the_sample_of_every_hook_makes_it_fire(hook: Any) -> None:
     sample = hook.sample(Occasion.now(ACCOUNT, CALL_ID))
     message = as_message("kazoo", sample.exchange, sample.routing_key, sample.body)
-    found = trials(KAZOO, message, make_account())
+    found = dry_runs(KAZOO, message, make_account())
     webhook = make_webhook(hook=hook.hook_id)
-    fired = [trial for trial in found if not trial.obstacles(webhook)]
+    fired = [dry_run for dry_run in found if not dry_run.reasons_against(webhook)]
     assert len(fired) == 1
     assert orjson.dumps(dict(fired[0].payload))
 
@@ -79,4 +79,4 @@ def test_the_sample_of_every_hook_makes_it_fire(hook: Any) -> None:
 def test_a_message_that_cannot_be_understood_is_rejected() -> None:
     message = as_message("kazoo", "callevt", "call.CHANNEL_CREATE.x", {"Event-Name": 7})
     with pytest.raises(RejectedMessage):
-        trials(KAZOO, message, make_account())
+        dry_runs(KAZOO, message, make_account())

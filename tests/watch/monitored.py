@@ -74,7 +74,7 @@ class PrometheusServer(Server):
             return answer
 
 
-class Scene:
+class Monitored:
     """The service at work, with all who watch it."""
 
     def __init__(

@@ -30,7 +30,7 @@ class Unreadable(ValueError):
     """It was encrypted with a key that is not here, or for another place."""
 
 
-class Vault:
+class SecretBox:
     """Seals with the first of its keys, opens with all of them.
 
     `keys` are names and 32 bytes each. From `signing_key`, where there is one, comes the seed of

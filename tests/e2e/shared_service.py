@@ -23,7 +23,7 @@ LOCAL = {"SWITCHHOOK_EGRESS__ALLOW": '["127.0.0.0/8"]'}
 
 
 @dataclass
-class Stage:
+class SharedService:
     """Everything a test of the API needs; accounts are made up, so tests do not meet."""
 
     service: ServiceProcess
@@ -69,8 +69,8 @@ class Stage:
         return worker
 
 
-class NewStage(Protocol):
-    def __call__(self, **settings: str) -> AbstractAsyncContextManager[Stage]: ...
+class StartShared(Protocol):
+    def __call__(self, **settings: str) -> AbstractAsyncContextManager[SharedService]: ...
 
 
 def new_account() -> str:
@@ -92,7 +92,9 @@ async def attempts_of(
 
 
 @asynccontextmanager
-async def running_stage(directory: Path, settings: Mapping[str, str]) -> AsyncIterator[Stage]:
+async def running_stage(
+    directory: Path, settings: Mapping[str, str]
+) -> AsyncIterator[SharedService]:
     """Start the service with these settings, broker, store and database among them."""
     async with AsyncExitStack() as stack:
         url, name = settings["SWITCHHOOK_MONGO__URL"], settings["SWITCHHOOK_MONGO__DATABASE"]
@@ -104,4 +106,4 @@ async def running_stage(directory: Path, settings: Mapping[str, str]) -> AsyncIt
         service = ServiceProcess(directory / "worker1", settings)
         stack.push_async_callback(service.stop)
         await service.start()
-        yield Stage(service, settings, client[name], session, directory, stack)
+        yield SharedService(service, settings, client[name], session, directory, stack)

@@ -8,13 +8,13 @@ import pytest
 
 from service.dev.receiver import Answer, Receiver
 from tests.api_client import problem
-from tests.e2e.stage import Stage, attempts_of
+from tests.e2e.shared_service import SharedService, attempts_of
 
 
 async def test_a_test_request_is_sent_at_once_and_counts_for_nothing(
-    stage: Stage, receiver: Receiver
+    shared: SharedService, receiver: Receiver
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     receiver.script("/bad", Answer(500, body=b"not today"), Answer(200, body=b"thanks"))
     webhook = await api.create(receiver.url("/bad"), hook="channel_destroy", retries=3)
     where = f"webhooks/{webhook['id']}"
@@ -47,9 +47,9 @@ async def test_a_test_request_is_sent_at_once_and_counts_for_nothing(
     ids=["sample", "posted"],
 )
 async def test_would_it_match_tells_which_webhooks_would_hear_and_why_others_would_not(
-    stage: Stage, event: dict[str, Any], matches: bool
+    shared: SharedService, event: dict[str, Any], matches: bool
 ) -> None:
-    api = await stage.tenant()
+    api = await shared.tenant()
     options: dict[str, dict[str, Any]] = {
         "plain": {},
         "inbound": {"modifiers": {"call_direction": "inbound"}},
@@ -80,11 +80,13 @@ async def test_would_it_match_tells_which_webhooks_would_hear_and_why_others_wou
         assert "call_direction" in reason("inbound")
 
 
-async def test_would_it_match_asks_for_a_sub_account_but_for_no_strangers(stage: Stage) -> None:
-    parent = await stage.tenant(descendants=True)
-    child, stranger = [await stage.tenant() for _ in range(2)]
+async def test_would_it_match_asks_for_a_sub_account_but_for_no_strangers(
+    shared: SharedService,
+) -> None:
+    parent = await shared.tenant(descendants=True)
+    child, stranger = [await shared.tenant() for _ in range(2)]
     tree = {"_id": child.account_id, "tree": [parent.account_id]}
-    await stage.database["accounts"].insert_one(tree)
+    await shared.database["accounts"].insert_one(tree)
     await parent.create("http://127.0.0.1:9/", name="wide", include_subaccounts=True)
     await parent.create("http://127.0.0.1:9/", name="narrow")
     question = {"hook": "channel_create", "account_id": child.account_id}

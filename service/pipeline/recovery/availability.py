@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import structlog
 
+from service.cancellation import honour_cancellation
 from service.domain.errors import Unavailable
 from service.observability.metrics import Metrics
 
@@ -17,7 +18,7 @@ LONGEST_PAUSE_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Patience:
+class Availability:
     """Repeats what must happen before a message may be acknowledged."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -32,7 +33,7 @@ class Patience:
             except Unavailable as error:
                 self._metrics.waits.labels(type(error).__name__).inc()
                 log.warning("dependency.unavailable", error=str(error), pause_s=pause_s)
-            heed_cancellation()
+            honour_cancellation()
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -43,16 +44,3 @@ class Patience:
         with the same delivery id.
         """
         await self.until_available(publish)
-
-
-def heed_cancellation() -> None:
-    """Raise CancelledError where this task was cancelled; must follow what a driver was asked.
-
-    aiormq's calls and those of PyMongo's asyncio client go through `asyncio.wait_for`, which in
-    Python 3.11 drops a cancellation that comes in the same moment as the reply (bpo-42130): who
-    then waits for something else waits for ever. And aiormq cancels what waits on a connection it
-    finds dead, which is no wish of anybody's.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling() > 0:
-        raise asyncio.CancelledError

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.adapters.vault import MARK, Vault
+from service.adapters.secret_box import MARK, SecretBox
 from service.documents.webhook import BadDocument, webhook_of
 from service.text.keys import named_key, new_key
 from tests.builders import ACCOUNT
@@ -26,57 +26,57 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 def test_what_is_sealed_shows_nothing_and_opens_to_what_it_was() -> None:
-    sealed = Vault([OLD]).sealed(document(), document())
+    sealed = SecretBox([OLD]).sealed(document(), document())
     assert not any(text in str(sealed) for text in ("hush-1", "hush-2", "hush-3", SECRET))
     assert sealed["auth"]["username"] == "me"
     assert sealed["secret"].startswith(f"{MARK}k1:")
-    assert Vault([OLD]).opened(sealed) == document()
+    assert SecretBox([OLD]).opened(sealed) == document()
 
 
 def test_the_same_secret_never_looks_the_same() -> None:
-    vault = Vault([OLD])
+    secret_box = SecretBox([OLD])
     assert (
-        vault.sealed(document(), document())["secret"]
-        != vault.sealed(document(), document())["secret"]
+        secret_box.sealed(document(), document())["secret"]
+        != secret_box.sealed(document(), document())["secret"]
     )
 
 
 def test_without_a_key_secrets_stay_as_they_are() -> None:
-    assert Vault().sealed(document(), document()) == document()
-    assert Vault().opened(document()) == document()
-    assert not Vault().seals
+    assert SecretBox().sealed(document(), document()) == document()
+    assert SecretBox().opened(document()) == document()
+    assert not SecretBox().seals
 
 
 def test_the_first_key_seals_and_all_of_them_open() -> None:
-    sealed = Vault([OLD]).sealed(document(), document())
-    both = Vault([NEW, OLD])
+    sealed = SecretBox([OLD]).sealed(document(), document())
+    both = SecretBox([NEW, OLD])
     assert both.opened(sealed) == document()
     assert not both.is_current(sealed)
     anew = both.sealed(both.opened(sealed), sealed)
     assert both.is_current(anew)
-    assert Vault([NEW]).opened(anew) == document()
+    assert SecretBox([NEW]).opened(anew) == document()
 
 
 @pytest.mark.parametrize("change", [{"_id": "2"}, {"account_id": "another"}])
 def test_a_secret_is_worth_nothing_in_another_document(change: dict[str, str]) -> None:
-    vault = Vault([OLD])
-    stolen = vault.sealed(document(), document()) | change
+    secret_box = SecretBox([OLD])
+    stolen = secret_box.sealed(document(), document()) | change
     unreadable = ["auth", "headers", "previous_secret", "previous_secrets", "secret"]
-    assert vault.opened(stolen)["unreadable"] == unreadable
+    assert secret_box.opened(stolen)["unreadable"] == unreadable
 
 
 def test_a_secret_is_worth_nothing_in_another_member() -> None:
-    vault = Vault([OLD])
-    sealed = vault.sealed(document(), document())
+    secret_box = SecretBox([OLD])
+    sealed = secret_box.sealed(document(), document())
     swapped = sealed | {"secret": sealed["auth"]["password"]}
-    assert vault.opened(swapped)["unreadable"] == ["secret"]
+    assert secret_box.opened(swapped)["unreadable"] == ["secret"]
 
 
 @pytest.mark.parametrize(
     "text", ["sealed:k1:", "sealed:k1:AAAA", "sealed:k1:?", "sealed:", "sealed:k9:AAAA"]
 )
 def test_what_cannot_be_opened_is_named_and_its_webhook_is_not_used(text: str) -> None:
-    opened = Vault([OLD]).opened(document(secret=text))
+    opened = SecretBox([OLD]).opened(document(secret=text))
     assert opened["unreadable"] == ["secret"]
     with pytest.raises(BadDocument, match="secret cannot be decrypted"):
         webhook_of(opened)
@@ -84,16 +84,16 @@ def test_what_cannot_be_opened_is_named_and_its_webhook_is_not_used(text: str) -
 
 def test_members_that_an_edit_removes_are_no_secret() -> None:
     members = {"secret": None, "auth": None, "name": "new"}
-    assert Vault([OLD]).sealed(members, document()) == members
+    assert SecretBox([OLD]).sealed(members, document()) == members
 
 
 def test_each_webhook_has_a_key_pair_of_its_own() -> None:
-    vault = Vault([], signing_key=b"k" * 32)
-    first = vault.opened(document(public_key_signature=True))["signing_seed"]
-    second = vault.opened(document(_id="2", public_key_signature=True))["signing_seed"]
+    secret_box = SecretBox([], signing_key=b"k" * 32)
+    first = secret_box.opened(document(public_key_signature=True))["signing_seed"]
+    second = secret_box.opened(document(_id="2", public_key_signature=True))["signing_seed"]
     assert len(first) == 32
     assert first != second
-    assert "signing_seed" not in vault.opened(document())
+    assert "signing_seed" not in secret_box.opened(document())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ BACK_OFF_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-class Recorder:
+class AttemptWriter:
     """Holds the attempts that are not written yet."""
 
     def __init__(

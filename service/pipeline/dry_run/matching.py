@@ -15,25 +15,25 @@ from service.pipeline.match import ANYTHING, fits
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DryRun:
     """An event that a message tells of, and what would be sent of it."""
 
     event: Event
     account: Account
     payload: Mapping[str, Any]
 
-    def obstacles(self, webhook: Webhook) -> list[str]:
+    def reasons_against(self, webhook: Webhook) -> list[str]:
         """Return why the webhook would not get the event; nothing where it would."""
         return [*_ownership(webhook, self), *_hook(webhook, self.event), *_filters(webhook, self)]
 
 
-def trials(dialect: Dialect, message: Message, account: Account) -> list[Trial]:
+def dry_runs(dialect: Dialect, message: Message, account: Account) -> list[DryRun]:
     """Return the events that a message tells of, if it was one of this account's.
 
     Raises RejectedMessage where the message cannot be understood.
     """
     events = dialect.decoder.decode(message, account.account_id)
-    return [Trial(event, account, dialect.requests.payload(event, account)) for event in events]
+    return [DryRun(event, account, dialect.requests.payload(event, account)) for event in events]
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
@@ -44,13 +44,13 @@ def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, 
         raise RejectedMessage(RejectReason.TOO_DEEP, str(error)) from None
 
 
-def _ownership(webhook: Webhook, trial: Trial) -> Iterator[str]:
+def _ownership(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
     if not webhook.enabled:
         yield "the webhook is disabled"
-    owner = trial.event.account_id
+    owner = dry_run.event.account_id
     if webhook.account_id == owner:
         return
-    if webhook.account_id not in trial.account.tree:
+    if webhook.account_id not in dry_run.account.tree:
         yield f"the event is of account {owner}, which is not below the webhook's"
     elif not webhook.include_subaccounts:
         yield "the event is of a sub-account, and include_subaccounts is false"
@@ -68,14 +68,14 @@ def _hook(webhook: Webhook, event: Event) -> Iterator[str]:
         yield f"hook all gets the message of this event once, and not as {event.hook}"
 
 
-def _filters(webhook: Webhook, trial: Trial) -> Iterator[str]:
-    for fact, value in trial.event.facts.items():
+def _filters(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
+    for fact, value in dry_run.event.facts.items():
         wanted = webhook.filters.get(fact, ANYTHING)
         if wanted not in (ANYTHING, value):
             yield _of_fact(fact, value, wanted)
     for key, allowed in webhook.modifiers.items():
-        if not fits({key: allowed}, trial.payload):
-            yield f"modifiers.{key} is {allowed!r}, the event's {key} is {trial.payload[key]!r}"
+        if not fits({key: allowed}, dry_run.payload):
+            yield f"modifiers.{key} is {allowed!r}, the event's {key} is {dry_run.payload[key]!r}"
 
 
 def _of_fact(fact: str, value: Any, wanted: Any) -> str:

@@ -17,10 +17,10 @@ from service.adapters.rabbitmq.topology.queues import Names
 from service.dev.process import ServiceProcess
 from service.dev.servers import MongoServer, RabbitServer
 from service.domain.errors import SwitchhookError
-from tests.chaos.ledger import Ledger, Load, Span, Stopwatch
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Row
 from tests.chaos.sink import Sink
+from tests.chaos.tally import Load, Span, Stopwatch, Tally
 from tests.conftest import Documents
 from tests.e2e.harness import webhook_document
 
@@ -35,7 +35,7 @@ SETTLED_S = 5.0
 """A quorum queue that was declared for the first time survives a kill only after some seconds."""
 
 
-class Arena:
+class Rig:
     """Everything a fault needs; what it starts is stopped with `stack`."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Arena:
         self.sink = sink
         self.rng = rng
         self.full = full
-        self.ledger = Ledger(sink, database)
+        self.tally = Tally(sink, database)
         self.services: list[ServiceProcess] = []
         self.amqp_url = f"{broker.url}{vhost}"
         self.schedule_s: tuple[float, ...] = SCHEDULE_S
@@ -123,7 +123,7 @@ class Arena:
         document = webhook_document(uri, _id=f"hook{self._accounts:04}", account_id=account_id)
         document |= webhook
         await self.database["webhooks"].insert_one(document)
-        self.ledger.webhooks[account_id].append(document["_id"])
+        self.tally.webhooks[account_id].append(document["_id"])
         return account_id
 
     async def account_of_many(self, uris: Sequence[str], **webhook: Any) -> str:
@@ -136,7 +136,7 @@ class Arena:
             for number, uri in enumerate(uris)
         ]
         await self.database["webhooks"].insert_many(documents)
-        self.ledger.webhooks[account_id] += [document["_id"] for document in documents]
+        self.tally.webhooks[account_id] += [document["_id"] for document in documents]
         return account_id
 
     async def healthy(self, count: int, path: str = "/ok") -> list[str]:
@@ -149,7 +149,7 @@ class Arena:
 
     def load(self, accounts: list[str], name: str = "load") -> Load:
         """Return a load on these accounts; its name is part of every call's."""
-        load = Load(self.ledger, self.amqp_url, accounts, name)
+        load = Load(self.tally, self.amqp_url, accounts, name)
         self._stack.push_async_callback(load.stop)
         return load
 
@@ -206,9 +206,9 @@ class Arena:
 
     async def verdict(self, fault: str, timeout_s: float = 30, **more: Any) -> Row:
         """Wait until everything is settled, note the row, and judge it."""
-        await self.ledger.until_settled(timeout_s)
+        await self.tally.until_settled(timeout_s)
         quiet = await self.quiet(timeout_s)
-        row = await self.ledger.verdict(fault, **more)
+        row = await self.tally.verdict(fault, **more)
         self.judge(row)
         assert quiet, f"something is still held: {await self.depths()}"
         return row
@@ -227,6 +227,6 @@ class Arena:
         """
         self._rows.append(row)
         assert row.accepted > 0, "nothing was accepted, so nothing was proved"
-        assert self.ledger.renamed() == []
+        assert self.tally.renamed() == []
         assert row.lost == 0, row
         assert row.duplicated <= row.bound, row

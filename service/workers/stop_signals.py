@@ -17,15 +17,15 @@ def stop_with_supervisor(stop: asyncio.Event) -> None:
     process, and the supervisor passes its own on. It alone decides to wait no longer (SIGKILL).
     """
     loop = asyncio.get_running_loop()
-    lifeline = sys.stdin.fileno()
+    supervisor_pipe = sys.stdin.fileno()
 
     def on_input() -> None:
-        if os.read(lifeline, 1024):
+        if os.read(supervisor_pipe, 1024):
             return
-        loop.remove_reader(lifeline)
+        loop.remove_reader(supervisor_pipe)
         if not stop.is_set():
             log.warning("worker.orphaned", note="the supervisor is gone")
         stop.set()
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(lifeline, on_input)
+    loop.add_reader(supervisor_pipe, on_input)

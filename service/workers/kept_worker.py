@@ -56,7 +56,7 @@ class Starter(Protocol):
         """Put away what a worker leaves behind that has ended."""
 
 
-class Keeper:
+class KeptWorker:
     """Keeps worker `number` running.
 
     A worker that is frozen is killed, and one that does not end in `limit_s` when asked to.

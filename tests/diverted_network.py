@@ -15,7 +15,7 @@ from service.egress.guard import System
 Answers = Iterable[list[str]]
 
 
-class Outside:
+class DivertedNetwork:
     """Scripted name server and diverted connections; the last answer for a name is repeated.
 
     `otherwise` is the address of all names that have no script.

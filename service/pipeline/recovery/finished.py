@@ -11,7 +11,7 @@ from service.domain.delivery import Delivery
 Step = tuple[str, int, int, str | None]
 
 
-class Finished:
+class FinishedDeliveries:
     """Remembers the last `capacity` steps of deliveries."""
 
     def __init__(self, capacity: int = 20_000) -> None:

@@ -7,7 +7,7 @@ import pytest
 from service.domain.delivery import Attempt, Outcome, Response
 from service.domain.errors import StoreUnavailable
 from service.observability.metrics import Metrics
-from service.pipeline.outcomes.record import Recorder
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from tests.builders import make_attempt
 from tests.fakes import FakeLog, counted, make_metrics
 from tests.virtual_time import in_virtual_time
@@ -21,12 +21,12 @@ class Slow(FakeLog):
     def __init__(self, recorder_adds: list[Attempt]) -> None:
         super().__init__(failures=1)
         self.adding = recorder_adds
-        self.recorder: Recorder | None = None
+        self.attempt_writer: AttemptWriter | None = None
 
     async def write(self, attempts: object) -> None:
-        assert self.recorder
+        assert self.attempt_writer
         for attempt in self.adding:
-            self.recorder.add(attempt)
+            self.attempt_writer.add(attempt)
         self.adding = []
         await super().write(attempts)  # type: ignore[arg-type]
 
@@ -37,9 +37,9 @@ def rows(*numbers: int) -> list[Attempt]:
 
 def make_recorder(
     log: FakeLog, *, capacity: int = 10_000, record_successes: bool = True
-) -> tuple[Recorder, Metrics]:
+) -> tuple[AttemptWriter, Metrics]:
     metrics = make_metrics()
-    return Recorder(log, metrics, capacity, record_successes=record_successes), metrics
+    return AttemptWriter(log, metrics, capacity, record_successes=record_successes), metrics
 
 
 def written(log: FakeLog) -> list[int]:
@@ -48,12 +48,12 @@ def written(log: FakeLog) -> list[int]:
 
 async def test_rows_are_written_in_bulk_in_the_order_they_came() -> None:
     log = FakeLog()
-    recorder, metrics = make_recorder(log)
+    attempt_writer, metrics = make_recorder(log)
     for attempt in rows(*range(1, 1202)):
-        recorder.add(attempt)
+        attempt_writer.add(attempt)
     assert log.rows == []
 
-    await recorder.flush()
+    await attempt_writer.flush()
 
     assert log.batches == [500, 500, 201]
     assert written(log) == list(range(1, 1202))
@@ -62,31 +62,31 @@ async def test_rows_are_written_in_bulk_in_the_order_they_came() -> None:
 
 async def test_nothing_to_write_asks_nothing_of_the_store() -> None:
     log = FakeLog(failures=1)
-    recorder, _ = make_recorder(log)
-    await recorder.flush()
+    attempt_writer, _ = make_recorder(log)
+    await attempt_writer.flush()
     assert log.failures == 1
 
 
 async def test_where_the_buffer_is_full_the_oldest_row_goes_and_is_counted() -> None:
     log = FakeLog()
-    recorder, metrics = make_recorder(log, capacity=3)
+    attempt_writer, metrics = make_recorder(log, capacity=3)
     for attempt in rows(1, 2, 3, 4, 5):
-        recorder.add(attempt)
-    await recorder.flush()
+        attempt_writer.add(attempt)
+    await attempt_writer.flush()
     assert written(log) == [3, 4, 5]
     assert counted(metrics, "attempt_log_dropped_total") == 2
 
 
 async def test_rows_wait_while_the_store_is_away() -> None:
     log = FakeLog(failures=1)
-    recorder, metrics = make_recorder(log)
+    attempt_writer, metrics = make_recorder(log)
     for attempt in rows(1, 2, 3):
-        recorder.add(attempt)
+        attempt_writer.add(attempt)
     with pytest.raises(StoreUnavailable):
-        await recorder.flush()
-    recorder.add(make_attempt(attempt=4))
+        await attempt_writer.flush()
+    attempt_writer.add(make_attempt(attempt=4))
 
-    await recorder.flush()
+    await attempt_writer.flush()
 
     assert written(log) == [1, 2, 3, 4]
     assert counted(metrics, "attempt_log_dropped_total") == 0
@@ -105,14 +105,14 @@ async def test_what_came_while_a_write_failed_pushes_the_oldest_out(
     came_meanwhile: list[int], kept: list[int], dropped: int
 ) -> None:
     log = Slow(rows(*came_meanwhile))
-    recorder, metrics = make_recorder(log, capacity=3)
-    log.recorder = recorder
+    attempt_writer, metrics = make_recorder(log, capacity=3)
+    log.attempt_writer = attempt_writer
     for attempt in rows(1, 2, 3):
-        recorder.add(attempt)
+        attempt_writer.add(attempt)
     with pytest.raises(StoreUnavailable):
-        await recorder.flush()
+        await attempt_writer.flush()
 
-    await recorder.flush()
+    await attempt_writer.flush()
 
     assert written(log) == kept
     assert counted(metrics, "attempt_log_dropped_total") == dropped
@@ -120,28 +120,28 @@ async def test_what_came_while_a_write_failed_pushes_the_oldest_out(
 
 async def test_successes_are_skipped_where_nobody_wants_them() -> None:
     log = FakeLog()
-    recorder, metrics = make_recorder(log, record_successes=False)
-    recorder.add(make_attempt(SUCCESS, attempt=1))
-    recorder.add(make_attempt(attempt=2))
-    await recorder.flush()
+    attempt_writer, metrics = make_recorder(log, record_successes=False)
+    attempt_writer.add(make_attempt(SUCCESS, attempt=1))
+    attempt_writer.add(make_attempt(attempt=2))
+    await attempt_writer.flush()
     assert written(log) == [2]
     assert counted(metrics, "attempt_log_dropped_total") == 0
 
 
 async def test_successes_are_recorded_where_they_are_wanted() -> None:
     log = FakeLog()
-    recorder, _ = make_recorder(log)
-    recorder.add(make_attempt(SUCCESS))
-    await recorder.flush()
+    attempt_writer, _ = make_recorder(log)
+    attempt_writer.add(make_attempt(SUCCESS))
+    await attempt_writer.flush()
     assert written(log) == [1]
 
 
 @in_virtual_time
 async def test_rows_are_written_five_times_a_second() -> None:
     log = FakeLog()
-    recorder, _ = make_recorder(log)
-    running = asyncio.create_task(recorder.run())
-    recorder.add(make_attempt(attempt=1))
+    attempt_writer, _ = make_recorder(log)
+    running = asyncio.create_task(attempt_writer.run())
+    attempt_writer.add(make_attempt(attempt=1))
     await asyncio.sleep(0.19)
     assert written(log) == []
     await asyncio.sleep(0.02)
@@ -152,9 +152,9 @@ async def test_rows_are_written_five_times_a_second() -> None:
 @in_virtual_time
 async def test_a_store_that_is_away_is_left_alone_for_a_second() -> None:
     log = FakeLog(failures=1)
-    recorder, _ = make_recorder(log)
-    running = asyncio.create_task(recorder.run())
-    recorder.add(make_attempt(attempt=1))
+    attempt_writer, _ = make_recorder(log)
+    running = asyncio.create_task(attempt_writer.run())
+    attempt_writer.add(make_attempt(attempt=1))
     await asyncio.sleep(1.3)
     assert (log.failures, written(log)) == (0, [])
     await asyncio.sleep(0.2)
@@ -176,10 +176,10 @@ async def test_rows_that_are_being_written_when_the_service_stops_are_waited_for
             await super().write(attempts)
 
     log = Leisurely()
-    recorder, _ = make_recorder(log)
-    writing = asyncio.create_task(recorder.run())
-    recorder.add(rows(1)[0])
+    attempt_writer, _ = make_recorder(log)
+    writing = asyncio.create_task(attempt_writer.run())
+    attempt_writer.add(rows(1)[0])
     await asyncio.sleep(0.5)
-    await recorder.flush()
+    await attempt_writer.flush()
     writing.cancel()
     assert written(log) == [1]

@@ -4,7 +4,7 @@ import re
 
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 
-from service.domain.finding import Obstacle
+from service.domain.finding import Diagnosis
 
 OLDEST_MONGODB = (4, 4)
 """The oldest that the driver speaks to; change streams and `hello` are there, too."""
@@ -18,15 +18,15 @@ LONGEST_CAUSE = 160
 TAIL = re.compile(r", Timeout:| \(configured|,? full error:")
 
 
-def too_old(version: str) -> Obstacle | None:
-    """Return the obstacle that a version is."""
+def too_old(version: str) -> Diagnosis | None:
+    """Return what is wrong with a version."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers >= OLDEST_MONGODB:
         return None
-    return Obstacle(f"MongoDB {version} is too old", _upgrade(), lasting=True)
+    return Diagnosis(f"MongoDB {version} is too old", _upgrade(), lasting=True)
 
 
-def obstacle_in(error: PyMongoError, database: str, address: str = "") -> Obstacle:
+def diagnosis_of(error: PyMongoError, database: str, address: str = "") -> Diagnosis:
     """Return what an error of the driver means. What was to be written is not quoted.
 
     `address` is where the driver was to connect, without the user.
@@ -34,35 +34,35 @@ def obstacle_in(error: PyMongoError, database: str, address: str = "") -> Obstac
     code = _code(error)
     if code == AUTHENTICATION_FAILED:
         remedy = "check user, password and authSource in mongo.url"
-        return Obstacle("refuses the user of mongo.url, or the password", remedy, lasting=True)
+        return Diagnosis("refuses the user of mongo.url, or the password", remedy, lasting=True)
     if code == UNAUTHORIZED and "requires authentication" in str(error):
         remedy = "put user, password and authSource into mongo.url"
-        return Obstacle("asks for a user, and mongo.url names none", remedy, lasting=True)
+        return Diagnosis("asks for a user, and mongo.url names none", remedy, lasting=True)
     if code == UNAUTHORIZED:
         text = _refused(str(error))
         role = "dbAdmin" if "collMod" in text else "readWrite"
-        return Obstacle(text, grant(database, role), lasting=True)
+        return Diagnosis(text, grant(database, role), lasting=True)
     if code in NO_SPACE or "No space left" in str(error):
         remedy = "free space, or lower attempts.retention_days; MongoDB may need a restart"
-        return Obstacle("the disk of MongoDB is full", remedy, lasting=True)
+        return Diagnosis("the disk of MongoDB is full", remedy, lasting=True)
     if isinstance(error, ConfigurationError) and "wire version" in str(error):
-        return Obstacle("MongoDB is too old for the driver", _upgrade(), lasting=True)
+        return Diagnosis("MongoDB is too old for the driver", _upgrade(), lasting=True)
     return _other(error, address)
 
 
-def _other(error: PyMongoError, address: str) -> Obstacle:
+def _other(error: PyMongoError, address: str) -> Diagnosis:
     """Return what may pass by itself: the server is away, or says that something failed."""
     # Behind these words come the topology, documents and the timeouts of each member.
     cause = TAIL.split(str(error), maxsplit=1)[0][:LONGEST_CAUSE]
     if isinstance(error, OperationFailure):
         text = f"answers with an error: {cause}" if cause else f"answers with error {error.code}"
-        return Obstacle(text, "the log of MongoDB says more", lasting=False)
+        return Diagnosis(text, "the log of MongoDB says more", lasting=False)
     if address:
         cause = cause.removeprefix(f"{address}: ") or type(error).__name__
         text = f"cannot be reached at {address}: {cause}"
     else:
         text = f"cannot be reached: {type(error).__name__}: {cause}"
-    return Obstacle(text, "is MongoDB running, and mongo.url right?", lasting=False)
+    return Diagnosis(text, "is MongoDB running, and mongo.url right?", lasting=False)
 
 
 def grant(database: str, role: str = "readWrite") -> str:

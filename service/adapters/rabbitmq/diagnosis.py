@@ -21,7 +21,7 @@ from yarl import URL
 
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.domain.errors import BrokerRefuses
-from service.domain.finding import Obstacle
+from service.domain.finding import Diagnosis
 
 OLDEST_RABBITMQ = (3, 10)
 """The first whose quorum queues forward what they dead-letter at least once; retries rest on it."""
@@ -61,23 +61,25 @@ def version_of(connection: AbstractConnection) -> str:
     return str(getattr(wire, "server_properties", {}).get("version", "unknown"))
 
 
-def too_old(version: str) -> Obstacle | None:
-    """Return the obstacle that a version is; one that cannot be read is none."""
+def too_old(version: str) -> Diagnosis | None:
+    """Return what is wrong with a version; nothing where it cannot be read."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers >= OLDEST_RABBITMQ:
         return None
     needed = ".".join(map(str, OLDEST_RABBITMQ))
-    return Obstacle(f"RabbitMQ {version} is too old", f"upgrade to {needed} or later", lasting=True)
+    return Diagnosis(
+        f"RabbitMQ {version} is too old", f"upgrade to {needed} or later", lasting=True
+    )
 
 
 def refuse_old(connection: AbstractConnection) -> None:
     """Raise TooOld where the broker cannot keep what we promise."""
-    obstacle = too_old(version_of(connection))
-    if obstacle is not None:
-        raise TooOld(obstacle.text, obstacle.remedy)
+    diagnosis = too_old(version_of(connection))
+    if diagnosis is not None:
+        raise TooOld(diagnosis.text, diagnosis.remedy)
 
 
-def obstacle_in(error: BaseException, url: str, needed: Permissions) -> Obstacle:
+def diagnosis_of(error: BaseException, url: str, needed: Permissions) -> Diagnosis:
     """Return what an error of connecting, declaring or consuming means. No password is told."""
     address = URL(url)
     where = f"{address.host}:{address.port or DEFAULT_PORTS.get(address.scheme, 0)}"
@@ -86,37 +88,37 @@ def obstacle_in(error: BaseException, url: str, needed: Permissions) -> Obstacle
     grant = _grant(vhost, user, needed)
     match error:
         case TooOld():
-            return Obstacle(str(error), error.remedy, lasting=True)
+            return Diagnosis(str(error), error.remedy, lasting=True)
         case NotPermitted():
-            return Obstacle(f"user '{user}' {error}", grant, lasting=True)
+            return Diagnosis(f"user '{user}' {error}", grant, lasting=True)
         case ChannelAccessRefused():
-            return Obstacle(f"user '{user}': {error}", grant, lasting=True)
+            return Diagnosis(f"user '{user}': {error}", grant, lasting=True)
         case AuthenticationError() | ProbableAuthenticationError():
             text = f"{where} refuses user '{user}', or the password"
-            return Obstacle(text, f"check amqp.url: {_test_of(user)}", lasting=True)
+            return Diagnosis(text, f"check amqp.url: {_test_of(user)}", lasting=True)
         case InvalidFrameError() if "Connection.Open" in str(error):
             # The driver does not pass on which of the two it was.
             text = f"{where} refuses user '{user}' the virtual host '{vhost}'"
             remedy = f"rabbitmqctl add_vhost '{vhost}', where it is missing, and {grant}"
-            return Obstacle(text, remedy, lasting=True)
+            return Diagnosis(text, remedy, lasting=True)
     return _unreachable(error, where)
 
 
-def _unreachable(error: BaseException, where: str) -> Obstacle:
+def _unreachable(error: BaseException, where: str) -> Diagnosis:
     """Return what keeps a connection from standing; it may pass by itself."""
     if isinstance(error, TimeoutError):
         text = f"cannot be reached: {where} does not answer as a broker would"
-        return Obstacle(text, "a firewall, or another service's port in amqp.url?", lasting=False)
+        return Diagnosis(text, "a firewall, or another service's port in amqp.url?", lasting=False)
     said = str(error) or type(error).__name__
     cause = error.__cause__
     if isinstance(cause, socket.gaierror):
         text = f"cannot be reached: no address for the host of {where}"
-        return Obstacle(text, "check the name in amqp.url, and the name service", lasting=False)
+        return Diagnosis(text, "check the name in amqp.url, and the name service", lasting=False)
     if isinstance(cause, ssl.SSLError):
         text = f"cannot be reached: no TLS with {where}: {said}"
-        return Obstacle(text, "amqps: is for the broker's TLS port, mostly 5671", lasting=False)
+        return Diagnosis(text, "amqps: is for the broker's TLS port, mostly 5671", lasting=False)
     text = f"cannot be reached at {where}: {said}"
-    return Obstacle(text, "is RabbitMQ running, and amqp.url right?", lasting=False)
+    return Diagnosis(text, "is RabbitMQ running, and amqp.url right?", lasting=False)
 
 
 def _test_of(user: str) -> str:

@@ -10,7 +10,7 @@ TEMPLATE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerIdentity:
     """Worker `number` of `count`, counted from 1.
 
     `directory` is the supervisor's; `listeners` are the descriptors of the API's port, inherited.

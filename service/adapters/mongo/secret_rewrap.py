@@ -3,10 +3,10 @@
 from pymongo.errors import PyMongoError
 
 from service.adapters.mongo.store import Document, Store, unavailable
-from service.adapters.vault import SECRET_MEMBERS, Vault
+from service.adapters.secret_box import SECRET_MEMBERS, SecretBox
 
 
-async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int]:
+async def rewrap(store: Store, secret_box: SecretBox, *, dry_run: bool) -> tuple[int, int]:
     """Seal every webhook's secrets with the newest key; return how many, and how many cannot be.
 
     A webhook that is changed meanwhile keeps the change: it was sealed with the newest key then.
@@ -14,22 +14,22 @@ async def rewrap(store: Store, vault: Vault, *, dry_run: bool) -> tuple[int, int
     changed = unreadable = 0
     try:
         async for stored in store.database["webhooks"].find():
-            if vault.is_current(stored):
+            if secret_box.is_current(stored):
                 continue
-            plain = vault.opened(stored)
+            plain = secret_box.opened(stored)
             if plain.get("unreadable"):
                 unreadable += 1
                 continue
             changed += 1
             if not dry_run:
-                await _replace(store, vault, stored, plain)
+                await _replace(store, secret_box, stored, plain)
     except PyMongoError as error:
         raise unavailable(error, store.database) from error
     return changed, unreadable
 
 
-async def _replace(store: Store, vault: Vault, stored: Document, plain: Document) -> None:
+async def _replace(store: Store, secret_box: SecretBox, stored: Document, plain: Document) -> None:
     held = [name for name in SECRET_MEMBERS if name in stored]
-    sealed = vault.sealed({name: plain[name] for name in held}, stored)
+    sealed = secret_box.sealed({name: plain[name] for name in held}, stored)
     same = {"_id": stored["_id"], **{name: {"$eq": stored[name]} for name in held}}
     await store.ask(store.database["webhooks"].update_one(same, {"$set": sealed}))

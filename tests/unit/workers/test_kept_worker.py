@@ -9,7 +9,7 @@ from itertools import pairwise
 from prometheus_client import CollectorRegistry, Counter
 
 from service.workers.backoff import FIRST_PAUSE_S, QUICK
-from service.workers.keeper import Keeper, Starter
+from service.workers.kept_worker import KeptWorker, Starter
 from tests.virtual_time import in_virtual_time, now, settle
 
 LIMIT_S = 25.0
@@ -80,7 +80,7 @@ class Setting:
         frozen = Counter("frozen_total", "Frozen", ["how"], registry=self.registry)
         self.launcher = FakeLauncher()
         starter: Starter = self.launcher
-        self.keeper = Keeper(1, starter, restarts, frozen, LIMIT_S)
+        self.kept_worker = KeptWorker(1, starter, restarts, frozen, LIMIT_S)
 
     @property
     def restarts(self) -> float:
@@ -91,12 +91,12 @@ class Setting:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the keeper until the end of the block, then stop it."""
+        """Keep the worker until the end of the block, then stop it."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.keeper.run())
+            tasks.create_task(self.kept_worker.run())
             await settle()
             yield
-            self.keeper.stop()
+            self.kept_worker.stop()
 
 
 @in_virtual_time
@@ -110,7 +110,7 @@ async def test_a_worker_that_dies_is_started_again_after_a_pause_that_grows() ->
     quick = [5 * n + FIRST_PAUSE_S for n in range(QUICK)]
     assert setting.launcher.started_at == [0, *quick, 5 * QUICK + 0.5, 5 * (QUICK + 1) + 1]
     assert setting.launcher.tidied == QUICK + 3
-    assert setting.keeper.clean
+    assert setting.kept_worker.clean
 
 
 @in_virtual_time
@@ -119,7 +119,7 @@ async def test_a_worker_that_ends_unasked_without_an_error_is_started_again() ->
     async with setting.running():
         setting.launcher.processes[-1].end(0)
         await asyncio.sleep(1)
-        assert setting.keeper.pid == 2
+        assert setting.kept_worker.pid == 2
     assert setting.restarts == 1
 
 
@@ -132,7 +132,7 @@ async def test_being_stopped_in_the_pause_starts_no_other() -> None:
     assert now() == 0
     assert len(setting.launcher.processes) == 1
     assert setting.restarts == 0
-    assert setting.keeper.clean
+    assert setting.kept_worker.clean
 
 
 @in_virtual_time
@@ -142,7 +142,7 @@ async def test_a_worker_that_hangs_when_it_is_stopped_is_killed_and_that_is_not_
     async with setting.running():
         pass
     assert now() == LIMIT_S
-    assert not setting.keeper.clean
+    assert not setting.kept_worker.clean
 
 
 @in_virtual_time
@@ -150,9 +150,9 @@ async def test_a_worker_stopped_before_it_has_begun_ended_cleanly() -> None:
     setting = Setting()
     setting.launcher.hangs = True
     async with setting.running():
-        setting.keeper.stop()
+        setting.kept_worker.stop()
         setting.launcher.processes[-1].end(-signal.SIGTERM)
-    assert setting.keeper.clean
+    assert setting.kept_worker.clean
 
 
 @in_virtual_time
@@ -160,9 +160,9 @@ async def test_a_replacement_is_done_when_the_successor_is_ready_and_is_no_resta
     setting = Setting()
     setting.launcher.ready = False
     async with setting.running(), asyncio.TaskGroup() as tasks:
-        replacing = tasks.create_task(setting.keeper.replace())
+        replacing = tasks.create_task(setting.kept_worker.replace())
         await asyncio.sleep(3)
-        assert setting.keeper.pid == 2
+        assert setting.kept_worker.pid == 2
         assert not replacing.done()
         setting.launcher.ready = True
     assert setting.launcher.started_at == [0, 0]
@@ -174,14 +174,14 @@ async def test_a_worker_that_hangs_when_it_is_replaced_is_killed_and_its_success
     setting = Setting()
     setting.launcher.hangs = True
     async with setting.running():
-        replacing = asyncio.create_task(setting.keeper.replace())
+        replacing = asyncio.create_task(setting.kept_worker.replace())
         await settle()
         setting.launcher.hangs = False
         await replacing
         assert LIMIT_S <= now() < LIMIT_S + 1
         await asyncio.sleep(2 * LIMIT_S)
-        assert setting.keeper.pid == 2
-    assert setting.keeper.clean
+        assert setting.kept_worker.pid == 2
+    assert setting.kept_worker.clean
 
 
 @in_virtual_time
@@ -194,7 +194,7 @@ async def test_a_replacement_cuts_the_pause_after_a_death_short() -> None:
         setting.launcher.processes[-1].end(2)
         await asyncio.sleep(1)
         before = now()
-        await setting.keeper.replace()
+        await setting.kept_worker.replace()
         assert now() - before < 1
 
 
@@ -206,7 +206,7 @@ async def test_a_machine_that_cannot_start_a_process_is_asked_again() -> None:
         await asyncio.sleep(2)
         setting.launcher.broken = False
         await asyncio.sleep(5)
-        assert setting.keeper.pid == 1
+        assert setting.kept_worker.pid == 1
     gaps = [after - before for before, after in pairwise(setting.launcher.started_at)]
     assert [round(gap, 6) for gap in gaps] == [FIRST_PAUSE_S] * QUICK + [0.5, 1]
 
@@ -218,9 +218,9 @@ async def test_a_worker_that_is_stopped_is_killed_and_started_again() -> None:
         await asyncio.sleep(3)
         setting.launcher.stopped.add(1)
         await asyncio.sleep(1.5)
-        assert setting.keeper.pid == 2
+        assert setting.kept_worker.pid == 2
         await asyncio.sleep(100)
-        assert setting.keeper.pid == 2
+        assert setting.kept_worker.pid == 2
     assert (setting.frozen("stopped"), setting.frozen("silent")) == (1, 0)
     assert setting.restarts == 1
 
@@ -232,9 +232,9 @@ async def test_a_worker_that_does_not_answer_for_long_is_killed_and_started_agai
         await asyncio.sleep(3)
         setting.launcher.silent = True
         await asyncio.sleep(8)
-        assert setting.keeper.pid == 1
+        assert setting.kept_worker.pid == 1
         await asyncio.sleep(4)
-        assert setting.keeper.pid == 2
+        assert setting.kept_worker.pid == 2
     assert (setting.frozen("stopped"), setting.frozen("silent")) == (0, 1)
 
 

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[T]) -> type[T]:
+def immutable(cls: type[T]) -> type[T]:
     """Make a dataclass that the type checker holds to be frozen.
 
     To make a `Delivery` takes 0.55 µs; one that is frozen at run time takes 2.6.

@@ -10,9 +10,9 @@ from pymongo.errors import (
     WriteError,
 )
 
-from service.adapters.mongo import obstacles as mongo_obstacles
+from service.adapters.mongo import diagnosis as mongo_diagnosis
 from service.adapters.mongo.server import NEEDED, clock_off, little_space, missing
-from service.adapters.rabbitmq import obstacles as rabbitmq_obstacles
+from service.adapters.rabbitmq import diagnosis as rabbitmq_diagnosis
 
 GIB = 2.0**30
 
@@ -28,11 +28,11 @@ GIB = 2.0**30
 def test_a_broker_that_forwards_dead_letters_only_at_most_once_is_too_old(
     version: str, refused: bool
 ) -> None:
-    obstacle = rabbitmq_obstacles.too_old(version)
-    assert (obstacle is not None) is refused
-    if obstacle is not None:
-        assert obstacle.text == f"RabbitMQ {version} is too old"
-        assert (obstacle.remedy, obstacle.lasting) == ("upgrade to 3.10 or later", True)
+    diagnosis = rabbitmq_diagnosis.too_old(version)
+    assert (diagnosis is not None) is refused
+    if diagnosis is not None:
+        assert diagnosis.text == f"RabbitMQ {version} is too old"
+        assert (diagnosis.remedy, diagnosis.lasting) == ("upgrade to 3.10 or later", True)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_broker_that_forwards_dead_letters_only_at_most_once_is_too_old(
     [("3.6.23", True), ("4.2.24", True), ("4.4.0", False), ("6.0.5", False), ("10.0.1", False)],
 )
 def test_a_store_that_the_driver_does_not_speak_to_is_too_old(version: str, refused: bool) -> None:
-    assert (mongo_obstacles.too_old(version) is not None) is refused
+    assert (mongo_diagnosis.too_old(version) is not None) is refused
 
 
 NOT_AUTHORIZED = (
@@ -94,10 +94,10 @@ NOT_AUTHORIZED = (
 def test_what_the_driver_says_becomes_one_line_that_quotes_no_document(
     error: PyMongoError, text: str, lasting: bool
 ) -> None:
-    obstacle = mongo_obstacles.obstacle_in(error, "calls")
-    assert (obstacle.text, obstacle.lasting) == (text, lasting)
-    assert obstacle.remedy
-    assert "hush" not in str(obstacle)
+    diagnosis = mongo_diagnosis.diagnosis_of(error, "calls")
+    assert (diagnosis.text, diagnosis.lasting) == (text, lasting)
+    assert diagnosis.remedy
+    assert "hush" not in str(diagnosis)
 
 
 def privilege(database: str, collection: str, *actions: str) -> dict[str, Any]:

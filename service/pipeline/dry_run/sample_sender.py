@@ -14,21 +14,21 @@ from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
 from service.pipeline.build import EventContent
-from service.pipeline.dry_run.explain import as_message, trials
+from service.pipeline.dry_run.matching import as_message, dry_runs
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
-from service.pipeline.outcomes.record import Recorder
+from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
 from service.text.json_text import write_json
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SampleSender:
     """Sends samples. They are recorded as tests, and count for nothing: no retry, no disabling."""
 
     attempter: Attempter
-    recorder: Recorder
+    attempt_writer: AttemptWriter
     dialects: Dialects
     places: Places
     clock: Callable[[], float] = time.time
@@ -38,15 +38,15 @@ class Probe:
         message = hook.sample(Occasion.now(account.account_id, f"test-{uuid.uuid4().hex}"))
         sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
         dialect = self.dialects.of(hook.source)
-        found = trials(dialect, sample, account)
-        trial = next(trial for trial in found if trial.event.hook == hook.hook_id)
+        found = dry_runs(dialect, sample, account)
+        dry_run = next(dry_run for dry_run in found if dry_run.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
-        snapshot = write_json(dict(trial.payload))
-        delivery = delivery_for(trial.event, webhook, arrival, snapshot)
-        content = EventContent(dialect, dialect.requests.writer(trial.payload))
+        snapshot = write_json(dict(dry_run.payload))
+        delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
+        content = EventContent(dialect, dialect.requests.writer(dry_run.payload))
         attempt = await self._attempt(delivery, webhook, content)
         if isinstance(attempt, Attempt):
-            self.recorder.add(attempt)
+            self.attempt_writer.add(attempt)
         return attempt
 
     async def _attempt(

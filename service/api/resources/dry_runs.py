@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, Call, NoQuery, Operation
+from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
 from service.api.resources.webhooks import shown
-from service.api.shapes.answers import AttemptInFull, MatchAnswer, Verdict, WebhookAnswer
+from service.api.shapes.answers import AttemptInFull, MatchAnswer, MatchVerdict, WebhookAnswer
 from service.api.shapes.bodies import Question, Rotation, TestRequest
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
@@ -19,8 +19,8 @@ from service.domain.errors import Conflict, Forbidden, Invalid
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
 from service.management.attempts import attempt_in_full
 from service.management.webhooks import Webhooks
-from service.pipeline.dry_run.explain import Trial, as_message, trials
-from service.pipeline.dry_run.probe import Probe
+from service.pipeline.dry_run.matching import DryRun, as_message, dry_runs
+from service.pipeline.dry_run.sample_sender import SampleSender
 from service.ports import Directory
 
 WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
@@ -30,15 +30,15 @@ LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
-class TrialHandlers:
+class DryRunHandlers:
     """Each method answers one operation."""
 
     webhooks: Webhooks
     directory: Directory
-    probe: Probe
+    sample_sender: SampleSender
     dialects: Dialects
 
-    async def test(self, call: Call) -> Answer:
+    async def test(self, call: ApiCall) -> Answer:
         """Send a hook's sample now, and tell how it went."""
         order: TestRequest = call.body
         document = await self.webhooks.one(call.account_id, call.webhook_id)
@@ -48,12 +48,12 @@ class TrialHandlers:
             raise Conflict(f"the webhook cannot be used: {error}") from None
         hook = self._hook(order.hook or self._first_hook(webhook))
         account = await self.directory.account(call.account_id)
-        attempt = await self.probe.send(account.bound(webhook), hook, account)
+        attempt = await self.sample_sender.send(account.bound(webhook), hook, account)
         if isinstance(attempt, DeferReason):
             raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
         return Answer(attempt_in_full(attempt_document(attempt), self.dialects))
 
-    async def rotate(self, call: Call) -> Answer:
+    async def rotate(self, call: ApiCall) -> Answer:
         """Give the webhook a new secret, which is told here and never again."""
         order: Rotation = call.body
         document = await self.webhooks.rotate(
@@ -61,7 +61,7 @@ class TrialHandlers:
         )
         return Answer(shown(document) | {"secret": document["secret"]})
 
-    async def match(self, call: Call) -> Answer:
+    async def match(self, call: ApiCall) -> Answer:
         """Tell which webhooks would get an event, and why the others would not."""
         question: Question = call.body
         account = await self._account(call, question.account_id)
@@ -71,33 +71,33 @@ class TrialHandlers:
         message = as_message(hook.source, sample.exchange, sample.routing_key, body)
         documents = await self.webhooks.all(call.account_id)
         return Answer([
-            self._answer(trial, documents)
-            for trial in trials(self.dialects.of(hook.source), message, account)
+            self._answer(dry_run, documents)
+            for dry_run in dry_runs(self.dialects.of(hook.source), message, account)
         ])  # fmt: skip
 
-    async def asks_below(self, call: Call) -> bool:
+    async def asks_below(self, call: ApiCall) -> bool:
         """Return whether the question is about an account below."""
         return call.body.account_id not in (None, call.account_id)
 
-    async def _account(self, call: Call, account_id: str | None) -> Account:
+    async def _account(self, call: ApiCall, account_id: str | None) -> Account:
         account = await self.directory.account(account_id or call.account_id)
         if account.account_id != call.account_id and call.account_id not in account.tree:
             raise Forbidden(f"account {account.account_id} is not below {call.account_id}")
         return account
 
-    def _answer(self, trial: Trial, documents: Sequence[Document]) -> dict[str, Any]:
+    def _answer(self, dry_run: DryRun, documents: Sequence[Document]) -> dict[str, Any]:
         return {
-            "hook": trial.event.hook,
-            "payload": dict(trial.payload),
-            "webhooks": [self._verdict(trial, document) for document in documents],
+            "hook": dry_run.event.hook,
+            "payload": dict(dry_run.payload),
+            "webhooks": [self._verdict(dry_run, document) for document in documents],
         }
 
-    def _verdict(self, trial: Trial, document: Document) -> dict[str, Any]:
+    def _verdict(self, dry_run: DryRun, document: Document) -> dict[str, Any]:
         try:
-            reasons = trial.obstacles(webhook_of(document, self.dialects.default_source))
+            reasons = dry_run.reasons_against(webhook_of(document, self.dialects.default_source))
         except BadDocument as error:
             reasons = [f"the webhook cannot be used: {error}"]
-        return Verdict(
+        return MatchVerdict(
             id=str(document["_id"]),
             name=document.get("name"),
             hook=document.get("hook"),
@@ -121,7 +121,7 @@ class TrialHandlers:
         return hook
 
 
-def operations(handlers: TrialHandlers) -> Sequence[Operation]:
+def operations(handlers: DryRunHandlers) -> Sequence[Operation]:
     """Return the paths."""
     write = Access.WRITE
     return [
