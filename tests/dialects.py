@@ -6,9 +6,11 @@ from typing import Any
 from service.dialects.dialect import Dialect, Dialects
 from service.dialects.kazoo.dialect import kazoo
 from service.dialects.kazoo.policy import KazooPolicy
+from service.domain.delivery import Delivery, Request
 from service.domain.event import Event
-from service.domain.webhook import Account
-from service.pipeline.build import EventContent
+from service.domain.webhook import Account, Webhook
+from service.pipeline.request.build import EventContent, request_for
+from service.pipeline.request.destination import owed_of
 
 MOST_BYTES = 1_000_000
 KAZOO = kazoo(KazooPolicy(), MOST_BYTES)
@@ -30,3 +32,9 @@ def content_of(
 ) -> EventContent:
     dialect = in_cluster(cluster_id)
     return EventContent(dialect, dialect.requests.writer(payload, snapshot))
+
+
+def request_of(
+    delivery: Delivery, webhook: Webhook, content: EventContent, attempt: int = 1, now: float = 0.0
+) -> Request:
+    return request_for(owed_of(delivery, webhook), content, attempt, now)

@@ -11,7 +11,7 @@ from typing import Self
 from aiohttp import web
 
 from service.dev.servers import HOST
-from service.pipeline.sign import signature, signed_bytes
+from service.pipeline.request.sign import signature, signed_bytes
 
 LARGEST_BODY = 32 * 1024 * 1024
 

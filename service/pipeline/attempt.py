@@ -4,34 +4,29 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import structlog
 
 from service.domain.delivery import (
     Attempt,
     DeferReason,
-    Delivery,
     Outcome,
     Request,
     Response,
     attempt_id_of,
 )
-from service.domain.endpoint import endpoint_of
 from service.domain.errors import NothingSent
-from service.domain.webhook import Webhook
-from service.pipeline.access_tokens import AccessTokens
-from service.pipeline.build import EventContent, request_for, uri_for
 from service.pipeline.limits.in_flight import InFlight
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
 from service.pipeline.limits.turns import Rounds
 from service.pipeline.progress import Progress
+from service.pipeline.request.access_tokens import AccessTokens
+from service.pipeline.request.build import EventContent, request_for
+from service.pipeline.request.destination import Owed
 from service.ports import Sender, Tracer
 
 log = structlog.get_logger(__name__)
-
-remembered_endpoint = lru_cache(maxsize=20_000)(endpoint_of)
 
 FAILURES_PER_ROUND = 8
 """Of a thousand requests that time out at once, so many are followed up at a time."""
@@ -50,28 +45,20 @@ class Attempter:
     failures: Rounds = field(default_factory=lambda: Rounds(FAILURES_PER_ROUND))
     clock: Callable[[], float] = time.time
 
-    def enter(
-        self, delivery: Delivery, webhook: Webhook, places: Places, progress: Progress
-    ) -> Entry:
+    def enter(self, owed: Owed, places: Places, progress: Progress) -> Entry:
         """Return a place for the next attempt, a wait for one, or why it is not to be made now.
 
         Where no request could ever be made from the URI, that is the attempt.
         """
-        try:
-            endpoint = remembered_endpoint(uri_for(delivery, webhook))
-        except ValueError as error:
-            response = Response(Outcome.INVALID_REQUEST, detail=str(error))
-            return _made(delivery, webhook, None, response, self.clock(), 0.0)
-        return places.enter(webhook.account_id, endpoint, progress)
-
-    def pause_s(self, delivery: Delivery, webhook: Webhook, places: Places) -> float:
-        """Return for how long the endpoint of the next attempt is left alone this time."""
-        return places.endpoints.pause_s(remembered_endpoint(uri_for(delivery, webhook)))
+        destination = owed.destination
+        if destination.endpoint is None:
+            response = Response(Outcome.INVALID_REQUEST, detail=destination.problem)
+            return _made(owed, None, response, self.clock(), 0.0)
+        return places.enter(owed.webhook.account_id, destination.endpoint, progress)
 
     async def attempt(
         self,
-        delivery: Delivery,
-        webhook: Webhook,
+        owed: Owed,
         content: EventContent,
         places: Places,
         place: Place,
@@ -82,26 +69,12 @@ class Attempter:
 
         Gives the place back. A `test` keeps the whole answer.
         """
-        number = len(delivery.past) + 1
-        duration_s, response = 0.0, None
-        task = self.in_flight.begin(webhook.webhook_id)
+        webhook_id, response = owed.webhook.webhook_id, None
+        task = self.in_flight.begin(webhook_id)
         try:
-            started_at = self.clock()
-            start = time.perf_counter()
-            with self.tracer.span("attempt", delivery.traceparent) as span:
-                within = span.traceparent
-                request = request_for(delivery, webhook, content, number, started_at, within)
-                if test:
-                    request = _as_test(request)
-                response = await self._exchange(request, delivery, webhook)
-                duration_s = time.perf_counter() - start
-                span.note(
-                    delivery_id=delivery.delivery_id,
-                    webhook_id=webhook.webhook_id,
-                    attempt=number,
-                    outcome=response.outcome.value,
-                    status=response.status,
-                )
+            started_at, start = self.clock(), time.perf_counter()
+            request, response = await self._traced(owed, content, started_at, test=test)
+            duration_s = time.perf_counter() - start
             if not response.outcome.succeeded:
                 await self.failures.turn()
         except NothingSent as error:
@@ -113,19 +86,38 @@ class Attempter:
                 raise
             return None
         finally:
-            self.in_flight.end(webhook.webhook_id, task)
+            self.in_flight.end(webhook_id, task)
             places.leave(place, places.endpoints.now() - place.began, response)
-        return _made(delivery, webhook, request, response, started_at, duration_s, test=test)
+        return _made(owed, request, response, started_at, duration_s, test=test)
 
-    async def _exchange(self, request: Request, delivery: Delivery, webhook: Webhook) -> Response:
-        if webhook.oauth is None or delivery.fallback_for is not None:
+    async def _traced(
+        self, owed: Owed, content: EventContent, started_at: float, *, test: bool
+    ) -> tuple[Request, Response]:
+        """Make the request within a span of the delivery's trace."""
+        delivery, number = owed.delivery, len(owed.delivery.past) + 1
+        with self.tracer.span("attempt", delivery.traceparent) as span:
+            request = request_for(owed, content, number, started_at, span.traceparent)
+            if test:
+                request = _as_test(request)
+            response = await self._sent(request, owed)
+            span.note(
+                delivery_id=delivery.delivery_id,
+                webhook_id=owed.webhook.webhook_id,
+                attempt=number,
+                outcome=response.outcome.value,
+                status=response.status,
+            )
+        return request, response
+
+    async def _sent(self, request: Request, owed: Owed) -> Response:
+        oauth = owed.destination.oauth
+        if oauth is None:
             return await self.sender.send(request)
-        return await self.access_tokens.send(request, webhook.oauth)
+        return await self.access_tokens.send(request, oauth)
 
 
 def _made(
-    delivery: Delivery,
-    webhook: Webhook,
+    owed: Owed,
     request: Request | None,
     response: Response,
     started_at: float,
@@ -134,15 +126,15 @@ def _made(
     test: bool = False,
 ) -> Attempt:
     return Attempt(
-        delivery,
-        len(delivery.past) + 1,
-        uri_for(delivery, webhook),
+        owed.delivery,
+        len(owed.delivery.past) + 1,
+        owed.destination.uri,
         request,
         response,
         started_at,
         duration_s,
         attempt_id_of(started_at),
-        webhook.retries,
+        owed.webhook.retries,
         test,
     )
 

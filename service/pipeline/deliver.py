@@ -27,7 +27,6 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry
-from service.pipeline.build import EventContent
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -37,6 +36,8 @@ from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.request.build import EventContent
+from service.pipeline.request.destination import Owed, owed_of
 from service.ports import Queues
 
 FEW = 20
@@ -45,7 +46,7 @@ AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
 
-Owed = tuple[Delivery, Webhook]
+Pair = tuple[Delivery, Webhook]
 
 
 @immutable
@@ -79,9 +80,9 @@ class Deliverer:
     choose: Callable[[tuple[int, int, int]], int] = random.choice
     turns: Turns = field(default_factory=Turns)
 
-    async def deliver(self, owed: Iterator[Owed], batch: Batch) -> None:
+    async def deliver(self, pairs: Iterator[Pair], batch: Batch) -> None:
         """Return once all are settled: taken by the receiver, or confirmed in a queue."""
-        first = list(islice(owed, FEW))
+        first = list(islice(pairs, FEW))
         if len(first) < FEW:
             await self._settle_all(first, batch)
             return
@@ -91,23 +92,23 @@ class Deliverer:
             while part:
                 async with self.turns.one():
                     parts.create_task(self._settle_all(part, batch))
-                part = list(islice(owed, AT_ONCE))
+                part = list(islice(pairs, AT_ONCE))
 
-    async def _settle_all(self, owed: Sequence[Owed], batch: Batch) -> None:
+    async def _settle_all(self, pairs: Sequence[Pair], batch: Batch) -> None:
         """Settle them beside each other; what is put off at once needs no task of its own."""
         beside, put_off = [], []
-        for delivery, webhook in owed:
+        for delivery, webhook in pairs:
             try:
-                entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
+                owed = owed_of(delivery, webhook)
+                entry = self.attempter.enter(owed, batch.places, batch.progress)
             except Exception:
                 log.exception("delivery.bug", delivery_id=delivery.delivery_id)
-                beside.append(self.give_up(delivery, DeadLetterReason.BUG, webhook.uri))
+                beside.append(self._settle_bug(delivery, webhook.uri))
                 continue
             if isinstance(entry, DeferReason) and delivery.deferrals < self.policy.max_deferrals:
-                confirmed = self._put_off(delivery, webhook, batch, entry)
-                put_off.append((delivery, webhook, confirmed))
+                put_off.append((owed, self._put_off(owed, batch, entry)))
             else:
-                beside.append(self._settle(delivery, webhook, batch, entry))
+                beside.append(self._settle(owed, batch, entry))
         if not put_off and len(beside) <= 1:
             # The common case needs no task of its own.
             for one in beside:
@@ -115,33 +116,34 @@ class Deliverer:
             return
         await asyncio.gather(*beside, self._until_put_off(put_off))
 
-    async def _until_put_off(
-        self, put_off: Sequence[tuple[Delivery, Webhook, asyncio.Task[None]]]
-    ) -> None:
+    async def _until_put_off(self, put_off: Sequence[tuple[Owed, asyncio.Task[None]]]) -> None:
         if put_off:
-            await asyncio.wait({confirmed for _, _, confirmed in put_off})
-        for delivery, webhook, confirmed in put_off:
+            await asyncio.wait({confirmed for _, confirmed in put_off})
+        for owed, confirmed in put_off:
             bug = confirmed.exception()
-            if bug is not None:
-                log.error("delivery.bug", delivery_id=delivery.delivery_id, exc_info=bug)
-                await self.give_up(delivery, DeadLetterReason.BUG, webhook.uri)
-            self.finished.add(delivery)
+            if bug is None:
+                self.finished.add(owed.delivery)
+            else:
+                log.error("delivery.bug", delivery_id=owed.delivery.delivery_id, exc_info=bug)
+                await self._settle_bug(owed.delivery, owed.webhook.uri)
 
-    async def _settle(
-        self, delivery: Delivery, webhook: Webhook, batch: Batch, entry: Entry
-    ) -> None:
-        try:
-            await self._deliver(delivery, webhook, batch, entry)
-        except Exception:
-            log.exception("delivery.bug", delivery_id=delivery.delivery_id)
-            await self.give_up(delivery, DeadLetterReason.BUG, webhook.uri)
+    async def _settle_bug(self, delivery: Delivery, uri: str) -> None:
+        await self.give_up(delivery, DeadLetterReason.BUG, uri)
         self.finished.add(delivery)
 
-    async def _deliver(
-        self, delivery: Delivery, webhook: Webhook, batch: Batch, entry: Entry
-    ) -> None:
-        if delivery.fallback_for is not None and webhook.fallback_uri is None:
-            # It was taken away while the delivery waited for it.
+    async def _settle(self, owed: Owed, batch: Batch, entry: Entry) -> None:
+        """Settle one delivery; it is finished as soon as this returns."""
+        try:
+            await self._deliver(owed, batch, entry)
+        except Exception:
+            log.exception("delivery.bug", delivery_id=owed.delivery.delivery_id)
+            await self.give_up(owed.delivery, DeadLetterReason.BUG, owed.webhook.uri)
+        self.finished.add(owed.delivery)
+
+    async def _deliver(self, owed: Owed, batch: Batch, entry: Entry) -> None:
+        delivery, webhook = owed.delivery, owed.webhook
+        if owed.destination.is_fallback and webhook.fallback_uri is None:
+            # The fallback was removed while the delivery waited for it.
             if isinstance(entry, Place | Waiting):
                 batch.places.withdraw(entry)
             await self.give_up(delivery, DeadLetterReason.EXHAUSTED, webhook.uri)
@@ -159,17 +161,15 @@ class Deliverer:
             return
         made: Attempt | DeferReason | None
         if isinstance(entry, Place):
-            made = await self.attempter.attempt(
-                delivery, webhook, batch.content, batch.places, entry
-            )
+            made = await self.attempter.attempt(owed, batch.content, batch.places, entry)
         else:
             made = entry
         if made is None:
             self.reporter.cancelled(delivery)
         elif isinstance(made, DeferReason):
-            await self._defer(delivery, webhook, batch, made)
+            await self._defer(owed, batch, made)
         else:
-            await self._follow(delivery, webhook, batch, made)
+            await self._follow(owed, batch, made)
 
     async def _deliver_anew(self, delivery: Delivery, batch: Batch) -> None:
         """Go on with the webhook as it is now: it was edited, disabled or deleted meanwhile."""
@@ -180,17 +180,18 @@ class Deliverer:
             await self.give_up(delivery, DeadLetterReason.WEBHOOK_DISABLED, webhook.uri)
         else:
             # It was looked at just now; once more is when it has waited.
-            batch = replace(batch, long=False)
-            entry = self.attempter.enter(delivery, webhook, batch.places, batch.progress)
-            await self._deliver(delivery, webhook, batch, entry)
+            await self._begin(owed_of(delivery, webhook), replace(batch, long=False))
 
-    async def _follow(
-        self, delivery: Delivery, webhook: Webhook, batch: Batch, attempt: Attempt
-    ) -> None:
+    async def _begin(self, owed: Owed, batch: Batch) -> None:
+        entry = self.attempter.enter(owed, batch.places, batch.progress)
+        await self._deliver(owed, batch, entry)
+
+    async def _follow(self, owed: Owed, batch: Batch, attempt: Attempt) -> None:
+        delivery, webhook = owed.delivery, owed.webhook
         self.reporter.attempted(delivery, attempt)
-        if delivery.fallback_for is None:
+        if not owed.destination.is_fallback:
             self.disabler.note(webhook, attempt)
-        match self._next_step(delivery, webhook, attempt):
+        match self._next_step(owed, attempt):
             case Delivered():
                 self.metrics.delivered.inc()
             case Withheld() if delivery.owed:
@@ -205,16 +206,15 @@ class Deliverer:
             case FallBack():
                 reason = attempt.response.outcome.value
                 last = replace(_after(delivery, attempt), fallback_for=reason)
-                entry = self.attempter.enter(last, webhook, batch.places, batch.progress)
-                await self._deliver(last, webhook, batch, entry)
+                await self._begin(owed_of(last, webhook), batch)
             case GiveUp(why):
                 await self.give_up(_after(delivery, attempt), why, attempt.uri)
             case step:
                 assert_never(step)
 
-    def _next_step(self, delivery: Delivery, webhook: Webhook, attempt: Attempt) -> NextStep:
+    def _next_step(self, owed: Owed, attempt: Attempt) -> NextStep:
         """Decide what follows; a fallback is tried once, and has none of its own."""
-        on_fallback = delivery.fallback_for is not None
+        on_fallback, webhook = owed.destination.is_fallback, owed.webhook
         return next_step(
             self.policy,
             attempt.attempt,
@@ -224,28 +224,24 @@ class Deliverer:
             has_fallback=webhook.fallback_uri is not None and not on_fallback,
         )
 
-    async def _defer(
-        self, delivery: Delivery, webhook: Webhook, batch: Batch, reason: DeferReason
-    ) -> None:
+    async def _defer(self, owed: Owed, batch: Batch, reason: DeferReason) -> None:
         """Put the delivery off to a tier without an attempt, unless that was done too often."""
+        delivery = owed.delivery
         if delivery.deferrals >= self.policy.max_deferrals:
-            await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, webhook.uri)
+            await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, owed.webhook.uri)
         else:
             # Others may wait for it as well: being cancelled here must not cancel it.
-            confirmed = self._put_off(delivery, webhook, batch, reason)
+            confirmed = self._put_off(owed, batch, reason)
             await asyncio.wait([confirmed])
             confirmed.result()
 
-    def _put_off(
-        self, delivery: Delivery, webhook: Webhook, batch: Batch, reason: DeferReason
-    ) -> asyncio.Task[None]:
+    def _put_off(self, owed: Owed, batch: Batch, reason: DeferReason) -> asyncio.Task[None]:
         """Have the delivery come back later; the task ends once that is confirmed."""
-        later = delivery.put_off()
-        pause_s = self.attempter.pause_s(delivery, webhook, batch.places)
+        endpoint = owed.destination.endpoint
+        pause_s = 0.0 if endpoint is None else batch.places.endpoints.pause_s(endpoint)
         self.metrics.deferred[reason].inc()
-        return self.deferrals.put_off(
-            later, deferral_ms(self.policy, delivery, pause_s, self.choose)
-        )
+        delay_ms = deferral_ms(self.policy, owed.delivery, pause_s, self.choose)
+        return self.deferrals.put_off(owed.delivery.put_off(), delay_ms)
 
     async def give_up(self, delivery: Delivery, reason: DeadLetterReason, uri: str) -> None:
         """Turn the delivery into a dead letter."""

@@ -13,7 +13,6 @@ from service.domain.event import Event
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
-from service.pipeline.build import EventContent
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
@@ -21,6 +20,7 @@ from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.request.build import EventContent
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
 

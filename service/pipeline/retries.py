@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
-from service.pipeline.build import EventContent
-from service.pipeline.deliver import Batch, Deliverer, Owed
+from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.request.build import EventContent
 from service.ports import Incoming
 from service.text.json_text import read_json
 
@@ -41,9 +41,9 @@ class RetryWork:
         batch = Batch(EventContent(dialect, writer), self.places, progress)
         await self.deliverer.deliver(iter(owed), batch)
 
-    async def _owed(self, deliveries: list[Delivery]) -> list[Owed]:
+    async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:
         """Return those that are still to be delivered; settle the others."""
-        owed: list[Owed] = []
+        owed: list[Pair] = []
         disabled: list[DeadLetter] = []
         for delivery in deliveries:
             webhook = await self.deliverer.webhooks.of(delivery)

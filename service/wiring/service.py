@@ -21,7 +21,6 @@ from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
-from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.directory import RememberedDirectory
 from service.pipeline.attempt import Attempter
@@ -42,6 +41,7 @@ from service.pipeline.outcomes.report import Reporter
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.recovery.suspects import Suspects
+from service.pipeline.request.access_tokens import AccessTokens
 from service.pipeline.retries import RetryWork
 from service.ports import Directory, Tracer
 from service.settings.model import Settings

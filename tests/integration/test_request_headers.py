@@ -16,9 +16,8 @@ from service.domain.delivery import Outcome
 from service.domain.policy import EgressPolicy, HttpPolicy
 from service.domain.request_headers import OUR_PREFIXES, OURS, problem_with_header
 from service.observability.metrics import Metrics
-from service.pipeline.build import request_for
 from tests.builders import ACCOUNT, NOW, make_delivery
-from tests.dialects import content_of
+from tests.dialects import content_of, request_of
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
@@ -61,7 +60,7 @@ async def sent(headers: dict[str, Any], **members: Any) -> tuple[list[tuple[str,
     async with sink() as (port, received):
         webhook = webhook_of(document(port, headers=headers, **members))
         encoder = content_of({"a": "b"}, None)
-        request = request_for(make_delivery(), webhook, encoder, 1, NOW)
+        request = request_of(make_delivery(), webhook, encoder, 1, NOW)
         assert (await sender.send(request)).outcome is Outcome.SUCCEEDED
         head, _, body = (await received).partition(b"\r\n\r\n")
     await sender.close()

@@ -25,8 +25,8 @@ from service.domain.retry import Retry, RetryPolicy, next_step
 from service.domain.trace import traceparent_in
 from service.domain.webhook import OAuthClient
 from service.management.dead_letters import _after
-from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.envelope import seal_letters, unseal_letters
+from service.pipeline.request.access_tokens import AccessTokens
 from service.text.json_text import read_json
 from tests.builders import make_letter, make_request
 from tests.e2e.harness import webhook_document

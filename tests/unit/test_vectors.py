@@ -11,10 +11,9 @@ from service.documents.webhook import webhook_of
 from service.domain.delivery import Delivery, Request, delivery_id_of
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, account_of
-from service.pipeline.build import request_for
 from service.pipeline.match import fits, subscribed
 from tests import kazoo_vectors
-from tests.dialects import content_of, payload_of
+from tests.dialects import content_of, payload_of, request_of
 from tests.kazoo_vectors import Vector
 
 VECTORS: dict[str, Vector] = {vector["id"]: vector for vector in kazoo_vectors.read()}
@@ -113,7 +112,7 @@ def requests_for(
     payload = payload_of(event, account)
     encoder = content_of(payload, cluster_id)
     return [
-        request_for(delivery_of(event, webhook.webhook_id), webhook, encoder, 1, 0.0)
+        request_of(delivery_of(event, webhook.webhook_id), webhook, encoder, 1, 0.0)
         for webhook in webhooks
         if fits(webhook.modifiers, payload)
     ]

@@ -13,7 +13,7 @@ from service.api.shapes.queries import WebhookFilters, WebhooksQuery
 from service.documents.webhook_form import Document, completed, public_view, summary
 from service.management.webhook_conditions import doubts
 from service.management.webhooks import Webhooks
-from service.pipeline.sign import public_key
+from service.pipeline.request.sign import public_key
 
 ALL = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{ALL}/{{webhook_id}}"

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
-from service.domain.delivery import Attempt, DeferReason, Delivery
+from service.domain.delivery import Attempt, DeferReason
 from service.domain.errors import NotFound
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
-from service.pipeline.build import EventContent
 from service.pipeline.dry_run.matching import as_message, dry_runs
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
+from service.pipeline.request.build import EventContent
+from service.pipeline.request.destination import Owed, owed_of
 from service.text.json_text import write_json
 
 
@@ -44,24 +45,20 @@ class SampleSender:
         snapshot = write_json(dict(dry_run.payload))
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
         content = EventContent(dialect, dialect.requests.writer(dry_run.payload))
-        attempt = await self._attempt(delivery, webhook, content)
+        attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)
         return attempt
 
-    async def _attempt(
-        self, delivery: Delivery, webhook: Webhook, content: EventContent
-    ) -> Attempt | DeferReason:
-        entry = self.attempter.enter(delivery, webhook, self.places, Progress())
+    async def _attempt(self, owed: Owed, content: EventContent) -> Attempt | DeferReason:
+        entry = self.attempter.enter(owed, self.places, Progress())
         if isinstance(entry, Waiting):
             entry = await self.places.turn(entry)
         if isinstance(entry, DeferReason):
             return entry
         if isinstance(entry, Attempt):
             return replace(entry, test=True)
-        made = await self.attempter.attempt(
-            delivery, webhook, content, self.places, entry, test=True
-        )
+        made = await self.attempter.attempt(owed, content, self.places, entry, test=True)
         if made is None:
             raise NotFound("webhook")
         return made

@@ -13,7 +13,7 @@ from typing import Any
 # Functions that others import by name come before the modules that do so.
 LAYERS = {
     "match": ("service.pipeline.match", "subscribed"),
-    "build": ("service.pipeline.build", "request_for"),
+    "build": ("service.pipeline.request.build", "request_for"),
     "decoder": ("service.dialects.kazoo.decode", "KazooDecoder.decode"),
     "sender": ("service.adapters.http.sender", "HttpSender.send"),
     "store": ("service.adapters.mongo.webhooks", "MongoWebhooks.account"),

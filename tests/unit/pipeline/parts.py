@@ -13,7 +13,6 @@ from service.domain.retry import RetryPolicy
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
-from service.pipeline.access_tokens import AccessTokens
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter
 from service.pipeline.dead_letters import DeadLetterWork
@@ -29,6 +28,7 @@ from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.request.access_tokens import AccessTokens
 from service.pipeline.retries import RetryWork
 from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
 from tests.dialects import DIALECTS, content_of, in_cluster

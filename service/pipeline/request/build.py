@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from service import __version__
 from service.dialects.dialect import ContentWriter, Dialect
-from service.domain.delivery import Delivery, Request
-from service.domain.endpoint import endpoint_of
+from service.domain.delivery import Request
 from service.domain.immutable import immutable
-from service.domain.webhook import Webhook
-from service.pipeline.sign import signatures
+from service.pipeline.request.destination import Owed
+from service.pipeline.request.sign import signatures
 
 USER_AGENT = f"switchhook/{__version__}"
 
@@ -22,22 +21,20 @@ class EventContent:
 
 
 def request_for(
-    delivery: Delivery,
-    webhook: Webhook,
+    owed: Owed,
     event_content: EventContent,
     attempt: int,
     now: float,
     traceparent: str | None = None,
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
-    dialect = event_content.dialect
+    webhook, dialect = owed.webhook, event_content.dialect
     content = event_content.writer.content(webhook)
-    uri = uri_for(delivery, webhook)
-    headers = _headers(delivery, webhook, dialect, uri, attempt, now)
+    headers = _headers(owed, dialect, attempt, now)
     if traceparent is not None:
         headers["traceparent"] = traceparent
     body = content.content
-    signed = signatures(webhook, delivery.delivery_id, headers["webhook-timestamp"], body, now)
+    signed = signatures(webhook, headers["webhook-id"], headers["webhook-timestamp"], body, now)
     if signed is not None:
         headers["webhook-signature"] = signed
     headers |= dialect.requests.signatures(webhook, body)
@@ -48,7 +45,7 @@ def request_for(
         headers["Content-Type"] = content.content_type
     return Request(
         webhook.verb.value,
-        uri,
+        owed.destination.uri,
         query,
         headers,
         sent,
@@ -58,13 +55,12 @@ def request_for(
     )
 
 
-def _headers(
-    delivery: Delivery, webhook: Webhook, dialect: Dialect, uri: str, attempt: int, now: float
-) -> dict[str, str]:
-    """Return the headers that do not depend on the body; ours come last, so that ours count."""
+def _headers(owed: Owed, dialect: Dialect, attempt: int, now: float) -> dict[str, str]:
+    """Return the headers that do not depend on the body; ours come last and so prevail."""
+    delivery = owed.delivery
     headers = {
-        **_added_headers(delivery, webhook, uri),
-        **dialect.requests.headers(webhook),
+        **_added_headers(owed),
+        **dialect.requests.headers(owed.webhook),
         "X-Switchhook-Attempt": str(attempt),
         "User-Agent": USER_AGENT,
         "webhook-id": delivery.delivery_id,
@@ -77,23 +73,12 @@ def _headers(
     return headers
 
 
-def uri_for(delivery: Delivery, webhook: Webhook) -> str:
-    """Return where the next attempt goes: the webhook's URI, or its fallback."""
-    if delivery.fallback_for is None or webhook.fallback_uri is None:
-        return webhook.uri
-    return webhook.fallback_uri
-
-
-def _added_headers(delivery: Delivery, webhook: Webhook, uri: str) -> Mapping[str, str]:
-    """Return the headers that not every request has.
-
-    What the account added may be a password of its own server: no other one is told.
-    """
+def _added_headers(owed: Owed) -> Mapping[str, str]:
+    """Return the headers that not every request has."""
+    delivery = owed.delivery
     if delivery.fallback_for is None and delivery.replay_id is None:
-        return webhook.headers
-    headers: dict[str, str] = {}
-    if uri is webhook.uri or endpoint_of(uri) == endpoint_of(webhook.uri):
-        headers |= webhook.headers
+        return owed.destination.headers
+    headers = dict(owed.destination.headers)
     if delivery.fallback_for is not None:
         headers["X-Switchhook-Fallback-Reason"] = delivery.fallback_for
     if delivery.replay_id is not None:

@@ -7,10 +7,9 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from service.documents.webhook import webhook_of
 from service.domain.webhook import Verb
-from service.pipeline.build import request_for
-from service.pipeline.sign import public_key, signature, signatures, signed_bytes
+from service.pipeline.request.sign import public_key, signature, signatures, signed_bytes
 from tests.builders import ACCOUNT, make_delivery, make_webhook
-from tests.dialects import content_of
+from tests.dialects import content_of, request_of
 
 KEY = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -131,6 +130,6 @@ def signed_request(verb: Verb) -> tuple[dict[str, str], str]:
         }
     )
     encoder = content_of({"name": "Žofie 📞", "vars": {"a": [1, "b c"]}}, None)
-    made = request_for(make_delivery(), webhook, encoder, 1, datetime.now(UTC).timestamp())
+    made = request_of(make_delivery(), webhook, encoder, 1, datetime.now(UTC).timestamp())
     text = made.query if made.body is None else made.body.decode()
     return dict(made.headers), text

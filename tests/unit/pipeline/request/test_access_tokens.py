@@ -7,7 +7,7 @@ import orjson
 
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.webhook import OAuthClient
-from service.pipeline.access_tokens import AccessTokens
+from service.pipeline.request.access_tokens import AccessTokens
 from tests.builders import make_request
 
 CLIENT = OAuthClient("https://login.example/token", "me", "hush hush", "calls")

@@ -9,8 +9,7 @@ from service.dialects.kazoo.request import form
 from service.documents.webhook import webhook_of
 from service.domain.delivery import Request
 from service.domain.webhook import Account, Format, Verb, Webhook
-from service.pipeline.build import request_for
-from service.pipeline.sign import signature, signed_bytes
+from service.pipeline.request.sign import signature, signed_bytes
 from tests.builders import (
     ACCOUNT,
     CALL_ID,
@@ -22,7 +21,7 @@ from tests.builders import (
     make_event,
     make_webhook,
 )
-from tests.dialects import content_of, payload_of
+from tests.dialects import content_of, payload_of, request_of
 
 PAYLOAD = {"account_id": ACCOUNT, "call_id": CALL_ID, "hook_event": "channel_create"}
 CLUSTER = "c1b2c3d4e5f60718293a4b5c6d7e8f90"
@@ -32,7 +31,7 @@ def request(
     webhook: Webhook, payload: dict[str, Any] | None = None, cluster_id: str | None = None
 ) -> Request:
     made = content_of(PAYLOAD if payload is None else payload, cluster_id)
-    return request_for(make_delivery(), webhook, made, 1, NOW + 0.9)
+    return request_of(make_delivery(), webhook, made, 1, NOW + 0.9)
 
 
 def json_webhook(custom_data: dict[str, Any] | None = None) -> Webhook:
@@ -190,7 +189,7 @@ def test_get_carries_the_payload_as_query_whatever_the_format(format_: Format) -
 def test_headers_name_the_webhook_its_owner_the_delivery_and_the_attempt() -> None:
     delivery = make_delivery(account_id="the-events-account")
     webhook = make_webhook("hook-7", account_id=RESELLER)
-    made = request_for(delivery, webhook, content_of(PAYLOAD, None), 3, NOW + 0.9)
+    made = request_of(delivery, webhook, content_of(PAYLOAD, None), 3, NOW + 0.9)
     assert made.headers == {
         "X-Hook-ID": "hook-7",
         "X-Account-ID": RESELLER,
