@@ -73,11 +73,11 @@ async def run(
     service = build(settings, dialects or dialects_of(settings), shadow=shadow)
     api, metrics = settings.api, settings.metrics
     async with AsyncExitStack() as stack:
-        stack.callback(service.store.close)
-        stack.push_async_callback(service.mongo_client.close)
-        stack.push_async_callback(service.sender.close)
-        await service.sender.prepare()
-        stack.push_async_callback(asyncio.to_thread, service.tracer.close)
+        stack.callback(service.storage.store.close)
+        stack.push_async_callback(service.storage.client.close)
+        stack.push_async_callback(service.sending.sender.close)
+        await service.sending.sender.prepare()
+        stack.push_async_callback(asyncio.to_thread, service.sending.tracer.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
         application = management.application
@@ -90,7 +90,7 @@ async def run(
             await stack.enter_async_context(server)
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             _leave_startup_to_itself()
-            consuming = tasks.create_task(service.consuming.run(), name="consume")
+            consuming = tasks.create_task(service.broker.consuming.run(), name="consume")
             if shadow:
                 log.warning("service.shadow", note="no request leaves; attempts end as shadowed")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
@@ -188,18 +188,18 @@ async def _background(
 ) -> AsyncIterator[None]:
     """Run everything that must outlive the consuming connection, and stop it in order."""
     running = [
-        tasks.create_task(service.publishing.run(), name="publish"),
+        tasks.create_task(service.broker.publishing.run(), name="publish"),
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),
-        tasks.create_task(service.attempt_writer.run(), name="write attempts"),
+        tasks.create_task(service.storage.attempt_writer.run(), name="write attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
         tasks.create_task(replays.run(), name="run replays"),
-        tasks.create_task(service.pace.run(), name="keep pace"),
-        tasks.create_task(service.endpoints.tidy(), name="tidy the endpoints"),
+        tasks.create_task(service.sending.pace.run(), name="keep pace"),
+        tasks.create_task(service.sending.endpoints.tidy(), name="tidy the endpoints"),
         *(
             tasks.create_task(places.sweep(), name="sweep the lines")
-            for places in (service.event_places, service.retry_places, service.test_places)
+            for places in service.sending.places.values()
         ),
         tasks.create_task(_note_measured(service), name="note what is measured"),
         tasks.create_task(measure_loop_lag(service.metrics.loop_lag), name="measure the loop"),
@@ -216,32 +216,33 @@ async def _wind_down(service: Service) -> None:
     grace_s = service.settings.shutdown.grace_s
     held = sum(lane.unsettled for lane in service.lanes)
     log.info("service.stopping", in_flight=held, grace_s=grace_s)
-    await service.consumer.stop()
+    await service.broker.consumer.stop()
     deadline = time.monotonic() + grace_s
     for lane in service.lanes:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                 await lane.drain()
-    await service.consumer.tell()
+    await service.broker.consumer.tell()
     left = sum(lane.unsettled for lane in service.lanes)
     if left:
         log.warning("service.handing_back", messages=left)
     with suppress(TimeoutError, StoreUnavailable):
         async with asyncio.timeout(FLUSH_TIMEOUT_S):
-            await service.attempt_writer.flush()
+            await service.storage.attempt_writer.flush()
             await service.disabler.flush()
 
 
 async def _prepare(service: Service) -> None:
     """Look at the store and create its indexes, as soon as it answers."""
     said: set[Finding] = set()
+    store = service.storage.store
     while True:
         try:
-            for finding in await service.store.ask(examine_server(service.store.database)):
+            for finding in await store.ask(examine_server(store.database)):
                 if finding not in said:
                     said.add(finding)
                     _tell(finding)
-            await service.store.prepare(service.settings.attempts.retention_days)
+            await store.prepare(service.settings.attempts.retention_days)
         except StoreUnavailable as error:
             log.warning("store.not_prepared", error=str(error), remedy=error.remedy)
             await asyncio.sleep(PREPARE_AGAIN_S)

@@ -27,6 +27,7 @@ from service.management.replay_runner import ReplayRunner
 from service.management.webhooks import Webhooks
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
+from service.wiring.sending import TESTS
 from service.wiring.service import Service
 
 OTHER_DESCRIPTORS = 128
@@ -67,9 +68,11 @@ def connections_for(settings: Settings) -> Connections:
 
 def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
-    settings, store = service.settings, service.store
+    settings, store = service.settings, service.storage.store
     hook_ids = tuple(service.dialects.hooks)
-    letters = DeadLetters(MongoDeadLetterArchive(store), MongoReplays(store), service.publisher)
+    letters = DeadLetters(
+        MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
+    )
     operations = _operations(service, letters)
     auth = settings.api.auth
     foreign = (
@@ -90,8 +93,8 @@ def build_api(service: Service) -> Api:
 
 def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
     """Return all operations; a path with a name in it stands after those without."""
-    settings, store = service.settings, service.store
-    documents = MongoWebhookDocuments(store, service.secret_box)
+    settings, store = service.settings, service.storage.store
+    documents = MongoWebhookDocuments(store, service.storage.secret_box)
     subscriptions = Webhooks(
         documents=documents,
         disabled=documents,
@@ -101,19 +104,19 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         hooks=service.dialects.hooks,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
-        makes_key_pairs=service.secret_box.makes_key_pairs,
-        forget=service.directory.forget,
+        makes_key_pairs=service.storage.secret_box.makes_key_pairs,
+        forget=service.storage.directory.forget,
     )
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store), service.dialects)
     sample_sender = SampleSender(
-        service.attempter,
-        service.attempt_writer,
+        service.sending.attempter,
+        service.storage.attempt_writer,
         service.dialects,
-        service.test_places,
+        service.sending.places[TESTS],
     )
     tried = dry_runs.DryRunHandlers(
-        subscriptions, service.directory, sample_sender, service.dialects
+        subscriptions, service.storage.directory, sample_sender, service.dialects
     )
     return [
         *hooks.operations(hooks.HookHandlers(service.dialects)),

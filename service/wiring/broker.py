@@ -1,0 +1,67 @@
+"""The parts around RabbitMQ: one connection consumes, the other publishes."""
+
+from dataclasses import dataclass
+
+from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S
+from service.adapters.rabbitmq.diagnosis import ALARM
+from service.adapters.rabbitmq.link import Link
+from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.queues import Names
+from service.dialects.dialect import Dialects
+from service.observability.metrics import Metrics
+from service.settings.model import Settings
+from service.wiring.lanes import DEAD_LETTER_PREFETCH, Lanes
+from service.wiring.parts import link_of, permissions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Both connections, and what runs on them."""
+
+    consumer: Consumer
+    bindings: Bindings
+    publisher: Publisher
+    consuming: Link
+    publishing: Link
+
+    @property
+    def publishing_state(self) -> str:
+        """Return `ok`, or why nothing can be published."""
+        if not self.publishing.up:
+            return "not connected"
+        return ALARM if self.publisher.blocked else "ok"
+
+
+def publisher_of(settings: Settings, metrics: Metrics) -> Publisher:
+    """Return the publisher, not connected yet."""
+    return Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
+
+
+def broker_of(
+    settings: Settings, dialects: Dialects, metrics: Metrics, lanes: Lanes, publisher: Publisher
+) -> Broker:
+    """Return the parts; the queues of the lanes are consumed, the switches' exchanges bound."""
+    names, amqp = Names(settings.amqp.prefix), settings.amqp
+    subscriptions = [
+        Subscription(queue, prefetch, lane.window_size, lane.accept, lane.note_waiting)
+        for queue, prefetch, lane in (
+            (names.events, amqp.prefetch, lanes.events),
+            (names.deliveries, amqp.delivery_prefetch, lanes.deliveries),
+            (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
+        )
+    ]
+    bindings = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
+    # Often enough for the health check to notice in time.
+    look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
+    consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bindings, metrics, look_s)
+    publisher.on_returned = consumer.upkeep.look_now
+    needed = permissions_of(settings, dialects)
+    return Broker(
+        consumer,
+        bindings,
+        publisher,
+        consuming=link_of("consume", settings, consumer.session, metrics, needed),
+        publishing=link_of("publish", settings, publisher.session, metrics, needed),
+    )

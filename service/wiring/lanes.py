@@ -1,0 +1,117 @@
+"""The three lanes, each with its work and its prefetch window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.adapters.mongo.logs import MongoDeadLetters
+from service.adapters.mongo.suspects import MongoSuspectCounts
+from service.dialects.dialect import Dialects
+from service.observability.metrics import Metrics
+from service.pipeline.accounts.current import CurrentWebhooks
+from service.pipeline.dead_letters import DeadLetterWork
+from service.pipeline.deferrals import Deferrals
+from service.pipeline.deliver import Deliverer
+from service.pipeline.events import EventWork
+from service.pipeline.ingest import Ingest
+from service.pipeline.lanes import Lane, Work
+from service.pipeline.limits.window import Window
+from service.pipeline.outcomes.disable import Disabler
+from service.pipeline.outcomes.report import Reporter
+from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.recovery.suspects import Suspects
+from service.pipeline.retries import RetryWork
+from service.ports import Queues
+from service.settings.model import Settings
+from service.wiring.sending import DELIVERIES, EVENTS, Sending
+from service.wiring.storage import Storage
+
+DEAD_LETTERS = "dead_letters"
+DEAD_LETTER_PREFETCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The lanes by the queue that each consumes."""
+
+    events: Lane
+    deliveries: Lane
+    dead_letters: Lane
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter((self.events, self.deliveries, self.dead_letters))
+
+
+def lanes_of(
+    settings: Settings,
+    dialects: Dialects,
+    metrics: Metrics,
+    storage: Storage,
+    sending: Sending,
+    disabler: Disabler,
+    queues: Queues,
+) -> Lanes:
+    """Return the lanes; events and deliveries have shares of the pool of their own."""
+    amqp, availability = settings.amqp, Availability(metrics)
+    deliverer = _deliverer(settings, metrics, availability, storage, sending, disabler, queues)
+    events, deliveries = _works(dialects, storage, sending, deliverer)
+    dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
+    counts = MongoSuspectCounts(storage.store)
+
+    def lane(name: str, work: Work, prefetch: int) -> Lane:
+        window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
+        suspects = Suspects(amqp.poison_after, counts)
+        pace = sending.pace.now
+        return Lane(name, work, window, queues, metrics, availability, suspects, pace=pace)
+
+    return Lanes(
+        events=lane(EVENTS, events, amqp.prefetch),
+        deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
+        dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
+    )
+
+
+def _deliverer(
+    settings: Settings,
+    metrics: Metrics,
+    availability: Availability,
+    storage: Storage,
+    sending: Sending,
+    disabler: Disabler,
+    queues: Queues,
+) -> Deliverer:
+    return Deliverer(
+        attempter=sending.attempter,
+        queues=queues,
+        reporter=Reporter(storage.attempt_writer, metrics),
+        disabler=disabler,
+        webhooks=CurrentWebhooks(storage.directory, availability),
+        policy=settings.retry,
+        finished=FinishedDeliveries(),
+        metrics=metrics,
+        availability=availability,
+        deferrals=Deferrals(queues, availability),
+    )
+
+
+def _works(
+    dialects: Dialects, storage: Storage, sending: Sending, deliverer: Deliverer
+) -> tuple[EventWork, RetryWork]:
+    events = EventWork(
+        ingest=Ingest(dialects, storage.directory),
+        directory=storage.directory,
+        deliverer=deliverer,
+        finished=deliverer.finished,
+        metrics=deliverer.metrics,
+        availability=deliverer.availability,
+        dialects=dialects,
+        places=sending.places[EVENTS],
+        tracer=sending.tracer,
+    )
+    deliveries = RetryWork(
+        deliverer=deliverer,
+        finished=deliverer.finished,
+        dialects=dialects,
+        places=sending.places[DELIVERIES],
+    )
+    return events, deliveries

@@ -1,0 +1,47 @@
+"""The parts that make requests, and the limits they keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.adapters.http.sender import HttpSender
+from service.adapters.http.shadow_sender import ShadowSender
+from service.observability.metrics import Metrics
+from service.pipeline.attempt import Attempter
+from service.pipeline.limits.endpoints import Endpoints
+from service.pipeline.limits.pace import Pace
+from service.pipeline.limits.places import Places
+from service.pipeline.request.access_tokens import AccessTokens
+from service.ports import Tracer
+from service.settings.model import Settings
+from service.wiring.parts import sender_of, tracer_of
+
+EVENTS, DELIVERIES, TESTS = "events", "deliveries", "tests"
+TEST_PLACES = 16
+"""Requests in flight at most that the API makes because somebody tests a webhook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What sends. `places` are the shares of the pool: those of the two lanes, and of tests."""
+
+    sender: HttpSender | ShadowSender
+    tracer: Tracer
+    attempter: Attempter
+    pace: Pace
+    endpoints: Endpoints
+    places: Mapping[str, Places]
+
+
+def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending:
+    """Return the parts; in the shadow of another service no request leaves."""
+    sender, tracer = sender_of(settings, metrics, shadow=shadow), tracer_of(settings)
+    http, pace = settings.http, Pace()
+    endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics, pace.now)
+    for_retries = max(1, round(http.pool_limit * http.retry_share))
+    counts = {EVENTS: http.pool_limit - for_retries, DELIVERIES: for_retries, TESTS: TEST_PLACES}
+    places = {
+        name: Places(name, count, http.longest_wait_s, endpoints, metrics)
+        for name, count in counts.items()
+    }
+    attempter = Attempter(sender, AccessTokens(sender), tracer)
+    return Sending(sender, tracer, attempter, pace, endpoints, places)
