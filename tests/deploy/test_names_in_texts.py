@@ -41,9 +41,7 @@ def test_there_are_texts_to_look_at() -> None:
 @cache
 def events() -> frozenset[str]:
     """Return the names of all log events."""
-    return frozenset(
-        name for path in (ROOT / "service").rglob("*.py") for name in _events_in(path)
-    )
+    return frozenset(name for path in (ROOT / "service").rglob("*.py") for name in _events_in(path))
 
 
 def _events_in(path: Path) -> Iterator[str]:
