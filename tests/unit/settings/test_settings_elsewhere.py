@@ -50,7 +50,7 @@ def test_the_api_leaves_descriptors_for_the_pool(
     assert wiring_of_api.connections_for(ODD).limits.most == most
 
 
-@pytest.mark.parametrize(("descriptors", "pool_limit"), [(100_000, 1000), (400, 100)])
+@pytest.mark.parametrize(("descriptors", "pool_limit"), [(100_000, 1000), (2600, 1000), (400, 100)])
 def test_the_pool_is_made_smaller_where_descriptors_do_not_suffice(
     descriptors: int, pool_limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
