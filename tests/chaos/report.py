@@ -58,6 +58,15 @@ class Row:
             return False
         return self.p99_s <= max(2 * self.p99_before_s, self.p99_before_s + MACHINE_NOISE_S)
 
+    def is_normal(self, p99_s: float) -> bool:
+        """Return whether the healthy waited at most three times as long as is normal here.
+
+        100 ms more than before the fault are always allowed: the machine does other things.
+        """
+        if self.p99_before_s is None or self.p99_s is None:
+            return False
+        return self.p99_s <= max(3 * p99_s, self.p99_before_s + MACHINE_NOISE_S)
+
     def cells(self) -> tuple[str, ...]:
         """Return the row as text."""
         recovery = NONE if self.recovery_s is None else f"{self.recovery_s:.1f}"

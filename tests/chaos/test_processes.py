@@ -129,7 +129,7 @@ async def test_a_service_killed_as_a_whole_catches_up_once_it_is_started(rig: Ri
     await load.stop()
     row = await rig.verdict(
         "supervisor and all workers SIGKILL at once, away 20 s",
-        bound=2 * PREFETCH,
+        bound=rig.repeatable(2),
         before=before,
         during=fault.span,
         note="a backlog of 1,000; the healthy wait until somebody starts it again",
@@ -175,7 +175,7 @@ async def test_a_frozen_worker_is_killed_before_anybody_waits_for_long(rig: Rig)
     await load.stop()
     row = await rig.verdict(
         f"worker SIGSTOP, {freezes} times, one of two of a supervisor",
-        bound=freezes * PREFETCH,
+        bound=rig.repeatable(freezes),
         before=before,
         during=fault.span,
         note="the supervisor kills it after a second",

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.adapters.mongo.health import MongoWebhookHealth
+from service.adapters.mongo.management import MongoWebhookDocuments
 from service.adapters.mongo.store import Client, Store, open_client, open_store
 from service.adapters.mongo.watch import Watch
 from service.adapters.mongo.webhooks import MongoWebhooks
@@ -200,3 +201,25 @@ async def test_without_a_replica_set_a_deletion_is_found_by_polling(
                     return "one" in watched.deleted
 
                 await eventually(told, 5, "the deletion being told")
+
+
+async def test_without_a_replica_set_a_deletion_by_the_api_is_told_within_seconds(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    async with MongoServer(tmp_path, replica_set=False) as standalone:
+        with open_store(standalone.url, "shop", 2) as store:
+            async with watching(standalone.url, store, metrics) as watched:
+                documents = MongoWebhookDocuments(store, SecretBox())
+                kept = webhook_document("http://a/", _id="kept")
+                for document in (kept, webhook_document("http://b/", _id="gone")):
+                    await store.database["webhooks"].insert_one(document)
+                await watched.become({"http://a/", "http://b/"})
+
+                at = datetime.now(UTC)
+                assert await documents.delete(ACCOUNT, "never there", at) is None
+                deleted = await documents.delete(ACCOUNT, "gone", at)
+
+                assert deleted is not None
+                assert deleted["uri"] == "http://b/"
+                await watched.become({"http://a/"})
+                assert set(watched.deleted) == {"gone"}

@@ -1,13 +1,22 @@
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, replace
+from enum import Enum
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import orjson
 import pytest
 
-from service.domain.delivery import DeadLetterReason, Outcome
+from service.domain.delivery import (
+    DeadLetter,
+    DeadLetterReason,
+    Delivery,
+    Outcome,
+    PastAttempt,
+)
 from service.domain.errors import RejectedMessage, RejectReason
 from service.pipeline.envelope import holds_several, seal, seal_letters, unseal, unseal_letters
-from tests.builders import make_delivery, make_letter, make_past
+from tests.builders import NOW, make_delivery, make_letter, make_past
 
 PAST = (
     make_past(1, Outcome.THROTTLED, status=429, detail="later"),
@@ -193,3 +202,61 @@ def test_one_damaged_delivery_among_several_has_all_of_them_rejected() -> None:
     with pytest.raises(RejectedMessage) as rejection:
         unseal(orjson.dumps(members))
     assert rejection.value.reason is RejectReason.WRONG_TYPE
+
+
+ODD: Mapping[Any, Callable[[str], Any]] = {
+    str: lambda name: f"some {name}",
+    int: lambda name: 7 + len(name),
+    float: lambda name: NOW + len(name) / 8,
+    bytes: lambda name: orjson.dumps({"some": name}),
+    dict: lambda name: {"some": name},
+    Outcome: lambda _: Outcome.AUTH_FAILED,
+    DeadLetterReason: lambda _: DeadLetterReason.GONE,
+    PastAttempt: lambda _: odd_one(PastAttempt),
+    Delivery: lambda _: odd_one(Delivery),
+}
+"""A value of each kind of member that none has by default; a new kind needs one here."""
+
+
+def odd_one(kind: Any) -> Any:
+    """Return one whose members all differ from their defaults, and from each other."""
+    hints = get_type_hints(kind)
+    members = {member.name: odd_value(hints[member.name], member.name) for member in fields(kind)}
+    return kind(**members)
+
+
+def odd_value(hint: Any, name: str) -> Any:
+    if isinstance(hint, UnionType):
+        return odd_value(next(kind for kind in get_args(hint) if kind is not type(None)), name)
+    if get_origin(hint) is tuple:
+        return (odd_value(get_args(hint)[0], name),)
+    return ODD[get_origin(hint) or hint](name)
+
+
+@pytest.mark.parametrize("kind", [Delivery, DeadLetter, PastAttempt])
+def test_an_odd_value_is_not_what_a_member_has_by_default(kind: Any) -> None:
+    for member in fields(kind):
+        value = getattr(odd_one(kind), member.name)
+        assert value is not None
+        assert member.default is MISSING or value != member.default, member.name
+        assert member.default_factory is MISSING, "compare with what the factory makes as well"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_member_of_a_delivery_travels(count: int) -> None:
+    several = count * [odd_one(Delivery)]
+    travelled = unseal(seal(several))
+    for name in (member.name for member in fields(Delivery)):
+        assert [getattr(one, name) for one in travelled] == [getattr(one, name) for one in several]
+    [past, *_] = travelled[-1].past
+    assert past == odd_one(PastAttempt)
+    assert isinstance(past.outcome, Outcome)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_member_of_a_dead_letter_travels(count: int) -> None:
+    letters = count * [odd_one(DeadLetter)]
+    travelled = unseal_letters(seal_letters(letters))
+    for name in (member.name for member in fields(DeadLetter)):
+        assert [getattr(one, name) for one in travelled] == [getattr(one, name) for one in letters]
+    assert isinstance(travelled[-1].reason, Enum)

@@ -228,3 +228,30 @@ async def test_the_bytes_of_a_stopped_lanes_messages_are_held_no_more() -> None:
     async with running(bench) as lane:
         await bench.take(100 * b"x")
     assert (lane.unsettled, lane._held_bytes) == (0, 0)
+
+
+@in_virtual_time
+async def test_a_lane_that_idled_for_long_has_time_to_settle_its_next_message() -> None:
+    bench = Bench()
+    async with running(bench) as lane:
+        await asyncio.sleep(100 * STALL_S)
+        await bench.take()
+        assert lane.state(STALL_S) == "ok"
+        await asyncio.sleep(STALL_S - 1.0)
+        assert lane.state(STALL_S) == "ok"
+        await asyncio.sleep(1.5)
+        told = lane.state(STALL_S)
+        assert told == "1 messages held, 0 in the queue, none settled for 10 s"
+
+
+@in_virtual_time
+async def test_a_backlog_seen_behind_a_stuck_message_gives_the_lane_no_more_time() -> None:
+    bench = Bench()
+    async with running(bench) as lane:
+        await bench.take()
+        await asyncio.sleep(STALL_S - 1.0)
+        lane.note_waiting(5)
+        await bench.take(b"2")
+        await asyncio.sleep(1.5)
+        told = lane.state(STALL_S)
+        assert told == "2 messages held, 5 in the queue, none settled for 10 s"

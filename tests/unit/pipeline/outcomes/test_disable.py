@@ -1,14 +1,20 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from service.domain.delivery import Outcome, Response
-from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
+from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy, HealthReport
 from service.domain.errors import StoreUnavailable
-from service.pipeline.outcomes.disable import MOST_PENDING, STORE_AWAY_S, TELL_EVERY_S, Disabler
+from service.pipeline.outcomes.disable import (
+    MOST_FAILURES,
+    MOST_PENDING,
+    STORE_AWAY_S,
+    TELL_EVERY_S,
+    Disabler,
+)
 from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
 from tests.dialects import DIALECTS
 from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
@@ -264,3 +270,35 @@ async def test_attempts_that_were_not_made_count_for_nothing() -> None:
     assert setting.health.forgotten == []
     await setting.fail(1)
     assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
+
+
+@pytest.mark.parametrize(("more", "disabled"), [(5, False), (6, True)])
+async def test_a_success_while_the_store_did_not_answer_makes_what_was_before_it_void(
+    more: int,
+    disabled: bool,
+) -> None:
+    class Away(FakeHealth):
+        async def tell(self, reports: Sequence[HealthReport]) -> dict[str, list[float]]:
+            if self.away:
+                setting.disabler.note(setting.webhook, OK)
+            return await super().tell(reports)
+
+    setting = Setting()
+    setting.health = setting.disabler._health = Away()
+    setting.health.away = True
+    setting.fail_untold(5)
+    with pytest.raises(StoreUnavailable):
+        await setting.disabler.flush()
+    setting.health.away = False
+    setting.fail_untold(more)
+    await setting.disabler.flush()
+    assert ("hook-1" in setting.health.disabled) == disabled
+    assert setting.health.forgotten == ["hook-1"]
+
+
+async def test_the_failures_of_a_webhook_that_wait_to_be_told_are_bounded() -> None:
+    setting = Setting()
+    setting.fail_untold(MOST_FAILURES + 5)
+    (pending,) = setting.disabler._pending.values()
+    assert len(pending.failures) == MOST_FAILURES
+    assert pending.failures[-1] == setting.now - 1

@@ -1,5 +1,6 @@
 import asyncio
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +42,16 @@ class Server:
         self.good = {token}
         body = orjson.dumps({"access_token": token} | self.answer)
         return Response(Outcome.SUCCEEDED, 200, body=body)
+
+
+class Slow:
+    """Passes requests on in its own time."""
+
+    def __init__(self, send: Callable[[Request], Awaitable[Response]]) -> None:
+        self._send = send
+
+    async def send(self, request: Request) -> Response:
+        return await self._send(request)
 
 
 class Setting:
@@ -85,6 +96,28 @@ async def test_a_token_that_is_refused_is_renewed_once() -> None:
     setting.server.good = set()
     assert (await setting.send()).outcome is Outcome.SUCCEEDED
     assert setting.server.received[1:] == ["Bearer token-1", "Bearer token-2"]
+
+
+async def test_two_whose_token_is_refused_renew_it_once_though_one_hears_of_it_late() -> None:
+    setting = Setting()
+    await setting.send()
+    server, late, first = setting.server, asyncio.Event(), asyncio.Event()
+
+    async def send(request: Request) -> Response:
+        response = await server.send(request)
+        if response.status == 401 and not first.is_set():
+            first.set()
+            await late.wait()
+        return response
+
+    setting.tokens._sender = Slow(send)
+    server.good = set()
+    hears_late = asyncio.create_task(setting.send())
+    await first.wait()
+    assert (await setting.send()).outcome is Outcome.SUCCEEDED
+    late.set()
+    assert (await hears_late).outcome is Outcome.SUCCEEDED
+    assert server.given == 2
 
 
 async def test_a_receiver_that_refuses_every_token_is_not_asked_for_ever() -> None:
