@@ -17,6 +17,7 @@ from tests.unit.settings.places import (
     at,
     authority_of,
     checked,
+    enabled_dialects,
     file_of_keys,
     key,
     lane,
@@ -78,10 +79,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     ),
     "amqp.window_messages": (4999, (at("Window", "most_messages"),)),
     "amqp.window_bytes": (2_000_003, (at("Window", "most_bytes"),)),
-    "amqp.sources": (
-        ("kazoo",),
-        (one(lambda whole: tuple(each.name for each in whole.service.dialects.enabled)),),
-    ),
+    "amqp.sources": (("kazoo",), (one(enabled_dialects),)),
     "amqp.declare_sources": (False, (at("Bindings", "_may_declare"),)),
     "amqp.publish_timeout_s": (9.25, (at("Publisher", "_timeout_s"),)),
     "amqp.poison_after": (7, (at("Suspects", "_poison_after"),)),
@@ -146,17 +144,11 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "egress.deny_ports": ((8445,), egress("deny_ports")),
     "tls.ca_file": (
         Path("ca.pem"),
-        (
-            one(authority_of),
-            checked("examine_tls", 0, attrgetter("ca_file")),
-        ),
+        (one(authority_of), checked("examine_tls", 0, attrgetter("ca_file"))),
     ),
     "tls.client_certificates": (
         [{"account_id": "odd", "cert_file": "cert.pem", "key_file": "key.pem"}],
-        (
-            one(shown_by),
-            checked("examine_tls", 0, attrgetter("client_certificates")),
-        ),
+        (one(shown_by), checked("examine_tls", 0, attrgetter("client_certificates"))),
     ),
     "cache.max_accounts": (99_999, cache("max_accounts")),
     "cache.max_bytes": (2_000_001, cache("max_bytes")),
@@ -179,10 +171,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     ),
     "api.host": ("odd.example", (server(0, 1),)),
     "api.port": (8888, (server(0, 2), at("EgressGuard", "own_ports", min))),
-    "api.max_body_bytes": (
-        1_000_001,
-        (one(lambda whole: application_of(whole)._client_max_size),),
-    ),
+    "api.max_body_bytes": (1_000_001, (one(lambda all_: application_of(all_)._client_max_size),)),
     "api.page_size": (51, (at("Pages", "default"),)),
     "api.max_page_size": (999, (at("Pages", "most"),)),
     "api.rate_per_s": (19.5, (at("RateLimit", "_rate_per_s"),)),

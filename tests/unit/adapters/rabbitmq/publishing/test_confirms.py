@@ -11,7 +11,7 @@ import pytest
 from aiormq.abc import AbstractChannel
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
 from pamqp.body import ContentBody
-from pamqp.commands import Basic, Channel, Confirm
+from pamqp.commands import Basic, Channel
 from pamqp.header import ContentHeader
 
 from service.adapters.rabbitmq.publishing import confirms as rabbitmq_confirms
@@ -284,36 +284,3 @@ async def test_while_the_driver_has_no_room_publishes_gather_for_one_write() -> 
         assert setting.wire.keys() == [["b"]]
         await settle()
         assert setting.wire.keys() == [["c", "d"]]
-
-
-async def test_other_frames_are_left_to_aiormq() -> None:
-    async with writing() as setting:
-        answer = Channel.FlowOk(active=True)
-        await setting.read(answer)
-        assert setting.wire.frames.get_nowait() == (0, answer)
-
-
-async def test_a_driver_that_carries_frames_both_ways_is_usable() -> None:
-    setting = Setting()
-    trying = asyncio.create_task(setting.confirms.is_usable(5))
-    await settle()
-    [[asked]] = setting.wire.written()
-    assert isinstance(asked, Confirm.Select)
-    await setting.read(Confirm.SelectOk())
-    assert await trying
-    assert setting.wire.frames.empty()
-
-
-@in_virtual_time
-async def test_a_driver_that_reads_past_us_is_not_usable() -> None:
-    assert not await Setting().confirms.is_usable(5)
-
-
-@in_virtual_time
-async def test_a_channel_lost_while_the_driver_is_tried_says_so() -> None:
-    setting = Setting()
-    trying = asyncio.create_task(setting.confirms.is_usable(5))
-    await settle()
-    await setting.read(Channel.Close(504, "CHANNEL_ERROR"))
-    with pytest.raises(ChannelInvalidStateError, match="CHANNEL_ERROR"):
-        await trying
