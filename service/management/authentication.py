@@ -2,12 +2,12 @@
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from service.bounded import BoundedDict
 from service.domain.errors import Unauthenticated
 from service.domain.principal import Principal
 from service.management.ports import TokenStore
@@ -36,8 +36,8 @@ class SeenTokens:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._holders: OrderedDict[bytes, str] = OrderedDict()
-        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        self._holders = BoundedDict[bytes, str](MOST_REMEMBERED)
+        self._unknown = BoundedDict[bytes, float](MOST_REMEMBERED)
 
     def holder(self, text: str) -> str | None:
         """Return who held the token when it was looked up last."""
@@ -53,11 +53,9 @@ class SeenTokens:
         if holder is None:
             self._holders.pop(digest, None)
             self._unknown[digest] = self._now() + UNKNOWN_S
-            _bound(self._unknown, digest)
         else:
             self._unknown.pop(digest, None)
             self._holders[digest] = holder
-            _bound(self._holders, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,3 @@ class Authentication:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-
-
-def _bound(memory: OrderedDict[bytes, str] | OrderedDict[bytes, float], latest: bytes) -> None:
-    memory.move_to_end(latest)
-    if len(memory) > MOST_REMEMBERED:
-        memory.popitem(last=False)

@@ -2,7 +2,6 @@
 
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from service.bounded import BoundedDict
 from service.domain.errors import SettingsError
 from service.domain.finding import Finding, fine, trouble
 from service.domain.policy import ClientCertificate, TlsPolicy
@@ -147,7 +147,7 @@ class CertificateWatch:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._hosts: OrderedDict[str, Expiring] = OrderedDict()
+        self._hosts = BoundedDict[str, Expiring](MOST_HOSTS)
 
     def handshaken(self, host: str, certificate: Mapping[str, Any]) -> None:
         """Note what a host showed."""
@@ -167,8 +167,6 @@ class CertificateWatch:
             log.warning("endpoint.certificate_expiring", host=host, expires_at=date)
             warned_at = now
         self._hosts[host] = Expiring(expires_at, warned_at)
-        if len(self._hosts) > MOST_HOSTS:
-            self._hosts.popitem(last=False)
 
     def expiring(self) -> int:
         """Return how many hosts' certificates end soon; one that has ended is not among them."""

@@ -1,9 +1,10 @@
 """How often somebody may ask: a bucket of tokens for each, which fills up with time."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from service.bounded import BoundedDict
 
 MOST_BUCKETS = 10_000
 
@@ -25,7 +26,7 @@ class RateLimit:
         self._rate_per_s = rate_per_s
         self.burst = burst
         self._now = now
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._buckets = BoundedDict[str, Bucket](MOST_BUCKETS)
 
     def take(self, name: str) -> bool:
         """Return whether one more request is allowed, and count it."""
@@ -56,12 +57,8 @@ class RateLimit:
 
     def _filled(self, name: str) -> Bucket:
         now = self._now()
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = Bucket(float(self.burst), now)
-            if len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(name)
+        bucket = self._buckets.get(name) or Bucket(float(self.burst), now)
+        self._buckets[name] = bucket
         bucket.left = min(float(self.burst), bucket.left + (now - bucket.at) * self._rate_per_s)
         bucket.at = now
         return bucket

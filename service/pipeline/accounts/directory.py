@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from service.bounded import BoundedDict
 from service.domain.errors import StoreUnavailable
 from service.domain.policy import CachePolicy
 from service.domain.webhook import Account, Webhook
@@ -54,7 +55,7 @@ class RememberedDirectory:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._weight = 0
         self._owners: dict[str, str] = {}
-        self._numbers: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
+        self._numbers = BoundedDict[str, tuple[str | None, float]](MOST_NUMBERS)
         self._loading: dict[str, asyncio.Future[Account]] = {}
         self._changed: set[str] = set()
         metrics.measure(metrics.accounts_remembered, lambda: len(self._entries))
@@ -107,8 +108,6 @@ class RememberedDirectory:
             return owner
         owner = await self._store.account_of_number(number)
         self._numbers[number] = (owner, self._now() + self._policy.max_age_s)
-        if len(self._numbers) > MOST_NUMBERS:
-            self._numbers.popitem(last=False)
         return owner
 
     def forget(self, account_id: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from service.bounded import BoundedDict
 from service.dialects.dialect import Dialects
 from service.domain.delivery import Attempt, Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy, HealthReport
@@ -70,7 +71,7 @@ class Disabler:
         self._dialects = dialects
         self._metrics = metrics
         self._clock = clock
-        self._failing: OrderedDict[str, None] = OrderedDict()
+        self._failing = BoundedDict[str, None](MOST_FAILING)
         self._pending: OrderedDict[str, Pending] = OrderedDict()
         self._telling = asyncio.Lock()
         self._urgent = asyncio.Event()
@@ -78,8 +79,6 @@ class Disabler:
     def learn(self, webhook_id: str) -> None:
         """Note that a webhook failed somewhere, here or in another worker."""
         self._failing[webhook_id] = None
-        if len(self._failing) > MOST_FAILING:
-            self._failing.popitem(last=False)
 
     def note(self, webhook: Webhook, attempt: Attempt) -> None:
         """Count the attempt, if one was made. A success of one that never failed costs nothing."""

@@ -4,8 +4,7 @@ Between the end of a delivery and the acknowledgement of its message the connect
 message then comes again. It is acknowledged from this memory, without a second request.
 """
 
-from collections import OrderedDict
-
+from service.bounded import BoundedDict
 from service.domain.delivery import Delivery
 
 Step = tuple[str, int, int, str | None]
@@ -15,15 +14,11 @@ class FinishedDeliveries:
     """Remembers the last `capacity` steps of deliveries."""
 
     def __init__(self, capacity: int = 20_000) -> None:
-        self._capacity = capacity
-        # Of a plain dict, finding the first key takes longer with each one deleted before it.
-        self._steps: OrderedDict[Step, None] = OrderedDict()
+        self._steps = BoundedDict[Step, None](capacity)
 
     def add(self, delivery: Delivery) -> None:
         """Remember a step as done, forgetting the oldest where there are too many."""
         self._steps[delivery.step] = None
-        if len(self._steps) > self._capacity:
-            self._steps.popitem(last=False)
 
     def __contains__(self, delivery: Delivery) -> bool:
         return delivery.step in self._steps

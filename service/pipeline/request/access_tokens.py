@@ -3,13 +3,13 @@
 import asyncio
 import time
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote_plus, urlencode
 
 import orjson
 
+from service.bounded import BoundedDict
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.webhook import OAuthClient
 from service.ports import Sender
@@ -35,7 +35,7 @@ class AccessTokens:
     def __init__(self, sender: Sender, now: Callable[[], float] = time.monotonic) -> None:
         self._sender = sender
         self._now = now
-        self._tokens: OrderedDict[OAuthClient, AccessToken] = OrderedDict()
+        self._tokens = BoundedDict[OAuthClient, AccessToken](MOST_REMEMBERED)
         self._fetching: dict[OAuthClient, asyncio.Future[str | Response]] = {}
 
     async def send(self, request: Request, client: OAuthClient) -> Response:
@@ -96,8 +96,6 @@ class AccessTokens:
         lasting = float(max(0.0, given)) if given <= LONGEST_LIFETIME_S else LONGEST_LIFETIME_S
         early = min(EARLY_S, lasting * EARLY_SHARE)
         self._tokens[client] = AccessToken(text, self._now() + lasting - early)
-        if len(self._tokens) > MOST_REMEMBERED:
-            self._tokens.popitem(last=False)
 
 
 def _token_request(client: OAuthClient) -> Request:

@@ -2,12 +2,12 @@
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 import aiohttp
 import orjson
 
+from service.bounded import BoundedDict
 from service.domain.errors import CrossbarUnavailable
 from service.domain.principal import Principal
 
@@ -26,7 +26,7 @@ class CrossbarTokens:
         self._url = f"{url.rstrip('/').removesuffix('/v2')}/v2/token_auth"
         self._cache_s = cache_s
         self._now = now
-        self._known: OrderedDict[bytes, tuple[Principal | None, float]] = OrderedDict()
+        self._known = BoundedDict[bytes, tuple[Principal | None, float]](MOST_REMEMBERED)
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -42,8 +42,6 @@ class CrossbarTokens:
             return principal
         principal = await self._ask(text)
         self._known[key] = (principal, self._now() + self._cache_s)
-        if len(self._known) > MOST_REMEMBERED:
-            self._known.popitem(last=False)
         return principal
 
     async def _ask(self, text: str) -> Principal | None:
