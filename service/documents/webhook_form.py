@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from service.documents.members import EDITABLE, OPTIONS, SECRET
 from service.documents.webhook import BadDocument, includes_internal_legs, webhook_of
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import OPEN_CREDENTIALS
@@ -15,13 +16,7 @@ Document = Mapping[str, Any]
 
 HIDDEN = "(hidden)"
 """Stands for a secret in an answer; sent back to us, it means: leave it as it is."""
-EDITABLE = (
-    "name", "uri", "hook", "http_verb", "format", "retries", "enabled", "include_subaccounts",
-    "include_internal_legs", "custom_data", "modifiers", "timeout_s", "headers", "auth",
-    "fallback_uri", "secret", "public_key_signature",
-)  # fmt: skip
-OPTIONS = ("source", "event_types", "timeout_s", "fallback_uri", "public_key_signature")
-SECRET = ("headers", "auth", "secret")
+SHOWN_IF_SET = ("source", "event_types", *OPTIONS)
 AUDITED = ("created_at", "created_by", "modified_at", "modified_by", "disabled_at")
 
 
@@ -100,7 +95,7 @@ def summary(document: Document) -> dict[str, Any]:
 
 def _options(document: Document) -> dict[str, Any]:
     """Return the options that only some webhooks have."""
-    options = {key: document[key] for key in OPTIONS if document.get(key) is not None}
+    options = {key: document[key] for key in SHOWN_IF_SET if document.get(key) is not None}
     if isinstance(document.get("headers"), dict):
         options["headers"] = dict.fromkeys(document["headers"], HIDDEN)
     if isinstance(document.get("auth"), dict):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.dialects.hook import Hook
+from service.documents.members import REQUIRED
 from service.documents.webhook import (
     MOST_DOCUMENT_BYTES,
     BadDocument,
@@ -27,7 +28,6 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
-REQUIRED = ("name", "uri", "hook")
 FILTERING = ("hook", "custom_data", "modifiers")
 
 

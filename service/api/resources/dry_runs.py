@@ -6,8 +6,9 @@ from typing import Any
 
 from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
 from service.api.resources.webhooks import shown
-from service.api.shapes.answers import AttemptInFull, MatchAnswer, MatchVerdict, WebhookAnswer
+from service.api.shapes.answers import AttemptInFull, MatchAnswer, MatchVerdict
 from service.api.shapes.bodies import Question, Rotation, TestRequest
+from service.api.shapes.webhook import WebhookAnswer
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook

@@ -6,10 +6,11 @@ from typing import Any
 
 from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation, always, never
 from service.api.resources.webhook_filters import chosen
-from service.api.shapes.answers import WebhookAnswer, WebhookSummary
-from service.api.shapes.bodies import BulkEnable, WebhookCreate, WebhookEdit
+from service.api.shapes.answers import WebhookSummary
+from service.api.shapes.bodies import BulkEnable
 from service.api.shapes.pages import Pages, cut
-from service.api.shapes.queries import WebhookFilters, WebhooksQuery
+from service.api.shapes.queries import WebhookFilters
+from service.api.shapes.webhook import WebhookAnswer, WebhookCreate, WebhookEdit, WebhooksQuery
 from service.documents.webhook_form import Document, completed, public_view, summary
 from service.management.webhook_conditions import doubts
 from service.management.webhooks import Webhooks

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.shapes.bodies import Modifiers, Texts
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.management.replay import ReplayState
 
@@ -61,37 +60,6 @@ class WebhookTrail(BaseModel):
     deleted: bool = False
     health: Health | None = None
     history: list[HistoryEntry] = Field(default_factory=list)
-
-
-class WebhookAnswer(BaseModel):
-    """A webhook; what is secret reads `(hidden)`, but for the secret that was just made."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-    id: str
-    name: str
-    uri: str
-    hook: str | None = None
-    """The hook it is for, where it is for one; otherwise `event_types` lists them."""
-    event_types: list[str] | None = None
-    source: str | None = None
-    """The dialect of the events it is for; without it, that of the first releases."""
-    http_verb: str
-    format: str
-    retries: int
-    enabled: bool
-    include_subaccounts: bool
-    include_internal_legs: bool
-    custom_data: dict[str, Any]
-    modifiers: Modifiers
-    timeout_s: float | None = None
-    headers: Texts | None = None
-    auth: dict[str, str] | None = None
-    fallback_uri: str | None = None
-    secret: str | None = None
-    public_key_signature: bool = False
-    disable_reason: str | None = None
-    trail: WebhookTrail = Field(alias="_read_only")
 
 
 class WebhookSummary(BaseModel):

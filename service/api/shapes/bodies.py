@@ -131,54 +131,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
 
-class WebhookEdit(Body):
-    """Members of a webhook to change; null removes one, and its default counts again."""
-
-    name: Name | None = None
-    """A label for people."""
-    uri: Uri | None = None
-    """Where requests go: http or https, to an address that the egress policy allows."""
-    hook: HookId | None = None
-    """The kind of event: an id of `GET /v2/webhooks`, or `all`."""
-    http_verb: Verb | None = None
-    """The method of the requests."""
-    format: Format | None = None
-    """How a body is written; the parameters of a GET are always form data."""
-    retries: Retries | None = None
-    """Additional attempts after the first."""
-    enabled: Flag | None = None
-    """Whether events are sent; true also forgets failures, and why it was disabled."""
-    include_subaccounts: Flag | None = None
-    """Whether it gets the events of the accounts below as well."""
-    include_internal_legs: Flag | None = None
-    """Whether it gets the events of internal call legs as well."""
-    custom_data: Texts | None = None
-    """Sent with every payload, over what it has; `type` and `action` filter, and are not sent."""
-    modifiers: Modifiers | None = None
-    """Values, or lists of them, that members of the payload must have."""
-    timeout_s: Timeout | None = None
-    """Seconds until the whole answer must be there; without it, the platform's."""
-    headers: Texts | None = None
-    """Headers added to every request."""
-    auth: dict[str, str] | None = None
-    """`{type: bearer, token}`, `{type: basic, username, password}`, or
-    `{type: oauth2, token_url, client_id, client_secret, scope}`: sent as `Authorization`."""
-    fallback_uri: Uri | None = None
-    """Where a delivery goes, once, when its retries are used up."""
-    secret: Secret | None = None
-    """The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given."""
-    public_key_signature: Flag | None = None
-    """Whether requests are signed with the webhook's own Ed25519 key as well (`v1a`)."""
-
-
-class WebhookCreate(WebhookEdit):
-    """A new webhook."""
-
-    name: Name
-    uri: Uri
-    hook: HookId
-
-
 class BulkEnable(Body):
     """What Crossbar wants to hear."""
 

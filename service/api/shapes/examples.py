@@ -16,9 +16,9 @@ from service.api.shapes.answers import (
     ReplayAnswer,
     Revived,
     StatsAnswer,
-    WebhookAnswer,
     WebhookSummary,
 )
+from service.api.shapes.webhook import WebhookAnswer
 
 ACCOUNT_ID = "4fe69c5b61015084f1fe5684abc6e502"
 WEBHOOK_ID = "5f0c2a9be1d44c7f9a3be0d1c2b3a495"

@@ -4,21 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.api.http.request_body import likely
 from service.api.shapes.bodies import (
     EventHook,
-    Flag,
-    Format,
     OneHook,
     OneOf,
     Reason,
-    Retries,
-    Timeout,
-    Verb,
 )
-from service.documents.webhook_form import EDITABLE
+from service.documents.members import EDITABLE
 from service.domain.delivery import Outcome
 from service.domain.errors import Invalid
 from service.domain.webhook import ALL_HOOKS
@@ -118,39 +113,6 @@ class WebhookFilters(TimedQuery):
     """A member that must have a value."""
     value_missing: MemberName | None = None
     """A member that must have no value."""
-    filter_id: str | None = None
-    filter_name: str | None = None
-    filter_uri: str | None = None
-    filter_hook: SubscribedHook | None = None
-    filter_http_verb: Verb | None = None
-    filter_format: Format | None = None
-    filter_retries: Retries | None = None
-    filter_enabled: Flag | None = None
-    filter_include_subaccounts: Flag | None = None
-    filter_include_internal_legs: Flag | None = None
-    filter_custom_data: str | None = None
-    """The object as JSON."""
-    filter_modifiers: str | None = None
-    """The object as JSON."""
-    filter_timeout_s: Timeout | None = None
-    filter_fallback_uri: str | None = None
-    filter_public_key_signature: Flag | None = None
-    filter_disable_reason: str | None = None
-
-
-def _negated(filters: type[PageQuery]) -> dict[str, Any]:
-    """Return the fields that ask for the opposite of each filter."""
-    return {
-        f"{FILTER_NOT}{name.removeprefix(FILTER)}": (field.annotation, field)
-        for name, field in filters.model_fields.items()
-        if name.startswith(FILTER)
-    }
-
-
-WebhooksQuery: type[WebhookFilters] = create_model(
-    "WebhooksQuery", __base__=WebhookFilters, **_negated(WebhookFilters)
-)
-"""What a list of webhooks takes: the filters, and their opposites."""
 
 
 class AttemptsQuery(TimedQuery):

@@ -4,6 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
+from service.documents.members import MEMBERS
 from service.documents.webhook import BadDocument
 from service.documents.webhook_form import completed, public_view, summary
 from tests.builders import ACCOUNT, WEBHOOK_DEFAULTS
@@ -98,3 +99,10 @@ def test_a_summary_has_crossbars_members_only() -> None:
         "uri": "https://x.example/",
         "enabled": True,
     }
+
+
+def test_every_member_that_is_always_there_has_a_default() -> None:
+    document = {"_id": "w", "account_id": ACCOUNT, "hook": "sms", "uri": "https://x.example/"}
+    always = {member.name for member in MEMBERS if not member.optional}
+    assert always <= completed(document).keys()
+    assert always <= public_view(document).keys()

@@ -11,6 +11,7 @@ from hashlib import blake2s
 from typing import Any
 
 from service.dialects.kazoo.crossbar.decision import Decision, Document, Verdict
+from service.documents.members import MEMBERS
 from service.documents.webhook import BadDocument
 from service.documents.webhook_form import completed
 from service.text.gregorian import GREGORIAN_OFFSET_S
@@ -22,11 +23,10 @@ OLD_HOOKS: Mapping[str, tuple[str, ...]] = {
 }
 """Hooks of Kazoo before 4, and the types of `notifications` that took their place."""
 
-UNDERSTOOD = frozenset({
-    "id", "account_id", "name", "uri", "hook", "http_verb", "format", "retries", "enabled",
-    "include_subaccounts", "include_internal_legs", "custom_data", "modifiers", "disable_reason",
-    "type", "other_id",
-})  # fmt: skip
+UNDERSTOOD = frozenset(
+    {"id", "account_id", "disable_reason", "type", "other_id"}
+    | {member.name for member in MEMBERS if not member.optional}
+)
 
 
 @dataclass(frozen=True, slots=True)

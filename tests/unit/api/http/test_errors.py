@@ -4,13 +4,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from service.api.http.errors import BUG, failure_of, problems_of
-from service.api.shapes.bodies import (
-    BulkEnable,
-    LetterFilter,
-    ReplayOrder,
-    WebhookCreate,
-    WebhookEdit,
-)
+from service.api.shapes.bodies import BulkEnable, LetterFilter, ReplayOrder
+from service.api.shapes.webhook import WebhookCreate, WebhookEdit
 from service.domain.errors import (
     Conflict,
     CrossbarUnavailable,

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.http.errors import problems_of
 from service.api.http.request_body import DEEPEST, hinted, likely, notes_on, parsed
-from service.api.shapes.bodies import BulkEnable, ReplayOrder, Rotation, WebhookCreate, WebhookEdit
+from service.api.shapes.bodies import BulkEnable, ReplayOrder, Rotation
+from service.api.shapes.webhook import WebhookCreate, WebhookEdit
 from service.domain.errors import Invalid
 
 

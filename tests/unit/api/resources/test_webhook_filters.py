@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from service.api.resources.webhook_filters import chosen
 from service.api.shapes.bodies import HOOKS
-from service.api.shapes.queries import WebhooksQuery
+from service.api.shapes.webhook import WebhooksQuery
 from service.domain.errors import Invalid
 
 OFFERED = {HOOKS: ("sms", "mms")}

@@ -11,11 +11,11 @@ from service.api.shapes.queries import (
     LETTER_MEMBERS,
     AttemptsQuery,
     LettersQuery,
-    WebhooksQuery,
     selection_of,
     span,
     time_of,
 )
+from service.api.shapes.webhook import WebhooksQuery
 from service.domain.errors import Invalid
 from service.management.selection import Selection
 

@@ -1,0 +1,125 @@
+"""A webhook in the API: what may be set, what is shown, what a list is filtered by.
+
+All three are made of `documents.members`: here stand the types of its kinds, and nothing of single
+members.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from service.api.shapes.answers import WebhookTrail
+from service.api.shapes.bodies import (
+    Body,
+    Flag,
+    Format,
+    HookId,
+    Modifiers,
+    Name,
+    Retries,
+    Secret,
+    Texts,
+    Timeout,
+    Uri,
+    Verb,
+)
+from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
+from service.documents.members import MEMBERS, Kind, Member
+
+TYPES_TO_SET: Mapping[Kind, Any] = {
+    Kind.NAME: Name,
+    Kind.URI: Uri,
+    Kind.HOOK: HookId,
+    Kind.VERB: Verb,
+    Kind.FORMAT: Format,
+    Kind.RETRIES: Retries,
+    Kind.FLAG: Flag,
+    Kind.TEXTS: Texts,
+    Kind.VALUES: Modifiers,
+    Kind.SECONDS: Timeout,
+    Kind.SECRET: Secret,
+}
+TYPES_SHOWN: Mapping[Kind, Any] = {
+    Kind.RETRIES: int,
+    Kind.FLAG: bool,
+    Kind.TEXTS: dict[str, Any],
+    Kind.VALUES: Modifiers,
+    Kind.SECONDS: float,
+}
+"""Of the kinds that are not shown as text."""
+TYPES_FILTERED: Mapping[Kind, Any] = {
+    Kind.HOOK: SubscribedHook,
+    Kind.VERB: Verb,
+    Kind.FORMAT: Format,
+    Kind.RETRIES: Retries,
+    Kind.FLAG: Flag,
+    Kind.SECONDS: Timeout,
+}
+"""Of the kinds that are not compared as text; objects are compared as JSON."""
+
+
+class WebhookView(BaseModel):
+    """The members of an answer that nobody can set."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True, use_attribute_docstrings=True)
+
+    id: str
+    event_types: list[str] | None = None
+    """The hooks it is for, where it is for several."""
+    source: str | None = None
+    """The dialect of the events it is for; without it, that of the first releases."""
+    disable_reason: str | None = None
+    trail: WebhookTrail = Field(alias="_read_only")
+
+
+def _to_set(member: Member, *, needed: bool = False) -> Any:
+    kind = TYPES_TO_SET[member.kind]
+    if needed:
+        return kind, Field(description=member.meaning)
+    return kind | None, Field(default=None, description=member.meaning)
+
+
+def _shown(member: Member) -> Any:
+    kind = TYPES_SHOWN.get(member.kind, str)
+    # A webhook for several hooks has `event_types` in place of `hook`.
+    if member.optional or member.kind is Kind.HOOK:
+        return kind | None, Field(default=None, description=member.meaning)
+    return kind, Field(description=member.meaning)
+
+
+def _filtered() -> dict[str, Any]:
+    """Return a filter for each member that is no secret, and its opposite."""
+    kinds = {
+        member.name: TYPES_FILTERED.get(member.kind, str) for member in MEMBERS if not member.secret
+    }
+    kinds |= {"id": str, "disable_reason": str}
+    return {
+        f"{prefix}{name}": (kind | None, None)
+        for prefix in (FILTER, FILTER_NOT)
+        for name, kind in kinds.items()
+    }
+
+
+WebhookEdit: type[Body] = create_model(
+    "WebhookEdit",
+    __base__=Body,
+    __doc__="Members of a webhook to change; null removes one, and its default counts again.",
+    **{member.name: _to_set(member) for member in MEMBERS},
+)
+WebhookCreate: type[Body] = create_model(
+    "WebhookCreate",
+    __base__=WebhookEdit,
+    __doc__="A new webhook.",
+    **{member.name: _to_set(member, needed=True) for member in MEMBERS if member.required},
+)
+WebhookAnswer: type[WebhookView] = create_model(
+    "WebhookAnswer",
+    __base__=WebhookView,
+    __doc__="A webhook; a secret reads `(hidden)`, but for the one that was just made.",
+    **{member.name: _shown(member) for member in MEMBERS},
+)
+WebhooksQuery: type[WebhookFilters] = create_model(
+    "WebhooksQuery", __base__=WebhookFilters, **_filtered()
+)
+"""The parameters of a list of webhooks: filters, and their opposites."""
