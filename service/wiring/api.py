@@ -16,7 +16,7 @@ from service.api.http.connections import ConnectionLimits, Connections, most_con
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.openapi import description_operation
-from service.api.http.operation import Operation
+from service.api.http.operation import Operation, operations_of
 from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
 from service.api.shapes.pages import Pages
 from service.dialects.crossbar import CrossbarTokens
@@ -92,7 +92,7 @@ def build_api(service: Service) -> Api:
 
 
 def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
-    """Return all operations; a path with a name in it stands after those without."""
+    """Return all operations."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
     subscriptions = Webhooks(
@@ -115,13 +115,11 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         service.dialects,
         service.sending.places[TESTS],
     )
-    tried = dry_runs.DryRunHandlers(
-        subscriptions, service.storage.directory, sample_sender, service.dialects
+    directory, dialects = service.storage.directory, service.dialects
+    return operations_of(
+        hooks.HookHandlers(dialects),
+        dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
+        attempts.AttemptHandlers(log, letters, subscriptions, pages),
+        dead_letters.LetterHandlers(letters, pages),
+        webhooks.WebhookHandlers(subscriptions, pages),
     )
-    return [
-        *hooks.operations(hooks.HookHandlers(service.dialects)),
-        *dry_runs.operations(tried),
-        *attempts.operations(attempts.AttemptHandlers(log, letters, subscriptions, pages)),
-        *dead_letters.operations(dead_letters.LetterHandlers(letters, pages)),
-        *webhooks.operations(webhooks.WebhookHandlers(subscriptions, pages)),
-    ]

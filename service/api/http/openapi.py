@@ -56,7 +56,7 @@ METADATA = {
 TAGS = {
     "Hooks": "The kinds of events that can be subscribed to.",
     "Webhooks": "The subscriptions of an account.",
-    "Trials": "Trying a webhook out, and changing its secret.",
+    "Dry runs": "Trying a webhook out, and changing its secret.",
     "Attempts": "Every HTTP request that was made.",
     "Dead letters": "Deliveries that were given up, and their way back.",
     "Replays": "Dead letters on their way back.",

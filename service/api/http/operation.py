@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -112,3 +112,53 @@ class Operation:
     """The group it belongs to, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()
     below: Below = never
+
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Answer]])
+DECLARED = "__operations__"
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    name: str,
+    tag: str,
+    data: Any,
+    below: Below | str = never,
+    **more: Any,
+) -> Callable[[F], F]:
+    """Declare that a method of a class of handlers answers a path; members are an `Operation`'s.
+
+    The first line of the method's docstring is the summary. `below` may name another method.
+    """
+    declared = {"method": method, "path": path, "name": name, "tag": tag, "data": data, **more}
+
+    def declare(handler: F) -> F:
+        known = getattr(handler, DECLARED, ())
+        setattr(handler, DECLARED, ({**declared, "below": below}, *known))
+        return handler
+
+    return declare
+
+
+def operations_of(*groups: object) -> list[Operation]:
+    """Return the operations that these handlers declare.
+
+    A path with a name in it stands after those without: the router takes the first that fits.
+    """
+    found = [
+        _operation(handlers, name, declared)
+        for handlers in groups
+        for name, method in vars(type(handlers)).items()
+        for declared in getattr(method, DECLARED, ())
+    ]
+    return sorted(found, key=lambda one: [part.startswith("{") for part in one.path.split("/")])
+
+
+def _operation(handlers: object, name: str, declared: Mapping[str, Any]) -> Operation:
+    handler, below = getattr(handlers, name), declared["below"]
+    summary = (handler.__doc__ or "").partition("\n")[0].removesuffix(".")
+    if isinstance(below, str):
+        below = getattr(handlers, below)
+    return Operation(**{**declared, "handler": handler, "summary": summary, "below": below})

@@ -1,10 +1,9 @@
 """Every attempt, of an account or of one webhook: seen, counted, and made again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from service.api.http.operation import Access, Answer, ApiCall, Operation
+from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
 from service.api.shapes.pages import Pages, filled
 from service.api.shapes.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
@@ -17,6 +16,7 @@ from service.management.webhooks import Webhooks
 ACCOUNT = "/v2/accounts/{account_id}/webhooks"
 WEBHOOK = f"{ACCOUNT}/{{webhook_id}}"
 ONE = f"{WEBHOOK}/attempts/{{attempt_id}}"
+TAG = "Attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,29 @@ class AttemptHandlers:
     webhooks: Webhooks
     pages: Pages
 
+    @operation(
+        "GET",
+        f"{ACCOUNT}/attempts",
+        name="listAttempts",
+        tag=TAG,
+        data=list[AttemptAnswer],
+        query=AttemptsQuery,
+        paged=True,
+    )
     async def of_account(self, call: ApiCall) -> Answer:
         """List the attempts of all webhooks, the newest first."""
         return await self._page(call, None)
 
+    @operation(
+        "GET",
+        f"{WEBHOOK}/attempts",
+        name="listWebhookAttempts",
+        tag=TAG,
+        data=list[AttemptAnswer],
+        query=AttemptsQuery,
+        paged=True,
+        errors=(404,),
+    )
     async def of_webhook(self, call: ApiCall) -> Answer:
         """List the attempts of a webhook, the newest first; a deleted one's, too."""
         answer = await self._page(call, call.webhook_id)
@@ -39,11 +58,22 @@ class AttemptHandlers:
             await self.webhooks.one(call.account_id, call.webhook_id)
         return answer
 
+    @operation("GET", ONE, name="getAttempt", tag=TAG, data=AttemptInFull, errors=(404,))
     async def one(self, call: ApiCall) -> Answer:
         """Return an attempt with all that was kept of it."""
         row = await self._found(call)
         return Answer(attempt_in_full(row, self.attempts.dialects))
 
+    @operation(
+        "POST",
+        f"{ONE}/replay",
+        name="replayAttempt",
+        tag=TAG,
+        data=Revived,
+        access=Access.WRITE,
+        status=202,
+        errors=(404, 409),
+    )
     async def replay(self, call: ApiCall) -> Answer:
         """Send the delivery again, from attempt 1, with the same id."""
         row = await self._found(call)
@@ -56,6 +86,9 @@ class AttemptHandlers:
         replay_id = await self.letters.revive(call.principal, delivery)
         return Answer({"replay_id": replay_id, "delivery_id": delivery.delivery_id}, 202)
 
+    @operation(
+        "GET", f"{WEBHOOK}/stats", name="getWebhookStats", tag=TAG, data=StatsAnswer, errors=(404,)
+    )
     async def stats(self, call: ApiCall) -> Answer:
         """Return how a webhook fares."""
         await self.webhooks.one(call.account_id, call.webhook_id)
@@ -85,73 +118,3 @@ class AttemptHandlers:
             lambda attempt: str(attempt["id"]),
         )
         return Answer(items, page=page)
-
-
-def operations(handlers: AttemptHandlers) -> Sequence[Operation]:
-    """Return the paths."""
-    return [*_lists(handlers), *_of_one(handlers)]
-
-
-def _lists(handlers: AttemptHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "GET",
-            f"{ACCOUNT}/attempts",
-            handlers.of_account,
-            "The attempts of all webhooks, the newest first",
-            list[AttemptAnswer],
-            query=AttemptsQuery,
-            paged=True,
-            name="listAttempts",
-            tag="Attempts",
-        ),
-        Operation(
-            "GET",
-            f"{WEBHOOK}/attempts",
-            handlers.of_webhook,
-            "The attempts of a webhook, the newest first",
-            list[AttemptAnswer],
-            query=AttemptsQuery,
-            paged=True,
-            errors=(404,),
-            name="listWebhookAttempts",
-            tag="Attempts",
-        ),
-    ]
-
-
-def _of_one(handlers: AttemptHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "GET",
-            ONE,
-            handlers.one,
-            "One attempt, with request, response and payload as far as they were kept",
-            AttemptInFull,
-            errors=(404,),
-            name="getAttempt",
-            tag="Attempts",
-        ),
-        Operation(
-            "POST",
-            f"{ONE}/replay",
-            handlers.replay,
-            "Send the delivery again, with the same id",
-            Revived,
-            Access.WRITE,
-            status=202,
-            errors=(404, 409),
-            name="replayAttempt",
-            tag="Attempts",
-        ),
-        Operation(
-            "GET",
-            f"{WEBHOOK}/stats",
-            handlers.stats,
-            "Outcomes and durations of the last hour and day",
-            StatsAnswer,
-            errors=(404,),
-            name="getWebhookStats",
-            tag="Attempts",
-        ),
-    ]

@@ -1,9 +1,8 @@
 """`/v2/accounts/{A}/dead_letters`: what was given up, and its way back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
+from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
 from service.api.shapes.bodies import LetterFilter, ReplayOrder
 from service.api.shapes.pages import Pages, filled
@@ -20,6 +19,7 @@ from service.management.selection import Selection
 
 ALL = "/v2/accounts/{account_id}/dead_letters"
 REPLAY = f"{ALL}/replays/{{replay_id}}"
+TAG, REPLAYS = "Dead letters", "Replays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,16 @@ class LetterHandlers:
     letters: DeadLetters
     pages: Pages
 
-    async def list(self, call: ApiCall) -> Answer:
+    @operation(
+        "GET",
+        ALL,
+        name="listDeadLetters",
+        tag=TAG,
+        data=list[LetterAnswer],
+        query=LettersQuery,
+        paged=True,
+    )
+    async def page(self, call: ApiCall) -> Answer:
         """List the account's dead letters, the newest first."""
         query: LettersQuery = call.query
         size = self.pages.size(query)
@@ -43,11 +52,31 @@ class LetterHandlers:
         )
         return Answer(items, page=page)
 
+    @operation(
+        "GET",
+        f"{ALL}/{{delivery_id}}",
+        name="getDeadLetter",
+        tag=TAG,
+        data=LetterInFull,
+        errors=(404,),
+    )
     async def one(self, call: ApiCall) -> Answer:
         """Return a dead letter with its payload."""
         delivery_id = call.path["delivery_id"]
         return Answer(await self.letters.one(call.account_id, delivery_id, own_only=call.own_only))
 
+    @operation(
+        "POST",
+        f"{ALL}/replay",
+        name="replayDeadLetters",
+        tag=TAG,
+        data=ReplayAnswer | Counted,
+        access=Access.WRITE,
+        body=ReplayOrder,
+        example={"filter": {"reason": "exhausted"}, "dry_run": True},
+        status=202,
+        also=(200,),
+    )
     async def replay(self, call: ApiCall) -> Answer:
         """Bring dead letters back, or count those that would come."""
         order: ReplayOrder = call.body
@@ -60,6 +89,15 @@ class LetterHandlers:
         )
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
 
+    @operation(
+        "GET",
+        f"{ALL}/replays",
+        name="listReplays",
+        tag=REPLAYS,
+        data=list[ReplayAnswer],
+        query=ReplaysQuery,
+        paged=True,
+    )
     async def all_replays(self, call: ApiCall) -> Answer:
         """List the account's replays, the newest first."""
         query: ReplaysQuery = call.query
@@ -71,11 +109,21 @@ class LetterHandlers:
         )
         return Answer(items, page=page)
 
+    @operation("GET", REPLAY, name="getReplay", tag=REPLAYS, data=ReplayAnswer, errors=(404,))
     async def progress(self, call: ApiCall) -> Answer:
         """Return how far a replay has come."""
         replay = await self.letters.progress(call.account_id, call.path["replay_id"])
         return Answer(replay_view(replay))
 
+    @operation(
+        "DELETE",
+        REPLAY,
+        name="cancelReplay",
+        tag=REPLAYS,
+        data=ReplayAnswer,
+        access=Access.WRITE,
+        errors=(404, 409),
+    )
     async def cancel(self, call: ApiCall) -> Answer:
         """Stop a replay."""
         replay_id = call.path["replay_id"]
@@ -94,86 +142,3 @@ def _selection(account_id: str, order: ReplayOrder) -> Selection:
     given = wanted.model_dump(exclude_none=True, exclude={"created_from", "created_to"})
     equals = {LETTER_MEMBERS[key]: value for key, value in given.items()}
     return Selection(account_id, equals, since, until)
-
-
-def operations(handlers: LetterHandlers) -> Sequence[Operation]:
-    """Return the paths; one with a name in it stands after those without."""
-    return [*_replays(handlers), *_letters(handlers)]
-
-
-def _letters(handlers: LetterHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "GET",
-            ALL,
-            handlers.list,
-            "The deliveries that were given up, the newest first",
-            list[LetterAnswer],
-            query=LettersQuery,
-            paged=True,
-            name="listDeadLetters",
-            tag="Dead letters",
-        ),
-        Operation(
-            "GET",
-            f"{ALL}/{{delivery_id}}",
-            handlers.one,
-            "One dead letter, with its payload",
-            LetterInFull,
-            errors=(404,),
-            name="getDeadLetter",
-            tag="Dead letters",
-        ),
-    ]
-
-
-def _replays(handlers: LetterHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "POST",
-            f"{ALL}/replay",
-            handlers.replay,
-            "Bring dead letters back to life, or count them",
-            ReplayAnswer | Counted,
-            Access.WRITE,
-            NoQuery,
-            ReplayOrder,
-            {"filter": {"reason": "exhausted"}, "dry_run": True},
-            202,
-            also=(200,),
-            name="replayDeadLetters",
-            tag="Dead letters",
-        ),
-        Operation(
-            "GET",
-            f"{ALL}/replays",
-            handlers.all_replays,
-            "The replays, the newest first",
-            list[ReplayAnswer],
-            query=ReplaysQuery,
-            paged=True,
-            name="listReplays",
-            tag="Replays",
-        ),
-        Operation(
-            "GET",
-            REPLAY,
-            handlers.progress,
-            "How far a replay has come",
-            ReplayAnswer,
-            errors=(404,),
-            name="getReplay",
-            tag="Replays",
-        ),
-        Operation(
-            "DELETE",
-            REPLAY,
-            handlers.cancel,
-            "Stop a replay",
-            ReplayAnswer,
-            Access.WRITE,
-            errors=(404, 409),
-            name="cancelReplay",
-            tag="Replays",
-        ),
-    ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
+from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.resources.webhooks import shown
 from service.api.shapes.answers import AttemptInFull, MatchAnswer, MatchVerdict
 from service.api.shapes.bodies import Question, Rotation, TestRequest
@@ -28,6 +28,7 @@ WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
 LONGEST_REASON = 500
 """A reason quotes values, of which an account may have a thousand long ones."""
+TAG = "Dry runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,17 @@ class DryRunHandlers:
     sample_sender: SampleSender
     dialects: Dialects
 
+    @operation(
+        "POST",
+        f"{ONE}/test",
+        name="testWebhook",
+        tag=TAG,
+        data=AttemptInFull,
+        access=Access.WRITE,
+        body=TestRequest,
+        example={},
+        errors=(404, 409),
+    )
     async def test(self, call: ApiCall) -> Answer:
         """Send a hook's sample now, and tell how it went."""
         order: TestRequest = call.body
@@ -54,6 +66,17 @@ class DryRunHandlers:
             raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
         return Answer(attempt_in_full(attempt_document(attempt), self.dialects))
 
+    @operation(
+        "POST",
+        f"{ONE}/secret/rotate",
+        name="rotateSecret",
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        body=Rotation,
+        example={"overlap_s": 3600},
+        errors=(404, 409),
+    )
     async def rotate(self, call: ApiCall) -> Answer:
         """Give the webhook a new secret, which is told here and never again."""
         order: Rotation = call.body
@@ -62,6 +85,16 @@ class DryRunHandlers:
         )
         return Answer(shown(document) | {"secret": document["secret"]})
 
+    @operation(
+        "POST",
+        f"{WEBHOOKS}/match",
+        name="matchWebhooks",
+        tag=TAG,
+        data=list[MatchAnswer],
+        body=Question,
+        example={"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
+        below="asks_below",
+    )
     async def match(self, call: ApiCall) -> Answer:
         """Tell which webhooks would get an event, and why the others would not."""
         question: Question = call.body
@@ -120,52 +153,3 @@ class DryRunHandlers:
                 "hook", "enum", message, target=list(self.dialects.hooks), value=hook_id
             )
         return hook
-
-
-def operations(handlers: DryRunHandlers) -> Sequence[Operation]:
-    """Return the paths."""
-    write = Access.WRITE
-    return [
-        Operation(
-            "POST",
-            f"{ONE}/test",
-            handlers.test,
-            "Send a sample now, and tell how it went",
-            AttemptInFull,
-            write,
-            NoQuery,
-            TestRequest,
-            {},
-            errors=(404, 409),
-            name="testWebhook",
-            tag="Trials",
-        ),
-        Operation(
-            "POST",
-            f"{ONE}/secret/rotate",
-            handlers.rotate,
-            "Change the signing secret; each old one signs as well until its time is over",
-            WebhookAnswer,
-            write,
-            NoQuery,
-            Rotation,
-            {"overlap_s": 3600},
-            errors=(404, 409),
-            name="rotateSecret",
-            tag="Trials",
-        ),
-        Operation(
-            "POST",
-            f"{WEBHOOKS}/match",
-            handlers.match,
-            "Which webhooks would get an event, and why the others would not",
-            list[MatchAnswer],
-            Access.READ,
-            NoQuery,
-            Question,
-            {"hook": "channel_destroy", "event": {"Hangup-Cause": "USER_BUSY"}},
-            below=handlers.asks_below,
-            name="matchWebhooks",
-            tag="Trials",
-        ),
-    ]

@@ -1,10 +1,9 @@
 """`/v2/webhooks`: which hooks there are, and what they send."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, ApiCall, Operation
+from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import HookAnswer
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
@@ -13,6 +12,8 @@ from service.pipeline.dry_run.sample import sample_payload
 
 PREFIX = "webhooks_"
 TAG = "Hooks"
+SAMPLES = "/v2/webhooks/samples"
+ACCOUNT_SAMPLES = "/v2/accounts/{account_id}/webhooks/samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,36 @@ class HookHandlers:
 
     dialects: Dialects
 
+    @operation(
+        "GET", "/v2/webhooks", name="listHooks", tag=TAG, data=list[HookAnswer], access=Access.OPEN
+    )
     async def catalogue(self, _: ApiCall) -> Answer:
         """List the hooks."""
         return Answer([_described(hook) for hook in self.dialects.hooks.values()])
 
+    @operation("GET", SAMPLES, name="listSamples", tag=TAG, data=list[str], access=Access.OPEN)
+    @operation("GET", ACCOUNT_SAMPLES, name="listAccountSamples", tag=TAG, data=list[str])
     async def samples(self, _: ApiCall) -> Answer:
         """List the samples."""
         return Answer([f"{PREFIX}{hook_id}" for hook_id in self.dialects.hooks])
 
+    @operation(
+        "GET",
+        f"{SAMPLES}/{{sample_id}}",
+        name="getSample",
+        tag=TAG,
+        data=list[dict[str, Any]],
+        access=Access.OPEN,
+        errors=(404,),
+    )
+    @operation(
+        "GET",
+        f"{ACCOUNT_SAMPLES}/{{sample_id}}",
+        name="getAccountSample",
+        tag=TAG,
+        data=list[dict[str, Any]],
+        errors=(404,),
+    )
     async def sample(self, call: ApiCall) -> Answer:
         """Return payloads that a hook sends."""
         sample_id = call.path["sample_id"]
@@ -46,48 +69,3 @@ def _described(hook: Hook) -> dict[str, Any]:
         "version": hook.version,
     }
     return described | ({"modifiers": hook.modifiers} if hook.modifiers else {})
-
-
-def operations(handlers: HookHandlers) -> Sequence[Operation]:
-    """Return the paths; the samples have a second one under each account, as with Crossbar."""
-    found = [
-        Operation(
-            "GET",
-            "/v2/webhooks",
-            handlers.catalogue,
-            "The hooks that can be subscribed to",
-            list[HookAnswer],
-            Access.OPEN,
-            name="listHooks",
-            tag=TAG,
-        )
-    ]
-    places = (
-        ("/v2", Access.OPEN, "Sample"),
-        ("/v2/accounts/{account_id}", Access.READ, "AccountSample"),
-    )
-    for base, access, noun in places:
-        found += [
-            Operation(
-                "GET",
-                f"{base}/webhooks/samples",
-                handlers.samples,
-                "The ids of the sample payloads",
-                list[str],
-                access,
-                name=f"list{noun}s",
-                tag=TAG,
-            ),
-            Operation(
-                "GET",
-                f"{base}/webhooks/samples/{{sample_id}}",
-                handlers.sample,
-                "What a hook sends",
-                list[dict[str, Any]],
-                access,
-                errors=(404,),
-                name=f"get{noun}",
-                tag=TAG,
-            ),
-        ]
-    return found

@@ -1,10 +1,9 @@
 """`/v2/accounts/{A}/webhooks`: an account's subscriptions, as Crossbar has them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation, always, never
+from service.api.http.operation import Access, Answer, ApiCall, always, operation
 from service.api.resources.webhook_filters import chosen
 from service.api.shapes.answers import WebhookSummary
 from service.api.shapes.bodies import BulkEnable
@@ -37,7 +36,16 @@ class WebhookHandlers:
     webhooks: Webhooks
     pages: Pages
 
-    async def list(self, call: ApiCall) -> Answer:
+    @operation(
+        "GET",
+        ALL,
+        name="listWebhooks",
+        tag=TAG,
+        data=list[WebhookSummary],
+        query=WebhooksQuery,
+        paged=True,
+    )
+    async def page(self, call: ApiCall) -> Answer:
         """List the account's webhooks."""
         query: WebhookFilters = call.query
         size = self.pages.size(query)
@@ -47,6 +55,19 @@ class WebhookHandlers:
         items, page = cut(shown_here, size, query.start_key, lambda view: str(view["id"]))
         return Answer(items, page=page)
 
+    @operation(
+        "PUT",
+        ALL,
+        name="createWebhook",
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        body=WebhookCreate,
+        example=EXAMPLE,
+        status=201,
+        errors=(409,),
+        below="creates_for_all_below",
+    )
     async def create(self, call: ApiCall) -> Answer:
         """Create a webhook; its secret is told here, and never again."""
         members = call.body.model_dump(exclude_unset=True)
@@ -55,11 +76,36 @@ class WebhookHandlers:
         notes = self._notes(document)
         return Answer(view, 201, location=str(document["_id"]), notes=notes)
 
+    @operation("GET", ONE, name="getWebhook", tag=TAG, data=WebhookAnswer, errors=(404,))
     async def get(self, call: ApiCall) -> Answer:
         """Return a webhook, and how it fares."""
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         return Answer(await self._in_full(document))
 
+    @operation(
+        "POST",
+        ONE,
+        name="updateWebhook",
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        body=WebhookEdit,
+        example={"enabled": True},
+        errors=(404,),
+        below="edits_for_all_below",
+    )
+    @operation(
+        "PATCH",
+        ONE,
+        name="patchWebhook",
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        body=WebhookEdit,
+        example={"enabled": True},
+        errors=(404,),
+        below="edits_for_all_below",
+    )
     async def edit(self, call: ApiCall) -> Answer:
         """Change the members given."""
         members = call.body.model_dump(exclude_unset=True)
@@ -68,6 +114,15 @@ class WebhookHandlers:
         )
         return Answer(await self._in_full(document), notes=self._notes(document))
 
+    @operation(
+        "DELETE",
+        ONE,
+        name="deleteWebhook",
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        errors=(404,),
+    )
     async def delete(self, call: ApiCall) -> Answer:
         """Delete a webhook for good."""
         deleted = await self.webhooks.delete(call.principal, call.account_id, call.webhook_id)
@@ -88,11 +143,32 @@ class WebhookHandlers:
             return True
         return await self.webhooks.includes_subaccounts(call.account_id, call.webhook_id)
 
+    @operation(
+        "PATCH",
+        ALL,
+        name="enableWebhooks",
+        tag=TAG,
+        data=str,
+        access=Access.WRITE,
+        body=BulkEnable,
+        example={"re-enable": True},
+    )
     async def enable_all(self, call: ApiCall) -> Answer:
         """Enable the account's webhooks that were disabled for failing."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=False)
         return Answer("hooks updated")
 
+    @operation(
+        "PATCH",
+        BELOW,
+        name="enableDescendantWebhooks",
+        tag=TAG,
+        data=str,
+        access=Access.WRITE,
+        body=BulkEnable,
+        example={"re-enable": True},
+        below=always,
+    )
     async def enable_descendants(self, call: ApiCall) -> Answer:
         """Enable those of the account and of all accounts below it."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
@@ -121,112 +197,3 @@ def _follows(document: Document, query: WebhookFilters) -> bool:
         return True
     webhook_id = str(document["_id"])
     return webhook_id > query.start_key if query.ascending else webhook_id < query.start_key
-
-
-def operations(handlers: WebhookHandlers) -> Sequence[Operation]:
-    """Return the paths."""
-    return [*_of_all(handlers), *_enabling(handlers), *_of_one(handlers)]
-
-
-def _of_all(handlers: WebhookHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "GET",
-            ALL,
-            handlers.list,
-            "The account's webhooks",
-            list[WebhookSummary],
-            query=WebhooksQuery,
-            paged=True,
-            name="listWebhooks",
-            tag=TAG,
-        ),
-        Operation(
-            "PUT",
-            ALL,
-            handlers.create,
-            "Create a webhook",
-            WebhookAnswer,
-            Access.WRITE,
-            NoQuery,
-            WebhookCreate,
-            EXAMPLE,
-            201,
-            errors=(409,),
-            below=handlers.creates_for_all_below,
-            name="createWebhook",
-            tag=TAG,
-        ),
-    ]
-
-
-def _enabling(handlers: WebhookHandlers) -> Sequence[Operation]:
-    order = {"re-enable": True}
-    own, below = (
-        "Enable the webhooks that were disabled for failing",
-        "Enable those of the account and of all accounts below it",
-    )
-    return [
-        Operation(
-            "PATCH",
-            path,
-            handler,
-            summary,
-            str,
-            Access.WRITE,
-            NoQuery,
-            BulkEnable,
-            order,
-            below=concerned,
-            name=name,
-            tag=TAG,
-        )
-        for path, handler, summary, concerned, name in (
-            (ALL, handlers.enable_all, own, never, "enableWebhooks"),
-            (BELOW, handlers.enable_descendants, below, always, "enableDescendantWebhooks"),
-        )
-    ]
-
-
-def _of_one(handlers: WebhookHandlers) -> Sequence[Operation]:
-    return [
-        Operation(
-            "GET",
-            ONE,
-            handlers.get,
-            "One webhook",
-            WebhookAnswer,
-            errors=(404,),
-            name="getWebhook",
-            tag=TAG,
-        ),
-        *(
-            Operation(
-                method,
-                ONE,
-                handlers.edit,
-                "Change members of a webhook",
-                WebhookAnswer,
-                Access.WRITE,
-                NoQuery,
-                WebhookEdit,
-                {"enabled": True},
-                errors=(404,),
-                below=handlers.edits_for_all_below,
-                name=name,
-                tag=TAG,
-            )
-            for method, name in (("POST", "updateWebhook"), ("PATCH", "patchWebhook"))
-        ),
-        Operation(
-            "DELETE",
-            ONE,
-            handlers.delete,
-            "Delete a webhook for good",
-            WebhookAnswer,
-            Access.WRITE,
-            errors=(404,),
-            name="deleteWebhook",
-            tag=TAG,
-        ),
-    ]

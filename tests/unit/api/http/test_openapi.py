@@ -8,7 +8,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from service.api.http.openapi import TAGS, describe, description_operation
-from service.api.http.operation import Operation
+from service.api.http.operation import Operation, operations_of
 from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
 from service.api.shapes import examples
 from tests.dialects import DIALECTS
@@ -18,13 +18,13 @@ HOOK_IDS = tuple(DIALECTS.hooks)
 
 
 def declared() -> list[Operation]:
-    found = [
-        *hooks.operations(hooks.HookHandlers(NOBODY)),
-        *dry_runs.operations(dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY)),
-        *attempts.operations(attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY)),
-        *dead_letters.operations(dead_letters.LetterHandlers(NOBODY, NOBODY)),
-        *webhooks.operations(webhooks.WebhookHandlers(NOBODY, NOBODY)),
-    ]
+    found = operations_of(
+        hooks.HookHandlers(NOBODY),
+        dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
+        attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
+        dead_letters.LetterHandlers(NOBODY, NOBODY),
+        webhooks.WebhookHandlers(NOBODY, NOBODY),
+    )
     return [*found, description_operation(found, HOOK_IDS)]
 
 
