@@ -1,33 +1,27 @@
-"""From a message on the bus to a callback, one file per arrow of the flow.
+"""From a message on the bus to a callback.
 
-    lanes      the loop of each queue: take a message in, have it settled, acknowledge it
-    events     what settles an event:      ingest, match, first attempts
-    retries    what settles a retry:       the webhook as it is now, the next attempt
-    dead_letter       what settles a dead letter: filed where people find it
+The files of this folder are the flow, in the order in which an event passes them:
 
-    ingest     message -> events, each with its account
-    match      event -> the webhooks that want it
-    build      event + webhook -> request
-    sign       request -> signature
-    places     who may send now: places shared by account, then by endpoint
-    endpoints  what is known of each endpoint: its limit, its breaker
-    holders    who holds the places, for the operator
-    current    the webhook as it is now, for what has waited
-    access_tokens   for receivers that want OAuth 2.0
-    attempt    one request, in its place
-    in_flight  requests under way, so that a deleted webhook's can be cut
-    deliver    what follows from an attempt
-    deferrals  what is put off, gathered by event
-    turns      one large piece of work in each round of the event loop
-    report     attempts and dead letters -> log, metrics and attempt log
-    disable    webhooks that fail and fail -> switched off
-    record     attempts -> log, in bulk, off the hot path
-    envelope   delivery <-> bytes, for the way through the retry tiers
+    lanes         the loop of each queue: take a message in, settle it, acknowledge it
+    events        an event's message:      ingest, match, first attempts
+    ingest        message -> events, each with its account (the dialect decodes)
+    match         event -> the webhooks that want it
+    deliver       a message's deliveries -> attempts, and what follows from each
+    attempt       one HTTP request, in its place
+    deferrals     deliveries put off without an attempt, gathered by event
+    envelope      deliveries <-> bytes, for the way through the retry tiers
+    retries       a retry's message:       the webhook as it is now, the next attempt
+    dead_letters  a dead letter's message: filed in the store, where people find it
+    progress      how far a message is, for its lane
 
-    progress   how far a message is, for its lane
-    memory     what was finished lately, so that nothing is done twice after a lost connection
-    patience   waiting for a dependency that is away
-    preview    what a receiver would get, without a delivery
+The folders are what the flow uses:
 
-`service/wiring/service.py` puts them together.
+    request/      the destination of an attempt, its content, headers and signature
+    accounts/     accounts and webhooks in memory
+    limits/       places shared by account, then by endpoint; breakers; rounds of the event loop
+    outcomes/     log, metrics, attempt log, and webhooks disabled for failing
+    recovery/     broker or store away, messages delivered twice, messages that kill workers
+    dry_run/      samples, test requests, and why a webhook would not get an event
+
+`service/wiring` puts them together.
 """
