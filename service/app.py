@@ -101,7 +101,7 @@ async def run(
 
 
 def _as_large_as_possible(settings: Settings) -> Settings:
-    """Raise the limit of descriptors; return the settings with the pool that it is enough for."""
+    """Raise the limit of open files; return the settings with the pool that the limit allows."""
     wanted = settings.http.pool_limit
     possible = requests_possible(wanted, raise_descriptor_limit())
     if possible == wanted:
@@ -113,7 +113,7 @@ def _as_large_as_possible(settings: Settings) -> Settings:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Return what `switchhook check` has to say about files, broker and store."""
+    """Return the findings of `switchhook check` about files, broker and store."""
     install_tolerant_decoders()
     names = Names(settings.amqp.prefix)
     dialects = dialects_of(settings)
@@ -130,7 +130,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 async def _policies(settings: Settings) -> list[Finding]:
-    """Return what is to be said of the policies on our queues."""
+    """Return the findings about policies on our queues."""
     amqp = settings.amqp
     url = None if amqp.management_url is None else amqp.management_url.get_secret_value()
     management = Management(url, amqp.urls[0])
@@ -138,7 +138,7 @@ async def _policies(settings: Settings) -> list[Finding]:
 
 
 async def _tell_policies(settings: Settings) -> None:
-    """Say at the start what is wrong with them, where it can be found out."""
+    """Log at the start which policies break our queues, if the management API can be asked."""
     if settings.amqp.management_url is not None:
         for finding in await _policies(settings):
             _tell(finding)
@@ -160,7 +160,7 @@ def _alone(service: Service, application: web.Application) -> list[Server]:
 def _among_workers(
     service: Service, application: web.Application, identity: WorkerIdentity
 ) -> list[Server]:
-    """Return the servers of a worker: for itself, and on the common port for all of them."""
+    """Return the servers of a worker: its own, and its share of the common API port."""
     workers = WorkersHealth(identity.directory, identity.count)
     own = with_routes([*health_routes(service.live, service.ready), places_route(service.holders)])
     common = with_routes(health_routes(workers.live, workers.ready), application)
@@ -172,7 +172,7 @@ def _among_workers(
 
 
 def _leave_startup_to_itself() -> None:
-    """Have the garbage collector look only at what comes from now on, and less often.
+    """Exempt the objects made so far from garbage collection, and collect less often.
 
     Full collections took 55 to 85 ms each, a fifth of the time of a delivery to ten webhooks; those
     of the middle generation 35 to 43 ms while it held the objects of twenty young ones.
@@ -251,7 +251,7 @@ async def _prepare(service: Service) -> None:
 
 
 def _tell(finding: Finding) -> None:
-    """Log what is not well, at the level that says whether we can work with it."""
+    """Log a finding: an error where the service cannot work, a warning where it can."""
     said = {"about": finding.about, "error": finding.text, "remedy": finding.remedy}
     if finding.severity is Severity.PROBLEM:
         log.error("start.problem", **said)
@@ -260,7 +260,7 @@ def _tell(finding: Finding) -> None:
 
 
 async def _note_measured(service: Service) -> None:
-    """Keep counters that follow, and the gauges in a worker's files, a second behind at most."""
+    """Copy measured values into the metrics every second."""
     while True:
         service.metrics.note_measured()
         await asyncio.sleep(MEASURE_EVERY_S)

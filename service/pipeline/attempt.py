@@ -1,4 +1,4 @@
-"""One HTTP request for a delivery: a place for it, and how it ended."""
+"""One HTTP request for a delivery: its place, and its outcome."""
 
 import asyncio
 import time
@@ -29,14 +29,14 @@ from service.ports import Sender, Tracer
 log = structlog.get_logger(__name__)
 
 FAILURES_PER_ROUND = 8
-"""Of a thousand requests that time out at once, so many are followed up at a time."""
+"""Failed attempts followed up in one round of the event loop; thousands may time out at once."""
 
 Entry = Place | Waiting | DeferReason | Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Attempter:
-    """Makes attempts; what follows from them is decided elsewhere."""
+    """Makes attempts; `deliver` decides what follows."""
 
     sender: Sender
     access_tokens: AccessTokens
@@ -46,9 +46,9 @@ class Attempter:
     clock: Callable[[], float] = time.time
 
     def enter(self, owed: Owed, places: Places, progress: Progress) -> Entry:
-        """Return a place for the next attempt, a wait for one, or why it is not to be made now.
+        """Return a place for the next attempt, a wait for one, or the reason to defer.
 
-        Where no request could ever be made from the URI, that is the attempt.
+        A URI that cannot be requested gives the attempt itself, with that outcome.
         """
         destination = owed.destination
         if destination.endpoint is None:
@@ -65,7 +65,7 @@ class Attempter:
         *,
         test: bool = False,
     ) -> Attempt | DeferReason | None:
-        """Return how the attempt ended, why it was not made, or None: the webhook was deleted.
+        """Return the attempt, the reason why it was not made, or None if the webhook was deleted.
 
         Gives the place back. A `test` keeps the whole answer.
         """

@@ -1,4 +1,4 @@
-"""Last arrow: from the dead-letter queue to where people list, understand and replay."""
+"""Last arrow: from the dead-letter queue to the store, where people list and replay."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from service.ports import DeadLetterStore, Incoming
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterWork:
-    """Settles dead letters: they are in the store after it. The queue is their safe place until."""
+    """Settles dead letters by filing them in the store; the queue holds them until then."""
 
     store: DeadLetterStore
     availability: Availability
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
-        """File the letters. Raises RejectedMessage where they are none of ours."""
+        """File the letters. Raises RejectedMessage for foreign messages."""
         progress.begun = True
         letters = unseal_letters(incoming.body)
         await self.availability.until_available(lambda: self.store.file(letters))

@@ -1,7 +1,7 @@
-"""Deliveries put off without an attempt, gathered: those of one event travel in one message.
+"""Deferred deliveries, gathered: those of one event travel in one message.
 
-A thousand endpoints of one account that hang would otherwise cost a thousand confirmed messages
-for each of its events, which the broker and everybody else's events would have to bear.
+A thousand hanging endpoints of one account would otherwise cost a thousand confirmed messages for
+each of its events, at the expense of the broker and of all other accounts.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ MOST_TOGETHER = 100
 
 
 class Deferrals:
-    """Gathers what is put off in one turn of the event loop, by delay and event."""
+    """Gathers the deliveries deferred in one round of the event loop, by delay and event."""
 
     def __init__(self, queues: Queues, availability: Availability) -> None:
         self._queues = queues
-        self._patience = availability
+        self._availability = availability
         self._open: dict[tuple[int, str], list[Delivery]] = {}
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def put_off(self, later: Delivery, delay_ms: int) -> asyncio.Task[None]:
-        """Have the delivery come back after the delay; the task ends once that is confirmed."""
+        """Defer the delivery by the delay; the task ends once the broker has confirmed it."""
         key = delay_ms, later.event_id
         together = self._open.get(key)
         if together is None or len(together) >= MOST_TOGETHER:
@@ -37,8 +37,8 @@ class Deferrals:
         return self._publishing[key]
 
     async def _publish(self, key: tuple[int, str], together: list[Delivery]) -> None:
-        """Publish what was gathered until this task's first turn."""
+        """Publish the deliveries gathered before this task first ran."""
         if self._open.get(key) is together:
             del self._open[key], self._publishing[key]
         delay_ms = key[0]
-        await self._patience.until_confirmed(lambda: self._queues.retry(together, delay_ms))
+        await self._availability.until_confirmed(lambda: self._queues.retry(together, delay_ms))

@@ -1,4 +1,4 @@
-"""Fourth arrow: have an attempt made for each delivery, and do what follows from its outcome."""
+"""Fourth arrow: make an attempt for each delivery, and do what its outcome demands."""
 
 import asyncio
 import random
@@ -41,7 +41,7 @@ from service.pipeline.request.destination import Owed, owed_of
 from service.ports import Queues
 
 FEW = 20
-"""Deliveries of a message that are begun at once. Of more, `AT_ONCE` are begun in each turn."""
+"""Deliveries of a message begun at once. Of larger messages, `AT_ONCE` are begun in each turn."""
 AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """Everything a delivery needs, whichever lane it comes from."""
+    """Delivers, for both lanes."""
 
     attempter: Attempter
     queues: Queues
@@ -81,7 +81,7 @@ class Deliverer:
     turns: Turns = field(default_factory=Turns)
 
     async def deliver(self, pairs: Iterator[Pair], batch: Batch) -> None:
-        """Return once all are settled: taken by the receiver, or confirmed in a queue."""
+        """Return once all are settled: accepted by the receiver, or confirmed in a queue."""
         first = list(islice(pairs, FEW))
         if len(first) < FEW:
             await self._settle_all(first, batch)
@@ -95,7 +95,7 @@ class Deliverer:
                 part = list(islice(pairs, AT_ONCE))
 
     async def _settle_all(self, pairs: Sequence[Pair], batch: Batch) -> None:
-        """Settle them beside each other; what is put off at once needs no task of its own."""
+        """Settle the deliveries concurrently; those put off at once need no task of their own."""
         beside, put_off = [], []
         for delivery, webhook in pairs:
             try:
@@ -172,14 +172,14 @@ class Deliverer:
             await self._follow(owed, batch, made)
 
     async def _deliver_anew(self, delivery: Delivery, batch: Batch) -> None:
-        """Go on with the webhook as it is now: it was edited, disabled or deleted meanwhile."""
+        """Continue with the current webhook: it was edited, disabled or deleted meanwhile."""
         webhook = await self.webhooks.of(delivery)
         if webhook is None:
             self.reporter.cancelled(delivery)
         elif not webhook.enabled:
             await self.give_up(delivery, DeadLetterReason.WEBHOOK_DISABLED, webhook.uri)
         else:
-            # It was looked at just now; once more is when it has waited.
+            # The webhook is fresh; it is compared again only after a wait.
             await self._begin(owed_of(delivery, webhook), replace(batch, long=False))
 
     async def _begin(self, owed: Owed, batch: Batch) -> None:
@@ -213,7 +213,7 @@ class Deliverer:
                 assert_never(step)
 
     def _next_step(self, owed: Owed, attempt: Attempt) -> NextStep:
-        """Decide what follows; a fallback is tried once, and has none of its own."""
+        """Decide the next step; a fallback is tried once and has no fallback itself."""
         on_fallback, webhook = owed.destination.is_fallback, owed.webhook
         return next_step(
             self.policy,
@@ -225,18 +225,18 @@ class Deliverer:
         )
 
     async def _defer(self, owed: Owed, batch: Batch, reason: DeferReason) -> None:
-        """Put the delivery off to a tier without an attempt, unless that was done too often."""
+        """Defer the delivery to a tier without an attempt, or give it up after too many deferrals."""
         delivery = owed.delivery
         if delivery.deferrals >= self.policy.max_deferrals:
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, owed.webhook.uri)
         else:
-            # Others may wait for it as well: being cancelled here must not cancel it.
+            # Other deliveries share the task: cancelling this one must not cancel it.
             confirmed = self._put_off(owed, batch, reason)
             await asyncio.wait([confirmed])
             confirmed.result()
 
     def _put_off(self, owed: Owed, batch: Batch, reason: DeferReason) -> asyncio.Task[None]:
-        """Have the delivery come back later; the task ends once that is confirmed."""
+        """Defer the delivery; the task ends once the broker has confirmed it."""
         endpoint = owed.destination.endpoint
         pause_s = 0.0 if endpoint is None else batch.places.endpoints.pause_s(endpoint)
         self.metrics.deferred[reason].inc()
@@ -248,7 +248,7 @@ class Deliverer:
         await self.dead_letter([DeadLetter(delivery, reason, uri, self.clock())])
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
-        """Hand dead letters of one message to their queue."""
+        """Publish dead letters of one event to their queue."""
         await self.availability.until_confirmed(lambda: self.queues.dead_letter(letters))
         for letter in letters:
             self.reporter.given_up(letter)

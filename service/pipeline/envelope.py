@@ -32,7 +32,7 @@ def seal_letters(letters: Sequence[DeadLetter]) -> bytes:
 
 
 def holds_several(body: bytes) -> bool:
-    """Return whether more than one delivery was sealed: cheap, and may be wrong about noise."""
+    """Return whether several deliveries were sealed: a cheap guess, wrong for foreign bytes."""
     return body.startswith(b'{"version":2,')
 
 
@@ -98,7 +98,7 @@ def _opened(body: bytes) -> list[dict[str, Any]]:
 
 
 def _read(body: bytes) -> Any:
-    """Read the switch's numbers as they were written; our own are full of floats, and need not."""
+    """Keep the switch's numbers as written; our own members have floats that need no such care."""
     members = orjson.loads(body)
     if not isinstance(members, dict):
         return members

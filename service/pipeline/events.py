@@ -27,7 +27,7 @@ from service.text.json_text import write_json
 
 @immutable
 class Arrival:
-    """When a message came in (unix seconds), in which trace, and whether it may have before."""
+    """When a message arrived (unix seconds), its trace, and whether the broker redelivered it."""
 
     at: float
     traceparent: str
@@ -36,7 +36,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class EventWork:
-    """Settles one message of the bus: every delivery it owes is finished or in a queue after it."""
+    """Settles a message of the bus: each of its deliveries is finished, or confirmed in a queue."""
 
     ingest: Ingest
     directory: Directory
@@ -50,7 +50,7 @@ class EventWork:
     clock: Callable[[], float] = time.time
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
-        """Settle the message. Raises RejectedMessage where it cannot be understood."""
+        """Settle the message. Raises RejectedMessage where the dialect cannot read it."""
         received_at = self.clock()
         with self.tracer.span("ingest", incoming.traceparent) as span:
             events = await self.availability.until_available(lambda: self.ingest.events(incoming))
@@ -69,7 +69,7 @@ class EventWork:
                 await self._tell(event, account, webhooks, arrival, progress)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
-        """Return the event's account, and the webhooks for its hook that let it through."""
+        """Return the event's account, and the webhooks whose hooks and filters match."""
         if event.webhook is not None:
             webhook = _brought_along(event.webhook, event.source)
             return account_of(account_id), [(await self._account(account_id)).bound(webhook)]
@@ -111,7 +111,7 @@ def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
 
 
 def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: bytes) -> Delivery:
-    """Return what a webhook is owed of an event; `snapshot` is its payload as JSON."""
+    """Return the delivery of an event to a webhook; `snapshot` is the payload as JSON."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
         event_id=event.event_id,

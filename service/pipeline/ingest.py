@@ -6,14 +6,14 @@ from service.ports import Directory, Incoming
 
 
 class Ingest:
-    """Decodes messages, and finds the accounts of events that do not name theirs."""
+    """Decodes messages; looks up the account of an event by its dialled number where needed."""
 
     def __init__(self, dialects: Dialects, directory: Directory) -> None:
         self._dialects = dialects
         self._directory = directory
 
     async def events(self, incoming: Incoming) -> tuple[Event, ...]:
-        """Return what a message tells of.
+        """Return the events of a message.
 
         Raises RejectedMessage where it cannot be understood, StoreUnavailable where the owner of a
         dialled number must be looked up and cannot.

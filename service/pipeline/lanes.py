@@ -1,4 +1,4 @@
-"""The loop of every queue we consume: take a message in, have it settled, acknowledge it.
+"""The loop of every consumed queue: take a message in, settle it, acknowledge it.
 
 Acknowledge or reject is decided here and nowhere else. A message that is neither stays with the
 broker, which hands it out again once our connection is gone.
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Held:
-    """A message in our hands: since when, how large, how far."""
+    """An unacknowledged message: since when it is held, its size, its progress."""
 
     __slots__ = ("paced_since", "progress", "since", "size_bytes")
 
@@ -42,7 +42,7 @@ class Held:
 
 
 class Lane:
-    """Runs `work` on every message, each in a task of ours.
+    """Runs `work` on every message, each in a task of its own.
 
     The tasks do not belong to the connection that brought the message: when it is lost they go on,
     and a copy that is delivered again waits for the first to end.
@@ -68,7 +68,7 @@ class Lane:
         self._work = work
         self._queues = queues
         self._metrics = metrics
-        self._patience = availability
+        self._availability = availability
         self._suspects = suspects
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._held: dict[int, Held] = {}
@@ -90,11 +90,11 @@ class Lane:
 
     @property
     def unsettled(self) -> int:
-        """Messages taken in and not acknowledged yet."""
+        """The number of unacknowledged messages."""
         return len(self._held)
 
     def window_size(self) -> int:
-        """Return how many messages the broker may have handed us unacknowledged."""
+        """Return how many unacknowledged messages the broker may have delivered to us."""
         return self._window.size(self._parked, self._held_bytes)
 
     def not_begun_s(self) -> float:
@@ -130,31 +130,31 @@ class Lane:
         self._waiting = messages
 
     def _oldest_s(self) -> float:
-        """Return for how long the oldest message is held; they stand in the order of coming in."""
+        """Return for how long the oldest message is held; messages stand in the order of arrival."""
         oldest = next(iter(self._held.values()), None)
         return 0.0 if oldest is None else self._now() - oldest.since
 
     async def run(self) -> None:
-        """Keep the tasks until cancelled, which cancels them too: their messages go back."""
+        """Keep the tasks until cancelled; that cancels them too, and the broker redelivers."""
         async with self._tasks:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._look_at_old(self._now())
 
     def _look_at_old(self, now: float) -> None:
-        """Find what is parked, and what is not begun: messages stand in the order they came."""
+        """Count parked messages and find the oldest one not begun; both stand in order of arrival."""
         parked, not_begun_s, paced = 0, 0.0, self._pace()
         for held in self._held.values():
             if now - held.since < PARK_AFTER_S:
                 break
-            # Where we are slow ourselves, others could not go by either.
+            # A busy event loop delays every message: that parks none.
             parked += paced - held.paced_since >= PARK_AFTER_S and not held.progress.moving
             if not held.progress.begun:
                 not_begun_s = max(not_begun_s, now - held.since)
         self._parked, self._not_begun_s = parked, not_begun_s
 
     def accept(self, incoming: Incoming) -> None:
-        """Take a message in; returns at once."""
+        """Take a message in and return at once."""
         now = self._now()
         if not self._held:
             self._busy_since = now
@@ -169,7 +169,7 @@ class Lane:
         self._underway[incoming.body] = incoming, task
 
     async def drain(self) -> None:
-        """Return once everything taken in is settled."""
+        """Return once every message held is settled."""
         await self._empty.wait()
 
     async def _settle(
@@ -197,7 +197,7 @@ class Lane:
                 self._empty.set()
 
     async def _work_or_reject(self, incoming: Incoming, progress: Progress) -> bool:
-        """Return whether the message is to be acknowledged."""
+        """Settle or reject the message; return whether to acknowledge it."""
         try:
             if incoming.deliveries:
                 await self._suspects.admit(incoming)
@@ -216,7 +216,7 @@ class Lane:
         """
         moved = True
         try:
-            await self._patience.until_confirmed(
+            await self._availability.until_confirmed(
                 lambda: self._queues.reject(incoming, reason, detail)
             )
         except Exception:

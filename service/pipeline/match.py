@@ -1,4 +1,4 @@
-"""Second arrow: which webhooks want an event."""
+"""Second arrow: the webhooks that an event goes to."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from service.domain.webhook import Account, Webhook
 from service.text.json_text import WrittenNumber
 
 ANYTHING = "all"
-"""The value of a filter that lets everything through, as a missing one does."""
+"""The value of a filter that matches everything, as a missing filter does."""
 
 
 def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> list[Webhook]:
@@ -25,7 +25,7 @@ def subscribed(event: Event, account: Account, ancestors: Iterable[Account]) -> 
 
 
 def _concerned(webhook: Webhook, event: Event) -> bool:
-    """Return whether the webhook's own filters let the event through."""
+    """Return whether the webhook's own filters match the event."""
     if not event.reaches_all and event.hook not in webhook.hooks:
         return False
     filters = webhook.filters

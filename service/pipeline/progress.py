@@ -1,10 +1,10 @@
-"""How far a message in our hands is: the pipeline notes it, and the lane reads it."""
+"""The progress of an unacknowledged message: the pipeline notes it, the lane reads it."""
 
 
 class Progress:
-    """Of one message: whether work on it has begun, and how many of its deliveries wait in line.
+    """Whether work on one message has begun, and how many of its deliveries wait in line.
 
-    `stuck` counts those of them whose line does not move: they wait for somebody else's server.
+    `stuck` counts the waiting deliveries whose line does not move, as their server hangs.
     """
 
     __slots__ = ("begun", "in_line", "stuck")

@@ -1,4 +1,4 @@
-"""The delivery lane's work: what comes back from the retry tiers."""
+"""The delivery lane's work: messages that return from the retry tiers."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from service.text.json_text import read_json
 
 @dataclass(frozen=True, slots=True)
 class RetryWork:
-    """Settles deliveries that were put off, each with its webhook as it is now."""
+    """Settles retried and deferred deliveries, each with its current webhook."""
 
     deliverer: Deliverer
     finished: FinishedDeliveries
@@ -24,7 +24,7 @@ class RetryWork:
     places: Places
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
-        """Settle the deliveries of one event. Raises RejectedMessage where it is none of ours."""
+        """Settle the deliveries of one event. Raises RejectedMessage for foreign messages."""
         if holds_several(incoming.body):
             async with self.deliverer.turns.one():
                 deliveries = unseal(incoming.body)
@@ -42,7 +42,7 @@ class RetryWork:
         await self.deliverer.deliver(iter(owed), batch)
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:
-        """Return those that are still to be delivered; settle the others."""
+        """Return the deliveries whose webhook is enabled; settle the others."""
         owed: list[Pair] = []
         disabled: list[DeadLetter] = []
         for delivery in deliveries:

@@ -31,13 +31,13 @@ from service.wiring.sending import TESTS
 from service.wiring.service import Service
 
 OTHER_DESCRIPTORS = 128
-"""For broker, store, files, and connections that are refused as soon as they are taken in."""
+"""Descriptors for broker, store, files, and connections refused right after accepting them."""
 MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The parts of the API that have a life of their own."""
+    """The parts of the API that must be run or closed."""
 
     application: web.Application
     runner: ReplayRunner
@@ -50,7 +50,7 @@ class Api:
 
 
 def connections_for(settings: Settings) -> Connections:
-    """Return what guards the API's port; the descriptors that deliveries need are not for it."""
+    """Return the limits of the API's port; the descriptors for deliveries are reserved."""
     api = settings.api
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:

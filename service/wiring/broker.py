@@ -53,7 +53,7 @@ def broker_of(
         )
     ]
     bindings = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
-    # Often enough for the health check to notice in time.
+    # Four looks within `health.stall_s`, so that the health check notices in time.
     look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
     consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bindings, metrics, look_s)
     publisher.on_returned = consumer.upkeep.look_now

@@ -19,7 +19,7 @@ from service.settings.model import Settings
 
 
 def tracer_of(settings: Settings) -> Tracer:
-    """Return what traces. Raises SettingsError where the packages it needs are missing."""
+    """Return the tracer. Raises SettingsError where its packages are missing."""
     tracing = settings.tracing
     if tracing.otlp_url is None:
         return PassingOn()
@@ -33,14 +33,14 @@ def tracer_of(settings: Settings) -> Tracer:
 
 
 def sender_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSender | ShadowSender:
-    """Return what makes requests; in the shadow of another service none leaves."""
+    """Return the sender; in the shadow of another service it sends nothing."""
     if shadow:
         return ShadowSender(settings.egress, settings.own_ports)
     return HttpSender(settings.http, settings.egress, metrics, settings.tls, settings.own_ports)
 
 
 def permissions_of(settings: Settings, dialects: Dialects) -> Permissions:
-    """Return what our user needs on the broker."""
+    """Return the permissions that our user needs on the broker."""
     sources = [binding.exchange for binding in dialects.bindings]
     return permissions(settings.amqp.prefix, sources, dialects.announcing_exchanges)
 
@@ -48,7 +48,7 @@ def permissions_of(settings: Settings, dialects: Dialects) -> Permissions:
 def link_of(
     name: str, settings: Settings, session: Session, metrics: Metrics, needed: Permissions
 ) -> Link:
-    """Return what keeps a connection to the broker up."""
+    """Return a connection to the broker that reconnects by itself."""
     return Link(name, settings.amqp.urls, session, metrics, needed)
 
 
@@ -65,7 +65,7 @@ def mongo_client_of(settings: Settings) -> Client:
 
 
 def secret_box_of(settings: Settings) -> SecretBox:
-    """Return what encrypts and decrypts the secrets in the store."""
+    """Return the secret box that encrypts the secrets in the store."""
     return SecretBox(settings.secrets.named(), settings.secrets.signing())
 
 

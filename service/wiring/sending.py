@@ -17,12 +17,12 @@ from service.wiring.parts import sender_of, tracer_of
 
 EVENTS, DELIVERIES, TESTS = "events", "deliveries", "tests"
 TEST_PLACES = 16
-"""Requests in flight at most that the API makes because somebody tests a webhook."""
+"""Test requests of the API in flight at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What sends. `places` are the shares of the pool: those of the two lanes, and of tests."""
+    """The sending parts. `places` are the shares of the pool: two lanes, and tests."""
 
     sender: HttpSender | ShadowSender
     tracer: Tracer

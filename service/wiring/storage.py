@@ -16,7 +16,7 @@ from service.wiring.parts import database_of, mongo_client_of, secret_box_of
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """What is kept, and what of it is remembered. `client` writes attempts and watches changes."""
+    """The parts around the store. `client` writes attempts and watches for changes."""
 
     store: Store
     client: Client

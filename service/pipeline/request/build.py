@@ -14,7 +14,7 @@ USER_AGENT = f"switchhook/{__version__}"
 
 @immutable
 class EventContent:
-    """What all requests of one event are made of: its dialect, and the writer of its contents."""
+    """The dialect of an event and the writer of its contents, shared by all its requests."""
 
     dialect: Dialect
     writer: ContentWriter
@@ -66,7 +66,7 @@ def _headers(owed: Owed, dialect: Dialect, attempt: int, now: float) -> dict[str
         "webhook-id": delivery.delivery_id,
         "webhook-timestamp": str(int(now)),
     }
-    # A delivery that has waited may be of a hook that the catalogue no longer has.
+    # The hook of a delivery that waited may have left the catalogue.
     schema_id = dialect.schema_ids.get(delivery.hook)
     if schema_id is not None and delivery.webhook is None:
         headers["X-Switchhook-Schema"] = schema_id
@@ -74,7 +74,7 @@ def _headers(owed: Owed, dialect: Dialect, attempt: int, now: float) -> dict[str
 
 
 def _added_headers(owed: Owed) -> Mapping[str, str]:
-    """Return the headers that not every request has."""
+    """Return the account's headers, and the marks of fallbacks and replays."""
     delivery = owed.delivery
     if delivery.fallback_for is None and delivery.replay_id is None:
         return owed.destination.headers

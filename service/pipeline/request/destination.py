@@ -1,4 +1,4 @@
-"""Where the next attempt of a delivery goes, and what it may take along: decided once, here."""
+"""The destination of a delivery's next attempt, and the credentials it may carry."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -54,7 +54,7 @@ def public_key(seed: bytes) -> str:
 
 @lru_cache(maxsize=10_000)
 def _keyed(secret: bytes) -> hmac.HMAC:
-    """Return the beginning that all signatures with a secret share, for it costs half of one."""
+    """Return the keyed hash that all signatures of a secret start from: half of the cost of one."""
     return hmac.new(secret, digestmod="sha256")
 
 
