@@ -225,7 +225,7 @@ class Deliverer:
         )
 
     async def _defer(self, owed: Owed, batch: Batch, reason: DeferReason) -> None:
-        """Defer the delivery to a tier without an attempt, or give it up after too many deferrals."""
+        """Defer the delivery to a tier, or give it up after too many deferrals."""
         delivery = owed.delivery
         if delivery.deferrals >= self.policy.max_deferrals:
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, owed.webhook.uri)

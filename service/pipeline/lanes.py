@@ -130,7 +130,7 @@ class Lane:
         self._waiting = messages
 
     def _oldest_s(self) -> float:
-        """Return for how long the oldest message is held; messages stand in the order of arrival."""
+        """Return for how long the oldest message is held; they stand in the order of arrival."""
         oldest = next(iter(self._held.values()), None)
         return 0.0 if oldest is None else self._now() - oldest.since
 
@@ -142,7 +142,7 @@ class Lane:
                 self._look_at_old(self._now())
 
     def _look_at_old(self, now: float) -> None:
-        """Count parked messages and find the oldest one not begun; both stand in order of arrival."""
+        """Count parked messages and find the oldest one not begun, in the order of arrival."""
         parked, not_begun_s, paced = 0, 0.0, self._pace()
         for held in self._held.values():
             if now - held.since < PARK_AFTER_S:
