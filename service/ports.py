@@ -1,4 +1,4 @@
-"""What the pipeline needs of the outside, in its own words; the adapters provide it."""
+"""The interfaces that the pipeline needs, in its own words; the adapters implement them."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -11,7 +11,7 @@ from service.domain.webhook import Account, Webhook
 
 
 class Incoming(Protocol):
-    """A message in our hands that the broker keeps until it is acknowledged."""
+    """An unacknowledged message; the broker keeps it until the acknowledgement."""
 
     exchange: str
     routing_key: str

@@ -10,14 +10,14 @@ ASK_TIMEOUT_S = 2.0
 
 
 async def ask_health(socket: Path, question: str) -> Mapping[str, str] | None:
-    """Return what `/healthz` or `/readyz` names, with its states; None where nobody answers."""
+    """Return the states that `/healthz` or `/readyz` lists; None without an answer."""
     answer = await ask(socket, question)
     checks: Mapping[str, str] | None = None if answer is None else answer.get("checks")
     return checks
 
 
 async def ask(socket: Path, question: str) -> Mapping[str, Any] | None:
-    """Return the JSON object at a path; None where nobody answers."""
+    """Return the JSON object at a path; None without an answer."""
     try:
         async with (
             aiohttp.ClientSession(

@@ -1,4 +1,4 @@
-"""What a dialect needs bound to our queue."""
+"""The bindings of our queue to the exchanges of a switch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

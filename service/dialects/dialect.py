@@ -29,7 +29,7 @@ class Decoder(Protocol):
 
 @immutable
 class Content:
-    """What a request says: the body, or the query that is appended to the URI."""
+    """The content of a request: the body, or the query that is appended to the URI."""
 
     content_type: str
     content: bytes
@@ -130,7 +130,7 @@ class Dialects:
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
-        """What must be bound to our queue, one binding for each exchange."""
+        """The bindings of our queue, one for each exchange."""
         return merged(binding for one in self.enabled for binding in one.bindings)
 
     @property

@@ -22,7 +22,7 @@ class Broker(Protocol):
 
 
 class DialectSettings(Protocol):
-    """What dialects are made of; the service's settings fit."""
+    """The settings that dialects are made of; the service's settings fit."""
 
     @property
     def amqp(self) -> Broker:

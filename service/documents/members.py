@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a member's value is; `api.shapes.webhook` has the types."""
+    """The kind of a member's value; `api.shapes.webhook` has the types."""
 
     NAME = auto()
     URI = auto()

@@ -21,12 +21,12 @@ INTERNAL_LEG = "internal_leg"
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
 MOST_DOCUMENT_BYTES = 32_768
-"""What a webhook's document may have, its history apart: all webhooks of an account, and the bodies
+"""The size limit of a webhook's document, its history apart: all webhooks of an account, and bodies
 that are made with their custom data, are in memory at once."""
 ELEMENT_BYTES = 2
-"""What every element has beside its name and value: its type, and the end of the name."""
+"""BSON overhead of every element: its type, and the end of its name."""
 BOUNDED_BYTES = 5
-"""What texts, objects and lists have beside their content: their length, and their end."""
+"""BSON overhead of texts, objects and lists: their length, and their end."""
 TOO_LARGE = "too_large"
 """The member in which an adapter says that it did not load a document, and how large it is."""
 HISTORY = "history"

@@ -61,7 +61,7 @@ def _subscribed(document: Document, webhook: Webhook) -> dict[str, Any]:
 def public_view(document: Document, health: Document | None = None) -> dict[str, Any]:
     """Return what its account may see of a webhook: secrets hidden, defaults filled in.
 
-    What nobody can set by writing stands in `_read_only`: the audit trail and its health.
+    `_read_only` holds the members that cannot be set: the audit trail and its health.
     """
     view: dict[str, Any] = {"id": str(document["_id"])}
     trail = {key: _plain(document[key]) for key in AUDITED if document.get(key) is not None}

@@ -82,5 +82,5 @@ class Breaker:
         self._probing = False
 
     def stale(self, policy: BreakerPolicy, now: float) -> bool:
-        """Return whether it is open, and nobody has asked for long."""
+        """Return whether it is open and has not been used for long."""
         return self._openings > 0 and now > self._open_until + policy.max_open_s

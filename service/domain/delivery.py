@@ -95,7 +95,7 @@ class DeadLetterReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """What a delivery carries along of an attempt already made; times are unix seconds."""
+    """The record of an earlier attempt that a delivery carries along; times are unix seconds."""
 
     attempt: int
     started_at: float
@@ -161,12 +161,12 @@ class Delivery:
 
     @property
     def owed(self) -> bool:
-        """Whether it was put off, retried or replayed: nobody but us would deliver it."""
+        """Whether it was deferred, retried or replayed: then no other service would deliver it."""
         return bool(self.past or self.deferrals or self.replay_id)
 
     @property
     def step(self) -> tuple[str, int, int, str | None]:
-        """What must not be done twice: this delivery, this attempt, this deferral, this replay."""
+        """The identity of this step: delivery, attempt, deferral, replay. No step is done twice."""
         return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
 
     @property
@@ -187,7 +187,7 @@ class Request:
     timeout_s: float | None = None
     """Seconds until the whole answer must be there; None is the platform's."""
     in_full: bool = False
-    """Whether somebody wants to read the answer even where the receiver took the delivery."""
+    """Whether the answer is kept even after a success, for a person to read."""
     account_id: str = ""
     """In whose name it is made; some accounts have a client certificate."""
     https_only: bool = False
@@ -196,7 +196,7 @@ class Request:
 
 @immutable
 class Response:
-    """What a request led to. `status` is None where no status line arrived."""
+    """The result of a request. `status` is None where no status line arrived."""
 
     outcome: Outcome
     status: int | None = None

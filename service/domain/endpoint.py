@@ -16,7 +16,7 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 AUTHORITY = re.compile(r"//([^/?#]*)")
 HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[0-9]*))?\Z")
 DOTS = "\u3002\uff0e\uff61"
-"""What the mapping of international names takes for a dot as well."""
+"""Characters that IDNA maps to a dot."""
 
 
 class Endpoint(NamedTuple):

@@ -1,4 +1,4 @@
-"""What can go wrong, grouped by what the caller must do about it."""
+"""Errors, grouped by what the caller must do about them."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -18,7 +18,7 @@ class SettingsError(SwitchhookError):
 
 
 class TopologyConflict(SwitchhookError):
-    """A queue or exchange of ours exists with other arguments: a human must decide."""
+    """One of our queues or exchanges exists with other arguments: an operator must decide."""
 
 
 class Unavailable(SwitchhookError):
@@ -47,7 +47,7 @@ class BrokerUnavailable(Unavailable):
 class BrokerRefuses(BrokerUnavailable):
     """RabbitMQ is there and will not do: a permission is missing, or it is too old.
 
-    Come again all the same: what a person mends must not need a restart of ours.
+    Try again nevertheless: after an operator mends it, no restart must be needed.
     """
 
 
@@ -66,7 +66,7 @@ class CrossbarRefused(SwitchhookError):
 
 
 class Invalid(SwitchhookError):
-    """What somebody asked for is not possible as it stands: say which field is wrong, and why.
+    """The request is invalid: say which field is wrong, and why.
 
     `problems` maps field to code to details, as Crossbar's validation errors do:
     `{"retries": {"maximum": {"message": "Value must be at most 5", "target": 5, "value": 9}}}`.
@@ -95,15 +95,15 @@ class Conflict(SwitchhookError):
 
 
 class Unauthenticated(SwitchhookError):
-    """Who asks is not known: no token, or none that is good."""
+    """The caller is unknown: no token, or no valid one."""
 
 
 class Forbidden(SwitchhookError):
-    """Who asks is known, and may not."""
+    """The caller is known and lacks the right."""
 
 
 class TooManyRequests(SwitchhookError):
-    """Who asks has asked too often."""
+    """The caller exceeds its rate limit."""
 
     def __init__(self, retry_after_s: float, limit: int) -> None:
         super().__init__(f"too many requests; again in {retry_after_s:.1f} s")

@@ -1,4 +1,4 @@
-"""What the bus says: the message as it arrived, and the event it tells of."""
+"""The message as it arrived from the bus, and the event decoded from it."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -37,7 +37,7 @@ class Event:
     dialled_number: str | None = None
     """Whose account the event belongs to, where the message itself does not say."""
     facts: Mapping[str, str | bool] = field(default_factory=dict)
-    """What webhooks filter by beside the payload, such as `type`; see `Webhook.filters`."""
+    """Facts beside the payload that webhooks filter by, such as `type`; see `Webhook.filters`."""
     reaches_all: bool = True
     """Whether hook `all` gets it; not where the same message makes another event that does."""
     webhook: Mapping[str, Any] | None = None

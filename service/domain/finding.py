@@ -1,4 +1,4 @@
-"""What an examination found: how bad it is, what it is about, and what helps."""
+"""A finding of an examination: its severity, its subject and its remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What stands between us and a dependency, and what helps."""
+    """The reason why a dependency cannot be used, and its remedy."""
 
     text: str
     remedy: str

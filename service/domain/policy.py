@@ -1,4 +1,4 @@
-"""What an operator may choose about requests and memory; each is a section of the settings."""
+"""Settings of requests and memory; each policy is a section of the settings."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def requires_https(document: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """What the service shows to the endpoints of one account; PEM files of the operator's."""
+    """A client certificate for the endpoints of one account: PEM files of the operator."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

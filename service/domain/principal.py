@@ -1,4 +1,4 @@
-"""Who asks something of the management API, and what they may."""
+"""The caller of the management API, and its rights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an account may add to the headers of its requests."""
+"""Headers that an account may add to its requests."""
 
 import re
 from base64 import b64encode

@@ -11,7 +11,7 @@ LENGTH = 55
 def traceparent_in(said: object) -> str | None:
     """Return the `traceparent` that a switch gave its message, or None where it gave no valid one.
 
-    What a later version of the standard adds is cut off.
+    Additions of later versions of the standard are cut off.
     """
     if not isinstance(said, str) or not FORM.match(said):
         return None
@@ -21,7 +21,7 @@ def traceparent_in(said: object) -> str | None:
 
 
 def new_traceparent(trace_id: str | None = None) -> str:
-    """Return the beginning of a trace, or of a new part of one; nobody is asked to record it."""
+    """Return a new trace, or a new part of one, with the sampled flag off."""
     # Chance is enough: nothing is secret here. Zero would be invalid.
     trace_id = trace_id or f"{random.getrandbits(128) or 1:032x}"
     return f"00-{trace_id}-{random.getrandbits(64) or 1:016x}-00"

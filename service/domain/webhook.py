@@ -1,4 +1,4 @@
-"""Who wants to hear: accounts, and the webhooks they stored."""
+"""Accounts and their webhooks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """Who asks for access tokens, by OAuth 2.0 client credentials (RFC 6749, 4.4), and where."""
+    """A client for access tokens: OAuth 2.0 client credentials (RFC 6749, 4.4)."""
 
     token_url: str
     client_id: str
@@ -156,7 +156,7 @@ Index = Mapping[tuple[str, str], Sequence[Webhook]]
 
 
 def _found(index: Index, source: str, hook: str) -> Sequence[Webhook]:
-    """Return what the index has of a hook; one that nobody named reaches those for `all`."""
+    """Return the webhooks for a hook; without any of its own, those for `all`."""
     if not index:
         return ()
     found = index.get((source, hook))

@@ -62,7 +62,7 @@ class Refusal:
 def judge(policy: EgressPolicy, text: str) -> Refusal | None:
     """Return the refusal of an address as it would be dialled, or None where it may be.
 
-    What cannot be parsed is refused, as is an IPv4 address written as an IPv6 one. An IPv4 address
+    Unparsable text is refused, as is an IPv4 address written as an IPv6 one. An IPv4 address
     that a router would unpack from an IPv6 one is judged as well.
     """
     try:

@@ -35,7 +35,7 @@ INVISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What the operating system does for a connection; a test may take its place."""
+    """The calls of the operating system that a connection needs; tests replace them."""
 
     lookup: Callable[..., list[Any]] = socket.getaddrinfo
     new_socket: Callable[[int, int, int], socket.socket] = socket.socket

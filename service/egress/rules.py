@@ -1,4 +1,4 @@
-"""What the rules of egress mean, in words for whoever owns a webhook, and who can change them."""
+"""The egress rules in words for owners of webhooks, and who can change them."""
 
 OPERATOR = "the operator can allow it with"
 MEANINGS = {

@@ -51,9 +51,9 @@ Pair = tuple[Delivery, Webhook]
 
 @immutable
 class Batch:
-    """What the deliveries of one message share; `places` are those of its lane.
+    """The parts that the deliveries of one message share; `places` are those of its lane.
 
-    Those of a `long` one begin over many turns: webhooks may be deleted before theirs.
+    A `long` batch begins over many turns: its webhooks may be deleted meanwhile.
     """
 
     content: EventContent

@@ -73,7 +73,7 @@ class AnswerReader:
 
     @property
     def body(self) -> bytes:
-        """What is kept of the body."""
+        """The kept part of the body."""
         return bytes(self._body)
 
     def feed(self, data: bytes) -> None:
@@ -176,7 +176,7 @@ class AnswerReader:
                 coding = value.lower()
                 self.odd |= coding != b"chunked"
             elif b"keep-alive" not in value.lower():
-                self.odd = True  # close, or an upgrade that nobody asked for
+                self.odd = True  # close, or an unrequested upgrade
         self.odd |= head.startswith(b"HTTP/1.0") or LINE_WITHOUT_COLON.search(head) is not None
         if self.status in NO_BODY or self.status == 101:
             self.odd |= bool(coding) or lengths not in (set(), {b"0"}) or self.status == 101

@@ -3,7 +3,7 @@
 import resource
 
 MANY = 1_048_576
-"""The kernel's own limit, fs.nr_open, unless somebody raised it."""
+"""The default of the kernel's own limit, fs.nr_open."""
 RESERVED = 512
 """For broker, store, API, metrics, files and name look-ups; half of what there is at most."""
 

@@ -32,7 +32,7 @@ class EgressRefused(OSError):
 
 
 def told(refusal: Refusal) -> str:
-    """Return what the account is told: the rule in words, but no address: it may be internal."""
+    """Return the rule in words for the account, without the address: it may be internal."""
     return f"egress refused by {in_words(refusal.rule)}"
 
 

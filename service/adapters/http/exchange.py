@@ -51,7 +51,7 @@ class Destination(aiohttp.ClientRequest):
             lines.append(f"Content-Length: {len(request.body)}")
         lines += [f"{name}: {value}" for name, value in request.headers.items()]
         text = "\r\n".join(lines)
-        # The last gate: whoever gets a line break in here could write requests of their own.
+        # The last check: a line break in here would let an account write further requests.
         if not text.count("\r") == text.count("\n") == len(lines) - 1 or "\0" in text:
             raise ValueError("a header has a line break in it")
         return text.encode() + b"\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What an error of an HTTP request means: its outcome, and a detail that the account may read."""
+"""From an error of an HTTP request to its outcome, and a detail that the account may read."""
 
 import errno
 import ssl

@@ -39,7 +39,7 @@ class Exchanging(ResponseHandler):
         self._in_full = False
         self._descriptor = -1
         self._broken: Exception | None = None
-        """What the driver raised where nobody waited yet."""
+        """The error of the driver before the answer was awaited."""
 
     @property
     def should_close(self) -> bool:
@@ -75,9 +75,9 @@ class Exchanging(ResponseHandler):
         """Send the request, unless something unasked for lies on the connection."""
         transport = self.transport
         if self._reader is None or transport is None or transport.is_closing():
-            return  # whoever waits was told
+            return  # the waiting request has its error
         if self._has_unread():
-            self._fail(StaleConnection("bytes that nobody asked for"))
+            self._fail(StaleConnection("unrequested bytes"))
             return
         self._written = True
         transport.write(sent)
@@ -89,7 +89,7 @@ class Exchanging(ResponseHandler):
             self.close()
             return
         if not self._written:
-            self._fail(StaleConnection("bytes that nobody asked for"))
+            self._fail(StaleConnection("unrequested bytes"))
             return
         known = reader.status
         try:

@@ -126,7 +126,7 @@ class HttpSender:
 def _response(answer: Answered, *, in_full: bool) -> Response:
     outcome = outcome_of_status(answer.status)
     if outcome.succeeded and not in_full:
-        # Nobody asks what a receiver had to say that took the delivery.
+        # The answer of a successful delivery is not kept.
         return Response(outcome, answer.status)
     pairs = answer.headers()
     given = next((value for name, value in pairs if name.lower() == "retry-after"), None)

@@ -12,7 +12,7 @@ from service.egress.guard import EgressGuard
 class ShadowSender:
     """See `ports.Sender`. Nothing is dialled and no name is looked up.
 
-    What is known without that stands in the detail: an address that would be refused.
+    The detail names an address that would be refused.
     """
 
     def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:

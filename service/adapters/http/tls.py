@@ -156,7 +156,7 @@ class CertificateWatch:
             expires_at = ssl.cert_time_to_seconds(certificate["notAfter"])
             date = datetime.fromtimestamp(expires_at, UTC).isoformat()
         except (KeyError, ValueError, OverflowError, OSError):
-            return  # the year 0, say; whoever verified it did not mind
+            return  # a year 0, for instance, which OpenSSL accepted
         soon_s = min(WARN_BEFORE_S, (expires_at - begins_at) / 3)
         now = self._now()
         before = self._hosts.pop(host, None)

@@ -1,4 +1,4 @@
-"""What the two ways of making requests share: the fast path, and aiohttp's documented one."""
+"""The parts that both ways of making requests share: the fast path and aiohttp's documented API."""
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -11,7 +11,7 @@ from service.domain.delivery import Request
 
 
 class Answered(Protocol):
-    """What came back."""
+    """The answer to a request."""
 
     @property
     def status(self) -> int:

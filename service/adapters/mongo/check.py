@@ -1,4 +1,4 @@
-"""What an operator should know about the store before the service starts."""
+"""Examining the store before the service starts."""
 
 from collections.abc import AsyncIterator, Sequence
 

@@ -1,4 +1,4 @@
-"""What stands between us and MongoDB, in one line each, with what helps."""
+"""Diagnoses of MongoDB, one line each, with the remedy."""
 
 import re
 

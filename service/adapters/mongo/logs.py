@@ -1,4 +1,4 @@
-"""What the service writes: the attempt log and the dead letters."""
+"""Writing the attempt log and the dead letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

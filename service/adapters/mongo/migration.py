@@ -1,4 +1,4 @@
-"""What a migration reads and writes in the collections `accounts` and `webhooks`."""
+"""The reads and writes of a migration in the collections `accounts` and `webhooks`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar

@@ -20,10 +20,10 @@ NEEDED = {
     "tokens": frozenset({"find", "insert", "update", "createIndex"}),
     **dict.fromkeys(("attempts", "dead_letters", "replays", "webhook_health", "suspects"), WRITE),
 }
-"""What is done to each collection. A change of `attempts.retention_days` needs collMod once more,
-which the role readWrite has not: who refuses it is told when it happens."""
+"""Privileges needed on each collection. A change of `attempts.retention_days` needs collMod too,
+which the role readWrite lacks: the service reports the refusal when it happens."""
 ON_ALL = frozenset({"changeStream"})
-"""What is done to the database as a whole; where it is no replica set, nothing."""
+"""Privileges needed on the database as a whole; none without a replica set."""
 
 FAR_OFF_S = 5.0
 """Receivers refuse signatures that are minutes old; clocks that are kept differ by less than 1."""
@@ -79,7 +79,7 @@ async def _refused(database: Database, *, replicated: bool) -> Finding | None:
     )
     auth = status["authInfo"]
     if not auth["authenticatedUsers"]:
-        # Where nobody must say who they are, everything is permitted, or was refused before this.
+        # Without authentication everything is permitted, or was refused before this.
         return None
     lacking = missing(auth["authenticatedUserPrivileges"], database.name, replicated=replicated)
     if not lacking:

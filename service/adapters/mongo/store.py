@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
 MOST_STORED_BYTES = 2 * MOST_DOCUMENT_BYTES
-"""What a webhook's document may have with its secrets encrypted."""
+"""The size limit of a webhook's document with its secrets encrypted."""
 TTL_INDEX = "expire"
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("webhooks", [("account_id", 1)]),
@@ -71,7 +71,7 @@ def _options(timeout_s: float) -> dict[str, Any]:
 
 @contextmanager
 def open_store(url: str, name: str, timeout_s: float) -> Iterator["Store"]:
-    """Yield the store for a short errand; nobody scrapes its metrics."""
+    """Yield the store for a command; its metrics are not scraped."""
     store = Store(open_database(url, name, timeout_s), Metrics(CollectorRegistry(), []))
     try:
         yield store

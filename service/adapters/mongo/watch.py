@@ -1,4 +1,4 @@
-"""Noticing that somebody changed an account, a webhook or a number.
+"""Watching for changes of accounts, webhooks and numbers.
 
 With a replica set the change stream tells within milliseconds. A standalone mongod has none: there,
 `modified_at` is polled, which misses deletions and documents without it; those are noticed when the

@@ -1,4 +1,4 @@
-"""What an operator should know about the broker before the service starts."""
+"""Examining the broker before the service starts."""
 
 import asyncio
 import secrets
@@ -98,7 +98,7 @@ async def _exchange(
 
 
 async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
-    """Publish to nobody, over a connection of its own: an alarm stops what publishes."""
+    """Publish to no queue, over a connection of its own: an alarm blocks publishing connections."""
     connection = await connect(url, "check publishing")
     try:
         channel = await connection.channel(publisher_confirms=True)
@@ -112,6 +112,6 @@ async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
     except BROKER_ERRORS as error:
         return diagnosis_of(error, url, needed).found("broker")
     finally:
-        # One that is blocked does not hear that we want to close it.
+        # The broker does not read a blocked connection, so it would not see the close.
         await close(connection)
     return None

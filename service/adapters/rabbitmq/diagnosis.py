@@ -1,4 +1,4 @@
-"""What stands between us and the broker, in one line each, with what helps.
+"""Diagnoses of the broker, one line each, with the remedy.
 
 `switchhook check` prints it, and a running service logs it while it waits.
 """
@@ -80,7 +80,7 @@ def refuse_old(connection: AbstractConnection) -> None:
 
 
 def diagnosis_of(error: BaseException, url: str, needed: Permissions) -> Diagnosis:
-    """Return what an error of connecting, declaring or consuming means. No password is told."""
+    """Return the diagnosis of an error of connecting, declaring or consuming, without passwords."""
     address = URL(url)
     where = f"{address.host}:{address.port or DEFAULT_PORTS.get(address.scheme, 0)}"
     vhost = unquote(address.raw_path[1:]) or "/"

@@ -32,7 +32,7 @@ HEALTHY_S = 1.0
 log = structlog.get_logger(__name__)
 
 BROKER_ERRORS = (AMQPError, OSError, TimeoutError, RuntimeError)
-"""What connecting and talking to a broker that fails, or is failing, raises."""
+"""Errors of connecting to a broker, and of a connection that breaks."""
 
 Session = Callable[[AbstractConnection], Awaitable[None]]
 
@@ -110,7 +110,7 @@ class Link:
 
 
 class OwnConnection(aio_pika.Connection):
-    """A connection that we close: the driver's own wish, when it is collected, comes too late.
+    """A connection that we close ourselves: the driver would close it on collection, too late.
 
     For one that never stood that is a warning about a coroutine, in the middle of what we print.
     """

@@ -55,7 +55,7 @@ OF_FAXES = {
     "type": (faxes.NAME, *objects.FAX_TYPES, *sorted(notifications.FAX_TYPES)),
     "action": tuple(action for action in OBJECT_ACTIONS if action != "all"),
 }
-"""What the filters of the hook `fax` are compared with."""
+"""The values that filters of the hook `fax` are compared with."""
 OF_CALLFLOWS = (
     f"a notification of type {notifications.CALLFLOW} goes to the webhook that a callflow brings "
     "along, never to a stored one"

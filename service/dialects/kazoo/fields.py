@@ -1,4 +1,4 @@
-"""What each field of a payload is: the words of the schemas in the catalogue."""
+"""The meaning of each field of a payload, for the schemas in the catalogue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ STRING = ("string",)
 INTEGER = ("integer",)
 BOOLEAN = ("boolean",)
 OBJECT = ("object",)
-# What is sent on unread may be a JSON value as well as its text: `10` or `"10"`.
+# Values passed on unread may be a JSON value or its text: `10` or `"10"`.
 LOOSE_INTEGER = ("integer", "string")
 LOOSE_BOOLEAN = ("boolean", "string")
 AMOUNT = ("number", "string")
@@ -723,7 +723,7 @@ BY_HOOK: dict[str, dict[str, Field]] = {
     "fax": FAX,
     "notifications": NOTIFICATION,
 }
-"""What a field is for one hook, where that is narrower than in `FIELDS`."""
+"""The meaning of a field for one hook, where it is narrower than in `FIELDS`."""
 
 
 def described(names: Iterable[str], hook: str | None = None) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What an operator may choose about Kazoo's messages."""
+"""Settings of Kazoo's messages."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal

@@ -11,7 +11,7 @@ from service.ports import Directory
 
 @dataclass(frozen=True, slots=True)
 class CurrentWebhooks:
-    """Looks webhooks up in the directory, which hears of changes."""
+    """Looks webhooks up in the directory, which the store notifies of changes."""
 
     directory: Directory
     availability: Availability

@@ -117,7 +117,7 @@ class RememberedDirectory:
         entry = self._entries.get(account_id)
         if entry is not None:
             entry.good_until = 0.0
-            # Whoever told of a change was heard from the store.
+            # A change notified meanwhile may be newer than the answer of the store.
             entry.overdue = False
 
     def forget_webhook(self, webhook_id: str) -> None:
@@ -144,7 +144,7 @@ class RememberedDirectory:
     def _loaded(self, account_id: str, loading: asyncio.Future[Account]) -> None:
         self._loading.pop(account_id, None)
         if not loading.cancelled():
-            # Its error was told to those who waited for it, which may be nobody.
+            # Callers that waited for it got its error; there may be none.
             loading.exception()
 
     async def _load(self, account_id: str) -> Account:

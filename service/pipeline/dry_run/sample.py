@@ -1,4 +1,4 @@
-"""What a receiver would get for a message, without a delivery: for samples and documents."""
+"""The payload of a message without a delivery: for samples and documents."""
 
 from typing import Any
 

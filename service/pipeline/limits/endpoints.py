@@ -1,4 +1,4 @@
-"""What this process knows of each endpoint: requests in flight, concurrency limit, breaker.
+"""The state of each endpoint in this process: requests in flight, concurrency limit, breaker.
 
 Shared by all lanes: to a receiver it makes no difference which of our queues a request came from.
 """
@@ -129,7 +129,7 @@ class Endpoints:
         return 0.0 if state is None else state.breaker.pause_s
 
     async def tidy(self) -> None:
-        """Forget breakers that nobody asks about any more, until cancelled."""
+        """Drop the state of unused endpoints, until cancelled."""
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
             now = self.now()

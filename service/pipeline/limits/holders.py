@@ -1,4 +1,4 @@
-"""Who holds the places, and who waits for one: what an operator asks when events are late."""
+"""The accounts that hold places or wait for one: the operator's question when events are late."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -36,7 +36,7 @@ class InFlight:
             tasks.remove(task)
 
     def cut(self, webhook_id: str) -> None:
-        """Cancel the requests of a webhook: nobody wants their answers any more."""
+        """Cancel the requests of a deleted webhook."""
         for task in self._tasks.get(webhook_id, ()):
             if task not in self._cut:
                 self._cut.add(task)

@@ -1,4 +1,4 @@
-"""What places are made of: an account's share, its lines, a place, a delivery that waits."""
+"""The parts of `places`: an account's share, its lines, a place, a waiting delivery."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -21,7 +21,7 @@ class Serves(Protocol):
 
 
 class Share:
-    """What one account holds and waits for, in one lane."""
+    """The places that one account holds and waits for, in one lane."""
 
     __slots__ = ("account_id", "duration_s", "held", "lines", "moved_at", "short", "waiting")
 

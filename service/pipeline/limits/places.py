@@ -1,4 +1,4 @@
-"""Who may send now: places for requests in flight, shared out by account, then by endpoint.
+"""Places for requests in flight, shared out by account, then by endpoint.
 
 An account takes another place only while it holds fewer than half as many as are free (the dynamic
 threshold of Choudhury and Hahne, 1998). One account whose requests hang thus ends at a third of the
@@ -154,7 +154,7 @@ class Places:
         now = self.endpoints.now()
         line = share.lines.get(state.endpoint)
         ahead = 0 if line is None else len(line.entries)
-        # Lines take turns: for each delivery of ours, every other line has one served.
+        # Lines take turns: before each delivery of this line, every other line has one served.
         turns = min((ahead + 1) * max(1, len(state.lines)), state.waiting + 1)
         if turns * state.needs_s(now) > self._longest_wait_s * state.capacity(now):
             return DeferReason.SATURATED

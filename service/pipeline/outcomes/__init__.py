@@ -1,1 +1,1 @@
-"""What follows from an attempt: log, metrics, attempt log, disabling."""
+"""After an attempt: log, metrics, attempt log, disabling."""

@@ -1,4 +1,4 @@
-"""What this process has finished lately.
+"""The deliveries that this process finished lately.
 
 Between the end of a delivery and the acknowledgement of its message the connection may be lost; the
 message then comes again. It is acknowledged from this memory, without a second request.

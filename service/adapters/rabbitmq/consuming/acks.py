@@ -80,7 +80,7 @@ class Acks:
         await self._say(lambda: self._channel.basic_ack(tag, multiple=multiple, wait=False))
 
     async def _say(self, say: Callable[[], Awaitable[None]]) -> None:
-        """Say it, or note that nobody can hear it any more: then the broker redelivers.
+        """Acknowledge, or note that the channel is gone: then the broker redelivers.
 
         aiormq has room for ten frames, and once a connection is lost nobody makes room: who waits
         for it then waits for ever. So nobody waits long at a time; what was not said yet is said

@@ -149,7 +149,7 @@ class Consumer:
 
 
 class ReceivedMessage:
-    """A message in our hands; see `ports.Incoming`."""
+    """An unacknowledged message; see `ports.Incoming`."""
 
     __slots__ = (
         "_acks", "_tag", "body", "content_encoding", "deliveries", "exchange", "redelivered",
@@ -188,5 +188,5 @@ class ReceivedMessage:
 
 
 def _count(header: object) -> int:
-    """Return the broker's count; whoever publishes can set the header, to anything."""
+    """Return the broker's count; a publisher can set the header to anything."""
     return header if isinstance(header, int) and header > 0 else 0

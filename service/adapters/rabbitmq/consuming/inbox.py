@@ -30,13 +30,13 @@ TRY_FOR_S = 5.0
 TRIED_KEY, TRIED_TYPE, TRIED_BODY = "switchhook.try", "application/json", (b'{"tried":', b"true}")
 
 DRIVER_CHANGED = (AttributeError, TypeError, ValueError, LookupError)
-"""What asking the driver for something that it no longer has raises."""
+"""Errors where the driver lacks an attribute that we use."""
 
 log = structlog.get_logger(__name__)
 
 
 class Inbox:
-    """What comes in on a channel: messages are put together, everything else is aiormq's."""
+    """The frames of a channel: messages are put together here, other frames go to aiormq."""
 
     def __init__(self, channel: WireChannel, take: Take) -> None:
         self._channel = channel
@@ -56,7 +56,7 @@ class Inbox:
         Must be asked before consuming. Raises what talking to a broker that fails raises.
         """
         try:
-            # Changes nothing: whoever consumes sets what it needs.
+            # Changes nothing: each consumer sets its own prefetch.
             async with asyncio.timeout(within_s):
                 await self._channel.basic_qos(prefetch_count=1)
             if not self._seen:

@@ -22,7 +22,7 @@ from service.adapters.rabbitmq.publishing.frames import Outgoing, PublishFrames
 
 MOST_IN_FLIGHT = 1000
 MOST_BYTES_IN_FLIGHT = 1 << 20
-"""Bounds on what is not confirmed, which is all that the driver and the socket may hold of ours.
+"""Bounds on unconfirmed publishes: all that driver and socket may hold of them.
 
 A broker that reads slowly, or not at all, cannot fill our memory then. So the driver's writer is
 not told to wait until the socket has drained, and heartbeats never stand behind publishes.
@@ -52,7 +52,7 @@ class Publish:
 
 
 class Confirms:
-    """The publishes of one channel with confirms, which nobody else may publish on."""
+    """The publishes of one channel with confirms; nothing else may publish on it."""
 
     def __init__(self, channel: WireChannel, exchange: str, timeout_s: float) -> None:
         self._channel = channel

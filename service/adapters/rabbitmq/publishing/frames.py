@@ -68,7 +68,7 @@ class PublishFrames:
         return parts
 
     def tag_of(self, message_id: str | None) -> int | None:
-        """Return the delivery tag of the publish with this message id, if it is one of ours."""
+        """Return the delivery tag of our publish with this message id, or None."""
         if message_id is None or not message_id.startswith(self._prefix):
             return None
         try:

@@ -64,7 +64,7 @@ class Publisher:
             channel = partial(self._open, connection, lost)
             names, timeout_s = self._names, self._timeout_s
             own = await open_outbox(channel, names.exchange, timeout_s, self._fast_path)
-            # What came from outside may break the channel it is published on, and everything under
+            # A foreign message may break the channel it is published on, and everything under
             # way on that channel with it: hence two.
             self._foreign = await channel()
             self._connection, self._own = connection, own

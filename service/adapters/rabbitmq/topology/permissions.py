@@ -33,4 +33,4 @@ def _also(ours: str, exchanges: Sequence[str]) -> str:
 
 
 OURS_ALONE = permissions("switchhook")
-"""What is needed where no switch is on the broker."""
+"""The permissions on a broker without a switch."""

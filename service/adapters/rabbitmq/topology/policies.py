@@ -29,14 +29,14 @@ TO_QUEUES = ("all", "queues", "quorum_queues")
 
 POLICY_PRIORITY = 100
 HARMLESS = {"queue-leader-locator": "balanced"}
-"""One policy applies to a queue. So one of ours, of a high priority, keeps away those that tidy up
+"""Only one policy applies to a queue. A policy of ours with a high priority keeps tidy-up policies
 after a while (`expires`), or bound every queue there is."""
 
 KEEPS = "reject-publish"
 NOT_LOOKED = "policies on our queues could not be looked at"
 
 LIMITS = ("max-length", "max-length-bytes")
-"""What is beyond them is refused or dropped."""
+"""Limits beyond which messages are refused or dropped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,7 @@ def applying(policies: Sequence[Policy], queue: str) -> list[Policy]:
 
 
 def broken_promises(policy: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what in a policy harms a queue with these arguments, with its value.
+    """Yield the keys of a policy that harm a queue with these arguments, with their values.
 
     Of two numbers RabbitMQ takes the smaller one. Where only one of two texts can be, it is the
     queue's own.

@@ -28,7 +28,7 @@ DELIVERY_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What our things are called on the broker."""
+    """The names of our objects on the broker."""
 
     prefix: str
 
@@ -129,7 +129,7 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
     with needing(("exchange", "configure")):
         await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
     for name, arguments in queues(names, tiers_ms).items():
-        # Who may not configure the queues has failed at the first, which forwards nothing.
+        # A user without permission fails at the first queue, before anything is forwarded.
         forwards = "x-dead-letter-exchange" in arguments
         with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
             queue = await channel.declare_queue(name, durable=True, arguments=arguments)

@@ -41,7 +41,7 @@ class Upkeep:
         self._declared = False
         self._wake = asyncio.Event()
         self.problem: str | None = None
-        """What is missing, or cannot be declared; None where all stood when last looked at."""
+        """The missing or undeclarable object; None where all existed at the last look."""
 
     def look_now(self) -> None:
         """Have `keep` look at once: a publish was returned, or a channel was closed for it."""
@@ -108,7 +108,7 @@ class Upkeep:
         except ChannelNotFoundEntity:
             return False
         except ChannelAccessRefused:
-            return True  # later brokers do not tell everybody
+            return True  # later brokers hide it from most users
         finally:
             await channel.close()
         return True

@@ -118,7 +118,7 @@ class CrossbarClient:
     async def _exchange(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         url = URL(f"{self._base}/v2/{path}", encoded=True).with_query(query)
         try:
-            # A redirect would take the token to an address that nobody named.
+            # A redirect would take the token to another address than the configured one.
             async with self._session.get(url, allow_redirects=False) as response:
                 return response.status, await response.read()
         except TimeoutError:

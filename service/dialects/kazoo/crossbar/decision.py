@@ -1,4 +1,4 @@
-"""What is to become of one document of an installation that is moved here."""
+"""The decision about one document of an installation that is moved here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 class Verdict(StrEnum):
-    """What becomes of a document."""
+    """The fate of a document."""
 
     TAKEN = "taken"
     CHANGED = "changed"

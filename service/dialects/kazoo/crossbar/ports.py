@@ -1,4 +1,4 @@
-"""What a migration needs: Crossbar to read from, and a store to write into."""
+"""The interfaces of a migration: Crossbar to read from, and a store to write into."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

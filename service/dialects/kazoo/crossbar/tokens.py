@@ -51,7 +51,7 @@ class CrossbarTokens:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
-            # A redirect would take the token to an address that nobody named.
+            # A redirect would take the token to another address than the configured one.
             async with self._session.get(
                 self._url, headers={"X-Auth-Token": text}, allow_redirects=False
             ) as response:

@@ -14,7 +14,7 @@ NAMES = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_DESTROY"
 INTERNAL = {"internal_leg": True}
 
 NOBODY = "nouser"
-"""What the switch writes where a request names no user."""
+"""The user that the switch writes where a request names none."""
 
 
 def binding(name: str) -> Binding:

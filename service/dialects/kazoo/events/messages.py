@@ -49,7 +49,7 @@ class MessageDecoder:
             "body": _content(body),
             "origin": route or None,
             "charges": body.get("Charges"),
-            # What Kazoo delivers has no direction, as there is only one.
+            # Kazoo itself delivers one direction only, and does not name it.
             "direction": direction if self._routes != {"offnet"} else None,
         }
         return (

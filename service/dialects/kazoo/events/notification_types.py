@@ -22,7 +22,7 @@ class NotificationType:
 
 
 SECRETS = ("password", "password_reset_link", "account_api_key")
-"""What gives access to whoever reads it, by the names in the payload."""
+"""Members of payloads that give access to their reader."""
 
 
 COMMON_FIELDS = (
