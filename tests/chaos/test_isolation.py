@@ -101,7 +101,7 @@ async def test_hanging_endpoints_delay_nobody_else(rig: Rig, hang: Hang) -> None
     assert row.p99_s is not None
     # The subset runs beside anything, and only looks for delays that people notice.
     assert row.undelayed if rig.full else row.p99_s < NOTICED_S, row
-    assert held > AT_WORK
+    assert held >= min(AT_WORK, hang.endpoints)
     assert freed_s <= 1.0
 
 
