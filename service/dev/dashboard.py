@@ -137,7 +137,7 @@ ROWS: dict[str, Sequence[Panel]] = {
                 "deliveries": f"(switchhook:delivered_late:ratio_rate5m >= 0){NOBODY}",
             },
             "percentunit",
-            "First attempts begun over a second late are our fault; the rest may be the receivers'.",
+            "First attempts begun over a second late are our fault; the rest may be receivers'.",
         ),
     ),
     "Who suffers?": (

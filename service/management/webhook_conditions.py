@@ -62,7 +62,7 @@ def _idle_texts(merged: Document, name: str, hook: Hook | None) -> Iterator[str]
     allowed = {} if hook is None else hook.filterable()
     for key in FILTER_KEYS:
         if custom_data.get(key) is not None and key not in allowed:
-            yield f"custom_data.{key}: filters nothing for hook {name}, and is never sent"
+            yield f"custom_data.{key}: it filters nothing for hook {name}, and is never sent"
     for key, reasons in {} if hook is None else hook.never_stored.items():
         reason = reasons.get(str(custom_data.get(key)))
         if reason is not None:
