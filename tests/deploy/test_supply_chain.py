@@ -37,7 +37,7 @@ async def test_an_audit_that_reaches_nobody_says_so_in_a_line_and_fails() -> Non
     assert process.returncode == audit.NOT_AUDITED
     assert said == b""
     assert complained.decode().splitlines() == [
-        "not audited: neither pypi nor osv could be asked about every package"
+        "not audited: neither pypi nor osv answered for every package"
     ]
 
 
