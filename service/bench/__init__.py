@@ -1,20 +1,20 @@
-"""`switchhook bench`: how fast, measured against the bare loops that the service is made of.
+"""`switchhook bench`: measure the service against the bare loops that it is made of.
 
     drain      deliveries per second from a backlog, floor and service in turns
 
-    site       the servers, the sink and the settings that all measurements share
+    site       servers, sink and settings that all measurements share
     seed       accounts and webhooks in the store
-    load       events, published with confirms: a backlog in one go, or at a steady rate
-    sink       where requests go: nginx, or the receiver; both count what arrives
-    receiver   a process of its own that answers and notes how old each event was
-    floor      a process of its own: the bare loops
-    sample     a process watched while it works: its counter, its CPU time, its memory
+    load       events, published with confirms: a backlog at once, or at a steady rate
+    sink       target of the requests: nginx, or the receiver; both count requests
+    receiver   a process that answers and records the age of each event
+    floor      a process that runs the bare loops
+    sample     counter, CPU time and memory of a process while it works
 
     figures    medians, percentiles, ratios
-    machine    where it was measured, and with what
+    machine    the machine and the versions measured
     report     results as a table
     chart      results as a picture
-    runner     which measurements, in which order
+    runner     the measurements and their order
 
-Every measurement adds its file to `runner.MEASURES`, and its lines to `report`.
+Each measurement is listed in `runner.MEASURES`, and has its lines in `report`.
 """

@@ -1,4 +1,4 @@
-"""Results as a picture: groups of horizontal bars, written as SVG by hand."""
+"""Results as a picture: groups of horizontal bars, as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

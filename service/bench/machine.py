@@ -1,4 +1,4 @@
-"""Where and with what it was measured: figures mean nothing without it."""
+"""The machine and versions of a measurement, without which its figures mean nothing."""
 
 import os
 import platform
@@ -36,7 +36,7 @@ async def conditions(site: Site) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the machine is."""
+    """Return the machine's system, CPU, memory and load."""
     return {
         "system": platform.platform(),
         "cpu": _field("/proc/cpuinfo", "model name"),
@@ -47,7 +47,7 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the commit of the code, marked where it was changed since; empty if not known."""
+    """Return the commit of the code, marked if there are uncommitted changes; empty if unknown."""
     found = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
         capture_output=True,

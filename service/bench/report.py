@@ -1,4 +1,4 @@
-"""Results as a table for people; every figure of it is in the JSON as well."""
+"""Results as a text table; the JSON contains every figure as well."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MOST_MB = 150
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; what does not apply is empty. `met` tells whether the bar is."""
+    """One line of the table; empty cells do not apply. `met` is whether the bar is met."""
 
     what: str
     floor: str = ""
@@ -32,7 +32,7 @@ def table(report: Mapping[str, Any]) -> str:
 
 
 def conditions(report: Mapping[str, Any]) -> str:
-    """Return in a line where, when and with what it was measured."""
+    """Return date, commit, machine, versions and sink in one line."""
     machine, versions = report["machine"], report["versions"]
     return (
         f"{report['date'][:10]} · commit {report['commit'] or 'unknown'} · {machine['cpu']}, "
@@ -42,14 +42,14 @@ def conditions(report: Mapping[str, Any]) -> str:
 
 
 def rows_of(results: Results) -> Iterator[Row]:
-    """Yield the lines of all measurements that were made."""
+    """Yield the lines of all measurements in the results."""
     for name, lines in _LINES.items():
         if name in results:
             yield from lines(results[name])
 
 
 def charts_of(results: Results) -> list[Chart]:
-    """Return what is worth a picture: speeds and latencies."""
+    """Return the charts of speeds and latencies."""
     speeds = [
         Bar(f"{title}: {kind}", results[name][kind]["per_s"]["median"], kind)
         for name, title in _SPEEDS.items()
@@ -70,7 +70,7 @@ def charts_of(results: Results) -> list[Chart]:
 _SPEEDS = {
     "drain_1": "deliveries, 1 per event",
     "drain_10": "deliveries, 10 per event",
-    "unsubscribed": "events of no concern",
+    "unsubscribed": "events without a webhook",
     "post": "POST alone",
 }
 
@@ -151,7 +151,7 @@ def _backlog(result: Results) -> Iterator[Row]:
     growth = result["late_mb"] - result["early_mb"]
     shown = f"early {result['early_mb']:.0f}", f"late {result['late_mb']:.0f}"
     what = f"memory in a backlog of {result['events']:,}, MB"
-    # Less than the allocator's own breathing is no growth.
+    # Growth within the allocator's own variation does not count.
     yield Row(what, *shown, f"{growth:+.0f}", "none", growth <= 0.05 * result["early_mb"])
 
 

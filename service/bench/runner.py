@@ -1,4 +1,4 @@
-"""The benchmark as a whole: which measurements, in which order, and where the results go."""
+"""Run the benchmark: the measurements in order, and the output of their results."""
 
 import asyncio
 import signal
@@ -41,13 +41,13 @@ QUICK = ("drain",)
 async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
     """Make the measurements; write `bench.json` and `bench.svg`, and print the table.
 
-    Raises SwitchhookError where SIGTERM or SIGINT ended it; what it started is stopped by then.
+    Raises SwitchhookError if SIGTERM or SIGINT ended it, after stopping all that it started.
     """
     running = asyncio.create_task(_bench(effort, only, output), name="bench")
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        # A second Ctrl-C must not interrupt the cleaning up.
+        # A second Ctrl-C must not interrupt the cleanup.
         if not running.cancelling():
             running.cancel()
 
@@ -56,7 +56,7 @@ async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
     try:
         await running
     except asyncio.CancelledError:
-        raise SwitchhookError("stopped before all was measured") from None
+        raise SwitchhookError("stopped before the measurements were complete") from None
 
 
 async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:
@@ -75,14 +75,14 @@ async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:
 
 
 def write(output: Path, report: Mapping[str, Any]) -> None:
-    """Write what has been measured so far: a long run that is cut short leaves its results."""
+    """Write the results so far, so that an interrupted run leaves them."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "bench.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     (output / "bench.svg").write_text(chart(charts_of(report["results"])), "utf-8")
 
 
 class Progress:
-    """Shows a line for each thing done, with the measurement and the seconds since the start."""
+    """Prints a line for each step, with the measurement and the seconds since the start."""
 
     def __init__(self, count: int) -> None:
         self._start = time.monotonic()
@@ -91,11 +91,11 @@ class Progress:
         self._name = ""
 
     def begin(self, name: str) -> None:
-        """Note which measurement comes now."""
+        """Set the current measurement."""
         self._number += 1
         self._name = f"{self._number}/{self._count} {name}"
 
     def __call__(self, line: str) -> None:
-        """Show what was done."""
+        """Print the line of a step."""
         seconds = time.monotonic() - self._start
         click.echo(f"{seconds:6.0f} s  {self._name:16} {line}")

@@ -1,4 +1,4 @@
-"""A process watched while it works: what it has done, its CPU time, its memory. Linux only."""
+"""Sample a process while it works: work done, CPU time, memory. Linux only."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 async def watch(count: Counter, processes: Sequence[Server], goal: int) -> list[Sample]:
     """Return samples until the goal is reached.
 
-    Raises SwitchhookError where a process has ended, or nothing has been counted for a minute.
+    Raises SwitchhookError if a process has ended, or the count has not grown for a minute.
     """
     samples = [Sample(time.monotonic(), 0, 0.0)]
     progressed_at = time.monotonic()
@@ -31,22 +31,22 @@ async def watch(count: Counter, processes: Sequence[Server], goal: int) -> list[
         if done > samples[-2].count:
             progressed_at = samples[-1].at
         if samples[-1].at - progressed_at > STALLED_S:
-            raise SwitchhookError(f"nothing happens any more; {done} of {goal} are done")
+            raise SwitchhookError(f"no progress for a minute; {done} of {goal} are done")
     return samples
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once the condition holds. Raises SwitchhookError where it does not in time."""
+    """Return once the condition holds. Raises SwitchhookError if it does not in time."""
     deadline = time.monotonic() + STALLED_S
     while not await condition():
         if time.monotonic() > deadline:
-            raise SwitchhookError(f"waited in vain for {what}")
+            raise SwitchhookError(f"timed out waiting for {what}")
         await asyncio.sleep(EVERY_S)
 
 
 def cpu_seconds(process: Server) -> float:
     """Return the CPU time of all threads since the start. Raises SwitchhookError if it ended."""
-    # The name of the program may have blanks: what follows its bracket does not.
+    # The program's name may contain blanks; the fields after its closing bracket do not.
     state, *fields = _proc(process, "stat").rpartition(") ")[2].split()
     if state == "Z":
         raise SwitchhookError(f"{process.name} has ended; see {process.directory}")
@@ -54,7 +54,7 @@ def cpu_seconds(process: Server) -> float:
 
 
 def memory_mb(process: Server, kind: str = "VmHWM") -> float:
-    """Return the resident memory in MiB; `VmHWM` is the peak of it, `VmRSS` what it is now."""
+    """Return the resident memory in MiB: `VmHWM` is its peak, `VmRSS` its current size."""
     lines = dict(line.split(":", 1) for line in _proc(process, "status").splitlines())
     return int(lines[kind].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""The commands that list, show, replay and discard what was given up."""
+"""The commands that list, show, replay and discard dead letters."""
 
 import asyncio
 import json
@@ -33,26 +33,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 FILTERS = (
     click.option("--account", "account_id", help="Of this account only."),
     click.option("--webhook", "webhook_id", help="For this webhook only."),
-    click.option("--endpoint", help="For this scheme, host and port only."),
+    click.option("--endpoint", help="For this endpoint only: scheme, host and port."),
     click.option("--hook", help="Events of this hook only."),
     click.option("--reason", type=click.Choice([str(reason) for reason in DeadLetterReason])),
     click.option("--call", "call_id", help="Of this call only."),
-    click.option("--older-than", type=Span(), help="Dead for longer than 7d, 12h or 30m."),
-    click.option("--younger-than", type=Span(), help="Dead for less than that."),
-    click.option("--id", "ids", multiple=True, help="This one; may be repeated."),
+    click.option("--older-than", type=Span(), help="Given up more than 7d, 12h or 30m ago."),
+    click.option("--younger-than", type=Span(), help="Given up less than 7d, 12h or 30m ago."),
+    click.option("--id", "ids", multiple=True, help="The one with this id; may be repeated."),
 )
 
 
 def filters(command: F) -> F:
-    """Add the options that choose dead letters."""
+    """Add the options that select dead letters."""
     return reduce(lambda made, option: option(made), reversed(FILTERS), command)
 
 
 @click.group()
 def deadletters() -> None:
-    """What was given up, of all accounts: customers' servers that failed, and faults of ours.
+    """Dead letters of all accounts: deliveries given up after receivers failed, or by a bug.
 
-    Messages that could not even be read are elsewhere: in the queue switchhook.rejected.
+    Unreadable messages are not among them: they are in the queue switchhook.rejected.
     """
 
 
@@ -62,7 +62,7 @@ def deadletters() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--json", "as_json", is_flag=True, help="One object per line, all members.")
 def list_letters(config: str | None, limit: int, *, as_json: bool, **chosen: Any) -> None:
-    """List them, the newest first."""
+    """List dead letters, the newest first."""
     selection = _selection(chosen)
 
     async def work(letters: DeadLetters) -> tuple[int, list[Mapping[str, Any]]]:
@@ -78,7 +78,7 @@ def list_letters(config: str | None, limit: int, *, as_json: bool, **chosen: Any
 @config_option
 @click.argument("letter_id")
 def show(config: str | None, letter_id: str) -> None:
-    """Show one: payload, every attempt, reason."""
+    """Show a dead letter: payload, every attempt, reason."""
     letter = _with_letters(config, lambda letters: letters.one(None, letter_id, own_only=False))
     click.echo(json.dumps(letter, indent=2))
 
@@ -88,12 +88,12 @@ def show(config: str | None, letter_id: str) -> None:
 @filters
 @click.option("--limit", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000))
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1, 1000.0))
-@click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--no-wait", is_flag=True, help="Do not watch the progress.")
+@click.option("--dry-run", is_flag=True, help="Count the dead letters only.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the end of the replay.")
 def replay(
     config: str | None, limit: int, rate: float, *, dry_run: bool, no_wait: bool, **chosen: Any
 ) -> None:
-    """Have them delivered again, the oldest first, with their old ids; a running service does it.
+    """Have a running service deliver dead letters again, the oldest first, with the same ids.
 
     Ctrl-C cancels the rest.
     """
@@ -116,10 +116,10 @@ def replay(
 @deadletters.command()
 @config_option
 @filters
-@click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Count the dead letters only.")
+@click.option("--yes", is_flag=True, help="Delete without a prompt.")
 def discard(config: str | None, *, dry_run: bool, yes: bool, **chosen: Any) -> None:
-    """Delete them for good."""
+    """Delete dead letters for good."""
     selection = _selection(chosen)
     count = _with_letters(config, lambda letters: letters.count(selection))
     if dry_run:
@@ -132,7 +132,7 @@ def discard(config: str | None, *, dry_run: bool, yes: bool, **chosen: Any) -> N
 
 
 class NoQueue:
-    """A command leaves it to the service to publish."""
+    """Stand-in for the broker: a command leaves publishing to the service."""
 
     async def revive(self, delivery: Delivery) -> None:
         """Never called."""
@@ -151,7 +151,7 @@ def _with_letters(config: str | None, work: Callable[[DeadLetters], Awaitable[T]
 
 
 async def _watched(letters: DeadLetters, order: Replay) -> Replay:
-    """Show the progress until the end; cancelled, cancel the replay."""
+    """Show the progress until the replay ends; cancel the replay if cancelled."""
     now = order
     try:
         with click.progressbar(length=order.matched, label="replaying", file=sys.stderr) as bar:

@@ -1,4 +1,4 @@
-"""The command `switchhook`: everything an operator starts by hand."""
+"""The command `switchhook` and its subcommands for operators."""
 
 import asyncio
 import json
@@ -52,11 +52,11 @@ def main() -> None:
 @main.command()
 @config_option
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 512))
-@click.option("--shadow", is_flag=True, help="Do everything but the requests: to compare.")
+@click.option("--shadow", is_flag=True, help="Do everything but send requests: for comparison.")
 def run(config: str | None, workers: int, *, shadow: bool) -> None:
     """Run the service until SIGTERM or SIGINT; a second one exits at once.
 
-    Several workers are processes that share the queues; SIGHUP replaces them one after the other.
+    Several workers are processes that share the queues; SIGHUP replaces them one by one.
     """
     settings = settings_or_exit(config)
     configure_logs(settings.log)
@@ -91,7 +91,7 @@ async def _until_signalled(settings: Settings, *, shadow: bool) -> None:
 @click.option("--listener", "listeners", multiple=True, type=int)
 @click.option("--shadow", is_flag=True)
 def worker(config: str | None, requests: int, **identity: Any) -> None:
-    """Run as the template of `run --workers N`, which alone starts this, and as its workers."""
+    """Run as the template of `run --workers N`, and as its workers; only that command starts it."""
     number = fork_on_request(socket.socket(fileno=requests))
     if number is None:
         return
@@ -112,7 +112,7 @@ async def _while_supervised(settings: Settings, identity: WorkerIdentity) -> Non
 @main.command()
 @config_option
 def check(config: str | None) -> None:
-    """Examine configuration, broker and store; exit 0 if all is well, 1 or 2 if not."""
+    """Check configuration, broker and store; exit 0 if all is well, 1 or 2 if not."""
     settings = settings_or_exit(config)
     click.echo("ok       settings  valid")
     bad = False
@@ -123,17 +123,17 @@ def check(config: str | None) -> None:
 
 
 @main.command()
-@click.option("--yaml", "as_yaml", is_flag=True, help="As a file that sets every default.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a YAML file of all defaults.")
 def settings(*, as_yaml: bool) -> None:
-    """List every setting, its default and its meaning."""
+    """List every setting with its default and meaning."""
     click.echo(default_file() if as_yaml else settings_table(), nl=False)
 
 
 @main.command()
 @config_option
-@click.option("--json", "form", flag_value="json", help="For machines: schemas and modifiers, too.")
-@click.option("--markdown", "form", flag_value="markdown", help="The whole reference, to read.")
-@click.option("--table", "form", flag_value="table", help="The table of all hooks, in Markdown.")
+@click.option("--json", "form", flag_value="json", help="Print JSON, with schemas and modifiers.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print the reference, in Markdown.")
+@click.option("--table", "form", flag_value="table", help="Print a table of hooks, in Markdown.")
 def hooks(config: str | None, form: str | None) -> None:
     """List the hooks that can be subscribed to."""
     dialects = dialects_of(settings_or_exit(config))
@@ -161,10 +161,10 @@ def _described(hook: Hook, dialects: Dialects) -> dict[str, Any]:
 
 @main.command()
 @config_option
-@click.option("--account", required=True, help="The account the events belong to.")
-@click.option("--call", "call_id", default=None, help="Call id; a new one if not given.")
-@click.option("--hook", "only", multiple=True, help="A hook of `switchhook hooks`.")
-@click.option("--all", "every", is_flag=True, help="One event for every hook.")
+@click.option("--account", required=True, help="Account of the events.")
+@click.option("--call", "call_id", default=None, help="Call id; by default a new one.")
+@click.option("--hook", "only", multiple=True, help="A hook that `switchhook hooks` lists.")
+@click.option("--all", "every", is_flag=True, help="Publish one event for every hook.")
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1_000_000))
 def emit(
     config: str | None,
@@ -174,14 +174,14 @@ def emit(
     every: bool,  # noqa: FBT001 (click passes options by name)
     times: int,
 ) -> None:
-    """Publish sample switch events, to the exchanges the switch would use."""
+    """Publish sample switch events to the switch's exchanges."""
     if not only and not every:
-        raise click.UsageError("say --hook NAME, or --all")
+        raise click.UsageError("give --hook NAME, or --all")
     settings = settings_or_exit(config)
     dialects = dialects_of(settings)
     unknown = [name for name in only if name not in dialects.hooks]
     if unknown:
-        raise click.UsageError(f"no hook {unknown[0]!r}; there are {', '.join(dialects.hooks)}")
+        raise click.UsageError(f"no hook {unknown[0]!r}; the hooks are {', '.join(dialects.hooks)}")
     chosen = [hook for name, hook in dialects.hooks.items() if every or name in only]
     call_id = call_id or uuid.uuid4().hex
     bus = Bus(settings.amqp.urls[0], permissions_of(settings, dialects))

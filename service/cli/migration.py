@@ -1,4 +1,4 @@
-"""The commands that bring a Kazoo installation's accounts and webhooks here."""
+"""The commands that copy accounts and webhooks from a Kazoo installation."""
 
 import os
 import sys
@@ -42,12 +42,12 @@ Source = Callable[[MongoMigration], Awaitable[Found]]
 
 @click.group()
 def accounts() -> None:
-    """The accounts whose tree decides which webhooks an event reaches."""
+    """Accounts, whose tree decides which webhooks get an event."""
 
 
 @click.group()
 def webhooks() -> None:
-    """The webhooks in the store."""
+    """Webhooks in the store."""
 
 
 def _is_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -61,29 +61,29 @@ def _is_address(_: click.Context, __: click.Parameter, value: str | None) -> str
 
 def _is_no_setting(_: click.Context, __: click.Parameter, value: str) -> str:
     if value.startswith("SWITCHHOOK_"):
-        raise click.BadParameter("variables that begin with SWITCHHOOK_ are settings")
+        raise click.BadParameter("variables that begin with SWITCHHOOK_ are reserved for settings")
     return value
 
 
 def _crossbar_options(*, required: bool) -> Callable[[F], F]:
-    """Return the options that say where Crossbar is, and as whom to ask."""
+    """Return the options for Crossbar's address, the account and the token."""
     options: list[Callable[[F], F]] = [
         click.option(
-            "--url", required=required, callback=_is_address, help="As in https://crossbar:8000."
+            "--url", required=required, callback=_is_address, help="As https://crossbar:8000."
         ),
-        click.option("--account", required=required, help="The account to begin with, by id."),
+        click.option("--account", required=required, help="Id of the account to start from."),
         click.option(
             "--token-env",
             default="CROSSBAR_TOKEN",
             show_default=True,
             callback=_is_no_setting,
             metavar="NAME",
-            help="The environment variable that holds the token.",
+            help="Environment variable with the token.",
         ),
         click.option(
             "--token-file",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="A file that holds the token.",
+            help="File with the token.",
         ),
         click.option("--page-size", default=100, show_default=True, type=click.IntRange(1, 10_000)),
     ]
@@ -93,7 +93,7 @@ def _crossbar_options(*, required: bool) -> Callable[[F], F]:
 @accounts.command("sync")
 @config_option
 @_crossbar_options(required=True)
-@click.option("--prune", is_flag=True, help="Remove accounts that Crossbar has no longer.")
+@click.option("--prune", is_flag=True, help="Remove accounts that Crossbar no longer has.")
 @click.option("--dry-run", is_flag=True, help="Write nothing.")
 def sync(
     config: str | None,
@@ -104,10 +104,10 @@ def sync(
     page_size: int,
     **flags: bool,
 ) -> None:
-    """Make the accounts here those of Kazoo, from one account downwards. May be repeated.
+    """Copy an account and all below it from Kazoo. May be repeated.
 
-    Accounts here that Crossbar has no longer are named, and removed only with --prune; their
-    webhooks stay.
+    Accounts in the store that Crossbar no longer has are listed, and removed only with --prune;
+    their webhooks stay.
     """
     client = CrossbarClient(url, _token(token_env, token_file), page_size)
     mongo = settings_or_exit(config).mongo
@@ -128,8 +128,8 @@ def sync(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Documents of CouchDB's database `webhooks`, instead of --url and --account.",
 )
-@click.option("--descendants", is_flag=True, help="Of all accounts below, too; sync them first.")
-@click.option("--overwrite", is_flag=True, help="Also where a webhook was changed here since.")
+@click.option("--descendants", is_flag=True, help="Include accounts below; sync them first.")
+@click.option("--overwrite", is_flag=True, help="Overwrite webhooks changed in the store since.")
 @click.option("--dry-run", is_flag=True, help="Write nothing.")
 def import_(
     config: str | None,
@@ -143,24 +143,24 @@ def import_(
     descendants: bool,
     **flags: bool,
 ) -> None:
-    """Bring the webhooks of a Kazoo installation here. May be repeated.
+    """Import the webhooks of a Kazoo installation. May be repeated.
 
-    Either from Crossbar (--url and --account) or from a --file: a JSON array, one document per
-    line, or CouchDB's _all_docs?include_docs=true. A webhook that was changed here since is kept,
-    and a secret that was set here stays.
+    The source is Crossbar (--url and --account) or a --file: a JSON array, one document per line,
+    or CouchDB's _all_docs?include_docs=true. A webhook changed in the store since is kept, and so
+    is a secret set in the store.
 
-    The number of `retries` stays as it is, but here it counts the attempts after the first; Kazoo
-    counts all of them.
+    The number of `retries` is copied unchanged, but Switchhook counts only the attempts after the
+    first; Kazoo counts all of them.
     """
     if file is not None and (url or account or descendants):
-        raise click.UsageError("--file stands alone: no --url, --account or --descendants with it")
+        raise click.UsageError("--file cannot be combined with --url, --account or --descendants")
     if file is not None:
         source = _file_source(file)
     elif url and account:
         client = CrossbarClient(url, _token(token_env, token_file), page_size)
         source = _crossbar_source(client, account, descendants=descendants)
     else:
-        raise click.UsageError("say --url and --account, or --file")
+        raise click.UsageError("give --url and --account, or --file")
     mongo = settings_or_exit(config).mongo
 
     async def work() -> list[Decision]:
@@ -170,7 +170,7 @@ def import_(
 
     decisions = run_to_end(work)
     if any(decision.verdict is Verdict.TAKEN for decision in decisions):
-        click.echo("note       requests are not signed until a webhook is given a secret")
+        click.echo("note       requests of a webhook are not signed until it has a secret")
     _report(decisions, FOR_WEBHOOKS, dry_run=flags["dry_run"])
 
 
@@ -195,7 +195,7 @@ def _crossbar_source(client: CrossbarClient, account: str, *, descendants: bool)
 
 
 def _token(variable: str, file: Path | None) -> str:
-    """Return the token; never from the command line, which everybody on the machine can read."""
+    """Return the token; never from the command line, which any user of the machine can read."""
     try:
         token = file.read_text("utf-8") if file else os.environ.get(variable, "")
     except (OSError, UnicodeDecodeError) as error:
@@ -221,7 +221,7 @@ def _store(mongo: MongoSettings) -> Iterator[MongoMigration]:
 
 
 def _report(decisions: Sequence[Decision], rows: Sequence[Verdict], *, dry_run: bool) -> None:
-    """Print what there is a reason to tell, then the counts; exit 1 if anything was refused."""
+    """Print each decision that has a reason, then the counts; exit 1 if anything was refused."""
     for decision in decisions:
         if decision.reason:
             click.echo(f"{decision.verdict.value:10} {decision.item_id:32} {decision.reason}")
@@ -229,5 +229,5 @@ def _report(decisions: Sequence[Decision], rows: Sequence[Verdict], *, dry_run: 
     for verdict in rows:
         click.echo(f"{verdict.value:10} {counts[verdict]:7}")
     if dry_run:
-        click.echo("nothing was written: this was a dry run")
+        click.echo("dry run: nothing was written")
     sys.exit(FAILED if counts[Verdict.REFUSED] else 0)

@@ -1,4 +1,4 @@
-"""Kinds of values that several commands take."""
+"""Types of options that several commands share."""
 
 import re
 from datetime import timedelta
@@ -19,5 +19,5 @@ class Span(click.ParamType[timedelta]):
         """Return the span."""
         found = re.fullmatch(r"([1-9]\d{0,5})([mhd])", value)
         if found is None:
-            self.fail(f"{value!r} is no time span; say 90d, 12h or 30m", param, ctx)
+            self.fail(f"{value!r} is not a time span such as 90d, 12h or 30m", param, ctx)
         return timedelta(seconds=int(found[1]) * UNITS_S[found[2]])

@@ -1,4 +1,4 @@
-"""The commands about keys: make one, and encrypt what is stored anew."""
+"""The commands for keys: create one, and encrypt stored secrets again with the newest."""
 
 from datetime import UTC, datetime
 
@@ -14,15 +14,15 @@ from service.wiring.parts import secret_box_of
 
 @click.group()
 def secrets() -> None:
-    """The keys that secrets are encrypted with in the store."""
+    """Keys that encrypt secrets in the store."""
 
 
 @secrets.command("new-key")
 @click.argument("name", required=False)
 def make(name: str | None) -> None:
-    """Make a key and print it as `secrets.keys` and `secrets.signing_key` want it.
+    """Create a key and print it in the form of `secrets.keys` and `secrets.signing_key`.
 
-    A key that is given no name is named for the day.
+    The default name is made of today's date (UTC).
     """
     name = name or f"k{datetime.now(UTC):%Y%m%d}"
     if not name.isalnum():
@@ -32,11 +32,11 @@ def make(name: str | None) -> None:
 
 @secrets.command("rewrap")
 @config_option
-@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--dry-run", is_flag=True, help="Count the webhooks only.")
 def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
-    """Encrypt every secret with the first of `secrets.keys`; older keys can then go.
+    """Encrypt every secret with the first of `secrets.keys`; older keys can then be removed.
 
-    The service may run meanwhile; give all its processes the new key, behind the old one, before.
+    The service may keep running; first give all its processes the new key, behind the old one.
     """
     settings = settings_or_exit(config)
     secret_box = secret_box_of(settings)

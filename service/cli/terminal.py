@@ -1,4 +1,4 @@
-"""What all commands share: settings or exit 2, run to the end or exit 1."""
+"""Shared by all commands: load settings or exit 2, run to the end or exit 1."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ config_option = click.option(
 
 
 def settings_or_exit(config: str | None) -> Settings:
-    """Return the settings; where they cannot be used, name every problem and exit 2."""
+    """Return the settings; if they are unusable, print every problem and exit 2."""
     try:
         return load_settings(config, os.environ)
     except SettingsError as error:
@@ -35,7 +35,7 @@ def settings_or_exit(config: str | None) -> Settings:
 
 
 def run_to_end(coroutine: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run to the end; our own errors become one line and exit 1."""
+    """Run to the end; print each of our own errors in one line and exit 1."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(coroutine())

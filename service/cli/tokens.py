@@ -1,4 +1,4 @@
-"""The commands that make, list and revoke the API's tokens."""
+"""The commands that create, list and revoke the API's tokens."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -18,17 +18,17 @@ T = TypeVar("T")
 
 @click.group()
 def token() -> None:
-    """The tokens that the management API takes."""
+    """Tokens of the management API."""
 
 
 @token.command("create")
 @config_option
-@click.option("--account", help="The account it is bound to.")
-@click.option("--superuser", is_flag=True, help="For operators: it may act on every account.")
-@click.option("--descendants", is_flag=True, help="It may act on all accounts below, too.")
-@click.option("--read-only", is_flag=True, help="It may change nothing.")
-@click.option("--expires", "lifetime", type=Span(), help="After 90d, 12h or 30m.")
-@click.option("--name", default="", help="What it is for; shown in the list.")
+@click.option("--account", help="Bind the token to this account.")
+@click.option("--superuser", is_flag=True, help="Allow every account: for operators.")
+@click.option("--descendants", is_flag=True, help="Allow all accounts below as well.")
+@click.option("--read-only", is_flag=True, help="Allow reading only.")
+@click.option("--expires", "lifetime", type=Span(), help="Expire after 90d, 12h or 30m.")
+@click.option("--name", default="", help="Purpose of the token; shown in the list.")
 def create(
     config: str | None,
     account: str | None,
@@ -39,11 +39,11 @@ def create(
     descendants: bool,
     read_only: bool,
 ) -> None:
-    """Make a token and print it, once: only its hash is kept."""
+    """Create a token and print it once: the store keeps only its hash."""
     if superuser == (account is not None):
-        raise click.UsageError("say either --account ID or --superuser")
+        raise click.UsageError("give either --account ID or --superuser")
     if superuser and descendants:
-        raise click.UsageError("a superuser's token has every account already")
+        raise click.UsageError("a superuser's token may act on every account already")
     text, made = new_token(
         account,
         datetime.now(UTC),
@@ -58,9 +58,9 @@ def create(
 
 @token.command("list")
 @config_option
-@click.option("--account", help="Only those of this account.")
+@click.option("--account", help="List tokens of this account only.")
 def list_tokens(config: str | None, account: str | None) -> None:
-    """List the tokens, the newest first; what is secret in them nobody knows."""
+    """List the tokens, the newest first, without their secrets, which are not stored."""
     for made in _with_tokens(config, lambda tokens: tokens.all(account)):
         click.echo(_line(made))
 
@@ -69,10 +69,10 @@ def list_tokens(config: str | None, account: str | None) -> None:
 @config_option
 @click.argument("token_id")
 def revoke(config: str | None, token_id: str) -> None:
-    """Make a token worthless at once; named by its id, or by the token itself."""
+    """Revoke a token at once, given its id or the token itself."""
     wanted = token_id_in(token_id) or token_id
     if not _with_tokens(config, lambda tokens: tokens.revoke(wanted, datetime.now(UTC))):
-        click.echo(f"problem  there is no token {wanted} that is still good", err=True)
+        click.echo(f"problem  there is no valid token {wanted}", err=True)
         sys.exit(FAILED)
     click.echo(f"revoked  {wanted}")
 

@@ -1,1 +1,1 @@
-"""Everything on one machine: real servers, a receiver, a call; for newcomers and tests."""
+"""Switchhook on one machine, with real servers, a receiver and a call; for newcomers and tests."""

@@ -1,7 +1,7 @@
-"""Asking for known vulnerabilities of what is pinned: `make audit`.
+"""Check pinned packages for known vulnerabilities: `make audit`.
 
-pip-audit also ends well where a service knows none of the packages; here, what was not looked up is
-a failure of the audit.
+pip-audit succeeds even if a vulnerability service knows none of the packages; this audit fails if
+any package was not looked up.
 """
 
 import json
@@ -20,18 +20,18 @@ Dependency = dict[str, Any]
 
 
 def audit(lock: Path) -> int:
-    """Print what is known about the packages of a lock file; return the exit code."""
+    """Print the known vulnerabilities of the packages in a lock file; return the exit code."""
     for service in SERVICES:
         dependencies = _ask(service, lock)
         if dependencies:
             return _tell(dependencies)
     asked = " nor ".join(SERVICES)
-    click.echo(f"not audited: neither {asked} could be asked about every package", err=True)
+    click.echo(f"not audited: neither {asked} answered for every package", err=True)
     return NOT_AUDITED
 
 
 def _ask(service: str, lock: Path) -> Sequence[Dependency]:
-    """Return the packages with their vulnerabilities; nothing unless all were looked up."""
+    """Return the packages with their vulnerabilities; empty unless all were looked up."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--vulnerability-service", service),
         *("--disable-pip", "--require-hashes", "--requirement", str(lock)),
@@ -57,7 +57,7 @@ def _vulnerabilities(dependencies: Sequence[Dependency]) -> Iterator[str]:
     for found in dependencies:
         for known in found["vulns"]:
             fixed = ", ".join(known["fix_versions"]) or "no version yet"
-            yield f"{found['name']} {found['version']}: {known['id']}, mended in {fixed}"
+            yield f"{found['name']} {found['version']}: {known['id']}, fixed in {fixed}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What RabbitMQ can be told before the service starts: the files in `deploy/rabbitmq`.
+"""RabbitMQ's definitions in `deploy/rabbitmq`.
 
-The broker imports them (`load_definitions`) before it lets anybody in. So after its restart the
-switch's exchanges, which are not durable, stand again with our bindings on them before the first
-event is published, and no event goes past us.
+The broker imports them (`load_definitions`) before it accepts clients. So after a restart of the
+broker the switch's exchanges, which are not durable, exist with our bindings before the first event
+is published, and no event is missed.
 """
 
 import json
@@ -20,13 +20,13 @@ from service.wiring.parts import permissions_of
 VHOST = "/"
 USER = "switchhook"
 NO_PASSWORD = ""
-"""Nobody gets in with it: RabbitMQ takes no password for the right one of an empty hash."""
+"""With an empty hash no login succeeds: RabbitMQ accepts no password for it."""
 
 Definition = dict[str, Any]
 
 
 def own_broker(settings: Settings) -> str:
-    """Return the definitions for a broker of our own: everything, the user and policies included.
+    """Return the definitions for a broker of our own: everything, including user and policies.
 
     The user has no password until `rabbitmqctl change_password` gives it one.
     """
@@ -50,7 +50,7 @@ def own_broker(settings: Settings) -> str:
 
 
 def switchs_broker(settings: Settings) -> str:
-    """Return what to add to a broker that is the switch's: its exchanges, bound to our queue."""
+    """Return the additions to the switch's own broker: its exchanges, bound to our queue."""
     names, sources = Names(settings.amqp.prefix), dialects_of(settings).bindings
     events = queues(names, ())[names.events]
     return _text(
@@ -64,7 +64,7 @@ def switchs_broker(settings: Settings) -> str:
 
 
 def _text(definitions: Mapping[str, Sequence[Definition]]) -> str:
-    """Return it as JSON, one object a line."""
+    """Return the definitions as JSON, one object per line."""
     sections = (
         f'  "{name}": [\n' + ",\n".join(f"    {json.dumps(item)}" for item in items) + "\n  ]"
         for name, items in definitions.items()
@@ -89,7 +89,7 @@ def _permission(needed: Permissions) -> Definition:
 
 
 def _policies(names: Names) -> Iterator[Definition]:
-    """Yield what a live queue may be told anew, unlike its arguments. None may lose anything."""
+    """Yield the policies: unlike arguments they can change on a live queue. None loses messages."""
     yield _policy(names.prefix, rf"^{names.prefix}\.", POLICY_PRIORITY, HARMLESS)
 
 

@@ -1,6 +1,6 @@
 """Grafana's dashboard as a short description: five rows, from "is it well" down to the machine.
 
-`make docs` writes it to deploy/grafana. A query that has nothing to say while all is well ends in
+`make docs` writes it to deploy/grafana. A query that returns nothing while all is well ends in
 `or vector(0)`, so that a panel without data is always a fault.
 """
 
@@ -17,9 +17,9 @@ NOBODY = " or vector(0)"
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One question and the queries that answer it: PromQL by legend.
+    """A panel and its queries: PromQL by legend.
 
-    `alarm` colours the value from there on; an `at_least` one does so below it.
+    Values from `alarm` on are coloured red; with `at_least`, values below it.
     """
 
     title: str
@@ -54,7 +54,7 @@ ROWS: dict[str, Sequence[Panel]] = {
             "Delivered within a second",
             {"last hour": "1 - (switchhook:delivered_late:ratio_rate1h >= 0) or vector(1)"},
             "percentunit",
-            "Of what receivers took at the first attempt. From taking the event in to the answer.",
+            "Of deliveries at first attempt. Measured from consuming the event to the answer.",
             stat=True,
             alarm=0.99,
             at_least=True,
@@ -62,7 +62,7 @@ ROWS: dict[str, Sequence[Panel]] = {
         Panel(
             "Failed by us",
             {"last hour": f"switchhook:failed_by_us:increase1h{NOBODY}"},
-            note="Dead letters and rejected messages of reason bug. There should be none.",
+            note="Dead letters and rejected messages with reason bug. There should be none.",
             stat=True,
             alarm=1,
         ),
@@ -70,7 +70,7 @@ ROWS: dict[str, Sequence[Panel]] = {
             "Backlog of events",
             {"seconds": f'(switchhook:lane_backlog_seconds{{lane="events"}} < Inf){NOBODY}'},
             "s",
-            "How long what waits will take at the present pace.",
+            "Time to drain the waiting events at the present rate.",
             stat=True,
             alarm=30,
         ),
@@ -103,7 +103,7 @@ ROWS: dict[str, Sequence[Panel]] = {
         Panel(
             "Alarms",
             {"firing": f'count(ALERTS{{alertname=~"Switchhook.+", alertstate="firing"}}){NOBODY}'},
-            note="deploy/RUNBOOK.md says what each means.",
+            note="deploy/RUNBOOK.md explains each of them.",
             stat=True,
             alarm=1,
         ),
@@ -137,7 +137,7 @@ ROWS: dict[str, Sequence[Panel]] = {
                 "deliveries": f"(switchhook:delivered_late:ratio_rate5m >= 0){NOBODY}",
             },
             "percentunit",
-            "First attempts that begin over a second late are ours; the rest may be receivers.",
+            "First attempts begun over a second late are our fault; the rest may be receivers'.",
         ),
     ),
     "Who suffers?": (
@@ -153,7 +153,7 @@ ROWS: dict[str, Sequence[Panel]] = {
                 "deliveries in line": "sum(switchhook_deliveries_in_line)",
                 "messages parked": "sum(switchhook_messages_parked)",
             },
-            note="Parked messages wait for a receiver that hangs, for the broker or the store.",
+            note="Parked messages wait for a hanging receiver, the broker or the store.",
         ),
         Panel("Deferrals by reason", _by("reason", "switchhook_deferrals_total"), "ops"),
         Panel(
@@ -193,7 +193,7 @@ ROWS: dict[str, Sequence[Panel]] = {
                     'rate(process_cpu_seconds_total{job="switchhook"}[$__rate_interval])'
                 )
             },
-            note="Seconds of a core a second, all workers together.",
+            note="CPU seconds per second, all workers together.",
         ),
         Panel("Event loop lag", _percentiles("switchhook_event_loop_lag_seconds"), "s"),
         Panel("Publishing, until confirmed", _percentiles("switchhook_publish_seconds"), "s"),
@@ -214,14 +214,14 @@ ROWS: dict[str, Sequence[Panel]] = {
                 ),
                 "version {{version}}": "count by (version) (switchhook_build_info)",
             },
-            note="Zero running: without `--workers` there is no supervisor to count them.",
+            note="Zero running without `--workers`: then no supervisor counts workers.",
         ),
     ),
 }
 
 
 def dashboard() -> str:
-    """Return the dashboard as Grafana imports it."""
+    """Return the dashboard in Grafana's import format."""
     document = {
         "uid": "switchhook",
         "title": "Switchhook",
@@ -278,7 +278,7 @@ def _field(panel: Panel) -> dict[str, Any]:
 
 
 def queries() -> list[str]:
-    """Return every query, as Prometheus understands it."""
+    """Return every query in plain PromQL, without Grafana's variables."""
     return [
         expr.replace("$__rate_interval", "1m")
         for panels in ROWS.values()

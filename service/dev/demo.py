@@ -1,4 +1,4 @@
-"""`make run`: the whole product on one machine, from a call on the bus to its callbacks."""
+"""`make run`: the whole product on one machine, from a call on the bus to its requests."""
 
 import asyncio
 import os
@@ -43,11 +43,11 @@ KINDS = (
     ("form", "channel_destroy", "form-data"),
     ("flaky", "channel_answer", "json"),
 )
-"""The webhooks' names, which are their paths as well, hooks and formats."""
+"""Names, hooks and formats of the webhooks; a name is its webhook's path as well."""
 FAILURES = 2
 HEADING = f"""
-A simulated call goes over the bus: a phone rings, is answered, talks, hangs up.
-Three webhooks listen: `good` to everything (JSON), `form` to the end (form-data),
+A simulated call runs over the bus: it rings, is answered, is bridged and ends.
+Three webhooks subscribe: `good` to everything (JSON), `form` to the end (form-data),
 and `flaky` to the answer; its server fails {FAILURES} times, and then recovers.
 
 {COLUMNS}"""
@@ -57,7 +57,7 @@ OWED = frozenset(
     {(hook_id, "good") for hook_id in CALL}
     | {("channel_destroy", "form"), ("channel_answer", "flaky")}
 )
-"""The deliveries of the call, by hook and webhook."""
+"""Deliveries of the call, by hook and webhook."""
 
 
 async def demo(*, once: bool) -> None:
@@ -66,7 +66,7 @@ async def demo(*, once: bool) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        # A second Ctrl-C must not interrupt the cleaning up.
+        # A second Ctrl-C must not interrupt the cleanup.
         if not running.cancelling():
             click.echo("\nstopping everything that was started ...")
             running.cancel()
@@ -107,7 +107,7 @@ async def _demo(*, once: bool) -> None:
 
 @asynccontextmanager
 async def _servers(directory: Path) -> AsyncIterator[tuple[str, str]]:
-    """Yield the addresses of broker and store: configured ones, or real ones started for now."""
+    """Yield the URLs of broker and store: configured ones, or real servers started meanwhile."""
     amqp_url = os.environ.get("SWITCHHOOK_AMQP__URL")
     mongo_url = os.environ.get("SWITCHHOOK_MONGO__URL")
     async with AsyncExitStack() as stack:
@@ -131,7 +131,7 @@ async def _servers(directory: Path) -> AsyncIterator[tuple[str, str]]:
 async def _start_service(
     stack: AsyncExitStack, directory: Path, amqp_url: str, mongo_url: str
 ) -> tuple[ServiceProcess, Path]:
-    """Start the service until the stack ends; return it and the file with its settings."""
+    """Start the service, which the stack stops; return it and the file with its settings."""
     click.echo("starting switchhook ...")
     ports, tried_free_ports = (_port(API_PORT), _port(METRICS_PORT)), False
     config = directory / "switchhook.yaml"
@@ -145,27 +145,27 @@ async def _start_service(
         try:
             return await stack.enter_async_context(service), config
         except SwitchhookError as error:
-            # Another program may take a usual port while the service starts.
+            # Another program may take a preferred port while the service starts.
             if TAKEN not in str(error) or tried_free_ports:
                 raise
             ports, tried_free_ports = (free_port(), free_port()), True
 
 
 def _settings(amqp_url: str, mongo_url: str, api_port: int, metrics_port: int) -> str:
-    """Return the settings of the demonstration as YAML: other commands can be given them, too."""
+    """Return the demonstration's settings as YAML, so that other commands can use them as well."""
     settings = {
         "amqp": {"url": amqp_url},
         "mongo": {"url": mongo_url, "database": DATABASE},
         "api": {"port": api_port},
         "metrics": {"port": metrics_port},
-        # The receiver is on this machine, which is private: production has no such line.
+        # The receiver has a private address, on this machine; production does not need this line.
         "egress": {"allow": ["127.0.0.0/8"]},
     }
     return yaml.safe_dump(settings)
 
 
 def _port(preferred: int) -> int:
-    """Return the usual port where it is free, so that the README's addresses are right."""
+    """Return the preferred port if it is free, so that the README's addresses are right."""
     try:
         with socket.create_server((HOST, preferred)):
             return preferred
@@ -174,7 +174,7 @@ def _port(preferred: int) -> int:
 
 
 async def _seed(mongo_url: str) -> str:
-    """Write the account, forget webhooks of an earlier demonstration; return a token for it."""
+    """Write the account, delete its webhooks of earlier demonstrations; return a token for it."""
     text, token = new_token(ACCOUNT_ID, datetime.now(UTC), name="demo")
     account: dict[str, object] = {"_id": ACCOUNT_ID, "name": "Acme", "tree": []}
     with open_store(mongo_url, DATABASE, STORE_TIMEOUT_S) as store:
@@ -188,7 +188,7 @@ async def _seed(mongo_url: str) -> str:
 async def _create(
     api: str, token: str, kinds: Sequence[tuple[str, str, str]], receiver: Receiver
 ) -> list[DemoWebhook]:
-    """Create the webhooks as an integrator does: by the API, which tells each one's secret once."""
+    """Create the webhooks through the API, as an integrator does; it returns each secret once."""
     webhooks = []
     async with aiohttp.ClientSession(headers={"X-Auth-Token": token}) as session:
         for name, hook, fmt in kinds:

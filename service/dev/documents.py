@@ -1,4 +1,4 @@
-"""The documents that are made of the code: `make docs` writes them, a test keeps them true."""
+"""Documents generated from the code: `make docs` writes them, a test compares them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def documents(root: Path) -> dict[Path, str]:
-    """Return what each generated document, or document with generated parts, must say."""
+    """Return the text of each document that is generated, or has generated parts."""
     settings = root / "deploy" / "SETTINGS.md"
     text = settings.read_text("utf-8")
     (dialect,) = dialects_of(Settings()).enabled
@@ -36,7 +36,7 @@ def _with_block(text: str, name: str, block: str) -> str:
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all generated documents."""
     for path, text in documents(ROOT).items():
         path.write_text(text, "utf-8")
 

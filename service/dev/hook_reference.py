@@ -1,4 +1,4 @@
-"""The reference of a dialect's hooks, in Markdown: made of the catalogue, and of real payloads."""
+"""The reference of a dialect's hooks, in Markdown, made from the catalogue and real payloads."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ MOST_KEYS = 3
 
 
 def hook_table(dialect: Dialect) -> str:
-    """Return one row per hook: what it is for, and what brings it."""
+    """Return a table with a row per hook: its meaning, and its exchanges and routing keys."""
     rows = ["| hook | fires when | exchange and keys |", "|---|---|---|"]
     rows += [
         f"| `{hook.hook_id}` | {hook.description} | {'; '.join(_sources(hook))} |"

@@ -1,4 +1,4 @@
-"""The service as an operator starts it: a process of its own, driven through its command."""
+"""The service as an operator starts it: a process of its own, started by its command."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from service.domain.errors import SwitchhookError
 
 
 class ServiceProcess(Server):
-    """`switchhook run`, ready once `/readyz` says so."""
+    """`switchhook run`, ready once `/readyz` answers 200."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class ServiceProcess(Server):
 
     @property
     def log(self) -> Path:
-        """The file its log goes to."""
+        """The file with its log."""
         return self._output
 
     def command(self) -> Sequence[str]:
@@ -44,7 +44,7 @@ class ServiceProcess(Server):
         return [sys.executable, "-m", "service", "run", "--workers", str(self._workers), *shadow]
 
     def environment(self) -> Mapping[str, str]:
-        """See `Server`. What the caller's own environment sets for another service is left out."""
+        """See `Server`. Settings in the caller's own environment are left out."""
         inherited = {key: value for key, value in os.environ.items() if key[:11] != "SWITCHHOOK_"}
         ports = {
             "SWITCHHOOK_API__PORT": str(self.port),
@@ -59,23 +59,23 @@ class ServiceProcess(Server):
             raise SwitchhookError(f"not ready: {text}")
 
     async def get(self, path: str) -> tuple[int, str]:
-        """Return status and text of a path of the API. Raises OSError where nothing listens."""
+        """Return status and text of a path of the API. Raises OSError if nothing listens."""
         return await _get(f"http://{HOST}:{self.port}{path}")
 
     async def metrics(self) -> dict[str, float]:
-        """Return the metrics by name and labels, as Prometheus sees them."""
+        """Return the metrics by name and labels, as Prometheus scrapes them."""
         _, text = await _get(f"http://{HOST}:{self.metrics_port}/metrics")
         rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in rows}
 
     async def places(self) -> dict[str, Any]:
-        """Return who holds the places for requests, as the operator sees it."""
+        """Return the holders of the pool's places, as `/places` lists them."""
         _, text = await _get(f"http://{HOST}:{self.metrics_port}/places")
         found: dict[str, Any] = json.loads(text)
         return found
 
     async def wait(self) -> int:
-        """Return the exit code once it has ended by itself."""
+        """Return the exit code once the process has ended by itself."""
         if self._process is None:
             raise SwitchhookError("switchhook is not running")
         return await asyncio.to_thread(self._process.wait)

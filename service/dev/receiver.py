@@ -1,4 +1,4 @@
-"""An HTTP server that plays the customer: it remembers every request and answers as told."""
+"""An HTTP server in the role of a receiver: it records every request and answers by a script."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ LARGEST_BODY = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer, after how many seconds."""
+    """A scripted answer, sent after `delay_s`."""
 
     status: int = 200
     delay_s: float = 0.0
@@ -40,7 +40,7 @@ class ReceivedRequest:
 
     @property
     def delivery_id(self) -> str:
-        """The id to tell duplicates by."""
+        """The id of the delivery, by which a receiver recognises duplicates."""
         return self.headers["webhook-id"]
 
     @property
@@ -49,7 +49,7 @@ class ReceivedRequest:
         return int(self.headers["X-Switchhook-Attempt"])
 
     def genuine(self, secret: bytes) -> bool:
-        """Return whether the signature is right; a real receiver checks the time as well."""
+        """Return whether the signature is valid; a real receiver checks the time as well."""
         headers = self.headers
         signed = signed_bytes(self.delivery_id, headers["webhook-timestamp"], self.body)
         wanted = signature(secret, signed)
@@ -57,7 +57,7 @@ class ReceivedRequest:
 
 
 class Receiver:
-    """Answers 200 unless told otherwise; `on_request` is called with every request."""
+    """Answers 200 unless a script says otherwise; calls `on_request` with every request."""
 
     def __init__(self, on_request: Callable[[ReceivedRequest], None] | None = None) -> None:
         self.requests: list[ReceivedRequest] = []
@@ -72,7 +72,7 @@ class Receiver:
         return f"http://{HOST}:{self.port}{path}"
 
     def script(self, path: str, *answers: Answer | int) -> None:
-        """Set what the path answers, one after the other; the last one is repeated."""
+        """Set the answers of a path, in order; the last one is repeated."""
         given = (Answer(answer) if isinstance(answer, int) else answer for answer in answers)
         self._scripts[path] = deque(given)
 
@@ -83,9 +83,9 @@ class Receiver:
     async def until(
         self, condition: Callable[[], bool], timeout_s: float, waiting_for: str = "requests"
     ) -> None:
-        """Return once the condition holds; it is looked at after every request.
+        """Return once the condition holds, which is checked after every request.
 
-        Raises TimeoutError, telling what did arrive.
+        Raises TimeoutError, which lists the requests that did arrive.
         """
         try:
             async with asyncio.timeout(timeout_s), self._arrival:

@@ -1,4 +1,4 @@
-"""What `make run` shows: a line for each request, and commands to try next."""
+"""Output of `make run`: a line for each request, and commands to try next."""
 
 import shlex
 import sys
@@ -28,7 +28,7 @@ class DemoWebhook:
 
 
 class Screen:
-    """Shows each request as it arrives, and knows when the call is complete."""
+    """Prints each request as it arrives, and knows when the call is complete."""
 
     def __init__(self, owed: frozenset[tuple[str, str]]) -> None:
         self._owed = owed
@@ -37,17 +37,17 @@ class Screen:
         self._delivered: set[tuple[str, str]] = set()
 
     def expect(self, webhooks: Sequence[DemoWebhook]) -> None:
-        """Learn the secrets of the demo's own webhooks."""
+        """Set the demo's own webhooks, with their secrets."""
         self._webhooks = {webhook.path: webhook for webhook in webhooks}
 
     def published(self, call_id: str, hook_id: str) -> None:
-        """Note the moment at which an event of a call is published."""
+        """Note the time at which an event of a call is published."""
         self._published[call_id, hook_id] = time.monotonic()
 
     def show(self, request: ReceivedRequest) -> None:
-        """Print one line for a request, whoever sent it.
+        """Print one line for a request from any sender.
 
-        `ms` counts from the publishing of the event, where the demonstration itself published it.
+        `ms` counts from the publishing of the event, if the demonstration itself published it.
         """
         webhook = self._webhooks.get(request.path)
         hook_id = _hook_of(request.headers)
@@ -63,7 +63,7 @@ class Screen:
         )
 
     def complete(self) -> bool:
-        """Return whether every callback of the call was delivered."""
+        """Return whether every delivery of the call has succeeded."""
         return self._owed <= self._delivered
 
     def _since(self, request: ReceivedRequest, hook_id: str) -> str:
@@ -76,7 +76,7 @@ class Screen:
 def what_next(
     addresses: Mapping[str, str], config: Path, token_header: Path, account_id: str
 ) -> str:
-    """Return the addresses of all that runs, and commands that work from any shell and directory.
+    """Return the addresses of all servers, and commands that work in any shell and directory.
 
     `addresses` are those of `api`, `receiver`, `health`, `metrics` and `log`.
     """
@@ -86,12 +86,12 @@ def what_next(
         {"data": {"name": "mine", "uri": f"{addresses['receiver']}/mine", "hook": "all"}}
     ).decode()
     return f"""
-All of it was delivered, each request signed. Switchhook stays up:
+All events were delivered, each request signed. Switchhook stays up:
 
   API       {addresses["api"]}/webhooks
   health    {addresses["health"]}/healthz and /readyz
   metrics   {addresses["metrics"]}/metrics
-  receiver  {addresses["receiver"]}, any path: what it gets is shown here
+  receiver  {addresses["receiver"]}, any path: its requests are shown here
   log       {addresses["log"]}
 
 Paste these into another shell:
@@ -105,10 +105,10 @@ Paste these into another shell:
   # One event for every hook
   {switchhook} emit --config {file} --account {account_id} --all
 
-  # What was given up
+  # Dead letters
   {switchhook} deadletters list --config {file}
 
-  # What Switchhook counted
+  # Counts of deliveries
   curl -fsS {addresses["metrics"]}/metrics | grep ^switchhook_deliveries_total
 
 Ctrl-C stops all of it.
@@ -116,7 +116,7 @@ Ctrl-C stops all of it.
 
 
 def _command() -> str:
-    """Return what starts the command from any directory, on the PATH or not."""
+    """Return a command line for `switchhook` that works in any directory, without PATH."""
     script = Path(sys.executable).with_name("switchhook")
     words = [str(script)] if script.exists() else [sys.executable, "-m", "service"]
     return shlex.join(words)
@@ -127,7 +127,7 @@ def _hook_of(headers: Mapping[str, str]) -> str:
 
 
 def _call_of(request: ReceivedRequest) -> str:
-    """Return the call that a body tells of, whatever its format; "" where it tells of none."""
+    """Return the call id in a body of any format; "" if it has none."""
     if request.headers.get("Content-Type") == "application/json":
         try:
             payload = orjson.loads(request.body)
@@ -141,7 +141,7 @@ def _signature(request: ReceivedRequest, webhook: DemoWebhook | None) -> str:
     if any(name not in request.headers for name in SIGNED):
         return "none"
     if webhook is None:
-        # Its secret is known to the one who created it.
+        # The secret is known only to the client that created the webhook.
         return "signed"
     return "verified" if request.genuine(webhook.secret) else "WRONG"
 

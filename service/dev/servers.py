@@ -1,6 +1,6 @@
-"""Real servers, started for a while: mongod from the `dev` dependencies, RabbitMQ from Debian.
+"""Temporary real servers: mongod from the `dev` dependencies, RabbitMQ from Debian.
 
-Each has its own port, node name and data directory, so it disturbs no other on the machine.
+Each has its own port, node name and data directory, so that it disturbs no other server.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 ALREADY_INITIALIZED = 23
 ERLANG_ON_LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
-"""Erlang's distribution listens on every interface otherwise: whoever knows the cookie commands."""
+"""By default Erlang's distribution listens on every interface, and the cookie grants control."""
 
 NO_CONNECTIONS_PORTS = range(16_384, 32_768)
-"""Linux gives outgoing connections those from 32,768 on."""
+"""Linux assigns ports from 32,768 on to outgoing connections."""
 
 
 _shuffled_ports = iter(random.sample(NO_CONNECTIONS_PORTS, len(NO_CONNECTIONS_PORTS)))
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on just now, and no port twice.
+    """Return a port that nothing listens on now, and never the same port twice.
 
-    The system's own choice would be one that it may give to a connection before it is used.
+    A port chosen by the system could be assigned to an outgoing connection before it is used.
     """
     for port in _shuffled_ports:
         with socket.socket() as probe, suppress(OSError):
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A server process in a process group of its own, with its output in a file."""
+    """A server process in its own process group, with its output in a file."""
 
     def __init__(self, name: str, directory: Path) -> None:
         self.name = name
@@ -68,7 +68,7 @@ class Server:
         return self._process.pid
 
     def command(self) -> Sequence[str]:
-        """Return what to execute. Raises SwitchhookError, saying how to install what is missing."""
+        """Return the command line. Raises SwitchhookError with how to install a missing program."""
         raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
@@ -76,7 +76,7 @@ class Server:
         return os.environ
 
     async def ready(self) -> None:
-        """Return once the server does its work; raise any error while it does not yet."""
+        """Return if the server is ready; raise any error if it is not yet."""
         raise NotImplementedError
 
     async def start(self) -> None:
@@ -113,11 +113,11 @@ class Server:
                 return
 
     async def stop(self) -> None:
-        """Ask it to stop, and wait until it has; kill it where it does not."""
+        """Stop the server by SIGTERM and wait for its end; kill it after `STOP_TIMEOUT_S`."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """Kill it at once, as a crash would."""
+        """Kill the server at once, like a crash."""
         await self._end(signal.SIGKILL)
 
     async def _end(self, signum: signal.Signals) -> None:
@@ -130,7 +130,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self._signal(process, signal.SIGKILL)
             await asyncio.to_thread(process.wait)
-        # Helpers of the server share its group and must not outlive it.
+        # Child processes of the server share its group and must not outlive it.
         self._signal(process, signal.SIGKILL)
 
     @staticmethod
@@ -163,7 +163,7 @@ class Server:
 
 
 class MongoServer(Server):
-    """A mongod; a replica set of one unless told otherwise, so that change streams work."""
+    """A mongod; by default a replica set of one, so that change streams work."""
 
     def __init__(self, directory: Path, *, replica_set: bool = True) -> None:
         super().__init__("mongod", directory)
@@ -171,7 +171,7 @@ class MongoServer(Server):
 
     @property
     def url(self) -> str:
-        """What `mongo.url` must be."""
+        """The value for `mongo.url`."""
         return f"mongodb://{HOST}:{self.port}/?directConnection=true"
 
     def command(self) -> Sequence[str]:
@@ -221,7 +221,7 @@ def _mongod() -> Path:
 
 
 class RabbitServer(Server):
-    """A RabbitMQ node with an Erlang port mapper of its own; each plug-in costs a second more."""
+    """A RabbitMQ node with its own Erlang port mapper; each plug-in adds a second to the start."""
 
     def __init__(
         self, directory: Path, *, with_metrics: bool = False, with_management: bool = False
@@ -234,7 +234,7 @@ class RabbitServer(Server):
 
     @property
     def url(self) -> str:
-        """What `amqp.url` must be."""
+        """The value for `amqp.url`."""
         return f"amqp://guest:guest@{HOST}:{self.port}/"
 
     def command(self) -> Sequence[str]:
@@ -276,7 +276,7 @@ class RabbitServer(Server):
         await self.control("await_startup")
 
     async def control(self, *arguments: str) -> str:
-        """Run `rabbitmqctl`; return what it prints. Raises SwitchhookError where it fails."""
+        """Run `rabbitmqctl`; return its output. Raises SwitchhookError if it fails."""
         process = await asyncio.create_subprocess_exec(
             str(_rabbitmq("rabbitmqctl")),
             "-q",
@@ -293,7 +293,7 @@ class RabbitServer(Server):
 
     async def _end(self, signum: signal.Signals) -> None:
         await super()._end(signum)
-        # The port mapper puts itself into the background, out of the group.
+        # The port mapper daemonizes itself, out of the process group.
         epmd = await asyncio.create_subprocess_exec(
             "epmd", "-port", str(self._mapper_port), "-kill",
             env=dict(self.environment()),

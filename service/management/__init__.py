@@ -1,1 +1,1 @@
-"""What people do with accounts and webhooks: use cases, whoever asks for them."""
+"""Use cases of accounts and webhooks, shared by API, console and command line."""

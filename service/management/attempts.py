@@ -1,4 +1,4 @@
-"""The attempt log as its account sees it: Crossbar's members, and what Crossbar lacks."""
+"""The attempt log as its account sees it: Crossbar's members, and those Crossbar lacks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ EXCHANGED = {
     "response_headers": "resp_headers",
     "response_body": "resp_body",
 }
-"""The names in the attempt log, and those in the API."""
+"""Names in the attempt log, each with its name in the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Attempts:
         return [attempt_view(row, self.dialects) for row in rows]
 
     async def any_of(self, account_id: str, webhook_id: str) -> bool:
-        """Return whether the log has an attempt of a webhook, which may be deleted by now."""
+        """Return whether the log has an attempt of a webhook, even of a deleted one."""
         selection = Selection(account_id, {"webhook_id": webhook_id})
         return bool(await self.history.page(selection, None, 1))
 
@@ -75,7 +75,7 @@ class Attempts:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Return the nearest-rank percentiles, as `p50` and so on; none of nothing."""
+    """Return the nearest-rank percentiles, as `p50` and so on; none if there are no values."""
     ordered = sorted(values)
     return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] for p in PERCENTILES if ordered}
 
@@ -110,7 +110,7 @@ def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
 
 
 def attempt_in_full(row: Document, dialects: Dialects) -> dict[str, Any]:
-    """Return an attempt with the payload of its event, where that was kept."""
+    """Return an attempt with the payload of its event, if the log kept it."""
     view = attempt_view(row, dialects)
     if row.get("payload") is not None:
         view["payload"] = read_json(row["payload"])

@@ -1,4 +1,4 @@
-"""From the text of a token to who holds it."""
+"""Find the holder of a token."""
 
 import hashlib
 import time
@@ -18,10 +18,10 @@ MOST_REMEMBERED = 10_000
 
 
 class ForeignTokens(Protocol):
-    """Tokens that somebody else gave out."""
+    """Tokens issued by another system."""
 
     async def principal(self, text: str) -> Principal | None:
-        """Return who holds the token, or None. Raises CrossbarUnavailable."""
+        """Return the holder of the token, or None. Raises CrossbarUnavailable."""
 
 
 def _now() -> datetime:
@@ -29,9 +29,9 @@ def _now() -> datetime:
 
 
 class SeenTokens:
-    """What was found out about tokens lately. Digests are kept, never the texts.
+    """Cache of token look-ups, by digest; it never keeps the text of a token.
 
-    Good and bad ones have room of their own: guesses do not push out those that are good.
+    Valid and invalid tokens are bounded separately, so that guesses do not evict valid ones.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -40,15 +40,15 @@ class SeenTokens:
         self._unknown = BoundedDict[bytes, float](MOST_REMEMBERED)
 
     def holder(self, text: str) -> str | None:
-        """Return who held the token when it was looked up last."""
+        """Return the holder of the token at its last look-up."""
         return self._holders.get(_digest(text))
 
     def unknown(self, text: str) -> bool:
-        """Return whether it was looked up a moment ago, and was no good."""
+        """Return whether a recent look-up found the token invalid."""
         return self._unknown.get(_digest(text), 0.0) > self._now()
 
     def note(self, text: str, holder: str | None) -> None:
-        """Remember what a look-up found."""
+        """Remember the result of a look-up."""
         digest = _digest(text)
         if holder is None:
             self._holders.pop(digest, None)
@@ -60,7 +60,7 @@ class SeenTokens:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Knows our own tokens, and those of a Crossbar where one is configured."""
+    """Verifies our own tokens, and those of a Crossbar if one is configured."""
 
     tokens: TokenStore
     foreign: ForeignTokens | None = None
@@ -68,14 +68,14 @@ class Authentication:
     seen: SeenTokens = field(default_factory=SeenTokens)
 
     def holder_before(self, text: str) -> str | None:
-        """Return who held the token when it was looked up last; asks nobody."""
+        """Return the holder of the token at its last look-up, from memory alone."""
         return self.seen.holder(text)
 
     async def principal(self, text: str) -> Principal:
-        """Return who holds the token. Raises Unauthenticated, Unavailable.
+        """Return the holder of the token. Raises Unauthenticated, Unavailable.
 
-        Good tokens are looked up each time, so that a revoked one ends at once; bad ones are
-        remembered for a moment.
+        Valid tokens are looked up each time, so that a revocation takes effect at once; invalid
+        ones are remembered for `UNKNOWN_S`.
         """
         if self.seen.unknown(text):
             raise Unauthenticated("the token is unknown, revoked or expired")

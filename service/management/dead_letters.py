@@ -1,4 +1,4 @@
-"""Dead letters: listed, understood, and brought back to life."""
+"""Use cases of dead letters: list, show, count, replay and discard them."""
 
 import uuid
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class DeadLetters:
     now: Callable[[], datetime] = _now
 
     async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
-        """Return dead letters, the newest first, after the `letter_key` of one. Raises Invalid."""
+        """Return dead letters, the newest first, after `start`, a `letter_key`. Raises Invalid."""
         after = None if start is None else _after(start)
         return [letter_view(letter) for letter in await self.archive.page(selection, after, size)]
 
@@ -46,7 +46,7 @@ class DeadLetters:
         return letter_view(found[0]) | {"payload": read_json(found[0]["payload"])}
 
     async def count(self, selection: Selection) -> int:
-        """Return how many a replay of this selection would find."""
+        """Return how many dead letters a replay of this selection would find."""
         return await self.archive.count(selection)
 
     async def replay(
@@ -57,7 +57,7 @@ class DeadLetters:
         limit: int,
         rate_per_s: float,
     ) -> Replay:
-        """Have the letters replayed, the oldest first, by whichever worker comes first."""
+        """Order a replay, the oldest letters first; the first worker to claim it runs it."""
         now = self.now()
         until = min(selection.until or now, now)
         selection = replace(selection, account_id=account_id, until=until, waiting=True)
@@ -78,19 +78,19 @@ class DeadLetters:
     async def all_replays(
         self, account_id: str | None, start: str | None, size: int
     ) -> list[Document]:
-        """Return replays, the newest first, after the `replay_key` of one. Raises Invalid."""
+        """Return replays, the newest first, after `start`, a `replay_key`. Raises Invalid."""
         after = None if start is None else _after(start)
         return [replay_view(one) for one in await self.replays.page(account_id, after, size)]
 
     async def progress(self, account_id: str | None, replay_id: str) -> Replay:
-        """Return a replay as it is now. Raises NotFound."""
+        """Return the current state of a replay. Raises NotFound."""
         replay = await self.replays.find(account_id, replay_id)
         if replay is None:
             raise NotFound(replay_id)
         return replay
 
     async def cancel(self, by: Principal, account_id: str | None, replay_id: str) -> Replay:
-        """Stop a replay; what it has revived stays alive. Raises NotFound and Conflict."""
+        """Stop a replay; deliveries already revived go on. Raises NotFound and Conflict."""
         cancelled = await self.replays.cancel(account_id, replay_id, self.now())
         if cancelled is None:
             state = (await self.progress(account_id, replay_id)).state
@@ -105,7 +105,7 @@ class DeadLetters:
         return count
 
     async def revive(self, by: Principal, delivery: Delivery) -> str:
-        """Have one delivery attempted again, from attempt 1 and with its old id; return the replay.
+        """Have a delivery attempted again, from attempt 1, with its old id; return the replay's id.
 
         Raises BrokerUnavailable.
         """
@@ -116,7 +116,7 @@ class DeadLetters:
 
 
 def letter_view(letter: Document) -> dict[str, Any]:
-    """Return what its account may see of a dead letter, all but the payload."""
+    """Return the members of a dead letter that its account may see, without the payload."""
     view = {
         "id": str(letter["_id"]),
         "account_id": letter["account_id"],
@@ -143,12 +143,12 @@ def letter_view(letter: Document) -> dict[str, Any]:
 
 
 def letter_key(view: Document) -> str:
-    """Return where in the list a dead letter stands, for the next page to start after it."""
+    """Return the key of a dead letter in the list; the next page starts after it."""
     return _key(view["died_at"], view["id"])
 
 
 def replay_key(view: Document) -> str:
-    """Return where in the list a replay stands, for the next page to start after it."""
+    """Return the key of a replay in the list; the next page starts after it."""
     return _key(view["created_at"], view["id"])
 
 
@@ -161,12 +161,12 @@ def _after(key: str) -> tuple[datetime, str]:
     try:
         return datetime.fromtimestamp(int(at, 16) / 1000, tz=UTC), item_id
     except (ValueError, OverflowError, OSError):
-        message = "must be what the page before said as next_start_key"
+        message = "must be the next_start_key of the previous page"
         raise Invalid.of("start_key", "invalid", message, value=key) from None
 
 
 def replay_view(replay: Replay) -> dict[str, Any]:
-    """Return what its account may see of a replay."""
+    """Return the members of a replay that its account may see."""
     return {
         "id": replay.replay_id,
         "state": replay.state.value,

@@ -1,6 +1,6 @@
-"""What managing needs of the outside, in its own words; the adapters provide it.
+"""Ports of management, in domain words, which adapters implement.
 
-Documents are as the store has them; every method raises StoreUnavailable.
+Documents are those of the store; every method raises StoreUnavailable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ class Accounts(Protocol):
         """Return the ancestors, root first; none for an account without a document."""
 
     async def disable_policy(self, account_id: str) -> DisablePolicy | None:
-        """Return when the account's webhooks are switched off, where it has a rule of its own."""
+        """Return the account's own rule for disabling webhooks, or None."""
 
     async def requires_https(self, account_id: str) -> bool:
         """Return whether the account's own webhooks may not use plain http."""
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
-        """Return the ids of the account and of all below it."""
+        """Return the ids of the account and of all accounts below it."""
 
 
 class WebhookDocuments(Protocol):
-    """The webhooks of accounts. What belongs to another account is as if it were not there."""
+    """The webhooks of accounts. A webhook of another account counts as missing."""
 
     async def of_account(self, account_id: str) -> Sequence[Document]:
         """Return all webhooks of an account, in any order and without their history."""
@@ -43,7 +43,7 @@ class WebhookDocuments(Protocol):
         """Return one webhook."""
 
     async def insert(self, document: Document, most: int) -> bool:
-        """Add a webhook; return False where its account has `most` already."""
+        """Add a webhook; return False if its account has `most` already."""
 
     async def change(
         self,
@@ -53,42 +53,43 @@ class WebhookDocuments(Protocol):
         entry: Document,
         same: Document = NOTHING,
     ) -> Document | None:
-        """Set the members, remove those that are None, add an entry to `history`; return it all.
+        """Set members, remove those that are None, add an entry to `history`; return the webhook.
 
-        Nothing is changed, and None returned, where a member of `same` has another value by now.
+        If a member of `same` has another value by now, change nothing and return None.
         """
 
     async def delete(self, account_id: str, webhook_id: str, at: datetime) -> Document | None:
-        """Remove a webhook for good; return what it was."""
+        """Remove a webhook for good; return its last document."""
 
 
 class DisabledWebhooks(Protocol):
-    """The webhooks that were switched off because they failed."""
+    """The webhooks that were disabled for failing."""
 
     async def enable_all(self, account_ids: Sequence[str], entry: Document) -> Sequence[Document]:
-        """Switch on those that the service itself had switched off.
+        """Enable the webhooks that the service itself disabled.
 
         Return `_id` and `account_id` of each.
         """
 
 
 class FailureCounts(Protocol):
-    """How webhooks have fared lately, counted over all workers."""
+    """Recent failures of webhooks, counted over all workers."""
 
     async def failures(self, webhook_id: str) -> Sequence[float]:
-        """Return the last failures since the last success, as unix seconds."""
+        """Return the latest failures since the last success, as unix seconds."""
 
     async def succeeded(self, webhook_id: str) -> None:
         """Forget the failures."""
 
 
 class UriGuard(Protocol):
-    """Judges where a webhook may point, by the rules of every connection."""
+    """Checks the address of a webhook by the egress rules that hold for every connection."""
 
     async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
-        """Return the rule that forbids it, or None. A name that does not resolve may later.
+        """Return the rule that forbids the URI, or None.
 
-        `https_only` is what the webhook's account demands.
+        A name that does not resolve is allowed: it may resolve later. `https_only` is the demand
+        of the webhook's account.
         """
 
 
@@ -99,17 +100,17 @@ class TokenStore(Protocol):
         """Keep a token."""
 
     async def find(self, token_id: str) -> Token | None:
-        """Return a token, revoked or expired ones included."""
+        """Return a token, even if revoked or expired."""
 
     async def all(self, account_id: str | None) -> Sequence[Token]:
-        """Return the tokens of an account, or all, the newest first."""
+        """Return the tokens of an account, or of all, the newest first."""
 
     async def revoke(self, token_id: str, at: datetime) -> bool:
-        """Make a token worthless; return whether it was good until now."""
+        """Revoke a token; return whether it was valid until now."""
 
 
 class AttemptHistory(Protocol):
-    """The attempt log, read."""
+    """The attempt log, for reading."""
 
     async def page(self, selection: Selection, start: str | None, size: int) -> Sequence[Document]:
         """Return the attempts after the id `start`, the newest first, without payloads."""
@@ -118,50 +119,50 @@ class AttemptHistory(Protocol):
         """Return one attempt."""
 
     async def outcomes(self, selection: Selection) -> Mapping[str, int]:
-        """Return how many attempts ended how."""
+        """Return the number of attempts by outcome."""
 
     async def durations(self, selection: Selection, most: int) -> Sequence[float]:
-        """Return how long the newest `most` attempts took, in milliseconds, in any order."""
+        """Return the durations of the newest `most` attempts, in milliseconds, in any order."""
 
     def delivery(self, attempt: Document) -> Delivery | None:
-        """Return the delivery as it was before its first attempt; None where it was not kept."""
+        """Return the delivery as it was before its first attempt; None if it was not kept."""
 
 
 class DeadLetterArchive(Protocol):
-    """The dead letters, read and revived. Those that were replayed stay until they expire."""
+    """The dead letters, for reading and replaying; replayed ones stay until they expire."""
 
     async def page(
         self, selection: Selection, start: tuple[datetime, str] | None, size: int
     ) -> Sequence[Document]:
         """Return the dead letters after a time of death and id, the newest first.
 
-        They come without their payloads.
+        Payloads are left out.
         """
 
     async def oldest(self, selection: Selection, size: int) -> Sequence[Document]:
-        """Return the dead letters that waited longest."""
+        """Return the oldest dead letters."""
 
     async def count(self, selection: Selection) -> int:
-        """Return how many there are."""
+        """Return the number of dead letters."""
 
     async def discard(self, selection: Selection) -> int:
         """Delete the dead letters; return how many."""
 
     async def mark_replayed(self, letter: Document, replay_id: str, by: str, at: datetime) -> None:
-        """Take a letter, as it was read, off the waiting ones; one that died again waits on."""
+        """Mark a letter, as it was read, as replayed; one that died again since keeps waiting."""
 
     def delivery(self, letter: Document) -> Delivery:
         """Return the delivery as it was before its first attempt."""
 
 
 class Replays(Protocol):
-    """Replays under way, shared by all workers: each is run by the one that holds its lease."""
+    """Replays, shared by all workers: the worker that holds a replay's lease runs it."""
 
     async def add(self, replay: Replay) -> None:
-        """Keep a new replay, for any worker to run."""
+        """Store a new replay, for any worker to run."""
 
     async def find(self, account_id: str | None, replay_id: str) -> Replay | None:
-        """Return a replay of an account, or of any."""
+        """Return a replay of an account, or of any if `account_id` is None."""
 
     async def page(
         self, account_id: str | None, start: tuple[datetime, str] | None, size: int
@@ -169,20 +170,20 @@ class Replays(Protocol):
         """Return the replays after a time and id, the newest first."""
 
     async def claim(self, now: datetime, until: datetime) -> Replay | None:
-        """Take the lease, until a time, of a running replay that nobody holds."""
+        """Take the lease, until a time, of a running replay whose lease is free."""
 
     async def advance(self, replay_id: str, progress: Progress) -> bool:
-        """Note progress and renew the lease; return False where it was cancelled meanwhile."""
+        """Store progress and renew the lease; return False if the replay has been cancelled."""
 
     async def cancel(self, account_id: str | None, replay_id: str, at: datetime) -> Replay | None:
-        """Stop a replay that is running; return it as it is then, or None."""
+        """Stop a running replay; return it in its new state, or None if it does not run."""
 
 
 class RevivalQueue(Protocol):
-    """Where deliveries come back to life."""
+    """The queue of deliveries, for replays."""
 
     async def revive(self, delivery: Delivery) -> None:
-        """Have the delivery attempted at once; returns once the broker has confirmed it.
+        """Publish the delivery for an attempt at once; return once the broker has confirmed it.
 
         Raises BrokerUnavailable.
         """

@@ -1,4 +1,4 @@
-"""A replay: dead letters of an account on their way back to life."""
+"""A replay: an order to deliver dead letters again, and its progress."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from service.management.selection import Selection
 
 
 class ReplayState(StrEnum):
-    """Where a replay stands."""
+    """State of a replay."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -17,7 +17,7 @@ class ReplayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a replay has come, and when whoever runs it must have said so again."""
+    """Progress of a replay; its worker must renew the lease before `leased_until`."""
 
     replayed: int
     state: ReplayState
@@ -27,11 +27,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Which letters, how many at most, how fast; `matched` is how many there were at the start.
+    """The letters to replay, their limit and rate; `matched` is how many there were at the start.
 
-    Without an account it is an operator's, of all accounts.
+    Without an account it is an operator's replay over all accounts.
 
-    The selection ends with the moment it was made: what dies again is not replayed twice.
+    The selection ends at the time of the order, so that no delivery that dies again is replayed
+    twice.
     """
 
     replay_id: str

@@ -1,4 +1,4 @@
-"""Running replays: in the background of every worker, each replay by one of them at a time."""
+"""Run replays in the background of every worker, each replay in one worker at a time."""
 
 import asyncio
 import time
@@ -21,12 +21,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReplayRunner:
-    """Runs the replays that no other worker runs; a slow one does not hold up the others."""
+    """Runs replays that no other worker runs; a slow replay does not delay the others."""
 
     letters: DeadLetters
 
     async def run(self) -> None:
-        """Look for replays until cancelled, whatever becomes of store and broker."""
+        """Run replays until cancelled, through failures of store and broker."""
         async with asyncio.TaskGroup() as tasks:
             for number in range(MOST_AT_ONCE):
                 tasks.create_task(self._run_one_by_one(), name=f"replays {number}")
@@ -36,20 +36,20 @@ class ReplayRunner:
             try:
                 await self.run_next()
             except Unavailable as error:
-                # The lease runs out; then the rest is claimed again.
+                # The lease expires; then any worker claims the rest.
                 log.warning("replay.interrupted", error=str(error))
             except Exception:
                 log.exception("replay.bug")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def run_next(self) -> None:
-        """Run a replay to its end, if there is one to run."""
+        """Run one replay to its end, if any is free."""
         now = self.letters.now()
         replay = await self.letters.replays.claim(now, now + LEASE)
         if replay is None:
             return
         replayed = replay.replayed
-        # Asked before each batch: it may have been cancelled during the pause.
+        # Checked before each batch: the replay may have been cancelled during the pause.
         while await self._advance(replay, replayed, ended=False):
             began = time.monotonic()
             count = await self._some(replay, replayed)
@@ -59,9 +59,9 @@ class ReplayRunner:
             await asyncio.sleep(max(0.0, count / replay.rate_per_s - (time.monotonic() - began)))
 
     async def _some(self, replay: Replay, replayed: int) -> int:
-        """Revive the next letters, and return how many."""
+        """Revive the next batch of letters and return its size."""
         letters = self.letters
-        # A batch must not outlive the lease, however slow the replay is to be.
+        # A batch must not outlive the lease, however low the rate is.
         size = min(AT_ONCE, max(1, int(replay.rate_per_s)), replay.limit - replayed)
         if size <= 0:
             return 0
@@ -75,7 +75,7 @@ class ReplayRunner:
         return len(found)
 
     async def _advance(self, replay: Replay, replayed: int, *, ended: bool) -> bool:
-        """Note the progress; return whether to go on."""
+        """Store the progress; return whether to go on."""
         now = self.letters.now()
         state = ReplayState.FINISHED if ended else ReplayState.RUNNING
         progress = Progress(replayed, state, now + LEASE, now if ended else None)

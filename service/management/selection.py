@@ -1,4 +1,4 @@
-"""Which attempts or dead letters are meant."""
+"""Selection of attempts or dead letters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Every constraint must hold; None is none.
+    """Constraints that must all hold; None is no constraint.
 
-    `equals` compares members with values. The times are those of the attempt, or of the death; both
-    ends belong to it. `waiting` leaves out dead letters that were replayed since;
-    `failed` tells attempts that failed from those that succeeded. `own_only` leaves out what is
-    about an event of an account below.
+    `equals` compares members with values. `since` and `until` bound, inclusively, the time of the
+    attempt or of the death. `waiting` leaves out dead letters replayed since. `failed` selects
+    failed attempts (True) or successful ones (False). `own_only` leaves out items about events of
+    accounts below.
     """
 
     account_id: str | None = None

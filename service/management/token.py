@@ -1,4 +1,4 @@
-"""API tokens: made here, stored as a hash, never recoverable."""
+"""API tokens: created here, stored as a hash, never recoverable."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ ID_DIGITS, SECRET_BYTES = 12, 32
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is kept of a token. `digest` is the SHA-256 of its secret, which is random: no salt."""
+    """A token as stored. `digest` is the SHA-256 of its secret, without salt as it is random."""
 
     token_id: str
     digest: str = field(repr=False)
@@ -38,7 +38,7 @@ class Token:
 
     @property
     def principal(self) -> Principal:
-        """Who holds it."""
+        """The holder of the token."""
         return Principal(
             f"token:{self.token_id}", self.account_id, self.descendants, self.read_only
         )
@@ -53,7 +53,7 @@ def new_token(
     read_only: bool = False,
     lifetime: timedelta | None = None,
 ) -> tuple[str, Token]:
-    """Return the text of a new token, to be shown once, and what to keep of it.
+    """Return the text of a new token, to be shown once, and the token to store.
 
     Without an account it is a superuser's. Raises Invalid.
     """
@@ -69,14 +69,14 @@ def new_token(
 
 
 def token_id_in(text: str) -> str | None:
-    """Return the public part of a token's text, or None where it is no token of ours."""
+    """Return the public part of a token's text, or None if it is not one of our tokens."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     return token_id if prefix == PREFIX and len(token_id) == ID_DIGITS and secret else None
 
 
 def verified(text: str, kept: Token | None, now: datetime) -> Principal:
-    """Return who holds the token of this text. Raises Unauthenticated, and never says why.
+    """Return the holder of the token with this text. Raises Unauthenticated without the reason.
 
     The comparison takes as long for a wrong secret as for the right one.
     """

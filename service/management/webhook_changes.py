@@ -1,4 +1,4 @@
-"""What an entry of a webhook's history tells of a change: old and new values, secrets hidden."""
+"""Changes in an entry of a webhook's history: old and new values, with secrets hidden."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import orjson
 from service.documents.webhook_form import HIDDEN, Document, public_view
 
 LONGEST = 256
-"""Characters of a value that the history keeps: it has many entries, and is no backup."""
+"""Most characters of a value in the history, which has many entries and is not a backup."""
 
 
 def changes_between(old: Document, new: Document, members: Iterable[str]) -> dict[str, Any]:
@@ -22,14 +22,14 @@ def changes_between(old: Document, new: Document, members: Iterable[str]) -> dic
 
 
 def _differ(member: str, before: Document, after: Document) -> bool:
-    """Return whether a change can be seen, or is one of what is hidden."""
+    """Return whether a change is visible, or concerns a hidden value."""
     return before.get(member) != after.get(member) or HIDDEN in repr(after.get(member))
 
 
 def _kept(value: Any) -> Any:
-    """Return a value in at most so many characters; what is longer becomes text, and is cut."""
+    """Return a value in at most `LONGEST` characters; a longer one becomes text and is cut."""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    # The store takes a name that begins with a dollar for an operator.
+    # MongoDB takes a name that begins with a dollar for an operator.
     if len(text) <= LONGEST and '"$' not in text:
         return value
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

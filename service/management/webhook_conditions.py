@@ -1,7 +1,7 @@
-"""Whether the filters of a webhook can ever match: what cannot is refused, what may not is told.
+"""Check whether a webhook's filters can match: refuse impossible ones, warn of doubtful ones.
 
-A hook's payload is closed where the decoder writes every member itself. An open one is what the
-switch's apps say, in which a member may come to exist.
+A hook's payload is closed if the decoder writes every member itself. An open payload consists of
+what the switch's apps publish, so that new members may appear.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ JSON_TYPES: Mapping[type, tuple[str, ...]] = {
 
 
 def impossible(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
-    """Yield the filters with which a webhook would never get an event, or that never filter."""
+    """Yield the filters that can never match an event, or that never filter any."""
     hook = hooks.get(str(merged.get("hook")))
     if hook is None:
         return
@@ -36,7 +36,7 @@ def impossible(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]
 
 
 def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
-    """Return, in words, what filters may never match, or do nothing, as far as is known today."""
+    """Return warnings about filters that may never match, or filter nothing, as known today."""
     name = str(merged.get("hook"))
     hook = hooks.get(name)
     found = list(_idle_texts(merged, name, hook))
@@ -48,7 +48,7 @@ def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
 
 
 def _impossible_texts(merged: Document, hook: Hook) -> Iterator[Problem]:
-    """Judge `type` and `action`, which filter, by what the hook's events have."""
+    """Check the filters `type` and `action` against the values in the hook's events."""
     custom_data = merged.get("custom_data") or {}
     for key, allowed in hook.filterable().items():
         value = custom_data.get(key)
@@ -100,5 +100,5 @@ def _doubtful_modifiers(
 
 
 def _can_be(value: Any, kinds: set[str]) -> bool:
-    """Compare types as strictly as filters do: 1 is neither true nor "1"."""
+    """Return whether the type fits, as strictly as filters compare: 1 is neither true nor "1"."""
     return not kinds.isdisjoint(JSON_TYPES.get(type(value), ()))

@@ -1,4 +1,4 @@
-"""Credentials stay with the servers they were given for: a move asks for them anew."""
+"""Bind credentials to the server they were given for: a move to another requires them anew."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 
 
 def check_moves(members: Document, stored: Document) -> Problems:
-    """Return which secrets must be given anew, as the webhook moves to another server.
+    """Return the secrets that must be given anew, as the webhook moves to another server.
 
-    `members` are as they were sent. A server is scheme, host and port. Without this rule, whoever
-    may write could read what is hidden by having it sent to a server of their own.
+    `members` are as the client sent them. A server is scheme, host and port. Without this rule, a
+    client with write access could read hidden values by having them sent to a server of its own.
     """
     moved = [name for name in ("uri", "fallback_uri") if _moves(name, members, stored)]
     problems: Problems = {}
@@ -27,7 +27,7 @@ def check_moves(members: Document, stored: Document) -> Problems:
 
 
 def _moves(name: str, members: Document, stored: Document) -> bool:
-    """Return whether a URI leads to a server that had no part in the webhook."""
+    """Return whether a URI leads to a server that the webhook did not use before."""
     if members.get(name) is None:
         return False
     known = {_server(stored.get(name)), _server(stored.get("uri"))} - {None}
@@ -51,7 +51,7 @@ def _server(uri: Any) -> Endpoint | None:
 
 
 def _given_anew(member: str, members: Document) -> bool:
-    """Return whether a member was given in full, or is to be removed."""
+    """Return whether the client gave a member in full, or removes it."""
     if member not in members or members[member] == HIDDEN:
         return False
     value = members[member]

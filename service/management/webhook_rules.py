@@ -1,4 +1,4 @@
-"""What a webhook's members must mean, beyond their types; see `api/shapes/bodies.py` for those."""
+"""Rules for the values of a webhook's members; `api/shapes/bodies.py` checks their types."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ FILTERING = ("hook", "custom_data", "modifiers")
 
 
 def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
-    """Return what is wrong with the members given; `merged` is the webhook as it would be."""
+    """Return the problems of the given members; `merged` is the webhook after the change."""
     problems: Problems = {}
     for field, code, details in _problems(given, merged, hooks):
         problems.setdefault(field, {})[code] = details
@@ -40,7 +40,7 @@ def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) 
 
 
 def check_size(given: Document, merged: Document) -> Problems:
-    """Return the problem of a webhook that would be too large, told of the largest member given."""
+    """Return the problem of a too large webhook, reported for the largest member given."""
     size = document_bytes(merged)
     if size <= MOST_DOCUMENT_BYTES or not given:
         return {}
@@ -50,7 +50,7 @@ def check_size(given: Document, merged: Document) -> Problems:
 
 
 def unhidden(members: Document, stored: Document) -> dict[str, Any]:
-    """Return the members with what was hidden in an answer, and came back, as it is stored."""
+    """Return the members with stored values in place of each `(hidden)` that a client sent back."""
     plain = {key: value for key, value in members.items() if value != HIDDEN}
     for key in ("headers", "auth"):
         if isinstance(plain.get(key), dict):
@@ -90,18 +90,18 @@ def _uri(field: str, uri: str) -> Iterator[Problem]:
 
 
 def _keys(field: str, members: Mapping[str, Any]) -> Iterator[Problem]:
-    """Refuse names that the store might take for something else."""
+    """Refuse names that the store might interpret as something else."""
     for key in members:
         if key.startswith("$") or "\0" in key:
             yield f"{field}.{key}", "invalid", {"message": "a name must not begin with $"}
 
 
 def _hidden(given: Document) -> Iterator[Problem]:
-    """Refuse what stands for a secret where there is none to leave as it is."""
+    """Refuse `(hidden)` for a value that is not stored."""
     for field in ("headers", "auth"):
         for name, value in (given.get(field) or {}).items():
             if value == HIDDEN:
-                message = f"{HIDDEN} stands for a value that is not stored"
+                message = f"{HIDDEN} was sent, but no value is stored"
                 yield f"{field}.{name}", "invalid", {"message": message}
 
 
@@ -116,7 +116,7 @@ def _headers(headers: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _credentials(given: Document) -> Iterator[Problem]:
-    """Judge what is secret; its value is never quoted."""
+    """Check the secret members; problems never quote their values."""
     auth = given.get("auth")
     if auth is not None:
         try:

@@ -1,4 +1,4 @@
-"""What an account does with its webhooks: create, see, edit, delete, enable, rotate the secret."""
+"""Use cases of an account's webhooks: create, see, edit, delete, enable, rotate the secret."""
 
 import uuid
 from base64 import b64encode
@@ -38,7 +38,7 @@ from service.text.plural import counted
 
 SECRET_BYTES = 32
 MOST_EARLIER_SECRETS = 10
-"""Each adds a signature to every request, and receivers bound the length of a header."""
+"""Each earlier secret adds a signature to every request; receivers limit a header's length."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +49,9 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """The use cases. Members come validated in shape; their meaning is judged here.
+    """The use cases. The API has checked the members' types; these methods check their values.
 
-    Every method raises NotFound for a webhook that is not of the account, and Invalid.
+    Every method raises NotFound for a webhook that is not the account's, and Invalid.
     """
 
     documents: WebhookDocuments
@@ -64,7 +64,7 @@ class Webhooks:
     most_per_account: int
     makes_key_pairs: bool
     forget: Callable[[str], None]
-    """Told of every account whose webhooks changed, so that this process notices at once."""
+    """Called with every account whose webhooks changed, so that this process notices at once."""
     now: Callable[[], datetime] = _now
 
     async def all(self, account_id: str) -> Sequence[Document]:
@@ -80,7 +80,7 @@ class Webhooks:
         return includes_subaccounts(await self.one(account_id, webhook_id))
 
     async def health_of(self, account_id: str, webhook_id: str) -> dict[str, Any]:
-        """Return how close a webhook is to being disabled."""
+        """Return how many failures a webhook has, and how many disable it."""
         policy = await self.accounts.disable_policy(account_id) or self.disable_policy
         failures = await self.health.failures(webhook_id)
         counted = policy.counted(failures, self.now().timestamp())
@@ -91,7 +91,7 @@ class Webhooks:
         }
 
     async def create(self, by: Principal, account_id: str, members: Document) -> Document:
-        """Add a webhook and return its document, secret included: a new one unless given.
+        """Add a webhook; return its document with its secret, created unless given.
 
         Raises Conflict where the account has too many.
         """
@@ -117,11 +117,11 @@ class Webhooks:
     async def edit(
         self, by: Principal, account_id: str, webhook_id: str, members: Document
     ) -> Document:
-        """Change the members given, and no other; None removes one. Return the document.
+        """Change only the given members; None removes one. Return the document.
 
-        Enabling forgets the failures and the reason. Only what is given is judged, so that a
-        webhook with an old fault elsewhere can still be switched off and on. Credentials do not
-        move along to another server: see `check_moves`.
+        Enabling resets the failures and the reason. Only given members are checked, so that a
+        webhook with an old fault in another member can still be disabled and enabled. Credentials
+        do not move along to another server: see `check_moves`.
         """
         stored = await self.one(account_id, webhook_id)
         moved = check_moves(members, stored)
@@ -129,7 +129,7 @@ class Webhooks:
             raise Invalid(moved)
         changes = unhidden(members, stored)
         if "enabled" in changes and changes["enabled"] is None:
-            changes["enabled"] = True  # as it is where nothing is said
+            changes["enabled"] = True  # the default
         merged = {**stored, **changes}
         await self._check(account_id, changes, merged)
         _readable({key: value for key, value in merged.items() if value is not None})
@@ -143,7 +143,7 @@ class Webhooks:
         return changed
 
     async def delete(self, by: Principal, account_id: str, webhook_id: str) -> Document:
-        """Remove a webhook for good and return what it was; retries that wait are cancelled."""
+        """Remove a webhook for good and return its last document; waiting retries are cancelled."""
         entry = self._entry(by, "deleted", ())
         deleted = await self.documents.delete(account_id, webhook_id, entry["at"])
         document = _found(deleted, webhook_id)
@@ -151,9 +151,9 @@ class Webhooks:
         return document
 
     async def enable_all(self, by: Principal, account_id: str, *, descendants: bool) -> int:
-        """Enable the webhooks that were disabled for failing; return how many they were.
+        """Enable the webhooks that were disabled for failing; return their number.
 
-        Those that somebody switched off by hand stay off.
+        Webhooks disabled by hand stay disabled.
         """
         account_ids: Sequence[str] = [account_id]
         if descendants:
@@ -171,8 +171,8 @@ class Webhooks:
     ) -> Document:
         """Give a webhook a new secret; the old one signs as well for `overlap_s`.
 
-        Secrets of earlier rotations go on signing until their own time is over. Raises Conflict
-        where too many would, and where the webhook is changed at the same time.
+        Secrets of earlier rotations sign until their own time is over. Raises Conflict if too many
+        secrets would sign, or if the webhook is changed at the same time.
         """
         stored = await self.one(account_id, webhook_id)
         old = HIDDEN if stored.get("secret") is not None else None
@@ -192,7 +192,7 @@ class Webhooks:
             "previous_secret_until": None,
         }
         _readable({**stored, **members})
-        # Two at once would both keep the same old secret, and one of the new ones would be lost.
+        # Two rotations at once would keep the same old secret, and lose one of the new ones.
         same = {"modified_at": stored.get("modified_at")}
         changed = await self._change(account_id, webhook_id, members, entry, same)
         if changed is None:
@@ -241,12 +241,12 @@ class Webhooks:
 
 
 def new_secret() -> str:
-    """Return a new signing secret, as Standard Webhooks write it."""
+    """Return a new signing secret in the form of Standard Webhooks."""
     return SECRET_PREFIX + b64encode(token_bytes(SECRET_BYTES)).decode()
 
 
 def _uris(members: Document) -> Iterator[tuple[str, str]]:
-    """Yield every address that requests may go to, with the member it stands in."""
+    """Yield every URL that requests may go to, with the name of its member."""
     for name in ("uri", "fallback_uri"):
         if members.get(name) is not None:
             yield name, members[name]
@@ -262,13 +262,13 @@ def _found(document: Document | None, webhook_id: str) -> Document:
 
 
 def _still_signing(document: Document, now: datetime) -> list[Document]:
-    """Return the secrets of earlier rotations whose time is not over."""
+    """Return the secrets of earlier rotations that still sign."""
     times = [(one, one.get("until")) for one in earlier_secrets(document)]
     return [one for one, until in times if isinstance(until, datetime) and until > now]
 
 
 def _readable(document: Document) -> dict[str, Any]:
-    """Return the whole webhook. Raises Invalid where it could not be read from the store."""
+    """Return the complete webhook. Raises Invalid if it could not be read back from the store."""
     try:
         return completed(document)
     except BadDocument as error:

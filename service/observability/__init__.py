@@ -1,1 +1,1 @@
-"""How the service is seen from outside: logs and metrics."""
+"""Logs, metrics and traces of the service."""

@@ -1,4 +1,4 @@
-"""Log lines of bounded size: an error whose text quotes a megabyte must not become one."""
+"""Log lines of bounded size, even for an error whose text quotes a megabyte."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import orjson
 from structlog.typing import EventDict, WrappedLogger
 
 LONGEST_LINE = 16 * 1024
-"""Bytes. Collectors of logs split or drop longer lines: Docker and journald at 16 and 48 KiB."""
+"""Bytes. Log collectors split or drop longer lines: Docker from 16 KiB, journald from 48 KiB."""
 
 ROUNDS = ((2_000, 60), (500, 25), (100, 10))
 """Characters of a text and members of a list that are kept, tried in turn until the line fits."""
@@ -20,13 +20,13 @@ def json_line(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     try:
         line = orjson.dumps(event, default=repr)
     except (TypeError, RecursionError):
-        # Lone surrogates, integers beyond 64 bits, keys that are no strings.
+        # orjson refuses lone surrogates, integers beyond 64 bits and keys other than strings.
         line = _shortest_needed(event, None)
     return line if len(line) < LONGEST_LINE else _shortest_needed(event, len(line))
 
 
 def json_text(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    """Return the same as text, as the formatter of `logging` wants it."""
+    """Return the same line as text, as the formatter of `logging` requires."""
     return json_line(logger, method, event).decode()
 
 
@@ -35,7 +35,7 @@ def console_line(_: WrappedLogger, __: str, rendered: Any) -> str:
     encoded = str(rendered).encode("utf-8", "backslashreplace")
     if len(encoded) < LONGEST_LINE:
         return encoded.decode()
-    # The end of a traceback says where it broke.
+    # The end of a traceback names the line that failed.
     kept = LONGEST_LINE // 2 - 100
     start, end = encoded[:kept].decode("utf-8", "ignore"), encoded[-kept:].decode("utf-8", "ignore")
     return f"{start} ... [cut, of {len(encoded)}] ... {end}"

@@ -1,4 +1,4 @@
-"""One structured line per thing that happened: JSON for machines, colours for people."""
+"""Structured logs, one line per log event: JSON for machines, colours for people."""
 
 import logging
 import sys
@@ -16,23 +16,23 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 LEVELS["error"] = logging.ERROR
 MOST_FRAMES = 30
 MOST_ERRORS = 10
-"""Of a chain of errors, the last one first."""
+"""Errors kept of a chain of causes, the last one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogPolicy:
-    """What is logged, and how it is written."""
+    """Level and format of the log."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important lines that are written."""
+    """The lowest level that is written."""
     format: Literal["json", "console"] = "json"
     """`json` for machines, `console` for people."""
 
 
 def quiet_logs() -> None:
-    """Let only warnings through, to standard error: a command's output is for its caller."""
+    """Log warnings and errors only, to standard error: standard output is the command's own."""
     configure_logs(LogPolicy("warning", "console"))
 
 
@@ -58,7 +58,7 @@ def configure_logs(policy: LogPolicy) -> None:
 
 
 def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
-    """Add level and time; structlog's own two steps for it take twice as long (2 µs more)."""
+    """Add level and time; structlog's own two processors take twice as long (2 µs more)."""
     event["level"] = level
     event["timestamp"] = datetime.now(UTC).isoformat()
     return event
@@ -94,6 +94,6 @@ def _configure_libraries(level: int, shared: list[Processor], *, as_json: bool) 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
-    # They repeat at error level what our own supervision reports and heals.
+    # These libraries log as errors the failures that Switchhook itself reports and recovers from.
     for noisy in ("aio_pika", "aiormq", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""How busy the event loop is: who asks to be called again is called later than asked."""
+"""Event loop lag: how much later than due a busy loop wakes a sleeping task."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ EVERY_S = 0.25
 
 
 async def measure_loop_lag(lag: Histogram) -> None:
-    """Observe by how much each of many short pauses was too long, until cancelled."""
+    """Observe, until cancelled, by how much each short sleep was too long."""
     clock = asyncio.get_running_loop().time
     while True:
         asked = clock() + EVERY_S

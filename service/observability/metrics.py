@@ -14,21 +14,20 @@ Label = TypeVar("Label", bound=StrEnum)
 Mode = Literal["livesum", "livemin", "livemax"]
 
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Must be set before this process imports prometheus_client, for metrics to be kept in files."""
+"""prometheus_client keeps metrics in files only if this variable is set before its import."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 LATE_S = 1.0
-"""The service level: the first attempt begins, and a delivery is with its receiver, within it."""
+"""Service level: seconds within which the first attempt begins, and the delivery has arrived."""
 
 
 class Metrics:
-    """The metrics, with the children that the hot path needs held ready.
+    """All metrics, with the children that the hot path needs resolved ahead.
 
-    `hooks` are the (source, hook) pairs there are; a pair that is not among them is a bug. Each
-    gauge says how the values of several workers become one (`multiprocess_mode`): `livesum` where
-    they share a load, `livemin` where one that is down must show, `livemax` where the limit is each
-    worker's own.
+    `hooks` are all (source, hook) pairs; any other pair is a bug. Each gauge declares how the
+    values of several workers are combined (`multiprocess_mode`): `livesum` where they share a load,
+    `livemin` where one that is down must show, `livemax` where each worker has its own limit.
     """
 
     def __init__(self, registry: CollectorRegistry, hooks: Iterable[tuple[str, str]]) -> None:
@@ -43,7 +42,7 @@ class Metrics:
             "Events whose account is unknown: counted and acknowledged",
         )
         self.ignored = self._counter(
-            "events_ignored_total", "Messages that tell nothing a hook is for: acknowledged"
+            "events_ignored_total", "Messages with no event that a hook covers: acknowledged"
         )
         self.rejected = _by(
             self._counter(
@@ -58,12 +57,12 @@ class Metrics:
         self._process()
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
-        """Have the gauge show what `value` returns, which costs nothing until somebody looks."""
+        """Have the gauge call `value` when it is read, so that it costs nothing in between."""
         gauge.set_function(value)
         self._notes.append(lambda: gauge.set(value()))
 
     def tally(self, counter: Counter, total: Callable[[], int]) -> None:
-        """Have the counter follow, once a second, what is counted elsewhere for next to nothing."""
+        """Have the counter follow `total`, a cheaper count kept elsewhere, once a second."""
         noted = 0
 
         def note() -> None:
@@ -75,14 +74,14 @@ class Metrics:
         self._notes.append(note)
 
     def note_measured(self) -> None:
-        """Write down what is measured: who looks into a worker's file cannot call a function."""
+        """Copy measured values into the metrics: a reader of a worker's file cannot measure."""
         for note in self._notes:
             note()
 
     def _deliveries(self) -> None:
         deliveries = self._counter(
             "deliveries_total",
-            "What became of deliveries; retried counts each return to a tier",
+            "Deliveries by outcome; retried counts each return to a tier",
             "outcome",
         )
         self.delivered = deliveries.labels("delivered")
@@ -91,12 +90,12 @@ class Metrics:
         self.cancelled = deliveries.labels("cancelled")
         self.shadowed = deliveries.labels("shadowed")
         self.deferred = _by(
-            self._counter("deferrals_total", "Deliveries put off without an attempt", "reason"),
+            self._counter("deferrals_total", "Deliveries deferred without an attempt", "reason"),
             DeferReason,
         )
         self.breakers_open = self._gauge(
             "endpoint_breakers_open",
-            "Endpoints that failed and failed, and are left alone",
+            "Endpoints whose circuit breaker is open",
             "livemax",
         )
         self.dead_letters = _by(
@@ -104,17 +103,17 @@ class Metrics:
             DeadLetterReason,
         )
         self.webhooks_disabled = self._counter(
-            "webhooks_disabled_total", "Webhooks switched off because they failed"
+            "webhooks_disabled_total", "Webhooks disabled for failing"
         )
         self.webhooks_warned = self._counter(
-            "webhooks_warned_total", "Webhooks that had half of the failures that switch them off"
+            "webhooks_warned_total", "Webhooks that reached half of disable.failure_count"
         )
         self.begun_late = self._counter(
             "first_attempts_late_total",
-            "First attempts, not deferred, that began over a second after the event came in",
+            "First attempts, not deferred, that began over a second after the event arrived",
         )
         self.event_to_delivery = self._histogram(
-            "event_to_delivery_seconds", "From taking an event in to its delivery at first attempt"
+            "event_to_delivery_seconds", "Time from consuming an event to delivery at first attempt"
         )
 
     def _attempts(self) -> None:
@@ -123,103 +122,103 @@ class Metrics:
             Outcome,
         )
         self.attempt_duration = self._histogram(
-            "attempt_duration_seconds", "How long HTTP requests took"
+            "attempt_duration_seconds", "Duration of HTTP requests"
         )
         self.attempt_log_dropped = self._counter(
             "attempt_log_dropped_total",
-            "Attempts that are missing in the log because the store was away",
+            "Attempts dropped from the log because the store was unavailable",
         )
         self.attempt_log_waiting = self._gauge(
-            "attempt_log_waiting", "Attempts that are not written to the log yet", "livesum"
+            "attempt_log_waiting", "Attempts not yet written to the log", "livesum"
         )
         self.certificates_expiring = self._gauge(
             "endpoint_certificates_expiring",
-            "Hosts of endpoints whose certificate ends within 14 days, or a third of its life",
+            "Hosts of endpoints whose certificate expires within 14 days, or a third of its life",
             "livemax",
         )
         self.pool_in_use = self._gauge("pool_in_use", "HTTP requests in flight", "livesum")
-        self.pool_limit = self._gauge("pool_limit", "HTTP requests in flight at most", "livesum")
+        self.pool_limit = self._gauge("pool_limit", "Most HTTP requests in flight", "livesum")
 
     def _queues(self) -> None:
         self.unacked = self._gauge(
-            "consumer_unacked", "Messages taken in and not acknowledged yet", "livesum", "lane"
+            "consumer_unacked", "Messages consumed and not yet acknowledged", "livesum", "lane"
         )
         self.oldest_unacked = self._gauge(
             "oldest_unacked_seconds",
-            "For how long the oldest message is held that is not acknowledged yet",
+            "Time for which the oldest unacknowledged message has been held",
             "livemax",
             "lane",
         )
         self.settled = self._counter(
             "messages_settled_total",
-            "Messages done with: acknowledged, or moved to the rejected queue",
+            "Messages settled: acknowledged, or moved to the rejected queue",
             "lane",
         )
         self.parked = self._gauge(
             "messages_parked",
-            "Messages held that cannot be settled now: a receiver hangs, broker or store is away",
+            "Messages parked because a receiver hangs, or broker or store is unavailable",
             "livesum",
             "lane",
         )
         self.oldest_not_begun = self._gauge(
             "oldest_not_begun_seconds",
-            "For how long the oldest message waits for work on it to begin",
+            "Time for which the oldest message has waited for its processing to begin",
             "livemax",
             "lane",
         )
         self.places_held = self._gauge(
-            "places_held", "Places for requests that are taken", "livesum", "lane"
+            "places_held", "Places of the pool that are taken", "livesum", "lane"
         )
         self.in_line = self._gauge(
             "deliveries_in_line", "Deliveries that wait for a place", "livesum", "lane"
         )
         self.accounts_waiting = self._gauge(
             "accounts_waiting_ratio",
-            "Part of the accounts with deliveries in hand that wait for a place",
+            "Share of the accounts with deliveries in progress that wait for a place",
             "livemax",
             "lane",
         )
         self.queue_waiting = self._gauge(
             "queue_waiting",
-            "Messages that wait in the lane's queue, as the broker said last",
+            "Messages that wait in the lane's queue, as last reported by the broker",
             "livemax",
             "lane",
         )
         self.acks_lost = self._counter(
             "acks_lost_total",
-            "Messages settled after their connection was lost: the broker hands them out again",
+            "Messages settled after their connection was lost: the broker redelivers them",
         )
 
     def _dependencies(self) -> None:
         self.connected = self._gauge(
-            "broker_connected", "Whether a connection to the broker stands", "livemin", "link"
+            "broker_connected", "Whether a connection to the broker is open", "livemin", "link"
         )
         self.blocked = self._gauge(
             "broker_blocked",
-            "Whether the broker takes no messages: an alarm of its memory or disk",
+            "Whether the broker blocks publishing, by an alarm of its memory or disk",
             "livemax",
         )
         self.fast_path = self._gauge(
             "fast_path",
-            "1 where the fast path through the driver is in use, 0 where the documented way is",
+            "1 if the fast path through the driver is in use, 0 if its documented interface is",
             "livemin",
             "driver",
         )
         self.topology_broken = self._gauge(
             "topology_broken",
-            "Whether a queue or the exchange of ours is missing, or stands with other arguments",
+            "Whether one of our queues or our exchange is missing, or has other arguments",
             "livemax",
         )
         self.topology_restored = self._counter(
             "topology_restored_total",
-            "Our queues and exchange that had vanished from the broker and were declared again",
+            "Queues and exchange of ours that vanished from the broker and were declared again",
         )
         self.publish_duration = self._histogram(
-            "publish_seconds", "Until the broker has confirmed a message"
+            "publish_seconds", "Time until the broker confirmed a message"
         )
         self.bound = self._gauge(
             "source_bound",
-            "Whether all bindings to an exchange of the switch stand",
+            "Whether all bindings to an exchange of the switch exist",
             "livemin",
             "exchange",
         )
@@ -227,21 +226,21 @@ class Metrics:
             "dependency_waits_total", "Pauses because a dependency did not answer", "error"
         )
         self.store_up = self._gauge(
-            "store_up", "Whether MongoDB answered the last time it was asked", "livemin"
+            "store_up", "Whether MongoDB answered the last request", "livemin"
         )
         self.store_duration = self._histogram(
-            "store_seconds", "Until MongoDB has answered a question"
+            "store_seconds", "Time until MongoDB answered a request"
         )
         self.accounts_remembered = self._gauge(
-            "accounts_remembered", "Accounts in memory", "livemax"
+            "accounts_remembered", "Accounts in the cache", "livemax"
         )
 
     def _process(self) -> None:
         self.loop_lag = self._histogram(
-            "event_loop_lag_seconds", "How much later than asked the event loop comes back"
+            "event_loop_lag_seconds", "How much later than due the event loop wakes a task"
         )
         self.build = self._gauge(
-            "build_info", "1, with the version that runs", "livemax", "version"
+            "build_info", "1, labelled with the running version", "livemax", "version"
         )
         self.build.labels(__version__).set(1)
 
@@ -257,9 +256,9 @@ class Metrics:
 
 
 def keep_in_files(number: int) -> None:
-    """Keep the metrics made from now on in files of this worker's number, not of its process id.
+    """Keep metrics created from now on in files named by the worker's number, not its process id.
 
-    A successor goes on with them, so that no counter falls and no file is left over.
+    The worker's successor continues these files, so that no counter falls and no file is left over.
     """
     values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
 

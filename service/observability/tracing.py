@@ -1,4 +1,4 @@
-"""Traces where nobody records ours: they are passed on from the switch to the receiver."""
+"""A tracer that records nothing: it passes trace context from the switch to the receiver."""
 
 from types import TracebackType
 from typing import Self
@@ -7,7 +7,7 @@ from service.domain.trace import new_traceparent
 
 
 class PassedOn:
-    """See `ports.Span`: a span that leaves no trace of its own."""
+    """See `ports.Span`: a span that is not recorded."""
 
     __slots__ = ("traceparent",)
 

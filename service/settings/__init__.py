@@ -1,1 +1,1 @@
-"""What an operator sets: `model` has the keys, `load` reads them, `describe` tells of them."""
+"""The operator's settings: `model` defines them, `load` reads them, `describe` documents them."""

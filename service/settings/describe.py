@@ -12,7 +12,7 @@ from service.settings.model import Settings, settings_in
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One key: what it is when nobody sets it, as JSON, and what it is for."""
+    """One key with its default, as JSON, and its meaning."""
 
     section: str
     key: str
@@ -32,7 +32,7 @@ def describe_settings() -> Iterator[Description]:
 
 
 def _json(default: Any) -> str:
-    # The defaults of the secret settings are no secrets.
+    # The defaults of secret settings are public.
     plain = default.get_secret_value() if isinstance(default, SecretStr) else default
     return to_json(plain).decode()
 

@@ -1,7 +1,7 @@
-"""Reading the settings: defaults, then a YAML file, then the environment.
+"""Read the settings: defaults, then a YAML file, then the environment.
 
-Every problem is found in one go and says which key it is about, where the value came from, what is
-wrong with it and what is allowed. Secrets are never printed.
+All problems are reported at once. Each names the key, the origin of its value, the fault and the
+values allowed. Secrets are never printed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,15 +22,15 @@ CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 SECRET_KEYS = (
     "amqp", "amqp.url", "mongo", "mongo.url", "secrets", "secrets.keys", "secrets.signing_key",
 )  # fmt: skip
-"""Keys whose values hold passwords; a section given as something else may be a URL."""
+"""Keys whose values hold secrets; a section counts, as an operator may write a URL in its place."""
 
 Origins = dict[str, str]
 
 
 def load_settings(config: str | None, environment: Mapping[str, str]) -> Settings:
-    """Return the settings. Raises SettingsError with every problem there is.
+    """Return the settings. Raises SettingsError with every problem found.
 
-    `config` is the path given on the command line; without one, `SWITCHHOOK_CONFIG` counts.
+    `config` is the path given on the command line; without it, `SWITCHHOOK_CONFIG` names the file.
     """
     path = config or environment.get(CONFIG_VARIABLE)
     values, origins = _from_file(Path(path)) if path else ({}, {})
@@ -59,7 +59,7 @@ def _from_file(path: Path) -> tuple[dict[str, Any], Origins]:
 
 
 def _place(error: yaml.YAMLError) -> str:
-    """Return where and why, without the text that stands there: it may be a password."""
+    """Return position and reason, but not the text at that position: it may be a password."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return ""
     mark = error.problem_mark
@@ -76,7 +76,7 @@ def _keys(values: Mapping[Any, Any], above: str = "") -> Iterator[str]:
 def _add_environment(
     values: dict[str, Any], origins: Origins, environment: Mapping[str, str]
 ) -> list[str]:
-    """Lay the environment over the file's values; return what is wrong with it."""
+    """Override the file's values with the environment; return the problems of the environment."""
     problems = []
     for variable, text in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
@@ -99,7 +99,7 @@ def _add_environment(
 
 
 def _section(values: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | None:
-    """Return the section at a path, made where it is missing; None where something else stands."""
+    """Return the section at a path, created if missing; None if another value is there."""
     for name in path:
         below = values.setdefault(name, {})
         if not isinstance(below, dict):
@@ -109,7 +109,7 @@ def _section(values: dict[str, Any], path: Sequence[str]) -> dict[str, Any] | No
 
 
 def _parse(text: str) -> Any:
-    """Lists, objects and null are JSON; everything else is taken as it stands."""
+    """Parse lists, objects and null as JSON; return any other text unchanged."""
     return orjson.loads(text) if text[:1] in ("[", "{") or text == "null" else text
 
 
@@ -139,7 +139,7 @@ def _problem(details: ErrorDetails, origins: Origins) -> str:
 
 
 def _is_at(key: str, path: Sequence[str]) -> bool:
-    """Return whether a place, which may be an item of a list, belongs to a key."""
+    """Return whether a path, which may lead to an item of a list, belongs to a key."""
     parts = key.split(".")
     return list(path[: len(parts)]) == parts
 

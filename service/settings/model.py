@@ -1,4 +1,4 @@
-"""Every setting there is, with its default, its bounds and what it is for."""
+"""Every setting, with its default, its bounds and its meaning."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,38 +17,38 @@ from service.text.keys import named_key
 
 
 class Section(BaseModel):
-    """Settings are frozen, and a key that does not exist is an error."""
+    """A frozen section of the settings; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AmqpSettings(Section):
-    """The broker, and our place on it."""
+    """The broker, and what Switchhook declares and holds on it."""
 
     url: SecretStr = SecretStr("amqp://guest:guest@127.0.0.1:5672/")
-    """Address of the broker; several of a cluster, separated by blanks, are tried in turn."""
+    """URL of the broker; for a cluster, several URLs separated by blanks, tried in turn."""
     management_url: SecretStr | None = None
-    """Address of RabbitMQ's management API, to look at the policies on our queues: AMQP does not
-    tell them. Its user needs the tag `management`; where none is named it is that of `amqp.url`."""
+    """URL of RabbitMQ's management API, for reading the policies on our queues: AMQP does not
+    expose them. Its user needs the tag `management`; without a user it takes that of `amqp.url`."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "switchhook"
-    """What the names of our exchange and queues begin with."""
+    """Prefix of the names of our exchange and queues."""
     prefetch: Annotated[int, Ge(1), Le(2000)] = 200
-    """Events worked on at a time. Those that cannot be settled now do not count: see below."""
+    """Events processed at a time. Parked events do not count; `window_messages` bounds them."""
     delivery_prefetch: Annotated[int, Ge(1), Le(2000)] = 100
-    """Messages with retries worked on at a time."""
+    """Messages with retries processed at a time."""
     window_messages: Annotated[int, Ge(1), Le(100_000)] = 5000
-    """Messages of a queue held unacknowledged at most, parked ones included: those that wait for a
-    receiver that hangs, for the broker to confirm, or for the store."""
+    """Most messages of a queue held unacknowledged, parked ones included. A parked message waits
+    for a receiver that hangs, for a confirm of the broker, or for the store."""
     window_bytes: Annotated[int, Ge(1_048_576), Le(4_294_967_296)] = 67_108_864
-    """Bytes in the messages of a queue that are held, beyond which no more are parked."""
+    """Bytes of the messages held of a queue, above which no further message is parked."""
     sources: Annotated[tuple[Literal["kazoo"], ...], Len(1)] = ("kazoo",)
     """The dialects of the switches on this broker."""
     declare_sources: bool = True
     """Declare the switch's exchanges exactly as it does, where the broker permits it."""
     publish_timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 10.0
-    """Seconds until a message that was not confirmed is published again."""
+    """Seconds without a confirm after which a message is published again."""
     poison_after: Annotated[int, Ge(3), Le(19)] = 5
-    """Workers that die of a message until it is moved to the rejected queue, as poison."""
+    """Workers killed by a message before it goes to the rejected queue with reason `poison`."""
     max_message_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
     """Larger messages are rejected; for gzip this is the unpacked size."""
 
@@ -68,7 +68,7 @@ class AmqpSettings(Section):
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The addresses one by one."""
+        """The URLs, one by one."""
         return tuple(self.url.get_secret_value().split())
 
 
@@ -76,11 +76,11 @@ class MongoSettings(Section):
     """The store."""
 
     url: SecretStr = SecretStr("mongodb://127.0.0.1:27017/")
-    """Address of MongoDB; several members of a replica set as MongoDB writes them."""
+    """Connection string of MongoDB; it may name several members of a replica set."""
     database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "switchhook"
     """The database that holds the collections."""
     timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 5.0
-    """Seconds until a question to the store counts as unanswered."""
+    """Seconds after which a request to the store counts as unanswered."""
 
     @field_validator("url")
     @classmethod
@@ -91,12 +91,12 @@ class MongoSettings(Section):
 
 
 class AuthSettings(Section):
-    """Whose tokens the API takes, beside its own."""
+    """Tokens that the API accepts besides its own."""
 
     crossbar_url: str | None = None
-    """Address of a Crossbar whose tokens are taken as well: Kazoo's own."""
+    """URL of a Crossbar; the API then accepts its tokens (Kazoo's own) as well."""
     crossbar_cache_s: Annotated[float, Ge(0.0), Le(3600.0)] = 30.0
-    """Seconds that Crossbar's word on a token counts for."""
+    """Seconds for which Crossbar's answer about a token is cached."""
 
     @field_validator("crossbar_url")
     @classmethod
@@ -111,7 +111,7 @@ def _http(url: str | None) -> str | None:
 
 
 class ApiSettings(Section):
-    """Where the API and the health checks listen, and what the API bears."""
+    """Address of the API and the health checks, and limits of the API."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine unless set otherwise."""
@@ -120,35 +120,35 @@ class ApiSettings(Section):
     max_body_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
     """A larger request is refused."""
     page_size: Annotated[int, Ge(1), Le(1000)] = 50
-    """Items of a list in one answer, where the request does not say."""
+    """Items of a list in one answer, unless the request sets `page_size`."""
     max_page_size: Annotated[int, Ge(1), Le(10_000)] = 1000
-    """Items of a list in one answer at most, `paginate=false` included."""
+    """Most items of a list in one answer, with `paginate=false` as well."""
     rate_per_s: Annotated[float, Gt(0.0), Le(100_000.0)] = 20.0
-    """Requests a second that a token may make in the long run; each worker counts by itself."""
+    """Sustained requests per second of a token; each worker counts separately."""
     burst: Annotated[int, Ge(1), Le(100_000)] = 100
     """Requests that a token may make at once."""
     header_timeout_s: Annotated[float, Gt(0.0), Le(300.0)] = 10.0
-    """Seconds until the headers of a request must be there."""
+    """Seconds within which the headers of a request must arrive."""
     body_timeout_s: Annotated[float, Gt(0.0), Le(300.0)] = 30.0
-    """Seconds until the body of a request must be there."""
+    """Seconds within which the body of a request must arrive."""
     idle_timeout_s: Annotated[float, Gt(0.0), Le(3600.0)] = 75.0
-    """Seconds until a connection is closed that asks nothing, or does not take its answer."""
+    """Seconds until a connection is closed that sends no request, or does not read its answer."""
     max_connections: Annotated[int, Ge(16), Le(100_000)] = 400
-    """Connections that a worker bears at most; fewer where its descriptors do not suffice for
-    them and for deliveries. Beyond it, the one that was idle longest is closed for a new one."""
+    """Most connections of a worker; fewer if its file descriptors do not suffice for them and for
+    deliveries. At the limit, a new connection replaces the one that was idle longest."""
     max_connections_per_address: Annotated[int, Ge(1), Le(100_000)] = 100
-    """Connections from one address at most; those of `trusted_proxies` are not bounded."""
+    """Most connections from one address; those of `trusted_proxies` are not limited."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Networks of the proxies in front of the API. Only their `X-Forwarded-For` or `Forwarded`
-    counts, read from the right; without them all clients of a proxy share one limit."""
+    """Networks of the proxies in front of the API. The API reads `X-Forwarded-For` or `Forwarded`,
+    from the right, for these networks only; otherwise all clients of a proxy share one limit."""
     max_webhooks_per_account: Annotated[int, Ge(1), Le(100_000)] = 1000
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()
-    """Whose tokens are taken."""
+    """Tokens that the API accepts."""
 
 
 class MetricsSettings(Section):
-    """Where Prometheus scrapes."""
+    """The address that Prometheus scrapes."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine unless set otherwise."""
@@ -160,25 +160,25 @@ class AttemptsSettings(Section):
     """The attempt log."""
 
     retention_days: Annotated[float, Gt(0.0), Le(3650.0)] = 30.0
-    """Days until a row is removed by MongoDB."""
+    """Days after which MongoDB removes a row."""
     record_successes: bool = True
-    """Keep a row of attempts that succeeded, too."""
+    """Record successful attempts as well."""
     keep_payloads: bool = True
-    """Keep what the event told, so that an attempt can be replayed."""
+    """Keep the payload of the event, so that an attempt can be replayed."""
     buffer_rows: Annotated[int, Ge(1), Le(1_000_000)] = 10_000
-    """Rows held while the store is away; then the oldest are dropped and counted."""
+    """Rows buffered while the store is unavailable; then the oldest are dropped and counted."""
 
 
 class SecretsSettings(Section):
-    """Keys for what is secret in the store."""
+    """Keys that encrypt secrets in the store, and the key of the webhooks' key pairs."""
 
     keys: SecretStr = SecretStr("")
-    """Keys that secrets are encrypted with, each `name:base64 of 32 bytes`, separated by blanks.
-    The first one encrypts, all decrypt; `switchhook secrets new-key` makes one."""
+    """Keys that encrypt secrets, each `name:base64 of 32 bytes`, separated by blanks. The first
+    one encrypts, all decrypt; `switchhook secrets new-key` makes one."""
     keys_file: Path | None = None
-    """A file with the keys, one per line, instead."""
+    """File with the keys, one per line; read if `keys` is empty."""
     signing_key: SecretStr = SecretStr("")
-    """Key, in the same form, from which every webhook's own Ed25519 key pair is made."""
+    """Key, in the same form, from which every webhook's own Ed25519 key pair is derived."""
 
     @field_validator("keys", "signing_key")
     @classmethod
@@ -194,12 +194,12 @@ class SecretsSettings(Section):
         return value
 
     def named(self) -> list[tuple[str, bytes]]:
-        """Return the keys, the one that encrypts first."""
+        """Return the keys; the first one encrypts."""
         found = _named_keys(self.keys.get_secret_value())
         return found or (_keys_in(self.keys_file) if self.keys_file else [])
 
     def signing(self) -> bytes | None:
-        """Return the key that key pairs are made of."""
+        """Return the key from which key pairs are derived."""
         found = _named_keys(self.signing_key.get_secret_value())
         return found[0][1] if found else None
 
@@ -216,27 +216,27 @@ def _keys_in(path: Path) -> list[tuple[str, bytes]]:
 
 
 class ShutdownSettings(Section):
-    """Stopping."""
+    """How the service stops."""
 
     grace_s: Annotated[float, Ge(0.0), Le(600.0)] = 15.0
-    """Seconds to finish what is in flight; the rest goes back to the broker."""
+    """Seconds to finish messages in flight; the rest goes back to the broker."""
 
 
 class HealthSettings(Section):
     """When the service counts as stuck."""
 
     stall_s: Annotated[float, Gt(0.0), Le(3600.0)] = 120.0
-    """Seconds without a message settled, while some are held or wait, until `/healthz` fails."""
+    """Seconds without a settled message, while some are held or wait, until `/healthz` fails."""
 
 
 class TracingSettings(Section):
-    """Who records traces; they are passed on from the switch to the receivers in any case."""
+    """Recording of traces; trace context is passed from the switch to the receivers in any case."""
 
     otlp_url: str | None = None
-    """Where spans are sent, by OTLP over HTTP: `http://collector:4318/v1/traces`. Needs the
-    packages of `switchhook[otel]`."""
+    """URL that spans are sent to by OTLP over HTTP, as `http://collector:4318/v1/traces`. Needs
+    the packages of `switchhook[otel]`."""
     sample_ratio: Annotated[float, Ge(0.0), Le(1.0)] = 0.1
-    """The share of the traces that begin here which is recorded; of others the switch decides."""
+    """Share of the traces begun by Switchhook that is recorded; for others the switch decides."""
 
     @field_validator("otlp_url")
     @classmethod
@@ -245,7 +245,7 @@ class TracingSettings(Section):
 
 
 class Settings(Section):
-    """Everything, frozen."""
+    """All settings, frozen."""
 
     amqp: AmqpSettings = AmqpSettings()
     mongo: MongoSettings = MongoSettings()
@@ -273,7 +273,7 @@ class Settings(Section):
 
 
 def setting_keys() -> list[str]:
-    """Return every key there is, as `section.key`, or `section.subsection.key`."""
+    """Return every key, as `section.key` or `section.subsection.key`."""
     return [f"{section}.{key}" for section, key, _ in settings_in(Settings().model_dump())]
 
 

@@ -1,10 +1,10 @@
-"""How long to pause before a worker that died is started again."""
+"""Backoff: the pause before a worker that died is started again."""
 
 from dataclasses import dataclass
 
 FIRST_PAUSE_S = 0.1
 QUICK = 6
-"""Deaths that are followed by the first pause: poison strikes five times until it is moved away."""
+"""Deaths followed by the first pause: poison kills five workers before it is moved away."""
 DOUBLED_FROM_S = 0.5
 LONGEST_PAUSE_S = 30.0
 RAN_WELL_S = 30.0
@@ -13,13 +13,13 @@ TOO_OFTEN = 3
 
 @dataclass(slots=True)
 class Backoff:
-    """Short pauses first, then such that double; a worker that ran well before begins a new row."""
+    """Short pauses at first, then doubling ones; a worker that ran well resets the count."""
 
     deaths: int = 0
     pause_s: float = 0.0
 
     def after_death(self, lived_s: float) -> float:
-        """Count the death of a worker that lived so long, and return the pause that follows."""
+        """Count the death of a worker that lived for `lived_s`; return the pause that follows."""
         if lived_s >= RAN_WELL_S:
             self.deaths = 0
         self.deaths += 1
@@ -31,5 +31,5 @@ class Backoff:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it died so often in a row that a human should look."""
+        """Whether the worker died so often in a row that an operator should look."""
         return self.deaths >= TOO_OFTEN

@@ -1,4 +1,4 @@
-"""The metrics of all workers as those of one service, and of the supervisor itself."""
+"""Metrics of all workers, combined as one service, and of the supervisor itself."""
 
 import os
 import resource
@@ -21,16 +21,16 @@ ADDED_UP = (
     "process_resident_memory_bytes",
     "process_virtual_memory_bytes",
 )
-"""The rest, start and limits, are the supervisor's."""
+"""Metrics summed over the processes; the others, start and limits, are the supervisor's."""
 
 
 class Exposition:
-    """What the supervisor serves as `/metrics`; the keepers count in `restarts` and `frozen`."""
+    """Registry of the supervisor's `/metrics`; each `KeptWorker` counts `restarts` and `frozen`."""
 
     def __init__(self, directory: Path, pids: Pids) -> None:
         self.registry = CollectorRegistry()
         Gauge(
-            "switchhook_workers", "Worker processes that run", registry=self.registry
+            "switchhook_workers", "Running worker processes", registry=self.registry
         ).set_function(lambda: len(pids()))
         self.restarts = Counter(
             "switchhook_worker_restarts_total",
@@ -51,13 +51,13 @@ class Exposition:
 
 
 class _Processes(Collector):
-    """`process_*` of the supervisor and the workers together."""
+    """`process_*` of supervisor and workers together."""
 
     def __init__(self, pids: Pids) -> None:
         self._pids = pids
 
     def collect(self) -> Iterable[Metric]:
-        """See `Collector`. The time that ended workers took counts on: a counter must not fall."""
+        """See `Collector`. CPU time of ended workers stays included: a counter must not fall."""
         total = _by_name(os.getpid())
         if not total:
             return []
@@ -71,7 +71,7 @@ class _Processes(Collector):
 
 
 def _by_name(pid: int) -> dict[str, Metric]:
-    """Return what the kernel says about a process; nothing where it has just ended."""
+    """Return the kernel's figures on a process; empty if the process has just ended."""
     collector = ProcessCollector(pid=lambda: pid, registry=None)
     return {metric.name: metric for metric in collector.collect()}
 

@@ -1,8 +1,8 @@
-"""The template: a process that has imported everything, of which each worker is a fork.
+"""The template: a process that has imported all modules and forks each worker.
 
-Importing takes most of a start: a second of processor time, and several on a busy machine. It is
-done once, in a process without an event loop, thread or connection, so that nothing which runs is
-inherited. Workers share the template's memory for as long as neither writes to it.
+Imports take most of a start: a second of processor time, and several on a busy machine. They are
+done once, in a process without an event loop, thread or connection, so that workers inherit nothing
+that runs. Workers share the template's memory for as long as neither writes to it.
 """
 
 import gc
@@ -35,8 +35,8 @@ def fork_on_request(requests: socket.socket) -> int | None:
 def _in_worker(told: int) -> bool:
     """Fork twice and return whether this is the second child, whose id is written to `told`.
 
-    The first child ends at once: so the kernel gives the second to the supervisor, which is told
-    how it ends even where the template is gone by then.
+    The first child ends at once, so that the kernel makes the second a child of the supervisor,
+    which learns how it ends even if the template has ended by then.
     """
     try:
         first = os.fork()

@@ -1,4 +1,4 @@
-"""The health of all workers, as one of them or the supervisor finds it by asking each."""
+"""Health of all workers: one worker, or the supervisor, asks each of them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,24 +19,24 @@ class WorkersHealth:
         self._numbers = range(1, count + 1)
 
     async def live(self) -> Mapping[str, str]:
-        """Return the state of each lane of each worker; a worker that hangs or is gone by name."""
+        """Return the state of each lane of each worker; a worker that hangs or ended is named."""
         return await self._ask_all("/healthz")
 
     async def ready(self) -> Mapping[str, str]:
-        """Return the state of each dependency of each worker; one that is not there by name."""
+        """Return the state of each dependency of each worker; a worker not reachable is named."""
         return await self._ask_all("/readyz")
 
     async def is_ready(self, number: int) -> bool:
-        """Return whether the worker has all it needs."""
+        """Return whether all dependencies of the worker are available."""
         checks = await self._ask(number, "/readyz")
         return all(state == OK for state in checks.values())
 
     async def answers(self, number: int) -> bool:
-        """Return whether the worker answers, well or not."""
+        """Return whether the worker answers, whatever its health."""
         return await ask_health(health_socket(self._directory, number), "/healthz") is not None
 
     async def holders(self) -> Mapping[str, object]:
-        """Return who holds the places of each worker; None for one that does not answer."""
+        """Return the holders of places of each worker; None for a worker that does not answer."""
         sockets = {number: health_socket(self._directory, number) for number in self._numbers}
         answers = await asyncio.gather(*(ask(socket, "/places") for socket in sockets.values()))
         return {f"worker_{n}": answer for n, answer in zip(sockets, answers, strict=True)}

@@ -1,4 +1,4 @@
-"""A worker's place among the others: what the supervisor tells it when it starts."""
+"""Identity of a worker: its number and what it inherits, passed on by the supervisor."""
 
 import socket
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TEMPLATE = 0
-"""The number of the process that workers are forked of."""
+"""Number of the process from which workers are forked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class WorkerIdentity:
     directory: Path
     listeners: tuple[int, ...]
     shadow: bool = False
-    """Whether all of them only watch; see `app.run`."""
+    """Whether all workers run without sending requests; see `app.run`."""
 
     def arguments(self) -> Sequence[str]:
-        """Return the place as the options of the command `worker`."""
+        """Return the identity as the options of the command `worker`."""
         return [
             *("--number", str(self.number), "--count", str(self.count)),
             *("--directory", str(self.directory)),
@@ -38,10 +38,10 @@ class WorkerIdentity:
 
     @property
     def health_socket(self) -> Path:
-        """Where this worker answers for itself."""
+        """Path of the socket on which this worker reports its own health."""
         return health_socket(self.directory, self.number)
 
 
 def health_socket(directory: Path, number: int) -> Path:
-    """Return where a worker answers for itself."""
+    """Return the path of the socket on which a worker reports its own health."""
     return directory / f"worker-{number}.sock"

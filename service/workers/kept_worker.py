@@ -1,4 +1,4 @@
-"""One worker, kept running: started, started again when it dies, replaced or stopped when asked."""
+"""One supervised worker: started, restarted when it dies, replaced or stopped on request."""
 
 import asyncio
 import signal
@@ -15,17 +15,17 @@ READY_POLL_S = 0.1
 UNUSABLE_SETTINGS = 2
 NOT_STARTED = 1
 CLEAN = (0, -signal.SIGTERM)
-"""A worker that gets SIGTERM before it has begun dies of it, and has nothing to finish."""
+"""SIGTERM kills a worker that has not begun yet; such a worker has nothing to finish."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkerProcess(Protocol):
-    """A process as asyncio gives it: signals to one that has ended raise ProcessLookupError."""
+    """A process as in asyncio: a signal to a process that has ended raises ProcessLookupError."""
 
     @property
     def pid(self) -> int:
-        """Its id."""
+        """The process id."""
 
     def terminate(self) -> None:
         """Send SIGTERM."""
@@ -34,32 +34,32 @@ class WorkerProcess(Protocol):
         """Send SIGKILL."""
 
     async def wait(self) -> int:
-        """Return the exit code once it has ended; minus the signal's number where one ended it."""
+        """Return the exit code once it has ended: minus the signal's number after a signal."""
 
 
 class Starter(Protocol):
-    """What starts a worker, and tidies up after it."""
+    """Starts a worker, and cleans up after it."""
 
     async def start(self, number: int) -> WorkerProcess:
-        """Start a worker. Raises OSError where the machine cannot."""
+        """Start a worker. Raises OSError if the operating system cannot."""
 
     async def is_ready(self, number: int) -> bool:
-        """Return whether the worker has all it needs."""
+        """Return whether all dependencies of the worker are available."""
 
     async def answers(self, number: int) -> bool:
-        """Return whether the worker's event loop answers, in a second or two."""
+        """Return whether the worker's event loop answers, within a second or two."""
 
     def is_stopped(self, pid: int) -> bool:
         """Return whether a signal has stopped the process."""
 
     def tidy_up(self, number: int) -> None:
-        """Put away what a worker leaves behind that has ended."""
+        """Remove the leftovers of a worker that has ended."""
 
 
 class KeptWorker:
     """Keeps worker `number` running.
 
-    A worker that is frozen is killed, and one that does not end in `limit_s` when asked to.
+    A frozen worker is killed, and so is a worker that does not end within `limit_s` on request.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class KeptWorker:
 
     @property
     def pid(self) -> int | None:
-        """The worker's process id, while one runs."""
+        """The worker's process id; None while none runs."""
         return None if self._process is None else self._process.pid
 
     async def run(self) -> None:
-        """Keep the worker running until `stop`; then `clean` tells how the last one ended."""
+        """Keep the worker running until `stop`; then `clean` is whether the last one ended well."""
         while not self._stopping:
             exit_code, lived_s = await self._live()
             if self._asked.is_set():
@@ -94,7 +94,7 @@ class KeptWorker:
                 await self._after_death(exit_code, lived_s)
 
     def stop(self) -> None:
-        """Have the worker finish and end, and start no other."""
+        """Have the worker finish and end, and start no successor."""
         self._stopping = True
         self._ask_to_end()
 
@@ -106,7 +106,7 @@ class KeptWorker:
             await asyncio.sleep(READY_POLL_S)
 
     def kill(self) -> None:
-        """Kill the worker at once; what it had in hand goes back to the broker."""
+        """Kill the worker at once; the broker redelivers its unacknowledged messages."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
@@ -146,7 +146,7 @@ class KeptWorker:
         self._kill_frozen(Frozen.STOPPED)
 
     async def _kill_silent(self) -> None:
-        """Kill the worker where it hangs; one that was asked to end has a limit of its own."""
+        """Kill the worker if it hangs, unless it is ending: `limit_s` bounds that."""
         await until_silent(lambda: self._starter.answers(self.number))
         if not self._asked.is_set():
             self._kill_frozen(Frozen.SILENT)
@@ -171,16 +171,16 @@ class KeptWorker:
             self.kill()
 
     async def _after_death(self, exit_code: int, lived_s: float) -> None:
-        """Say what happened and pause; being asked to end cuts the pause short."""
+        """Log the death and pause; a request to end cuts the pause short."""
         pause_s = self._backoff.after_death(lived_s)
         how = _how(exit_code)
         lived = round(lived_s, 1)
         log.warning("worker.died", worker=self.number, **how, lived_s=lived, pause_s=pause_s)
         if exit_code == UNUSABLE_SETTINGS:
-            log.error("worker.settings_unusable", worker=self.number, note="its own lines say why")
+            log.error("worker.settings_unusable", worker=self.number, note="see the worker's log")
         elif self._backoff.hopeless:
             deaths = self._backoff.deaths
-            note = "its own lines say why"
+            note = "see the worker's log"
             log.error("worker.keeps_dying", worker=self.number, deaths=deaths, note=note)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):

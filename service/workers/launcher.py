@@ -1,4 +1,4 @@
-"""Starting a worker process, and tidying up after one."""
+"""Start a worker process, and clean up after it."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from service.workers.watchdog import is_stopped
 class Launcher:
     """Starts the workers of one supervisor; see `kept_worker.Starter`.
 
-    `identity` is that of the template: each worker has a number of its own instead.
+    `identity` is the template's; each worker gets it with its own number.
     """
 
     def __init__(self, identity: WorkerIdentity, config: str | None) -> None:
@@ -40,7 +40,7 @@ class Launcher:
         return is_stopped(pid)
 
     def tidy_up(self, number: int) -> None:
-        """Forget the worker's gauges; what it counted stays."""
+        """Remove the worker's gauges; its counters stay."""
         mark_process_dead(number, str(self.identity.directory))  # type: ignore[no-untyped-call]
 
     def _command(self, requests: int) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""When a worker stops: its supervisor says so, or is gone."""
+"""Stop a worker when its supervisor sends SIGTERM, or has ended."""
 
 import asyncio
 import os
@@ -13,8 +13,9 @@ log = structlog.get_logger(__name__)
 def stop_with_supervisor(stop: asyncio.Event) -> None:
     """Set `stop` on SIGTERM, and when the supervisor's end of standard input is closed.
 
-    A second SIGTERM hastens nothing, as it is no second wish: `systemctl stop` sends it to every
-    process, and the supervisor passes its own on. It alone decides to wait no longer (SIGKILL).
+    A second SIGTERM has no effect, as it need not be a second request: `systemctl stop` sends it to
+    every process, and the supervisor passes its own on. Only the supervisor cuts the wait short, by
+    SIGKILL.
     """
     loop = asyncio.get_running_loop()
     supervisor_pipe = sys.stdin.fileno()
@@ -24,7 +25,7 @@ def stop_with_supervisor(stop: asyncio.Event) -> None:
             return
         loop.remove_reader(supervisor_pipe)
         if not stop.is_set():
-            log.warning("worker.orphaned", note="the supervisor is gone")
+            log.warning("worker.orphaned", note="the supervisor has ended")
         stop.set()
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)

@@ -1,7 +1,8 @@
 """The life of `run --workers N`: start the workers, keep them running, stop them all.
 
-SIGTERM or SIGINT has all of them finish and end; a second one kills them. SIGHUP replaces one after
-the other, each when the one before is ready, with the settings as they are by then.
+On SIGTERM or SIGINT all workers finish and end; a second signal kills them. SIGHUP replaces the
+workers one by one, each after the successor of the previous one is ready; the new workers read the
+settings anew.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from service.workers.launcher import Launcher
 from service.workers.template import adopt_orphans
 
 LATE_S = 10.0
-"""How much longer than its grace period a worker may take to end, until it is killed."""
+"""Seconds beyond its grace period after which a worker that has not ended is killed."""
 FAILED = 1
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ async def supervise(
 ) -> bool:
     """Run `count` workers until SIGTERM or SIGINT; return whether all of them ended cleanly.
 
-    `load` reads the settings again. Raises SwitchhookError where a port is taken.
+    `load` reads the settings anew. Raises SwitchhookError if a port is taken.
     """
     api, metrics = settings.api, settings.metrics
     with TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as name:
@@ -61,7 +62,7 @@ async def supervise(
 
 
 class Supervisor:
-    """Keeps the launcher's workers running and heeds the signals."""
+    """Keeps the launcher's workers running and handles the signals."""
 
     def __init__(self, launcher: Launcher, limit_s: float, load: LoadSettings) -> None:
         self._directory = launcher.identity.directory
@@ -77,7 +78,7 @@ class Supervisor:
 
     @property
     def clean(self) -> bool:
-        """Whether all workers ended cleanly when they were asked to."""
+        """Whether all workers ended cleanly on request."""
         return all(kept_worker.clean for kept_worker in self._keepers)
 
     async def run(self) -> None:
@@ -114,7 +115,7 @@ class Supervisor:
         os._exit(FAILED)
 
     async def _replace_when_asked(self) -> None:
-        """Replace the workers one by one whenever asked; asked meanwhile, then once more."""
+        """Replace the workers one by one on request; a request meanwhile starts another round."""
         while True:
             await self._replacing.wait()
             self._replacing.clear()
@@ -127,7 +128,7 @@ class Supervisor:
             log.info("workers.replaced", workers=len(self._keepers))
 
     def _settings_usable(self) -> bool:
-        """Return whether a new worker could start: else those that run are worth keeping."""
+        """Return whether a new worker could start; if not, the running ones are kept."""
         try:
             self._load()
         except SettingsError as error:

@@ -1,4 +1,4 @@
-"""The supervisor's side of the template: starting it, and having it fork workers."""
+"""The supervisor's side of the template: start it, and have it fork workers."""
 
 import asyncio
 import ctypes
@@ -15,26 +15,26 @@ from service.observability.metrics import FILES_VARIABLE
 from service.workers.forking import LONGEST_LINE
 
 FORK_LIMIT_S = 60.0
-"""A template takes seconds to import everything on a busy machine."""
+"""On a busy machine the template's imports take seconds."""
 UNKNOWN_EXIT = 1
 PR_SET_CHILD_SUBREAPER = 36
-"""See prctl(2): processes whose parent has ended become children of this one."""
+"""See prctl(2): descendants whose parent has ended become children of this process."""
 
 log = structlog.get_logger(__name__)
 
 Command = Callable[[int], Sequence[str]]
-"""What to execute, given the descriptor that numbers are read from."""
+"""Returns the command line, given the descriptor from which the template reads numbers."""
 
 
 def adopt_orphans() -> None:
-    """Have the kernel make workers children of this process. Raises OSError."""
+    """Have the kernel make orphaned workers children of this process. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
 class Template:
-    """Forks workers of one template process, which is started when it is needed or gone."""
+    """Forks workers from one template process, started on demand and again after it died."""
 
     def __init__(self, command: Command, listeners: Sequence[int], directory: str) -> None:
         self._command = command
@@ -43,11 +43,11 @@ class Template:
         self._lock = asyncio.Lock()
         self._process: Process | None = None
         self._requests: socket.socket | None = None
-        # The end that nobody writes to: workers read its end when the supervisor is gone.
+        # Nothing is ever written to this pipe: workers read end of file once the supervisor ended.
         self._lifeline, self._held = os.pipe()
 
     async def fork(self, number: int) -> "Forked":
-        """Return worker `number`, just started. Raises OSError where the machine cannot."""
+        """Fork worker `number` and return it. Raises OSError if the operating system cannot."""
         async with self._lock:
             requests = await self._running()
             loop = asyncio.get_running_loop()
@@ -60,11 +60,11 @@ class Template:
                 raise
             if not pid:
                 self.renew()
-                raise OSError("the template could fork no worker")
+                raise OSError("the template could not fork a worker")
             return Forked(pid)
 
     def renew(self) -> None:
-        """End the template: the next worker comes of a new one, with the code as it is then."""
+        """End the template: the next worker comes from a new one, which imports the code anew."""
         if self._requests is not None:
             self._requests.close()
             self._requests = None
@@ -74,7 +74,7 @@ class Template:
             self._process = None
 
     async def close(self) -> None:
-        """End the template, and let go of the workers."""
+        """End the template, and close the pipe that the workers watch."""
         process = self._process
         self.renew()
         if process is not None:
@@ -83,9 +83,9 @@ class Template:
         os.close(self._held)
 
     async def _running(self) -> socket.socket:
-        """Return the socket of the template that runs, or of a new one."""
+        """Return the socket of the running template, or of a new one."""
         if self._process is not None and self._process.returncode is not None:
-            log.warning("template.died", note="another is started")
+            log.warning("template.died", note="starting another")
             self.renew()
         return self._requests or await self._start()
 
@@ -109,7 +109,7 @@ class Template:
 
 
 class Forked:
-    """A worker process, of which the supervisor is the parent; see `kept_worker.WorkerProcess`."""
+    """A worker process, a child of the supervisor; see `kept_worker.WorkerProcess`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -127,11 +127,11 @@ class Forked:
         self._send(signal.SIGKILL)
 
     async def wait(self) -> int:
-        """Return the exit code once it has ended; minus the signal's number where one ended it."""
+        """Return the exit code once it has ended: minus the signal's number after a signal."""
         return await asyncio.shield(self._end)
 
     def _send(self, signum: signal.Signals) -> None:
-        """Until it is waited for, below, no other process can have its id."""
+        """Send a signal. No other process can get the id before `_on_end` waits for the worker."""
         if self._end.done():
             raise ProcessLookupError(self.pid)
         os.kill(self.pid, signum)
@@ -142,7 +142,7 @@ class Forked:
         try:
             _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:
-            log.warning("worker.exit_unknown", pid=self.pid, note="it is not ours to wait for")
+            log.warning("worker.exit_unknown", pid=self.pid, note="it is not our child")
             self._end.set_result(UNKNOWN_EXIT)
         else:
             self._end.set_result(os.waitstatus_to_exitcode(status))

@@ -1,8 +1,8 @@
-"""Finding a worker that is stopped or whose event loop hangs: it holds messages until it is killed.
+"""Find a worker that is stopped or whose event loop hangs: it holds messages until it is killed.
 
-The broker hands out the messages of a killed worker at once. Those of a worker that is only frozen
-wait until the broker misses its heartbeats, 20 to 30 s. Both limits count what the supervisor saw
-by itself: when the supervisor or the whole machine stands still, no time passes for the worker.
+The broker redelivers the messages of a killed worker at once. Messages of a frozen worker wait
+until the broker misses its heartbeats, 20 to 30 s. Both limits count only time that the supervisor
+observed: while the supervisor or the whole machine is suspended, no time counts.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from pathlib import Path
 
 LOOK_EVERY_S = 0.25
 STOPPED_LOOKS = 4
-"""A worker that was stopped by a signal, and is so in this many looks in a row, is frozen."""
+"""A worker found stopped by a signal in this many looks in a row is frozen."""
 ASK_EVERY_S = 1.0
 SILENT_S = 10.0
-"""Much longer than a busy machine makes an answer wait."""
+"""Much longer than a busy machine delays an answer."""
 LONGEST_ASK_S = 3.0
-"""What one question counts for at most."""
+"""Most that one unanswered question adds to the silence."""
 STOPPED_STATE = "T"
-"""By a signal. A process that a debugger holds is in state `t`."""
+"""Stopped by a signal; a process that a debugger holds is in state `t`."""
 
 
 class Frozen(StrEnum):
@@ -30,7 +30,7 @@ class Frozen(StrEnum):
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a signal (SIGSTOP) has stopped the process; not so where it has ended."""
+    """Return whether a signal (SIGSTOP) has stopped the process; False if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except OSError:
@@ -48,7 +48,7 @@ async def until_stopped(stopped: Callable[[], bool]) -> None:
 
 
 async def until_silent(answers: Callable[[], Awaitable[bool]]) -> None:
-    """Return once the worker has not answered for `SILENT_S`, having answered before."""
+    """Wait for a first answer, then return once the worker has not answered for `SILENT_S`."""
     clock = asyncio.get_running_loop().time
     silent_s = 0.0
     while not await answers():  # noqa: ASYNC110 (another process has to be asked)

@@ -37,7 +37,7 @@ async def test_an_audit_that_reaches_nobody_says_so_in_a_line_and_fails() -> Non
     assert process.returncode == audit.NOT_AUDITED
     assert said == b""
     assert complained.decode().splitlines() == [
-        "not audited: neither pypi nor osv could be asked about every package"
+        "not audited: neither pypi nor osv answered for every package"
     ]
 
 
@@ -52,7 +52,7 @@ def test_an_audit_fails_for_a_known_vulnerability(
     assert audit._tell([found]) == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"1 packages, {len(vulnerabilities)} known vulnerabilities"
-    assert lines[1:] == ["some 1.0: PYSEC-1, mended in 1.1"] * len(vulnerabilities)
+    assert lines[1:] == ["some 1.0: PYSEC-1, fixed in 1.1"] * len(vulnerabilities)
 
 
 def test_the_list_has_every_package_with_its_hashes(tmp_path: Path) -> None:

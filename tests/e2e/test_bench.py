@@ -61,7 +61,7 @@ async def test_a_run_that_is_stopped_leaves_no_process_behind(tmp_path: Path) ->
     process.terminate()
     _, error = await process.communicate()
     assert process.returncode == 1
-    assert error.decode() == "problem  stopped before all was measured\n"
+    assert error.decode() == "problem  stopped before the measurements were complete\n"
     assert _processes_of(tmp_path) == []
 
 

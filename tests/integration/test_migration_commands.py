@@ -31,7 +31,7 @@ async def test_the_commands_move_an_installation(
     code, text = await switchhook("webhooks", "import", *where, "--descendants", env=environment)
     assert code == 0, text
     assert "taken            1" in text
-    assert "requests are not signed until a webhook is given a secret" in text
+    assert "requests of a webhook are not signed until it has a secret" in text
     assert await database["webhooks"].count_documents({"account_id": BRANCH}) == 1
     code, text = await switchhook("webhooks", "import", *where, "--descendants", env=environment)
     assert (code, "unchanged        1" in text, "not signed" in text) == (0, True, False)
@@ -75,7 +75,7 @@ async def test_the_commands_say_what_is_missing_in_one_line(
     variable = ("--token-env", "SWITCHHOOK_TOKEN")
     code, text = await switchhook("accounts", "sync", *where, *variable, env=environment)
     assert code == 2
-    assert "variables that begin with SWITCHHOOK_ are settings" in text
+    assert "variables that begin with SWITCHHOOK_ are reserved for settings" in text
     token_file = tmp_path / "token"
     token_file.write_text(f"{TOKEN}\n")
     code, text = await switchhook(
@@ -84,7 +84,7 @@ async def test_the_commands_say_what_is_missing_in_one_line(
     assert code == 0, text
     code, text = await switchhook("webhooks", "import", env=environment)
     assert code == 2
-    assert "say --url and --account, or --file" in text
+    assert "give --url and --account, or --file" in text
     broken = tmp_path / "broken"
     broken.write_text("oops")
     code, text = await switchhook("webhooks", "import", "--file", str(broken), env=environment)

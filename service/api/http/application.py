@@ -1,8 +1,7 @@
-"""From an HTTP request to a handler's call, and from its answer to a response.
+"""Turn an HTTP request into a call of a handler, and its answer into a response.
 
-What every path shares happens here, in this order: a request id, the rate limit, who asks, whose
-account it is, the query, the body, which accounts below the call concerns; and whatever is raised
-becomes an error's envelope.
+Every path runs through these steps, in this order: request id, rate limit, authentication, access
+to the account, query, body, access to accounts below. Any exception becomes an error envelope.
 """
 
 import asyncio
@@ -46,7 +45,7 @@ def api_application(
     body_timeout_s: float,
     hooks: Sequence[str],
 ) -> web.Application:
-    """Return the application of all paths; what lies beside them is answered in envelopes, too."""
+    """Return the application of all paths; unknown paths are answered in envelopes as well."""
     application = web.Application(middlewares=[_beside], client_max_size=most_body_bytes)
     for operation in operations:
         endpoint = Route(operation, gatekeeper, body_timeout_s, tuple(hooks))
@@ -56,7 +55,7 @@ def api_application(
 
 @web.middleware
 async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Answer what no operation does: unknown paths and methods."""
+    """Answer requests that no operation serves: unknown paths and methods."""
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPMethodNotAllowed as error:
@@ -69,22 +68,22 @@ async def _beside(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 class BodyTooSlow(Exception):
-    """The body was not there in time."""
+    """The body did not arrive in time."""
 
 
 class ClientHungUp(Exception):
-    """The connection ended before the body did: nobody hears the answer."""
+    """The connection ended before the body did, so that no answer can reach the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation as the router calls it."""
+    """One operation, in the form that the router calls."""
 
     operation: Operation
     gatekeeper: Gatekeeper
     body_timeout_s: float
     hooks: tuple[str, ...]
-    """The ids of the hooks that may be named."""
+    """The ids of the hooks that a request may name."""
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer in an envelope, whatever happens."""
@@ -144,14 +143,14 @@ class Route:
 
 
 def _refuse_controls(request: web.Request) -> None:
-    """Raise Invalid for a control character in path or query, in a name as in a value."""
+    """Raise Invalid for a control character in the path, or in a name or value of the query."""
     refuse_controls({"path": request.path})
     for name, value in request.query.items():
         refuse_controls({name: value})
 
 
 async def _members(request: web.Request) -> Mapping[str, Any]:
-    """Return the object in the body: what is in `data`, or all of it. Raises Invalid."""
+    """Return the object in the body: the member `data`, or the whole body. Raises Invalid."""
     try:
         raw = await request.read()
     except ConnectionError:

@@ -1,4 +1,4 @@
-"""Who a request comes from: the peer, or whom the proxies of ours say they ask for."""
+"""Identify the client of a request: the peer, or the client that our proxies report."""
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
@@ -17,25 +17,25 @@ IPV6_SITE = 64
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Tells clients apart by address; `proxies` are the networks whose word counts."""
+    """Identifies clients by address; `proxies` are the networks whose headers are trusted."""
 
     proxies: Sequence[Network] = ()
 
     def key(self, request: web.Request) -> str:
-        """Return what all requests of one client have in common: its address, or IPv6 prefix."""
+        """Return the key shared by all requests of a client: its address, or IPv6 prefix."""
         return key_of(self.address(request.remote, request.headers))
 
     def connection_key(self, peer: str | None) -> str | None:
-        """Return what all connections of one client have in common; None where many share it."""
+        """Return the key shared by all connections of a client; None if many clients share it."""
         address = _parsed(peer or "")
         return None if address is None or self.is_proxy(address) else key_of(address)
 
     def address(self, peer: str | None, headers: Headers) -> Address | None:
-        """Return the client's address; None where the peer has none.
+        """Return the client's address; None if the peer has none.
 
         Proxies append to the headers, so they are read from the right: the first address that is
-        no proxy of ours is the client's, and what stands left of it is the client's own invention.
-        Where both headers are there and disagree, the client wrote one of them: neither counts.
+        not a proxy of ours is the client's, and anything left of it may be forged by the client.
+        If both headers are present and disagree, the client wrote one of them: neither counts.
         """
         at = _parsed(peer or "")
         if at is None or not self.is_proxy(at):
@@ -45,7 +45,7 @@ class Clients:
         return found.pop() if len(found) == 1 else at
 
     def is_proxy(self, address: Address) -> bool:
-        """Return whether the address is one of a proxy of ours."""
+        """Return whether the address belongs to one of our proxies."""
         return any(address in network for network in self.proxies)
 
     def _client(self, peer: Address, hops: Sequence[Address | None]) -> Address:
@@ -60,7 +60,7 @@ class Clients:
 
 
 def key_of(address: Address | None) -> str:
-    """Return the address, or the prefix that one client of IPv6 may have to itself."""
+    """Return the address, or for IPv6 the prefix that one client may have to itself."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, IPV6_SITE), strict=False))
     return str(address)
@@ -73,8 +73,8 @@ def _x_forwarded_for(lines: Sequence[str]) -> list[Address | None]:
 def _forwarded(lines: Sequence[str]) -> list[Address | None]:
     """Return the hops of RFC 7239's header.
 
-    A comma inside quotes splits as well: a client that opens a quote and does not close it must
-    not swallow what the proxy appended.
+    A comma inside quotes splits as well, so that a client that opens a quote without closing it
+    cannot hide what the proxy appended.
     """
     return [_for(element) for element in ",".join(lines).split(",")] if lines else []
 

@@ -1,4 +1,4 @@
-"""One connection of a port of ours, from the first byte to the last."""
+"""One connection to a port of the service, with its deadlines and error answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,17 +12,17 @@ from service.api.http.envelope import NAME, failure, new_request_id
 from service.api.http.errors import BUG, NOT_HTTP, TOO_MANY_CONNECTIONS, Failure
 
 LINGER_S = 5.0
-"""How long the rest of a body is read that nobody wants, so that the answer is not lost."""
+"""Seconds for which the rest of an unwanted body is read, so that the answer is not lost."""
 
 log = structlog.get_logger(__name__)
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's protocol with deadlines, and with its error pages in our envelope.
+    """aiohttp's protocol with deadlines, and with aiohttp's error pages in our envelope.
 
-    One deadline counts at a time: for the headers, from the first byte of a request or the opening
-    of the connection on; then none while the request is answered, since what that waits for has its
-    own; then for the client to take the answer and to ask again.
+    One deadline counts at a time: one for the headers, from the first byte of a request or from the
+    opening of the connection; none while the request is answered, since its own steps have
+    deadlines; then one for the client to read the answer and to send the next request.
     """
 
     def __init__(self, server: web.Server, connections: Connections) -> None:
@@ -38,7 +38,7 @@ class Connection(web.RequestHandler):
         self._asks = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`; the connection is refused where there are too many."""
+        """See `asyncio.Protocol`; the connection is refused if there are too many."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         if self._connections.admit(self, peer[0] if peer else None):
@@ -62,7 +62,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
 
     def pause_writing(self) -> None:
-        """See `asyncio.Protocol`: the client does not take what it is sent."""
+        """See `asyncio.Protocol`: the client does not read what it is sent."""
         super().pause_writing()
         self._expect(self._connections.limits.idle_timeout_s)
 
@@ -78,18 +78,18 @@ class Connection(web.RequestHandler):
         self._connections.works(self)
 
     def end(self) -> None:
-        """Note that the request has an answer, which is about to be sent."""
+        """Note that the request has an answer, which will be sent next."""
         self._works = self._asks = False
         if self.transport is not None:
             self._expect(self._connections.limits.idle_timeout_s)
             self._connections.waits(self)
 
     def cut_off(self) -> None:
-        """End the connection at once, whatever has not been sent."""
+        """End the connection at once, dropping unsent data."""
         if self.transport is None:
             return
         if self.transport.get_write_buffer_size():
-            # Closing would wait for a client that does not take it.
+            # Closing would wait for a client that does not read.
             self.transport.abort()
         else:
             self.transport.close()
@@ -101,9 +101,9 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 (it quotes what the client sent)
     ) -> web.StreamResponse:
-        """Return what aiohttp answers by itself, and close the connection after it.
+        """Return the answer to an error that aiohttp found, and close the connection after it.
 
-        A status of 400 is a request that is not HTTP, which is no fault of ours.
+        Status 400 means a request that is not HTTP: the client's fault, which is not logged.
         """
         if status != NOT_HTTP.status:
             log.error("api.bug", method=request.method, path=request.path, exc_info=exc)
@@ -113,7 +113,7 @@ class Connection(web.RequestHandler):
         return response
 
     def _expect(self, within_s: float | None) -> None:
-        """Cut the connection off unless something else is expected before the time is over."""
+        """Set the deadline after which the connection is cut off; None clears it."""
         if self._deadline is not None:
             self._deadline.cancel()
         loop = asyncio.get_running_loop()
@@ -124,7 +124,7 @@ class Connection(web.RequestHandler):
 async def watched(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Tell the connection when a request is complete but for its body, and when it is answered."""
+    """Notify the connection when the headers of a request are complete, and when it is answered."""
     connection = request.protocol
     if not isinstance(connection, Connection):
         return await handler(request)
@@ -136,9 +136,9 @@ async def watched(
 
 
 async def in_our_words(_: web.Request, response: web.StreamResponse) -> None:
-    """Put the errors that aiohttp made itself into our envelope, and hide its version.
+    """Put errors that aiohttp itself raised into our envelope, and hide its version.
 
-    It is a handler of the signal `on_response_prepare`: no response goes around it, but those of
+    This handler of the signal `on_response_prepare` sees every response but those of
     `Connection.handle_error`.
     """
     response.headers["Server"] = NAME
@@ -152,7 +152,7 @@ async def in_our_words(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _as_bytes(failed: Failure) -> bytes:
-    """Return a whole answer, for where aiohttp is not asked; the connection ends with it."""
+    """Return a complete HTTP answer, for use without aiohttp; the connection ends after it."""
     response = failure(failed, new_request_id())
     body = _body_of(response)
     own = {"Content-Length": str(len(body)), "Connection": "close"}

@@ -1,4 +1,4 @@
-"""The connections of one port: how many may be open, and how long each of them may do nothing."""
+"""The connections of one port: how many may be open, and how long each may be idle."""
 
 import time
 from collections import Counter, OrderedDict
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Deadlines, and how many connections there may be in all and from one address."""
+    """Deadlines, and the most connections in all and from one address."""
 
     header_timeout_s: float = 10.0
     idle_timeout_s: float = 75.0
@@ -26,17 +26,17 @@ class ConnectionLimits:
 
 
 class Closable(Protocol):
-    """A connection as far as it can be counted and closed."""
+    """A connection that can be counted and closed."""
 
     def cut_off(self) -> None:
-        """End it at once, whatever has not been sent."""
+        """End it at once, dropping unsent data."""
 
 
 class Connections:
-    """Counts connections by address. Where all places are taken, the one that waited longest goes.
+    """Counts connections by address. At the limit, the connection idle for longest is closed.
 
-    A connection waits while no request of it is being answered. So somebody who opens connections
-    and is slow with them loses them first, and health checks still get in.
+    A connection is idle while no request on it is being answered. So a client that opens
+    connections and uses them slowly loses them first, and health checks are still accepted.
     """
 
     def __init__(self, limits: ConnectionLimits, clients: Clients) -> None:
@@ -49,7 +49,7 @@ class Connections:
         self._told_at = -TELL_EVERY_S
 
     def admit(self, connection: Closable, peer: str | None) -> bool:
-        """Return whether one more connection may be open, and count it."""
+        """Count the connection and return True, or return False if the limits forbid it."""
         address = self._clients.connection_key(peer)
         full = address is not None and self._counts[address] >= self.limits.most_per_address
         if full or (len(self._addresses) >= self.limits.most and not self._make_room()):
@@ -65,13 +65,13 @@ class Connections:
         self._waiting.pop(connection, None)
 
     def waits(self, connection: Closable) -> None:
-        """Note that none is, as of now."""
+        """Note that no request is being answered from now on."""
         if connection in self._addresses:
             self._waiting[connection] = None
             self._waiting.move_to_end(connection)
 
     def leave(self, connection: Closable) -> None:
-        """Forget a connection; one that is not known is none."""
+        """Forget a connection; an unknown one is ignored."""
         self._waiting.pop(connection, None)
         if connection in self._addresses:
             address = self._addresses.pop(connection)
@@ -88,7 +88,7 @@ class Connections:
         return True
 
     def _tell(self, peer: str | None) -> None:
-        """Log that connections are refused, and how many, every few seconds at most."""
+        """Log the number of refused connections, once in `TELL_EVERY_S` at most."""
         self._refused += 1
         now = time.monotonic()
         if now - self._told_at >= TELL_EVERY_S:
@@ -97,13 +97,13 @@ class Connections:
 
 
 def most_connections(wanted: int, descriptors: int, reserved: int) -> int:
-    """Return how many of the process's descriptors connections may have, but for a reserve."""
+    """Return how many connections may be open, given the process's descriptors and a reserve."""
     allowed = max(LEAST, min(wanted, descriptors - reserved))
     if allowed < wanted:
         log.warning(
             "api.connections_capped",
             wanted=wanted,
             allowed=allowed,
-            note=f"of {descriptors} descriptors {reserved} are kept for deliveries",
+            note=f"of {descriptors} descriptors, {reserved} are reserved for deliveries",
         )
     return allowed

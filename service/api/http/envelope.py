@@ -1,4 +1,4 @@
-"""What stands around every answer, as Crossbar has it."""
+"""The envelope of every answer, as in Crossbar."""
 
 import uuid
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ NAME = "switchhook"
 ALWAYS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    # In place of aiohttp's, which tells the versions of itself and of Python.
+    # Replaces aiohttp's header, which reveals the versions of aiohttp and Python.
     "Server": NAME,
 }
 
@@ -26,7 +26,7 @@ ALWAYS = {
 def success(
     answer: Answer, request_id: str, notes: Mapping[str, Any], *, authenticated: bool
 ) -> web.Response:
-    """Return the answer in its envelope. `version` is for those who are known, as with Crossbar."""
+    """Return the answer in its envelope. `version` is for authenticated calls, as in Crossbar."""
     envelope: dict[str, Any] = {"data": answer.data, "status": "success", **_common(request_id)}
     if answer.data not in ([], None):
         envelope["revision"] = revision_of(answer.data)
@@ -55,12 +55,12 @@ def failure(failed: Failure, request_id: str) -> web.Response:
 
 
 def new_request_id() -> str:
-    """Return the id that an answer carries, and all that is logged about its request."""
+    """Return an id for an answer, and for all log lines about its request."""
     return uuid.uuid4().hex
 
 
 def revision_of(data: Any) -> str:
-    """Return what changes whenever the data does."""
+    """Return a hash that changes whenever the data does."""
     return blake2b(write_json(data, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 

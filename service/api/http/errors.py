@@ -1,4 +1,4 @@
-"""From what went wrong to what the caller is told: status, message, data, as Crossbar says it."""
+"""Map errors to answers: status, message and data in Crossbar's form."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a failed call is answered."""
+    """The answer to a failed call."""
 
     status: int
     message: str
@@ -44,12 +44,12 @@ TOO_SLOW = Failure(408, "request_timeout", {"message": "the body took too long"}
 TOO_MANY_CONNECTIONS = Failure(
     503, "too_many_connections", {"message": "too many connections"}, {"Retry-After": "5"}
 )
-BUG = Failure(500, "internal_error", {"message": "a fault of the service; the log has it"})
+BUG = Failure(500, "internal_error", {"message": "the service has a bug; its log has details"})
 NOT_JSON: Problems = {"json": {"invalid": {"message": "the body is not JSON", "target": "body"}}}
 
 
 def failure_of(error: SwitchhookError) -> Failure:
-    """Return what is answered for an error; an unexpected one is a fault of ours."""
+    """Return the answer to an error; an unexpected error is a bug."""
     return next((tell(error) for kind, tell in TABLE if isinstance(error, kind)), BUG)
 
 
@@ -83,8 +83,8 @@ def _too_many(error: TooManyRequests) -> Failure:
 
 
 def _unavailable(_: Unavailable) -> Failure:
-    # The error's own text may name hosts that are nobody's business.
-    data = {"message": "a part of the service does not answer; come again"}
+    # The error's own text may name internal hosts.
+    data = {"message": "a part of the service does not answer; try again later"}
     return Failure(503, "datastore_unreachable", data, {"Retry-After": "5"})
 
 

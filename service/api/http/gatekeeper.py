@@ -1,4 +1,4 @@
-"""The one place that judges whether a request may have what its operation declares to need."""
+"""The only place that decides whether a request has the access that its operation declares."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ LONGEST_ID = 64
 
 @dataclass(frozen=True, slots=True)
 class Gatekeeper:
-    """Lets a request through to an operation, or raises why not.
+    """Admits a request to an operation, or raises the reason for refusing it.
 
-    `admit` judges what the request line and headers tell, before the body is read; `check_reach`
-    judges the rest once query and body are valid.
+    `admit` checks request line and headers before the body is read; `check_reach` checks the rest
+    once query and body are valid.
     """
 
     authentication: Authentication
@@ -30,7 +30,11 @@ class Gatekeeper:
     clients: Clients
 
     async def admit(self, request: web.Request, operation: Operation) -> Principal:
-        """Return who asks, if they may. Raises Unauthenticated, Forbidden, TooManyRequests."""
+        """Return the principal of the request.
+
+        Raises Unauthenticated, Forbidden, TooManyRequests, Unavailable; NotFound for a malformed
+        account id.
+        """
         if operation.access is Access.OPEN:
             self._count(f"peer:{self.clients.key(request)}")
             return ANYBODY
@@ -48,10 +52,10 @@ class Gatekeeper:
             raise Forbidden("the token has no right to the accounts below its own")
 
     async def _principal(self, request: web.Request) -> Principal:
-        """Find out who asks. A request over the limit is refused before anybody is asked.
+        """Authenticate the request. A request over the limit is refused before any look-up.
 
-        A token that was good before counts for its holder. Any other counts as a guess of the
-        client's until it proves to be good.
+        A token that was valid before counts for its holder. Any other token counts as a guess of
+        the client until it proves valid.
         """
         text = _token(request)
         holder = None if text is None else self.authentication.holder_before(text)
@@ -61,7 +65,7 @@ class Gatekeeper:
         guess = f"guessing:{self.clients.key(request)}"
         self._count(guess)
         if text is None:
-            raise Unauthenticated("there is no token, or none that could be one")
+            raise Unauthenticated("the request has no token, or a malformed one")
         principal = await self.authentication.principal(text)
         self.limit.give_back(guess)
         self.limit.take(principal.name)
@@ -85,5 +89,5 @@ def _token(request: web.Request) -> str | None:
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     given = bearer.strip() if kind.lower() == "bearer" else ""
     token = request.headers.get("X-Auth-Token") or given
-    # Bytes that are no text would fail later on; no token has any but ASCII.
+    # Bytes that are not text would fail later; a token consists of ASCII alone.
     return token if token and token.isascii() else None

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and the metrics."""
+"""Routes for liveness, readiness, places and metrics."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 Checks = Mapping[str, str]
-"""What is checked, and its state: `ok`, or what is wrong."""
+"""Names of checks, each with its state: `ok`, or the problem."""
 
 Examine = Callable[[], Awaitable[Checks]]
 
@@ -15,7 +15,7 @@ OK = "ok"
 
 
 def health_routes(live: Examine, ready: Examine) -> list[web.RouteDef]:
-    """Return `/healthz` and `/readyz`: 200 where every check is ok, else 503, with all of them."""
+    """Return `/healthz` and `/readyz`: 200 if every check is ok, else 503; both list all checks."""
 
     async def healthz(_: web.Request) -> web.Response:
         return _answer(await live())
@@ -27,7 +27,7 @@ def health_routes(live: Examine, ready: Examine) -> list[web.RouteDef]:
 
 
 def places_route(holders: Callable[[], Awaitable[object]]) -> web.RouteDef:
-    """Return `/places`: who holds the places for requests, as JSON. For the operator alone."""
+    """Return `/places`: the holders of the pool's places, as JSON. For the operator alone."""
 
     async def places(_: web.Request) -> web.Response:
         return web.json_response(await holders())
@@ -36,7 +36,7 @@ def places_route(holders: Callable[[], Awaitable[object]]) -> web.RouteDef:
 
 
 def metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
-    """Return `/metrics` in Prometheus' text format."""
+    """Return `/metrics`, in Prometheus's text format."""
 
     async def metrics(_: web.Request) -> web.Response:
         body = generate_latest(registry)

@@ -1,4 +1,4 @@
-"""How often somebody may ask: a bucket of tokens for each, which fills up with time."""
+"""Rate limit: a token bucket for each name."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,14 +11,14 @@ MOST_BUCKETS = 10_000
 
 @dataclass(slots=True)
 class Bucket:
-    """What is left, and when that was."""
+    """Requests left, and the time of that count."""
 
     left: float
     at: float
 
 
 class RateLimit:
-    """`rate_per_s` requests a second in the long run, `burst` at once; each worker by itself."""
+    """`rate_per_s` sustained requests a second, `burst` at once; each worker counts separately."""
 
     def __init__(
         self, rate_per_s: float, burst: int, now: Callable[[], float] = time.monotonic
@@ -37,16 +37,16 @@ class RateLimit:
         return True
 
     def give_back(self, name: str) -> None:
-        """Undo one `take`: the request was of another kind than it seemed."""
+        """Undo one `take`, for a request that turns out to count for another name."""
         bucket = self._filled(name)
         bucket.left = min(float(self.burst), bucket.left + 1)
 
     def wait_s(self, name: str) -> float:
-        """Return how long until one request is allowed again."""
+        """Return the seconds until one request is allowed again."""
         return max(0.0, (1 - self._filled(name).left) / self._rate_per_s)
 
     def headers(self, name: str) -> Mapping[str, str]:
-        """Return the headers that tell of the limit: its size, what is left, when it is full."""
+        """Return the `RateLimit-` headers: burst, requests left, seconds until it is full."""
         bucket = self._filled(name)
         full_s = (self.burst - bucket.left) / self._rate_per_s
         return {

@@ -1,4 +1,4 @@
-"""The description of the API, made of the very declarations that it runs by (OpenAPI 3.1)."""
+"""The OpenAPI 3.1 description, generated from the declarations that the API runs by."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ ERROR = {
     "type": "object",
     "required": ["data", "error", "message", *COMMON],
     "properties": {
-        "data": {"type": "object", "description": "What is wrong: by field, then by code."},
-        "error": {"type": "string", "description": "The status, once more."},
+        "data": {"type": "object", "description": "The problems, by field, then by code."},
+        "error": {"type": "string", "description": "The HTTP status, repeated."},
         "message": TEXT,
         **COMMON,
         "status": {"const": "error"},
@@ -34,17 +34,17 @@ ERROR = {
 }
 METADATA = {
     "type": "object",
-    "description": "What is worth knowing about the request.",
+    "description": "Notes on the request.",
     "properties": {
         "ignored": {
             "type": "array",
             "items": TEXT,
-            "description": "Members that mean nothing here.",
+            "description": "Members that were ignored.",
         },
         "did_you_mean": {
             "type": "object",
             "additionalProperties": TEXT,
-            "description": "Members that were likely meant by some that were ignored.",
+            "description": "For ignored members, the members that were likely meant.",
         },
         "warnings": {
             "type": "array",
@@ -58,26 +58,26 @@ TAGS = {
     "Webhooks": "The subscriptions of an account.",
     "Dry runs": "Trying a webhook out, and changing its secret.",
     "Attempts": "Every HTTP request that was made.",
-    "Dead letters": "Deliveries that were given up, and their way back.",
-    "Replays": "Dead letters on their way back.",
+    "Dead letters": "Deliveries that were given up; they can be replayed.",
+    "Replays": "Orders to deliver dead letters again.",
     "Service": "About the API itself.",
 }
 PATH_PARAMETERS = {
-    "account_id": ("The account, or one below that of the token.", examples.ACCOUNT_ID),
+    "account_id": ("The token's account, or one below it.", examples.ACCOUNT_ID),
     "webhook_id": ("A webhook of the account.", examples.WEBHOOK_ID),
     "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
-    "delivery_id": ("A delivery that was given up.", examples.DELIVERY_ID),
+    "delivery_id": ("A dead letter of the account.", examples.DELIVERY_ID),
     "replay_id": ("A replay of the account.", examples.REPLAY_ID),
     "sample_id": ("`webhooks_` and the id of a hook.", "webhooks_channel_create"),
 }
-"""What stands in paths, and one that might."""
+"""Meaning and example of each path parameter."""
 DESCRIPTIONS = {
     "400": "The request is wrong; `data` names the field.",
-    "401": "No token, or none that is good.",
-    "403": "The token may not.",
-    "404": "There is no such thing in this account.",
+    "401": "The token is missing or not valid.",
+    "403": "The token does not permit this.",
+    "404": "Not found in this account.",
     "408": "The body took too long.",
-    "409": "It cannot be done with the thing as it is now.",
+    "409": "The current state does not permit this.",
     "413": "The body is too large.",
     "429": "Too many requests.",
     "503": "A part of the service does not answer.",
@@ -85,10 +85,10 @@ DESCRIPTIONS = {
 
 
 def description_operation(operations: Sequence[Operation], hooks: Sequence[str]) -> Operation:
-    """Return the operation that answers with the description of all.
+    """Return the operation that answers with the description of all operations.
 
-    It is made when it is asked for first, in a thread: at the start it would take longer than all
-    else that a worker does before it consumes.
+    The first request has the description generated, in a thread: at the start that would take
+    longer than everything else a worker does before it consumes.
     """
     description: dict[str, Any] = {}
     making = asyncio.Lock()
@@ -114,7 +114,7 @@ def description_operation(operations: Sequence[Operation], hooks: Sequence[str])
 
 
 def describe(operations: Sequence[Operation], hooks: Sequence[str]) -> dict[str, Any]:
-    """Return the description as JSON; `hooks` are the ids that may be named."""
+    """Return the description as JSON; `hooks` are the ids that a request may name."""
     schemas: dict[str, Any] = {"Error": ERROR, "Metadata": METADATA}
     paths: dict[str, Any] = {}
     for operation in operations:
@@ -125,9 +125,9 @@ def describe(operations: Sequence[Operation], hooks: Sequence[str]) -> dict[str,
         "info": {
             "title": "Switchhook",
             "version": __version__,
-            "description": "Webhooks for the events of a telephone switch, as Crossbar has them.",
+            "description": "Webhooks for the events of a telephone switch, as in Crossbar.",
         },
-        "servers": [{"url": "/", "description": "The service that tells this description."}],
+        "servers": [{"url": "/", "description": "The service that serves this description."}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
@@ -193,11 +193,11 @@ def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dic
 
 
 def _of_filter(name: str) -> str:
-    return f"Only those that have this `{name.removeprefix(FILTER)}`."
+    return f"Only items with this `{name.removeprefix(FILTER)}`."
 
 
 def _not_null(member: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema without null, which a query cannot say: the parameter is left out."""
+    """Return the schema without null: a query leaves the parameter out instead."""
     kept = [choice for choice in member.get("anyOf", ()) if choice != {"type": "null"}]
     rest = {key: value for key, value in member.items() if key not in ("anyOf", "default", "title")}
     if kept:
@@ -216,7 +216,7 @@ def _request_body(
     required = any(field.is_required() for field in body.model_fields.values())
     return {
         "required": required,
-        "description": "The object in `data` may also stand alone.",
+        "description": "The object in `data` may also be the whole body.",
         "content": {"application/json": content},
     }
 
@@ -237,7 +237,7 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def success_example(operation: Operation) -> dict[str, Any]:
-    """Return an answer as it might be."""
+    """Return an example of an answer."""
     data = examples.of(operation.data)
     envelope = {"data": data, "status": "success", **examples.COMMON}
     return envelope | ({"page_size": len(data)} if operation.paged else {})
@@ -248,7 +248,7 @@ def _class(operation: Operation) -> str:
 
 
 def _component(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Give a schema a name, which a generated client takes for its class."""
+    """Name a schema; generated clients use the name for a class."""
     schemas[name] = schema
     return {"$ref": REFERENCES.format(model=name)}
 
@@ -282,7 +282,7 @@ def _error(status: str) -> dict[str, Any]:
 
 
 def _schema(model: Any, schemas: dict[str, Any], *, named: bool = True) -> dict[str, Any]:
-    """Return the schema of a model; what it refers to is added to `schemas`."""
+    """Return the schema of a model; add the schemas that it refers to to `schemas`."""
     raw = TypeAdapter(model).json_schema(ref_template=REFERENCES, by_alias=True)
     schema: dict[str, Any] = _untitled(raw)
     schemas |= schema.pop("$defs", {})
@@ -292,7 +292,7 @@ def _schema(model: Any, schemas: dict[str, Any], *, named: bool = True) -> dict[
 
 
 def _naming_hooks(part: Any, hooks: Sequence[str]) -> Any:
-    """Return a part of the description with the ids of the hooks where it leaves room for them."""
+    """Return a part of the description with the ids of the hooks in place of each `HOOKS` mark."""
     if isinstance(part, list):
         return [_naming_hooks(one, hooks) for one in part]
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""What a path of the API is: one declaration for the router, the checks and the description."""
+"""An operation of the API: one declaration for the router, the checks and the description."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from service.domain.principal import Principal
 
 
 class Access(Enum):
-    """Who may call."""
+    """Access that an operation requires."""
 
     OPEN = auto()
     READ = auto()
@@ -20,7 +20,7 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is answered."""
+    """The part of a list in an answer."""
 
     size: int
     start_key: str | None
@@ -29,7 +29,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered: `data` becomes the envelope's, `notes` belong to its metadata."""
+    """Answer to a call: `data` becomes the envelope's `data`, `notes` go into its metadata."""
 
     data: Any
     status: int = 200
@@ -60,7 +60,7 @@ class ApiCall:
 
     @property
     def own_only(self) -> bool:
-        """Whether events of the accounts below must not be shown."""
+        """Whether events of accounts below must be left out."""
         return not self.principal.reaches_below
 
 
@@ -70,7 +70,7 @@ class NoQuery(BaseModel):
 
 Handler = Callable[[ApiCall], Awaitable[Answer]]
 Below = Callable[[ApiCall], Awaitable[bool]]
-"""Whether a call concerns accounts below the one in the path."""
+"""Returns whether a call concerns accounts below the one in the path."""
 
 
 async def never(_: ApiCall) -> bool:
@@ -107,9 +107,9 @@ class Operation:
     also: Sequence[int] = ()
     bare: bool = False
     name: str = ""
-    """What a generated client calls it: a verb and a noun."""
+    """The operation's name in generated clients: a verb and a noun."""
     tag: str = ""
-    """The group it belongs to, one of `openapi.TAGS`."""
+    """The operation's group, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()
     below: Below = never
 
@@ -128,7 +128,7 @@ def operation(
     below: Below | str = never,
     **more: Any,
 ) -> Callable[[F], F]:
-    """Declare that a method of a class of handlers answers a path; members are an `Operation`'s.
+    """Declare that a method of a handler class answers a path; keywords are `Operation`'s members.
 
     The first line of the method's docstring is the summary. `below` may name another method.
     """
@@ -145,7 +145,7 @@ def operation(
 def operations_of(*groups: object) -> list[Operation]:
     """Return the operations that these handlers declare.
 
-    A path with a name in it stands after those without: the router takes the first that fits.
+    Paths with a parameter come after those without: the router takes the first match.
     """
     found = [
         _operation(handlers, name, declared)

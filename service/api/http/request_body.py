@@ -1,4 +1,4 @@
-"""From the bytes of a body to its object, and what a person who mistyped something is told."""
+"""Parse a request's body, and suggest the likely member for a misspelt one."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from service.api.http.errors import Problems
 from service.domain.errors import Invalid
 
 DEEPEST = 32
-"""Levels of a body, its own object included; no webhook and no event of a switch has so many."""
+"""Most levels of a body, its own object included; webhooks and events of a switch have fewer."""
 ALIKE = 0.75
-"""How like a name must be to be taken for a misspelling."""
+"""Least similarity (difflib's ratio) for a name to count as a misspelling."""
 OTHER_WORDS = {
     "uri": ("url", "endpoint", "callback", "callback_url", "target", "target_url", "webhook_url"),
     "hook": ("event", "events", "event_type", "event_types", "hook_event", "topic", "type"),
@@ -37,11 +37,11 @@ OTHER_WORDS = {
     "rate_per_s": ("rate", "rate_limit"),
     "re-enable": ("re_enable", "enable", "enabled", "reenable"),
 }
-"""What other webhook services call the members of ours."""
+"""Our members, with the names that other webhook services use for them."""
 
 
 def parsed(raw: bytes) -> Any:
-    """Return the value that stands in a body. Raises Invalid, which names line and column."""
+    """Return the JSON value of a body. Raises Invalid, which names line and column."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -53,7 +53,7 @@ def parsed(raw: bytes) -> Any:
 
 
 def _deep_member(value: Any) -> str:
-    """Return the name of a member that is nested too deeply; `json` where the body is no object."""
+    """Return the name of a member nested too deeply; `json` if the body is not an object."""
     members = value.get("data", value) if isinstance(value, dict) else value
     if not isinstance(members, dict):
         return "json"
@@ -73,7 +73,7 @@ def _not_json(raw: bytes, error: orjson.JSONDecodeError) -> Invalid:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether arrays and objects stand in each other on more levels, without recursion."""
+    """Return whether arrays and objects are nested deeper than `levels`, without recursion."""
     level = _containers([value])
     for _ in range(levels):
         level = [
@@ -91,9 +91,10 @@ def _containers(values: Iterable[Any]) -> list[Any]:
 
 
 def notes_on(model: type[BaseModel] | None, members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an answer's metadata tells of members that mean nothing here.
+    """Return the notes on ignored members for an answer's metadata.
 
-    Those that begin with _ or pvt_ are Crossbar's own, and come back with every form.
+    Members that begin with _ or pvt_ are Crossbar's own: its forms send them back, so they are not
+    noted.
     """
     if model is None:
         return {}
@@ -108,7 +109,7 @@ def notes_on(model: type[BaseModel] | None, members: Mapping[str, Any]) -> dict[
 
 
 def hinted(problems: Problems, model: type[BaseModel], members: Mapping[str, Any]) -> Problems:
-    """Return problems with a "did you mean" where a name is missing, or one too many."""
+    """Return problems with a "did you mean" for missing and for unknown names."""
     known = _names(model)
     written = {likely(key, known): key for key in members if key not in known}
     for field, codes in problems.items():
@@ -128,7 +129,7 @@ def _hint(problem: dict[str, Any], name: str, known: Sequence[str]) -> None:
 
 
 def _nested(model: type[BaseModel], path: str) -> tuple[str, Sequence[str]]:
-    """Return the name at the end of a path, and the names there are in its place."""
+    """Return the last name of a path, and the names known at its position."""
     above, _, name = path.rpartition(".")
     annotation = model.model_fields[above].annotation if above in model.model_fields else model
     models = [one for one in (annotation, *get_args(annotation)) if _is_model(one)]
@@ -140,7 +141,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def likely(name: str, known: Sequence[str]) -> str | None:
-    """Return the name that was likely meant, by another word for it or a misspelling."""
+    """Return the known name that was likely meant: a synonym, or the closest spelling."""
     plain = name.lower().replace("-", "_")
     for meant, others in OTHER_WORDS.items():
         if meant in known and plain in others:

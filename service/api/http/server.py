@@ -1,4 +1,4 @@
-"""Listening: one small web server per port."""
+"""Serve HTTP: one small web server per port."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from service.domain.errors import SwitchhookError
 async def serve(
     application: web.Application, host: str, port: int, connections: Connections | None = None
 ) -> AsyncIterator[None]:
-    """Serve while the block runs. Raises SwitchhookError where the port is taken."""
+    """Serve while the block runs. Raises SwitchhookError if the port is taken."""
     async with serve_on(listen(host, port), application, connections):
         yield
 
@@ -30,9 +30,9 @@ async def serve_on(
     application: web.Application,
     connections: Connections | None = None,
 ) -> AsyncIterator[None]:
-    """Serve the application on sockets that listen, while the block runs; then close them.
+    """Serve the application on listening sockets while the block runs; then close them.
 
-    The usual limits count for connections, unless others are given.
+    Connections have the default limits unless `connections` is given.
     """
     connections = connections or Connections(ConnectionLimits(), Clients())
     async with _runner(application) as runner, _listening(runner, sockets, connections):
@@ -41,9 +41,9 @@ async def serve_on(
 
 @asynccontextmanager
 async def serve_at(path: Path, application: web.Application) -> AsyncIterator[None]:
-    """Serve the application on a Unix socket, in place of one that was left there.
+    """Serve the application on a Unix socket, replacing one that was left there.
 
-    Raises SwitchhookError where that cannot be, as where the path is too long.
+    Raises SwitchhookError if that fails, as with a path that is too long.
     """
     async with _runner(application) as runner:
         try:
@@ -66,7 +66,7 @@ def with_routes(
 async def _listening(
     runner: web.AppRunner, sockets: Sequence[socket.socket], connections: Connections
 ) -> AsyncIterator[None]:
-    """Take connections in; those that are open at the end are the runner's to close."""
+    """Accept connections; at the end, the runner closes those that are still open."""
     loop, server = asyncio.get_running_loop(), runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")
@@ -96,7 +96,7 @@ async def _runner(application: web.Application) -> AsyncIterator[web.AppRunner]:
 def listen(host: str, port: int) -> list[socket.socket]:
     """Return listening sockets, one for each address of the host.
 
-    Raises SwitchhookError where the port is taken, or the host is not this machine.
+    Raises SwitchhookError if the port is taken, or the host is not this machine.
     """
     try:
         found = socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""Control characters: refused in every string that comes in, wherever it stands."""
+"""Refuse control characters in every string of a request, at any depth."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from service.domain.errors import Invalid
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""Unicode's category Cc; every script and every blank but tabs and line ends is left."""
+"""Unicode's category Cc. All scripts are allowed, and all blanks but tabs and line ends."""
 MOST_TOLD = 20
 LONGEST_FIELD = 200
 
@@ -17,9 +17,9 @@ Entries = Iterator[tuple[str | int, Any]]
 
 
 def refuse_controls(members: Mapping[str, Any], unwrap: str | None = None) -> None:
-    """Raise Invalid where a name or a value, at any depth, has a control character.
+    """Raise Invalid if a name or a value, at any depth, has a control character.
 
-    What is in the member `unwrap` is named without it.
+    Problems inside the member `unwrap` are named without its name.
     """
     problems = {
         place: {"invalid": {"message": "control characters are not allowed"}}
@@ -30,10 +30,10 @@ def refuse_controls(members: Mapping[str, Any], unwrap: str | None = None) -> No
 
 
 def _places(members: Mapping[str, Any], unwrap: str | None) -> Iterator[str]:
-    """Yield the places of such strings, as names joined by dots.
+    """Yield the paths of such strings, as names joined by dots.
 
-    It keeps its own stack, since a body may be nested more deeply than calls can be, and makes no
-    name before it is needed: they could be far longer than the body.
+    It keeps its own stack, since a body may be nested more deeply than the call stack allows, and
+    builds a path only when needed: all paths together could be far longer than the body.
     """
     stack: list[tuple[str, Entries]] = [("", _entries(members))]
     while stack:

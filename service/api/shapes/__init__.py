@@ -1,1 +1,1 @@
-"""What may be sent to the API, and what it answers."""
+"""Shapes of requests to the API, and of its answers."""

@@ -1,4 +1,4 @@
-"""What the API answers: the shapes that the description promises, and the tests hold it to."""
+"""Shapes of the API's answers: the description promises them, and tests check answers by them."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -21,7 +21,7 @@ class Health(Shape):
     recent_failures: int
     """Failed attempts within the window, with no success since."""
     disabled_at_failures: int
-    """How many of them disable it."""
+    """Failed attempts within the window that disable it."""
     window_s: float
 
 
@@ -33,19 +33,19 @@ class Change(Shape):
 
 
 class HistoryEntry(Shape):
-    """Who did what to a webhook, and when."""
+    """A change of a webhook: time, author and action."""
 
     at: datetime
     by: str
     action: str
     members: list[str]
-    """Those that were given, changed or not."""
+    """The members given, changed or not."""
     changes: dict[str, Change] | None = None
-    """Those that were changed, old and new; what is long is cut, what is secret is hidden."""
+    """The members changed, with old and new value; long values are cut, secrets are hidden."""
 
 
 class WebhookTrail(BaseModel):
-    """What nobody can set by writing."""
+    """Members that only the service sets."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -56,7 +56,7 @@ class WebhookTrail(BaseModel):
     disabled_at: datetime | None = None
     problem: str | None = None
     public_key: str | None = None
-    """What verifies its `v1a` signatures."""
+    """The public key that verifies its `v1a` signatures."""
     deleted: bool = False
     health: Health | None = None
     history: list[HistoryEntry] = Field(default_factory=list)
@@ -84,11 +84,11 @@ class HookAnswer(Shape):
 
 
 class AttemptAnswer(BaseModel):
-    """One HTTP request: the members that the switch's own API has of it, and ours."""
+    """One HTTP request: the members of the switch's own API, and further ones."""
 
     id: str
     timestamp: int | None = None
-    """Gregorian seconds, for the events of a switch whose own API has it."""
+    """Gregorian seconds, if the switch's own API has this member."""
     started_at: datetime
     duration_ms: float
     hook_id: str
@@ -102,7 +102,7 @@ class AttemptAnswer(BaseModel):
     call_id: str | None
     attempt: int
     uri: str
-    """Without its query."""
+    """The URI requested, without its query."""
     result: Literal["success", "failure", "shadowed"]
     outcome: Outcome
     reason: str | None = None
@@ -115,23 +115,23 @@ class AttemptAnswer(BaseModel):
     req_body: str | None = None
     attempts_left: int | None = Field(default=None, alias="try")
     retries: int | None = None
-    """Attempts left, this one included, where no answer came."""
+    """Attempts left, this one included, if no answer came."""
     retries_left: int | Literal["retries exceeded"] | None = None
     fallback_for: str | None = None
     replay_id: str | None = None
     test: bool = False
     trace_id: str | None = None
-    """Of the trace it belongs to (W3C Trace Context)."""
+    """The id of its trace (W3C Trace Context)."""
 
 
 class AttemptInFull(AttemptAnswer):
-    """One HTTP request, with what its event told."""
+    """One HTTP request, with the payload of its event."""
 
     payload: dict[str, Any] | None = None
 
 
 class LetterAttempt(Shape):
-    """An attempt that a dead letter remembers."""
+    """An attempt recorded in a dead letter."""
 
     attempt: int
     started_at: datetime
@@ -162,27 +162,27 @@ class LetterAnswer(Shape):
     source: str | None = None
     """The dialect of the event; the first releases did not write it."""
     trace_id: str | None = None
-    """Of the trace it belongs to (W3C Trace Context)."""
+    """The id of its trace (W3C Trace Context)."""
     replay_id: str | None = None
     replayed_at: datetime | None = None
     replayed_by: str | None = None
 
 
 class LetterInFull(LetterAnswer):
-    """A delivery that was given up, with what its event told."""
+    """A delivery that was given up, with the payload of its event."""
 
     payload: dict[str, Any]
 
 
 class Counted(Shape):
-    """How many dead letters a replay would find."""
+    """The number of dead letters that a replay would find."""
 
     matched: int
     dry_run: Literal[True]
 
 
 class ReplayAnswer(Shape):
-    """A replay, and how far it has come."""
+    """A replay and its progress."""
 
     id: str
     state: ReplayState
@@ -203,25 +203,25 @@ class Revived(Shape):
 
 
 class WindowStats(Shape):
-    """How attempts ended and how long they took within some time."""
+    """Outcomes and durations of the attempts within a time window."""
 
     attempts: int
     outcomes: dict[str, int]
     measured: int
-    """How many of them, the newest, the percentiles are of."""
+    """The number of attempts, the newest ones, that the percentiles cover."""
     duration_ms: dict[str, float]
     """`p50`, `p90`, `p95` and `p99`."""
 
 
 class StatsAnswer(Shape):
-    """How a webhook fares."""
+    """Statistics of a webhook."""
 
     last_hour: WindowStats
     last_day: WindowStats
 
 
 class MatchVerdict(Shape):
-    """Whether a webhook would get an event, and if not, why."""
+    """Whether a webhook would get an event, and if not, the reasons."""
 
     id: str
     name: str | None
@@ -231,7 +231,7 @@ class MatchVerdict(Shape):
 
 
 class MatchAnswer(Shape):
-    """An event, what is told of it, and who would be told."""
+    """An event, its payload, and the verdict for each webhook."""
 
     hook: str
     payload: dict[str, Any]

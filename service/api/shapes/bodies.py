@@ -1,7 +1,7 @@
-"""What may be sent to the API: bodies, with Crossbar's defaults and leniency.
+"""Bodies of requests to the API, with Crossbar's defaults and leniency.
 
-Crossbar takes `"3"` for a number and `"true"` for a boolean; so do these models. What a body has
-beyond them is left out, and told in the answer's metadata.
+Crossbar accepts `"3"` for a number and `"true"` for a boolean; so do these models. Unknown members
+of a body are ignored, and named in the answer's metadata.
 """
 
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ WEEK_S = 604_800.0
 
 
 def _no_flag(value: Any) -> Any:
-    """Python's booleans are integers; JSON's are not."""
+    """Refuse booleans, which are integers in Python but not in JSON."""
     if isinstance(value, bool):
         raise ValueError("must be a number, not a boolean")  # noqa: TRY004 (pydantic's protocol)
     return value
 
 
 def _flag(value: Any) -> Any:
-    """Crossbar takes the words for booleans, and nothing else."""
+    """Convert "true" and "false"; Crossbar accepts these words, and no others, as booleans."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
@@ -47,22 +47,22 @@ def _lower(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Marks a text that must be one of a list, which the description and the error tell."""
+    """Marks a text that must be one of a list; description and error contain the list."""
 
     names: tuple[str, ...]
     lower: bool = False
-    """Whether capitals are forgiven."""
+    """Whether capitals are accepted."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Check the text after it was found to be one."""
+        """Check the value after its type was checked."""
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe the list."""
+        """Add the list to the schema."""
         return {**handler(schema), "enum": list(self.names)}
 
     def _checked(self, value: str) -> str:
@@ -73,8 +73,8 @@ class OneOf:
 class OneHook:
     """Marks a text that must be one of the hooks that the service offers.
 
-    Which these are is said when a value is validated (`context={HOOKS: names}`), and when the API
-    is described: there the schema says `{HOOKS: first names}` and the description completes it.
+    The caller passes the hooks when it validates a value (`context={HOOKS: names}`). In the schema
+    stands `{HOOKS: first names}`, which the description of the API completes.
     """
 
     also: tuple[str, ...] = ()
@@ -82,13 +82,13 @@ class OneHook:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Check the text after it was found to be one; capitals are forgiven."""
+        """Check the value after its type was checked; capitals are accepted."""
         return core_schema.with_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Leave room for the list."""
+        """Mark the place of the list in the schema."""
         return {**handler(schema), HOOKS: list(self.also)}
 
     def _checked(self, value: str, info: ValidationInfo) -> str:
@@ -110,7 +110,7 @@ Flag = Annotated[bool, BeforeValidator(_flag), Field(strict=True)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=LONGEST_URI)]
 EventHook = Annotated[str, OneHook()]
-"""The hook of an event; HookId may be `all` as well, and is judged by the catalogue."""
+"""The hook of an event; HookId may also be `all`, and is checked against the catalogue."""
 Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
 Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
@@ -119,7 +119,7 @@ Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]
 Texts = Annotated[dict[str, str], Field(max_length=MOST_MEMBERS)]
 Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-"""What the store can hold."""
+"""An integer that the store can hold."""
 Scalar = str | Integer | Annotated[float, Field(allow_inf_nan=False)] | bool | None
 Modifiers = Annotated[dict[str, Scalar | list[Scalar]], Field(max_length=MOST_MEMBERS)]
 Secret = Annotated[str, Field(min_length=8, max_length=128)]
@@ -132,41 +132,41 @@ class Body(BaseModel):
 
 
 class BulkEnable(Body):
-    """What Crossbar wants to hear."""
+    """Crossbar's order to enable webhooks."""
 
     re_enable: Annotated[Literal[True], Field(alias="re-enable")]
     """Enable every webhook that was disabled for failing."""
 
 
 class TestRequest(Body):
-    """What to send."""
+    """A test request to a webhook."""
 
     hook: HookId | None = None
-    """Whose sample to send; the webhook's own hook if not given."""
+    """The hook whose sample is sent; by default the webhook's own."""
 
 
 class Rotation(Body):
-    """How to change the signing secret."""
+    """A change of the signing secret."""
 
     overlap_s: Annotated[float, Number, Field(ge=0, le=WEEK_S)] = 86_400.0
     """Seconds during which the old secret signs as well."""
     secret: Secret | None = None
-    """The new secret; made for you unless given."""
+    """The new secret; by default the service creates one."""
 
 
 class Question(Body):
-    """An event that might happen."""
+    """A hypothetical event."""
 
     hook: HookId
-    """Whose sample is taken."""
+    """The hook whose sample is used."""
     event: dict[str, Any] | None = None
-    """Members of the switch's own message, laid over the sample's."""
+    """Members of the switch's own message, which replace those of the sample."""
     account_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    """Whose event it is: the account in the path, or one below it."""
+    """The account of the event: the one in the path, or one below it."""
 
 
 class LetterFilter(Body):
-    """Which dead letters; every member given must hold."""
+    """A selection of dead letters; every member given must match."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -174,26 +174,26 @@ class LetterFilter(Body):
     """The webhook."""
     hook: EventHook | None = None
     reason: Reason | None = None
-    """Why they were given up."""
+    """The reason for giving up."""
     call_id: str | None = None
     endpoint: str | None = None
     """Scheme, host and port."""
     created_from: str | int | None = None
     """The earliest time of death: gregorian seconds, or ISO 8601."""
     created_to: str | int | None = None
-    """The latest."""
+    """The latest time of death."""
 
 
 class ReplayOrder(Body):
-    """Which dead letters to bring back; `ids` or `filter`, and `{}` is all of them."""
+    """The dead letters to replay, by `ids` or by `filter`; a filter of `{}` selects all."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
     """Ids of dead letters, which are those of their deliveries."""
     filter: LetterFilter | None = None
-    """Which ones, where not by their ids."""
+    """The selection, instead of `ids`."""
     dry_run: Flag = False
-    """Only count them."""
+    """Count the dead letters without replaying them."""
     limit: Annotated[int, Number, Field(ge=1, le=1_000_000)] = 100_000
-    """How many at most, the oldest first."""
+    """Most dead letters to replay, the oldest first."""
     rate_per_s: Annotated[float, Number, Field(ge=0.1, le=1000)] = 50.0
-    """How many a second at most."""
+    """Most dead letters to replay per second."""

@@ -1,4 +1,4 @@
-"""Answers as they might be, for the description: a test holds each against its model."""
+"""Example answers for the description; a test checks each against its model."""
 
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
@@ -158,7 +158,7 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     HookAnswer: {
         "id": "channel_destroy",
         "name": "Channel Destroy",
-        "description": "A call leg ends; tells why, and how long it lasted.",
+        "description": "A call leg ends; with the reason and the duration.",
         "version": 1,
     },
     AttemptAnswer: ATTEMPT,
@@ -174,7 +174,7 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
 
 
 def of(data: Any) -> Any:
-    """Return an example of an operation's data: of one model, a list of it, or a choice of some."""
+    """Return an example of an operation's data: a model, a list of it, or the first of a union."""
     if data is str:
         return "hooks updated"
     if data == list[str]:

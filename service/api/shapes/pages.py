@@ -1,4 +1,4 @@
-"""Cutting lists into pages, which are bounded in items and in bytes."""
+"""Cut lists into pages, bounded in items and in bytes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -10,23 +10,23 @@ from service.api.shapes.queries import PageQuery
 from service.domain.errors import Invalid
 
 MOST_BYTES = 1_048_576
-"""What the items of one answer may have as JSON; a page ends earlier rather than have more."""
+"""Most bytes of JSON that the items of an answer have; a page ends before it would exceed them."""
 AT_ONCE = 100
-"""Items that the store is asked for at once, so that a long page is never in memory whole."""
+"""Items requested from the store at once, so that a long page is never fetched whole."""
 
 Item = TypeVar("Item")
 Key = Callable[[Any], str]
 
 
 class Pages:
-    """Sizes of pages; `default` where none is asked for, `most` at most."""
+    """Sizes of pages: `default` unless the query sets one, `most` at most."""
 
     def __init__(self, default: int, most: int) -> None:
         self.default = default
         self.most = most
 
     def size(self, query: PageQuery) -> int:
-        """Return how many items are wanted. Raises Invalid."""
+        """Return the page size that the query asks for. Raises Invalid."""
         if not query.paginate:
             return self.most
         if query.page_size is None:
@@ -40,7 +40,7 @@ class Pages:
 
 
 def cut(found: Sequence[Item], size: int, start: str | None, key: Key) -> tuple[list[Item], Page]:
-    """Return the items of a page, and where the next begins, if there are more of them."""
+    """Return the items of a page, and the start of the next page, if there are more items."""
     items = _fitting(found[:size], 0, none_yet=True)
     following = key(items[-1]) if len(found) > len(items) else None
     return items, Page(size, start, following)
@@ -52,11 +52,11 @@ async def filled(
     start: str | None,
     key: Key,
 ) -> tuple[list[Item], Page]:
-    """Return the items of a page, and where the next begins, asking for some after some key."""
+    """Return the items of a page and the start of the next; `ask` returns items after a key."""
     items: list[Item] = []
     total, after = 0, start
     while True:
-        # One more than fits tells whether there is a next page.
+        # One item more than fits shows whether there is a next page.
         wanted = min(AT_ONCE, size + 1 - len(items))
         found = await ask(after, wanted)
         kept = _fitting(found[: size - len(items)], total, none_yet=not items)
@@ -70,7 +70,7 @@ async def filled(
 
 
 def _fitting(found: Sequence[Item], total: int, *, none_yet: bool) -> list[Item]:
-    """Return the first items that fit into an answer; one always does."""
+    """Return the first items that fit into an answer; at least one in a page, however large."""
     items: list[Item] = []
     for item in found:
         total += _size(item)

@@ -1,4 +1,4 @@
-"""What may stand in the query of a path: pages, times and filters, as Crossbar has them."""
+"""Query parameters: pages, times and filters, as in Crossbar."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ ATTEMPT_MEMBERS = {
     "replay_id": "replay_id",
     "resp_status_code": "status",
 }
-"""What attempts can be filtered by, and what the log calls it."""
+"""Filters of attempts, each with its name in the attempt log."""
 LETTER_MEMBERS = {
     "hook_id": "webhook_id",
     "hook": "hook",
@@ -44,7 +44,7 @@ FILTER_NOT = "filter_not_"
 FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 WHOLE_SECOND = timedelta(microseconds=999_999)
-"""What belongs to a second that is named as the last one."""
+"""The rest of a second that a query names as the last one."""
 
 Time = Annotated[str, Field(max_length=40)]
 
@@ -54,16 +54,16 @@ MemberName = Annotated[str, OneOf(("id", *EDITABLE, "disable_reason"))]
 
 
 class PageQuery(BaseModel):
-    """Which part of a list."""
+    """A part of a list."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     page_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """How many items."""
+    """Number of items."""
     start_key: Annotated[str, Field(max_length=200)] | None = None
-    """What the page before said as `next_start_key`."""
+    """The `next_start_key` of the previous page."""
     paginate: bool = True
-    """False: as many items as one answer can hold."""
+    """False returns as many items as one answer can hold."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,7 +73,7 @@ class PageQuery(BaseModel):
 
 
 def refuse_unknown_filters(given: Mapping[str, Any], query: type[BaseModel]) -> None:
-    """Raise Invalid for filters that would silently select everything."""
+    """Raise Invalid for unknown filters, which would silently select everything."""
     names = [name for name in query.model_fields if name.startswith(FILTER)]
     unknown = [key for key in given if key.startswith(FILTER) and key not in names]
     if unknown:
@@ -88,27 +88,27 @@ def _unknown(key: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 class TimedQuery(PageQuery):
-    """Which part of a list, and of which time."""
+    """A part of a list, within a time range."""
 
     created_from: Time | None = None
     """The earliest time: gregorian seconds, or ISO 8601."""
     created_to: Time | None = None
-    """The latest."""
+    """The latest time."""
 
 
 class WebhookFilters(TimedQuery):
-    """Which webhooks; `filter_not_{member}` selects those of which the filter is not true."""
+    """A selection of webhooks; `filter_not_{member}` selects those that the filter excludes."""
 
     ascending: bool = False
-    """By id, from the first on."""
+    """Sort by id in ascending order."""
     modified_from: Time | None = None
     """The earliest time of the last change."""
     modified_to: Time | None = None
-    """The latest."""
+    """The latest time of the last change."""
     has_key: MemberName | None = None
-    """A member that must be there."""
+    """A member that must be present."""
     key_missing: MemberName | None = None
-    """A member that must not be there."""
+    """A member that must be absent."""
     has_value: MemberName | None = None
     """A member that must have a value."""
     value_missing: MemberName | None = None
@@ -116,16 +116,16 @@ class WebhookFilters(TimedQuery):
 
 
 class AttemptsQuery(TimedQuery):
-    """Which attempts."""
+    """A selection of attempts."""
 
     filter_hook_id: str | None = None
     """The webhook."""
     filter_hook: EventHook | None = None
     """The hook of the event."""
     filter_outcome: Annotated[str, OneOf(tuple(Outcome))] | None = None
-    """How it ended, in our words."""
+    """The outcome, as Switchhook classifies it."""
     filter_result: Literal["success", "failure"] | None = None
-    """Whether it succeeded."""
+    """Success or failure."""
     filter_call_id: str | None = None
     filter_delivery_id: str | None = None
     filter_event_id: str | None = None
@@ -137,14 +137,14 @@ class AttemptsQuery(TimedQuery):
 
 
 class LettersQuery(TimedQuery):
-    """Which dead letters."""
+    """A selection of dead letters."""
 
     filter_hook_id: str | None = None
     """The webhook."""
     filter_hook: EventHook | None = None
     """The hook of the event."""
     filter_reason: Reason | None = None
-    """Why they were given up."""
+    """The reason for giving up."""
     filter_call_id: str | None = None
     filter_endpoint: str | None = None
     """Scheme, host and port."""
@@ -152,15 +152,15 @@ class LettersQuery(TimedQuery):
     call_id: str | None = None
     """Short for `filter_call_id`."""
     replayed: bool = False
-    """Those that were replayed as well."""
+    """Include those that were replayed."""
 
 
 class ReplaysQuery(PageQuery):
-    """Which replays."""
+    """A selection of replays."""
 
 
 def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
-    """Return what a query selects. Raises Invalid."""
+    """Return the selection of a query. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
     equals = {
         ours: given[f"{FILTER}{theirs}"]
@@ -182,7 +182,7 @@ def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str])
 
 
 def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:
-    """Return the times between which things are wanted. Raises Invalid."""
+    """Return the bounds of a time range; None is no bound. Raises Invalid."""
     since, until = time_of(start, f"{name}_from"), time_of(end, f"{name}_to")
     if until is not None and str(end).isdecimal():
         until += WHOLE_SECOND
@@ -193,7 +193,7 @@ def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | N
 
 
 def time_of(value: Any, field: str) -> datetime | None:
-    """Return the time that gregorian seconds or ISO 8601 tell. Raises Invalid."""
+    """Return the time given in gregorian seconds or ISO 8601. Raises Invalid."""
     if value is None:
         return None
     text = str(value)

@@ -1,7 +1,7 @@
-"""A webhook in the API: what may be set, what is shown, what a list is filtered by.
+"""A webhook in the API: members to set, members shown, and filters of a list.
 
-All three are made of `documents.members`: here stand the types of its kinds, and nothing of single
-members.
+All three are generated from `documents.members`; this file has the types of its kinds, and no
+single member.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.VALUES: Modifiers,
     Kind.SECONDS: float,
 }
-"""Of the kinds that are not shown as text."""
+"""Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.HOOK: SubscribedHook,
     Kind.VERB: Verb,
@@ -56,19 +56,19 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.FLAG: Flag,
     Kind.SECONDS: Timeout,
 }
-"""Of the kinds that are not compared as text; objects are compared as JSON."""
+"""Types of the kinds that are not compared as text; objects are compared as JSON."""
 
 
 class WebhookView(BaseModel):
-    """The members of an answer that nobody can set."""
+    """The members of an answer that a client cannot set."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, use_attribute_docstrings=True)
 
     id: str
     event_types: list[str] | None = None
-    """The hooks it is for, where it is for several."""
+    """The hooks that it subscribes to, if there are several."""
     source: str | None = None
-    """The dialect of the events it is for; without it, that of the first releases."""
+    """The dialect of its events; if missing, the dialect of the first releases."""
     disable_reason: str | None = None
     trail: WebhookTrail = Field(alias="_read_only")
 
@@ -89,7 +89,7 @@ def _shown(member: Member) -> Any:
 
 
 def _filtered() -> dict[str, Any]:
-    """Return a filter for each member that is no secret, and its opposite."""
+    """Return a filter and its negation for each member that is not secret."""
     kinds = {
         member.name: TYPES_FILTERED.get(member.kind, str) for member in MEMBERS if not member.secret
     }
@@ -104,7 +104,7 @@ def _filtered() -> dict[str, Any]:
 WebhookEdit: type[Body] = create_model(
     "WebhookEdit",
     __base__=Body,
-    __doc__="Members of a webhook to change; null removes one, and its default counts again.",
+    __doc__="Members of a webhook to change; null removes a member, which restores its default.",
     **{member.name: _to_set(member) for member in MEMBERS},
 )
 WebhookCreate: type[Body] = create_model(
@@ -116,10 +116,10 @@ WebhookCreate: type[Body] = create_model(
 WebhookAnswer: type[WebhookView] = create_model(
     "WebhookAnswer",
     __base__=WebhookView,
-    __doc__="A webhook; a secret reads `(hidden)`, but for the one that was just made.",
+    __doc__="A webhook; secrets read `(hidden)`, except for one that was just created.",
     **{member.name: _shown(member) for member in MEMBERS},
 )
 WebhooksQuery: type[WebhookFilters] = create_model(
     "WebhooksQuery", __base__=WebhookFilters, **_filtered()
 )
-"""The parameters of a list of webhooks: filters, and their opposites."""
+"""Query parameters of a list of webhooks: filters and their negations."""

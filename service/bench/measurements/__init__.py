@@ -1,1 +1,1 @@
-"""What is measured, one file for each question."""
+"""The measurements, one file each."""

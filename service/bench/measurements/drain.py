@@ -1,7 +1,7 @@
-"""How fast a backlog is worked off: the floor and the service in turns, over the same queue.
+"""Drain a backlog: the speed of floor and service in turns, on the same queue.
 
-The backlog stands before a process is started. Both are seen from outside by the same counter, the
-sink's, so neither pays for being watched.
+The backlog is complete before a process starts. The sink counts for both, from outside, so that
+counting costs neither of them anything.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ DROPPED = "switchhook_attempt_log_dropped_total"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What stands in the queue: events of these accounts in turn, each owed to `fan_out`."""
+    """Messages in the queue: events of these accounts in turn, each owed to `fan_out` webhooks."""
 
     accounts: Sequence[str]
     events: int
@@ -35,20 +35,20 @@ class Backlog:
 
     @property
     def deliveries(self) -> int:
-        """How many requests it takes."""
+        """The number of requests that the backlog takes."""
         return self.events * self.fan_out
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A backlog worked off: how fast, and with how much memory at most."""
+    """A drained backlog: speed and peak memory."""
 
     speed: Speed
     peak_mb: float
 
 
 async def drained(site: Site, backlog: Backlog, *processes: Server) -> Run:
-    """Have the processes work a backlog off. Raises SwitchhookError where they do not."""
+    """Have the processes drain a backlog. Raises SwitchhookError if they do not."""
     await site.queue.fill(backlog.accounts, backlog.events)
     async with site.sink.counting() as count:
         goal = backlog.deliveries
@@ -58,9 +58,9 @@ async def drained(site: Site, backlog: Backlog, *processes: Server) -> Run:
 async def watched(
     site: Site, count: Counter, goal: int, processes: Sequence[Server], *, deliveries: int
 ) -> Run:
-    """Run the processes until so much is counted; leave nothing behind in the queues.
+    """Run the processes until the count reaches the goal; then empty the queues.
 
-    `deliveries` is how many the services must then say they have settled.
+    `deliveries` is how many deliveries the services must by then report as settled.
     """
     try:
         for process in processes:
@@ -76,7 +76,7 @@ async def watched(
 
 
 async def _all_done(services: Sequence[ServiceProcess], deliveries: int) -> None:
-    """Make sure the services did all their work. Raises SwitchhookError where they cut it short."""
+    """Check that the services did all their work. Raises SwitchhookError if they skipped any."""
     if not services:
         return
 
@@ -89,7 +89,7 @@ async def _all_done(services: Sequence[ServiceProcess], deliveries: int) -> None
 
     await until(settled, "the last delivery to be settled")
     if await total(DROPPED):
-        raise SwitchhookError("attempts were dropped instead of recorded: no fair measurement")
+        raise SwitchhookError("attempts were dropped from the log: the measurement is not fair")
 
 
 async def drain(site: Site) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def in_turns(site: Site, database: str, backlog: Backlog) -> dict[str, Any
 
 
 def compared(floors: Sequence[Run], services: Sequence[Run]) -> dict[str, Any]:
-    """Return what floor and service did, and how they compare."""
+    """Return the figures of floor and service, and their ratios."""
     ratio = ratios([run.speed.per_s for run in services], [run.speed.per_s for run in floors])
     cpu = ratios([run.speed.cpu_us for run in services], [run.speed.cpu_us for run in floors])
     return {
@@ -130,7 +130,7 @@ def compared(floors: Sequence[Run], services: Sequence[Run]) -> dict[str, Any]:
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the speeds of repetitions."""
+    """Return the speeds and the peak memory of repetitions."""
     return {
         "per_s": spread([run.speed.per_s for run in runs]),
         "cpu_us": spread([run.speed.cpu_us for run in runs]),

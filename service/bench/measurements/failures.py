@@ -1,4 +1,4 @@
-"""What failing receivers cost: one attempt in ten is answered with 503, and retried."""
+"""The cost of failing receivers: one attempt in ten is answered with 503, and retried."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from service.bench.setting.seed import one_each, store
 from service.bench.setting.site import Site
 
 NEVER_OFF = {"SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000"}
-"""Six failures in a row are bound to happen, and a disabled webhook is sent nothing."""
+"""Six failures in a row will occur; by default they disable a webhook, which gets no requests."""
 
 
 async def failures(site: Site) -> dict[str, Any]:

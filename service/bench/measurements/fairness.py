@@ -1,4 +1,4 @@
-"""What a dead and a slow endpoint among ten do to the other eight: nothing, it is promised."""
+"""Isolation: of ten endpoints, a dead and a slow one must not delay the other eight."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from service.bench.setting.site import Site
 
 PER_S = 100.0
 WARM_UP_S = 8.0
-"""Long enough for the dead endpoint to hold all the requests that it may."""
+"""Long enough for the dead endpoint to fill its limit of requests in flight."""
 SECONDS = 20.0
 HEALTHY, OTHER = "/healthy", "/other"
 
-# Disabling would take the dead endpoint out of the measurement; nobody waits for it at the end.
+# Disabling would remove the dead endpoint from the measurement; the stop does not wait for it.
 SETTINGS = {
     "SWITCHHOOK_DISABLE__FAILURE_COUNT": "50",
     "SWITCHHOOK_DISABLE__WINDOW_S": "0.001",
@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 async def fairness(site: Site) -> dict[str, Any]:
-    """Measure the latency of eight endpoints, in turns: the other two healthy, or dead and slow."""
+    """Measure the latency of eight endpoints in turns: the other two healthy, or dead and slow."""
     await store(site.mongo_url, "fair", one_each(ACCOUNTS, _urls(site, OTHER, OTHER)))
     await store(site.mongo_url, "unfair", one_each(ACCOUNTS, _urls(site, "/hang", "/slow")))
     without, beside = [], []
@@ -54,7 +54,7 @@ def _urls(site: Site, ninth: str, tenth: str) -> list[str]:
 
 
 async def _aged(site: Site, database: str) -> list[float]:
-    """Return the ages of the events that the eight healthy endpoints got."""
+    """Return the ages of the events that the eight healthy endpoints received."""
     try:
         async with site.service(database, **SETTINGS):
             await _published(site, WARM_UP_S)

@@ -1,7 +1,7 @@
-"""From publishing to the receiver, at rates that do not wait for anybody.
+"""Latency from publishing to the receiver, at fixed rates independent of the receiver.
 
 The age of an event counts from the time at which it was due to be published, so that a publisher
-held up by a busy machine makes the figures worse, not better.
+delayed by a busy machine makes the figures worse, not better.
 """
 
 import math
@@ -22,7 +22,7 @@ PATH = "/aged"
 
 
 async def latencies(site: Site) -> dict[str, Any]:
-    """Measure floor and service in turns, at 50/s and at half of what the service can do."""
+    """Measure floor and service in turns, at 50/s and at half of the service's speed."""
     urls = site.receiver.urls(PATH)
     await store(site.mongo_url, "latency", one_each(ACCOUNTS, urls))
     return {
@@ -71,7 +71,7 @@ async def _published(site: Site, per_s: float, seconds: float) -> list[float]:
 
 
 async def _half_speed(site: Site) -> float:
-    """Return half of what the service can do, with one webhook per event, to the fast sink."""
+    """Return half of the service's speed with one webhook per event, to the fast sink."""
     await store(site.mongo_url, "half", one_each(ACCOUNTS, site.sink.urls()))
     backlog = Backlog(ACCOUNTS, site.effort.events)
     run = await drained(site, backlog, site.eager_service("half"))

@@ -1,4 +1,4 @@
-"""The floor taken apart, and the service where it has nothing to deliver."""
+"""The parts of the floor, and the service with events that no webhook subscribes to."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ STRANGERS = account_ids(1000)
 
 
 async def parts(site: Site) -> dict[str, Any]:
-    """Measure consuming and posting alone, and events of accounts that have no webhook."""
+    """Measure consuming alone, posting alone, and events of accounts without webhooks."""
     await store(site.mongo_url, "nobody", [])
     consuming, posting, unsubscribed = [], [], []
     for pair in range(1, site.effort.pairs + 1):
@@ -31,7 +31,7 @@ async def parts(site: Site) -> dict[str, Any]:
 
 
 async def _consumed(site: Site, process: Server) -> Run:
-    """Have a process consume a backlog for which no request is made."""
+    """Have a process consume a backlog that causes no requests."""
     events = 2 * site.effort.events
     await site.queue.fill(STRANGERS, events)
     return await watched(site, _gone(site.queue, events), events, [process], deliveries=0)

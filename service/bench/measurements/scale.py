@@ -1,4 +1,4 @@
-"""What grows with the installation: webhooks in the store, processes, the backlog."""
+"""Scale of an installation: webhooks in the store, processes, the backlog."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,23 +14,23 @@ SIZES = {"hundred": 100, "ten_thousand": 10_000, "million": 1_000_000}
 PER_ACCOUNT = 10
 BUSY = 1000
 EVENTS = 30_000
-"""So many that a start, which asks the store for a thousand accounts, weighs little."""
+"""Enough to outweigh the start, which reads a thousand accounts from the store."""
 OTHER_HOOKS = ("channel_answer", "channel_bridge", "channel_destroy", "parking", "sms", "mms")
 CACHED = 50_000
 BACKLOG_FACTOR = 20
 
 
 async def webhooks(site: Site) -> dict[str, Any]:
-    """Measure the drain with few and with many webhooks, and what a remembered one takes."""
+    """Measure the drain with few and with many webhooks, and the memory of a cached one."""
     for name, count in SIZES.items():
         site.tell(f"writing {count:,} webhooks")
         await store(site.mongo_url, name, _webhooks(count, site.sink.urls()))
     runs: dict[str, list[Any]] = {name: [] for name in SIZES}
     for pair in range(1, site.effort.pairs + 1):
-        # There and back, so that no size always follows the same other one.
+        # The order alternates, so that no size always follows the same other one.
         for name in list(SIZES)[:: 1 if pair % 2 else -1]:
             accounts = account_ids(min(BUSY, SIZES[name] // PER_ACCOUNT))
-            # The first event of each account asks the store: timing starts after those.
+            # The first event of each account makes the service read the store; timing starts later.
             backlog = Backlog(accounts, max(site.effort.events, EVENTS))
             runs[name].append(await drained(site, backlog, site.eager_service(name)))
         speeds = ", ".join(f"{runs[name][-1].speed.per_s:.0f}/s" for name in SIZES)
@@ -53,7 +53,7 @@ def _webhooks(count: int, urls: Sequence[str]) -> Iterator[Mapping[str, Any]]:
 
 
 async def _cached(site: Site) -> float:
-    """Return the bytes of memory for each remembered webhook, its share of the account included."""
+    """Return the bytes of memory for each cached webhook, including its share of the account."""
     busy = account_ids(CACHED // PER_ACCOUNT)
     many = await _memory_after(site, busy)
     few = await _memory_after(site, busy[:PER_ACCOUNT])
@@ -61,7 +61,7 @@ async def _cached(site: Site) -> float:
 
 
 async def _memory_after(site: Site, accounts: Sequence[str]) -> float:
-    """Return the memory of a service that has had an event of each of the accounts, in MiB."""
+    """Return the memory, in MiB, of a service that has handled an event of each account."""
     events = CACHED // PER_ACCOUNT
     await site.queue.fill(accounts, events)
     async with site.sink.counting() as count, site.eager_service("million") as service:
@@ -89,7 +89,7 @@ async def processes(site: Site) -> dict[str, Any]:
 async def backlog(site: Site) -> dict[str, Any]:
     """Measure the memory of a worker early and late in a long backlog.
 
-    Early means: with all that it remembers by design, which are its last 20,000 deliveries.
+    Early means after its bounded memory of the last 20,000 deliveries is full.
     """
     events = BACKLOG_FACTOR * site.effort.events
     await store(site.mongo_url, "backlog", one_each(ACCOUNTS, site.sink.urls()))

@@ -1,1 +1,1 @@
-"""What the measurements need around them: servers, sink, load."""
+"""Environment of the measurements: servers, sink, load."""

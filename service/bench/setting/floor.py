@@ -1,9 +1,9 @@
-"""The bare loops that the service is made of, in a process of their own: the floor.
+"""The floor: the bare loops that the service is made of, in a process of their own.
 
     python -m service.bench.setting.floor JSON      (see `Plan`)
 
-Nothing is decoded, matched, signed, counted, logged or recorded here. What costs nothing to do
-right is done: uvloop, one session, keep-alive, no cookies, parsed URLs.
+The floor decodes, matches, signs, counts, logs and records nothing. It uses every optimisation that
+costs nothing: uvloop, one session, keep-alive, no cookies, parsed URLs.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from yarl import URL
 from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 
 BODY = b'{"floor":"' + 1100 * b"x" + b'"}'
-"""What is posted where no message was consumed; as long as an event."""
+"""Body of requests for which no message was consumed; as long as an event."""
 
 Work = Callable[[AbstractIncomingMessage], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do until killed.
+    """The loop to run until killed, and its parameters.
 
     `deliver`: consume, POST the body to the next `fan_out` URLs at once, acknowledge. `consume`:
-    without the POST. `post`: only that, `connections` at a time.
+    the same without the POST. `post`: the POST alone, `connections` at a time.
     """
 
     loop: str
@@ -46,7 +46,7 @@ class Plan:
 
 
 async def run(plan: Plan) -> None:
-    """Do as planned until killed."""
+    """Run the planned loop until killed."""
     install_tolerant_decoders()
     connector = aiohttp.TCPConnector(limit=plan.connections)
     async with aiohttp.ClientSession(
@@ -75,7 +75,7 @@ async def _ack(message: AbstractIncomingMessage) -> None:
 
 
 def _delivery(session: aiohttp.ClientSession, plan: Plan) -> Work:
-    """Return the work on one message: one POST, or several at once, and the acknowledgement."""
+    """Return the handler of a message: one POST, or several at once, then the acknowledgement."""
     urls = itertools.cycle([URL(url) for url in plan.urls])
     fan_out = range(plan.fan_out)
 

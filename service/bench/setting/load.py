@@ -26,32 +26,32 @@ NAMES = Names(Settings().amqp.prefix)
 TIERS_MS = Settings().retry.tiers_ms
 QUEUE = NAMES.events
 STAMP = WrittenTimestamp.of(63_877_497_874_651_078)
-"""A timestamp of a switch that counts from the year 0."""
+"""A switch's timestamp, which counts from the year 0."""
 
 _sample = dialects_of(Settings()).hooks[HOOK].sample
 
 
 def event_body(account_id: str, published_ns: int, number: int) -> bytes:
-    """Return a call event that tells when it was published (monotonic nanoseconds)."""
+    """Return a call event that carries its time of publishing (monotonic nanoseconds)."""
     return orjson.dumps(_sample(Occasion.now(account_id, call_id_of(published_ns, number))).body)
 
 
 class EventsQueue:
-    """The service's own queue of events: filled, looked into, emptied."""
+    """The service's own queue of events: fill, inspect and empty it."""
 
     def __init__(self, channel: WireChannel) -> None:
         self._channel = channel
         self._numbers = itertools.count()
 
     async def fill(self, accounts: Sequence[str], count: int) -> None:
-        """Publish a backlog, of each account in turn; return once the broker confirmed all."""
+        """Publish a backlog, of each account in turn; return once the broker has confirmed all."""
         owners = itertools.islice(itertools.cycle(accounts), count)
         while batch := list(itertools.islice(owners, AT_ONCE)):
             await asyncio.gather(*(self.publish(owner, time.monotonic_ns()) for owner in batch))
         await self._settled(count)
 
     async def publish(self, account_id: str, published_ns: int) -> None:
-        """Publish an event and wait for the confirm; `published_ns` is what it says of itself."""
+        """Publish an event that carries `published_ns`, and wait for the confirm."""
         await self._channel.basic_publish(
             event_body(account_id, published_ns, next(self._numbers)),
             routing_key=QUEUE,
@@ -63,9 +63,9 @@ class EventsQueue:
         )
 
     async def steadily(self, accounts: Sequence[str], per_s: float, seconds: float) -> int:
-        """Publish at a fixed rate, whatever becomes of it; return how many were published.
+        """Publish at a fixed rate without waiting for confirms; return the number published.
 
-        An event that is published late says so: it carries the time at which it was due.
+        Each event carries the time at which it was due, so that late publishing shows in its age.
         """
         start_ns, count = time.monotonic_ns(), round(per_s * seconds)
         async with asyncio.TaskGroup() as tasks:
@@ -75,12 +75,12 @@ class EventsQueue:
         return count
 
     async def depth(self) -> int:
-        """Return how many messages wait for a consumer."""
+        """Return the number of messages that wait for a consumer."""
         ok = await self._channel.queue_declare(QUEUE, passive=True)
         return ok.message_count or 0
 
     async def empty(self) -> None:
-        """Drop what is left in all our queues, retries included; nobody may consume them now."""
+        """Purge all our queues, tiers included; no consumer may be running."""
         for name in queues(NAMES, TIERS_MS):
             await self._channel.queue_purge(name)
 

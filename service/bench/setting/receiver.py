@@ -1,10 +1,10 @@
-"""A receiver in a process of its own: it answers, counts, and notes how old each event was.
+"""A receiver in a process of its own: it answers, counts, and records the age of each event.
 
     python -m service.bench.setting.receiver PORT...
 
-Any path answers 200 but `/flaky` (one in ten is 503), `/slow` (after a while) and `/hang` (never).
-`/_status` tells how many requests there were, in the words of nginx; `/_ages` the ages in seconds
-of what arrived since it was asked last, by path.
+Every path answers 200 except `/flaky` (503 to one in ten), `/slow` (after `SLOW_S`) and `/hang`
+(never). `/_status` returns the number of requests in nginx's format; `/_ages` returns, by path, the
+ages in seconds of the events that arrived since its last call.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ _STAMP = re.compile(rb'"(?:call_id|Call-ID)":"(\d+)-')
 
 
 def call_id_of(published_ns: int, number: int) -> str:
-    """Return a call id that tells when its event was published; no two are the same."""
+    """Return a unique call id that contains the time at which its event was published."""
     return f"{published_ns}-{number}"
 
 
 def published_ns_of(body: bytes) -> int | None:
-    """Return when the event of a payload was published; None where it does not say."""
+    """Return when the event of a payload was published; None if the payload lacks it."""
     stamp = _STAMP.search(body)
     return int(stamp[1]) if stamp else None
 
 
 class Receiver:
-    """Counts requests and keeps the ages of the events they tell of."""
+    """Counts requests and keeps the ages of their events."""
 
     def __init__(self) -> None:
         self._count = 0

@@ -1,4 +1,4 @@
-"""Accounts and webhooks for the measurements, written as any tool would write them."""
+"""Accounts and webhooks for the measurements, written straight into MongoDB."""
 
 import itertools
 import uuid
@@ -17,12 +17,12 @@ AT_ONCE = 5000
 
 
 def account_ids(count: int) -> list[str]:
-    """Return the first ids of accounts."""
+    """Return the first `count` account ids."""
     return [f"{number + 1:032x}" for number in range(count)]
 
 
 def webhook(account_id: str, uri: str, hook: str = HOOK) -> dict[str, Any]:
-    """Return a webhook as the measurements use it: JSON, signed."""
+    """Return a webhook for the measurements: JSON, signed."""
     return {
         "_id": uuid.uuid4().hex,
         "account_id": account_id,
@@ -49,7 +49,7 @@ def all_each(accounts: Sequence[str], urls: Sequence[str]) -> list[dict[str, Any
 
 
 async def store(mongo_url: str, database: str, webhooks: Iterable[Mapping[str, Any]]) -> None:
-    """Make the database's webhooks these, indexed as the service does."""
+    """Replace the database by one with these webhooks and the service's index."""
     async with AsyncMongoClient[Mapping[str, Any]](mongo_url) as client:
         await client.drop_database(database)
         collection = client[database]["webhooks"]

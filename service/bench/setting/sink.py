@@ -1,4 +1,4 @@
-"""Where the requests go: nginx, which costs next to nothing, or else the receiver of our own."""
+"""Target of the requests: nginx, which uses little CPU, or else our own receiver."""
 
 import re
 import shutil
@@ -30,14 +30,14 @@ class Sink(Server):
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[Counter]:
-        """Yield what tells how many requests have arrived since."""
+        """Yield a counter of the requests that have arrived since."""
         async with aiohttp.ClientSession() as session:
             before = await self._requests(session) + 1
 
             async def count() -> int:
                 nonlocal before
                 found = await self._requests(session) - before
-                before += 1  # the question was a request, too
+                before += 1  # reading the count was a request as well
                 return found
 
             yield count
@@ -57,7 +57,7 @@ class Sink(Server):
 
 
 class Nginx(Sink):
-    """An nginx of our own, with its configuration and all it writes in its directory."""
+    """A private nginx that keeps its configuration and all its files in its directory."""
 
     def __init__(self, directory: Path, program: str) -> None:
         super().__init__("nginx", directory)
@@ -67,12 +67,12 @@ class Nginx(Sink):
         """See `Server`."""
         configuration = self.directory / "nginx.conf"
         configuration.write_text(_configuration(self.directory, self.port, self._ports))
-        # Until it has read the file, it would log to where the package does.
+        # Without -e nginx would log to the package's directory until it has read the file.
         return [self._program, "-e", "stderr", "-p", str(self.directory), "-c", str(configuration)]
 
 
 class ReceiverSink(Sink):
-    """The receiver as a process: slower, but it tells how old the events were."""
+    """The receiver as a process: slower, but it reports the ages of events."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__("receiver", directory)
@@ -83,7 +83,7 @@ class ReceiverSink(Sink):
         return [sys.executable, "-m", "service.bench.setting.receiver", *ports]
 
     async def ages(self) -> Mapping[str, list[float]]:
-        """Return the ages in seconds of the events that arrived since the last question."""
+        """Return the ages in seconds of the events that arrived since the last call."""
         url = f"http://{HOST}:{self.port}/_ages"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             ages: Mapping[str, list[float]] = orjson.loads(await response.read())

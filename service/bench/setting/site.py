@@ -1,4 +1,4 @@
-"""What all measurements share: servers of their own, the sink, the queue, and how much to do."""
+"""Shared by all measurements: private servers, the sink, the queue, and the effort."""
 
 import itertools
 import sys
@@ -19,13 +19,12 @@ from service.settings.model import Settings
 
 DEFAULTS = Settings()
 CONNECTIONS = 150
-"""Of the bare loop. More cost it, and gain it nothing."""
-"""Requests in flight: what the service's event lane has of its pool, and the floor has in all."""
+"""Requests in flight of the bare loop in all; a higher limit costs it and gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much to do: deliveries per drain, and pairs of floor and service."""
+    """Effort: the events on which the size of each backlog is based, and pairs of runs."""
 
     events: int
     pairs: int
@@ -44,11 +43,11 @@ class Floor(Server):
         return [sys.executable, "-m", "service.bench.setting.floor", plan]
 
     async def ready(self) -> None:
-        """See `Server`; what it does is seen at the sink."""
+        """See `Server`; the sink shows the floor's progress."""
 
 
 class EagerService(ServiceProcess):
-    """The service, not waited for: what it does from the first moment is watched."""
+    """The service, started without waiting for readiness, to measure it from the first moment."""
 
     async def ready(self) -> None:
         """See `Server`."""
@@ -56,7 +55,7 @@ class EagerService(ServiceProcess):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the measurements are made; `tell` shows a line of progress."""
+    """Environment of the measurements; `tell` prints a line of progress."""
 
     directory: Path
     amqp_url: str
@@ -69,11 +68,11 @@ class Site:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def service(self, database: str, **settings: str) -> ServiceProcess:
-        """Return a service on a database, not started; it may dial this machine."""
+        """Return a service on a database, not started; its egress policy allows this machine."""
         return ServiceProcess(self._place(), self._settings(database, settings))
 
     def eager_service(self, database: str, **settings: str) -> ServiceProcess:
-        """Return the same, to be started without waiting."""
+        """Return the same service, whose start does not wait for readiness."""
         return EagerService(self._place(), self._settings(database, settings))
 
     def floor(self, loop: str, urls: Sequence[str] = (), *, fan_out: int = 1) -> Server:
@@ -105,10 +104,10 @@ class Site:
 
 @asynccontextmanager
 async def site(effort: Effort, tell: Callable[[str], None]) -> AsyncIterator[Site]:
-    """Start everything that the measurements need, and stop it after them."""
+    """Start all that the measurements need, and stop it at the end."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchhook-")))
-        tell("starting a RabbitMQ, a MongoDB and a sink of its own")
+        tell("starting a private RabbitMQ, MongoDB and sink")
         broker = await stack.enter_async_context(RabbitServer(directory / "rabbitmq"))
         mongo = await stack.enter_async_context(MongoServer(directory / "mongod"))
         target = await stack.enter_async_context(sink(directory / "sink"))
