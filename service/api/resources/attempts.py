@@ -1,4 +1,4 @@
-"""Every attempt, of an account or of one webhook: seen, counted, and made again."""
+"""Attempts of an account or of one webhook: list, show, count and replay them."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ class AttemptHandlers:
         errors=(404,),
     )
     async def of_webhook(self, call: ApiCall) -> Answer:
-        """List the attempts of a webhook, the newest first; a deleted one's, too."""
+        """List the attempts of a webhook, even of a deleted one, the newest first."""
         answer = await self._page(call, call.webhook_id)
         if not answer.data and not await self.attempts.any_of(call.account_id, call.webhook_id):
             await self.webhooks.one(call.account_id, call.webhook_id)
@@ -60,7 +60,7 @@ class AttemptHandlers:
 
     @operation("GET", ONE, name="getAttempt", tag=TAG, data=AttemptInFull, errors=(404,))
     async def one(self, call: ApiCall) -> Answer:
-        """Return an attempt with all that was kept of it."""
+        """Return an attempt with all its recorded members."""
         row = await self._found(call)
         return Answer(attempt_in_full(row, self.attempts.dialects))
 
@@ -79,7 +79,7 @@ class AttemptHandlers:
         row = await self._found(call)
         delivery = self.attempts.history.delivery(row)
         if row.get("test"):
-            raise Conflict("a test cannot be replayed; send another one")
+            raise Conflict("a test cannot be replayed; send another test")
         if delivery is None:
             raise Conflict("the payload of this attempt was not kept")
         await self.webhooks.one(call.account_id, call.webhook_id)
@@ -90,7 +90,7 @@ class AttemptHandlers:
         "GET", f"{WEBHOOK}/stats", name="getWebhookStats", tag=TAG, data=StatsAnswer, errors=(404,)
     )
     async def stats(self, call: ApiCall) -> Answer:
-        """Return how a webhook fares."""
+        """Return the statistics of a webhook."""
         await self.webhooks.one(call.account_id, call.webhook_id)
         now = datetime.now(UTC)
         stats = await self.attempts.stats(

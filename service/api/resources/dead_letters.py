@@ -1,4 +1,4 @@
-"""`/v2/accounts/{A}/dead_letters`: what was given up, and its way back."""
+"""`/v2/accounts/{A}/dead_letters`: dead letters and their replays."""
 
 from dataclasses import dataclass, replace
 
@@ -78,7 +78,7 @@ class LetterHandlers:
         also=(200,),
     )
     async def replay(self, call: ApiCall) -> Answer:
-        """Bring dead letters back, or count those that would come."""
+        """Replay dead letters, or count those that a replay would find."""
         order: ReplayOrder = call.body
         selection = replace(_selection(call.account_id, order), own_only=call.own_only)
         if order.dry_run:
@@ -111,7 +111,7 @@ class LetterHandlers:
 
     @operation("GET", REPLAY, name="getReplay", tag=REPLAYS, data=ReplayAnswer, errors=(404,))
     async def progress(self, call: ApiCall) -> Answer:
-        """Return how far a replay has come."""
+        """Return the progress of a replay."""
         replay = await self.letters.progress(call.account_id, call.path["replay_id"])
         return Answer(replay_view(replay))
 
@@ -133,7 +133,7 @@ class LetterHandlers:
 
 def _selection(account_id: str, order: ReplayOrder) -> Selection:
     if (order.ids is None) == (order.filter is None):
-        message = "say either ids or filter; a filter of {} is all of them"
+        message = "give either ids or filter; a filter of {} selects all"
         raise Invalid.of("filter", "required", message)
     if order.ids is not None:
         return Selection(account_id, ids=tuple(order.ids))

@@ -1,4 +1,4 @@
-"""Trying a webhook out: a test request, a new secret, and "would it match?"."""
+"""Dry runs of a webhook: a test request, a new secret, and "would it match?"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from service.ports import Directory
 WEBHOOKS = "/v2/accounts/{account_id}/webhooks"
 ONE = f"{WEBHOOKS}/{{webhook_id}}"
 LONGEST_REASON = 500
-"""A reason quotes values, of which an account may have a thousand long ones."""
+"""Characters of a reason, which quotes values: an account may have a thousand long ones."""
 TAG = "Dry runs"
 
 
@@ -52,7 +52,7 @@ class DryRunHandlers:
         errors=(404, 409),
     )
     async def test(self, call: ApiCall) -> Answer:
-        """Send a hook's sample now, and tell how it went."""
+        """Send a hook's sample now, and return the attempt."""
         order: TestRequest = call.body
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         try:
@@ -63,7 +63,7 @@ class DryRunHandlers:
         account = await self.directory.account(call.account_id)
         attempt = await self.sample_sender.send(account.bound(webhook), hook, account)
         if isinstance(attempt, DeferReason):
-            raise Conflict(f"the endpoint is {attempt.value}, and is left alone now; come again")
+            raise Conflict(f"the endpoint is {attempt.value}: no request now; try again later")
         return Answer(attempt_in_full(attempt_document(attempt), self.dialects))
 
     @operation(
@@ -78,7 +78,7 @@ class DryRunHandlers:
         errors=(404, 409),
     )
     async def rotate(self, call: ApiCall) -> Answer:
-        """Give the webhook a new secret, which is told here and never again."""
+        """Give the webhook a new secret; only this answer contains it."""
         order: Rotation = call.body
         document = await self.webhooks.rotate(
             call.principal, call.account_id, call.webhook_id, order.overlap_s, order.secret
@@ -96,7 +96,7 @@ class DryRunHandlers:
         below="asks_below",
     )
     async def match(self, call: ApiCall) -> Answer:
-        """Tell which webhooks would get an event, and why the others would not."""
+        """Return which webhooks would get an event, and why the others would not."""
         question: Question = call.body
         account = await self._account(call, question.account_id)
         hook = self._hook(question.hook)
@@ -140,7 +140,7 @@ class DryRunHandlers:
         ).model_dump()
 
     def _first_hook(self, webhook: Webhook) -> str:
-        """Return the hook whose sample tests the webhook, where the request names none."""
+        """Return the hook whose sample tests the webhook, if the request names none."""
         if ALL_HOOKS in webhook.hooks:
             return self.dialects.of(webhook.source).test_hook
         return min(webhook.hooks)

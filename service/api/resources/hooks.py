@@ -1,4 +1,4 @@
-"""`/v2/webhooks`: which hooks there are, and what they send."""
+"""`/v2/webhooks`: the hooks and their sample payloads."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ ACCOUNT_SAMPLES = "/v2/accounts/{account_id}/webhooks/samples"
 
 @dataclass(frozen=True, slots=True)
 class HookHandlers:
-    """The catalogue as Crossbar tells it."""
+    """The catalogue of hooks in Crossbar's form."""
 
     dialects: Dialects
 
@@ -53,7 +53,7 @@ class HookHandlers:
         errors=(404,),
     )
     async def sample(self, call: ApiCall) -> Answer:
-        """Return payloads that a hook sends."""
+        """Return sample payloads of a hook."""
         sample_id = call.path["sample_id"]
         hook = self.dialects.hooks.get(sample_id.removeprefix(PREFIX))
         if hook is None:

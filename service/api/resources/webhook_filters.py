@@ -1,4 +1,4 @@
-"""Choosing among an account's webhooks, as Crossbar's query parameters do."""
+"""Filter an account's webhooks by Crossbar's query parameters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from service.documents.webhook_form import Document, public_view
 
 
 def chosen(documents: Iterable[Document], query: WebhookFilters) -> Sequence[Document]:
-    """Return those that are wanted, by id. Raises Invalid."""
+    """Return the webhooks that the query selects, sorted by id. Raises Invalid."""
     created = span(query.created_from, query.created_to, "created")
     modified = span(query.modified_from, query.modified_to, "modified")
     filters = {
@@ -48,7 +48,7 @@ def _passes(view: Mapping[str, Any], key: str, wanted: Any) -> bool:
 
 
 def _is(value: Any, wanted: Any) -> bool:
-    """Compare as text where a text is wanted: a query has nothing else for objects."""
+    """Compare as text if the query gives text: a query has no other form for objects."""
     return bool(_text(value) == wanted if isinstance(wanted, str) else value == wanted)
 
 

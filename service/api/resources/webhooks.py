@@ -1,4 +1,4 @@
-"""`/v2/accounts/{A}/webhooks`: an account's subscriptions, as Crossbar has them."""
+"""`/v2/accounts/{A}/webhooks`: an account's webhooks, as in Crossbar."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,7 @@ class WebhookHandlers:
         below="creates_for_all_below",
     )
     async def create(self, call: ApiCall) -> Answer:
-        """Create a webhook; its secret is told here, and never again."""
+        """Create a webhook; only this answer contains its secret."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.create(call.principal, call.account_id, members)
         view = shown(document) | {"secret": document["secret"]}
@@ -78,7 +78,7 @@ class WebhookHandlers:
 
     @operation("GET", ONE, name="getWebhook", tag=TAG, data=WebhookAnswer, errors=(404,))
     async def get(self, call: ApiCall) -> Answer:
-        """Return a webhook, and how it fares."""
+        """Return a webhook, with its health and history."""
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         return Answer(await self._in_full(document))
 
@@ -107,7 +107,7 @@ class WebhookHandlers:
         below="edits_for_all_below",
     )
     async def edit(self, call: ApiCall) -> Answer:
-        """Change the members given."""
+        """Change the given members of a webhook."""
         members = call.body.model_dump(exclude_unset=True)
         document = await self.webhooks.edit(
             call.principal, call.account_id, call.webhook_id, members
@@ -135,9 +135,9 @@ class WebhookHandlers:
         return bool(call.body.include_subaccounts)
 
     async def edits_for_all_below(self, call: ApiCall) -> bool:
-        """Return whether the webhook gets the events of the accounts below, or would.
+        """Return whether the webhook gets the events of accounts below, or would after the edit.
 
-        Such a webhook must not be pointed elsewhere either.
+        A token without rights to those accounts must not change such a webhook's URI either.
         """
         if call.body.include_subaccounts:
             return True
@@ -170,12 +170,12 @@ class WebhookHandlers:
         below=always,
     )
     async def enable_descendants(self, call: ApiCall) -> Answer:
-        """Enable those of the account and of all accounts below it."""
+        """Enable webhooks disabled for failing, of the account and of all accounts below it."""
         await self.webhooks.enable_all(call.principal, call.account_id, descendants=True)
         return Answer("hooks updated")
 
     def _notes(self, document: Document) -> dict[str, Any]:
-        """Return what an answer's metadata tells of filters that may never match."""
+        """Return the warnings on filters that may never match, for an answer's metadata."""
         found = doubts(completed(document), self.webhooks.hooks)
         return {"warnings": found} if found else {}
 
@@ -185,7 +185,7 @@ class WebhookHandlers:
 
 
 def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
-    """Return what its account may see of a webhook, its public key included."""
+    """Return the members of a webhook that its account may see, including its public key."""
     view = public_view(document, health)
     if document.get("signing_seed") is not None:
         view["_read_only"]["public_key"] = public_key(document["signing_seed"])
