@@ -13,8 +13,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import MongoServer, RabbitServer
+from service.dev.servers import MongoServer
 
 Documents = AsyncDatabase[Mapping[str, Any]]
 StartService = Callable[..., Awaitable[ServiceProcess]]

@@ -20,9 +20,10 @@ from service.adapters.mongo.replays import MongoTokens
 from service.adapters.mongo.store import open_store
 from service.adapters.rabbitmq.bus import Bus
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.screen import COLUMNS, DemoWebhook, Screen, what_next
-from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.dev.servers import HOST, MongoServer, free_port
 from service.dialects.bus_message import Occasion
 from service.dialects.known import dialects_of
 from service.documents.webhook import SECRET_PREFIX

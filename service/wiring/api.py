@@ -10,12 +10,12 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
+from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.clients import Clients
 from service.api.http.connections import ConnectionLimits, Connections, most_connections
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
-from service.api.http.openapi import description_operation
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
 from service.api.shapes.pages import Pages

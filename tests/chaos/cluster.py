@@ -9,7 +9,8 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from service.dev.servers import MongoServer, RabbitServer, Server
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import MongoServer, Server
 from tests.chaos.proxy import reserved_port
 
 MEMBERS = 3

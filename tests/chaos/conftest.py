@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 
-from service.dev.servers import MongoServer, RabbitServer
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import MongoServer
 from tests.chaos.proxy import reserved_port
 from tests.chaos.report import Row, as_markdown, as_text
 from tests.chaos.rig import Rig

@@ -15,7 +15,8 @@ import aiohttp
 
 from service.adapters.rabbitmq.topology.queues import Names
 from service.dev.process import ServiceProcess
-from service.dev.servers import MongoServer, RabbitServer
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import MongoServer
 from service.domain.errors import SwitchhookError
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Row

@@ -14,8 +14,9 @@ from aiormq.exceptions import AMQPError
 
 from service.dev.documents import ROOT
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Answer, Receiver
-from service.dev.servers import HOST, RabbitServer
+from service.dev.servers import HOST
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, call_event, switch, webhook_document
 

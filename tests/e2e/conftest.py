@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import MongoServer, RabbitServer
+from service.dev.servers import MongoServer
 from tests.api_client import Client
 from tests.conftest import Documents, StartService, add_vhosts
 from tests.e2e.harness import webhook_document

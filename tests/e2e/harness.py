@@ -16,8 +16,8 @@ from yarl import URL
 from service.adapters.rabbitmq.bus import WrittenTimestamp
 from service.adapters.rabbitmq.topology.queues import Names, queues
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import RabbitServer
 from service.dialects.bus_message import BusMessage, Occasion
 from service.domain.errors import SwitchhookError
 from tests.dialects import HOOKS

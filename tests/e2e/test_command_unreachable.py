@@ -9,7 +9,8 @@ import click
 import pytest
 
 from service.cli.main import main
-from service.dev.servers import HOST, RabbitServer, free_port
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import HOST, free_port
 from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.harness import ACCOUNT, Unready, eventually, logged

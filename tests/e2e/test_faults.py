@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Answer, Receiver
-from service.dev.servers import RabbitServer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
     BadText,

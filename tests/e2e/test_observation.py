@@ -2,8 +2,8 @@
 
 import json
 
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import RabbitServer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
     ANOTHER,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from service.dev.documents import ROOT
+from service.dev.rabbit_server import RABBITMQ_HOME, RabbitServer
 from service.dev.receiver import ReceivedRequest, Receiver
-from service.dev.servers import RABBITMQ_HOME, RabbitServer
 from service.domain.webhook import Format, Verb
 from service.settings.load import load_settings
 from service.text.keys import new_key

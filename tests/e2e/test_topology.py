@@ -7,8 +7,9 @@ from pathlib import Path
 import aio_pika
 import pytest
 
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import HOST, RabbitServer, free_port
+from service.dev.servers import HOST, free_port
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import call_event, eventually, has_logged, logged, switch, webhook_document
 from tests.e2e.test_command import switchhook

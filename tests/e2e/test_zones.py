@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import RabbitServer
 from tests.conftest import add_vhosts
 from tests.e2e.harness import call_event, eventually, switch
 from tests.e2e.shared_service import SharedService

@@ -8,7 +8,7 @@ import aio_pika
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import declare
-from service.dev.servers import RabbitServer
+from service.dev.rabbit_server import RabbitServer
 from service.dialects.kazoo.events import calls
 from service.observability.metrics import Metrics
 from service.ports import Incoming

@@ -10,7 +10,7 @@ from service.adapters.rabbitmq.consuming import consumer as rabbitmq_consumer
 from service.adapters.rabbitmq.consuming.inbox import Inbox
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.queues import declare
-from service.dev.servers import RabbitServer
+from service.dev.rabbit_server import RabbitServer
 from service.domain.errors import TopologyConflict
 from service.observability.metrics import Metrics
 from tests.e2e.harness import call_event, depth, eventually, switch, take_messages

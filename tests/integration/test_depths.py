@@ -10,7 +10,7 @@ from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
-from service.dev.servers import RabbitServer
+from service.dev.rabbit_server import RabbitServer
 from service.dialects.kazoo.events import calls
 from service.observability.metrics import Metrics
 from tests.e2e.harness import (

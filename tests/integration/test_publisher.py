@@ -10,7 +10,7 @@ from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.confirms import MOST_BYTES_IN_FLIGHT, Confirms
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.queues import declare
-from service.dev.servers import RabbitServer
+from service.dev.rabbit_server import RabbitServer
 from service.domain.errors import BrokerUnavailable
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import unseal, unseal_letters

@@ -26,7 +26,8 @@ from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
-from service.dev.servers import HOST, MongoServer, RabbitServer, free_port
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import HOST, MongoServer, free_port
 from service.dialects.kazoo.events import calls
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
 from service.domain.finding import Finding

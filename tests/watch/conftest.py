@@ -9,8 +9,9 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from service.dev.process import ServiceProcess
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from service.dev.servers import HOST, MongoServer, RabbitServer
+from service.dev.servers import HOST, MongoServer
 from tests.e2e.harness import ACCOUNT, eventually, webhook_document
 from tests.e2e.shared_service import LOCAL, QUICK
 from tests.e2e.test_command import switchhook

@@ -8,7 +8,8 @@ import aiohttp
 import yaml
 
 from service.dev.process import ServiceProcess
-from service.dev.servers import HOST, RabbitServer, Server
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import HOST, Server
 from service.domain.errors import SwitchhookError
 from tests.conftest import Documents
 from tests.watch.promtool import RULES, program

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from service.dev.documents import ROOT
-from service.dev.servers import RABBITMQ_HOME
+from service.dev.rabbit_server import RABBITMQ_HOME
 from tests.watch.monitored import Monitored
 
 ELSEWHERE = ("systemctl", "getent")

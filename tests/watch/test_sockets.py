@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from service.dev.servers import MongoServer, RabbitServer
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import MongoServer
 from tests.sockets import listening, processes_of
 from tests.watch.monitored import Monitored
 

@@ -14,7 +14,8 @@ from service.bench.setting.floor import Plan
 from service.bench.setting.load import QUEUE, EventsQueue, events_queue
 from service.bench.setting.sink import ReceiverSink, Sink, sink
 from service.dev.process import ServiceProcess
-from service.dev.servers import MongoServer, RabbitServer, Server
+from service.dev.rabbit_server import RabbitServer
+from service.dev.servers import MongoServer, Server
 from service.settings.model import Settings
 
 DEFAULTS = Settings()

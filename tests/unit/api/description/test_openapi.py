@@ -7,10 +7,10 @@ from pydantic import TypeAdapter
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from service.api.http.openapi import TAGS, describe, description_operation
+from service.api.description import examples
+from service.api.description.openapi import TAGS, describe, description_operation
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
-from service.api.shapes import examples
 from tests.dialects import DIALECTS
 
 NOBODY = cast("Any", None)

@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from service import __version__
+from service.api.description import examples
+from service.api.description.schema import REFERENCES, component, naming_hooks, schema_of
 from service.api.http.operation import Access, Answer, ApiCall, NoQuery, Operation
-from service.api.shapes import examples
-from service.api.shapes.bodies import HOOKS
 from service.api.shapes.queries import FILTER, FILTER_NOT
 
 PATH = "/v2/openapi.json"
-REFERENCES = "#/components/schemas/{model}"
 TEXT = {"type": "string"}
 COMMON = {
     "status": TEXT,
@@ -138,7 +137,7 @@ def describe(operations: Sequence[Operation], hooks: Sequence[str]) -> dict[str,
             },
         },
     }
-    completed: dict[str, Any] = _naming_hooks(description, hooks)
+    completed: dict[str, Any] = naming_hooks(description, hooks)
     return completed
 
 
@@ -178,7 +177,7 @@ def _query_parameters(operation: Operation, schemas: dict[str, Any]) -> list[dic
     if operation.query is NoQuery:
         return []
     # The opposites would double the list; the description of the operation tells of them.
-    schema = _schema(operation.query, schemas, named=False)
+    schema = schema_of(operation.query, schemas, named=False)
     return [
         {
             "name": name,
@@ -208,9 +207,9 @@ def _not_null(member: dict[str, Any]) -> dict[str, Any]:
 def _request_body(
     operation: Operation, body: type[BaseModel], schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    inner = _schema(body, schemas)
+    inner = schema_of(body, schemas)
     whole = {"type": "object", "required": ["data"], "properties": {"data": inner}}
-    content: dict[str, Any] = {"schema": _component(f"{_class(operation)}Request", whole, schemas)}
+    content: dict[str, Any] = {"schema": component(f"{_class(operation)}Request", whole, schemas)}
     if operation.example is not None:
         content["example"] = {"data": dict(operation.example)}
     required = any(field.is_required() for field in body.model_fields.values())
@@ -222,9 +221,9 @@ def _request_body(
 
 
 def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    data = _schema(operation.data, schemas)
+    data = schema_of(operation.data, schemas)
     envelope = data if operation.bare else _envelope(operation, data)
-    named = _component(f"{_class(operation)}Response", envelope, schemas)
+    named = component(f"{_class(operation)}Response", envelope, schemas)
     content: dict[str, Any] = {"schema": named}
     if not operation.bare:
         content["example"] = success_example(operation)
@@ -245,12 +244,6 @@ def success_example(operation: Operation) -> dict[str, Any]:
 
 def _class(operation: Operation) -> str:
     return operation.name[:1].upper() + operation.name[1:]
-
-
-def _component(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Name a schema; generated clients use the name for a class."""
-    schemas[name] = schema
-    return {"$ref": REFERENCES.format(model=name)}
 
 
 def _access_errors(operation: Operation) -> Sequence[int]:
@@ -279,36 +272,3 @@ def _error(status: str) -> dict[str, Any]:
     schema = {"$ref": REFERENCES.format(model="Error")}
     content = {"application/json": {"schema": schema}}
     return {"description": DESCRIPTIONS[status], "content": content}
-
-
-def _schema(model: Any, schemas: dict[str, Any], *, named: bool = True) -> dict[str, Any]:
-    """Return the schema of a model; add the schemas that it refers to to `schemas`."""
-    raw = TypeAdapter(model).json_schema(ref_template=REFERENCES, by_alias=True)
-    schema: dict[str, Any] = _untitled(raw)
-    schemas |= schema.pop("$defs", {})
-    if named and isinstance(model, type) and issubclass(model, BaseModel):
-        return _component(model.__name__, schema, schemas)
-    return schema
-
-
-def _naming_hooks(part: Any, hooks: Sequence[str]) -> Any:
-    """Return a part of the description with the ids of the hooks in place of each `HOOKS` mark."""
-    if isinstance(part, list):
-        return [_naming_hooks(one, hooks) for one in part]
-    if not isinstance(part, dict):
-        return part
-    named = {key: _naming_hooks(one, hooks) for key, one in part.items() if key != HOOKS}
-    return named | ({"enum": [*part[HOOKS], *hooks]} if HOOKS in part else {})
-
-
-def _untitled(schema: Any) -> Any:
-    """Return a schema without the titles that only repeat the names."""
-    if isinstance(schema, list):
-        return [_untitled(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _untitled(part)
-        for key, part in schema.items()
-        if key != "title" or not isinstance(part, str)
-    }
