@@ -124,17 +124,9 @@ class Endpoints:
                 log.info("endpoint.recovered", endpoint=str(state.endpoint))
 
     def pause_s(self, endpoint: Endpoint) -> float:
-        """Return how long to leave an endpoint alone: while its breaker is open, or it is silent.
-
-        A silent one is left alone for as long as it has been silent: deliveries that come back
-        sooner would only be deferred again, and keep broker and workers busy.
-        """
+        """Return for how long an endpoint's breaker is open this time; 0 where it is closed."""
         state = self._states.get(endpoint)
-        if state is None:
-            return 0.0
-        now = self.now()
-        silence_s = now - state.moved_at if state.silent(now) else 0.0
-        return max(state.breaker.pause_s, silence_s)
+        return 0.0 if state is None else state.breaker.pause_s
 
     async def tidy(self) -> None:
         """Drop the state of unused endpoints, until cancelled."""
