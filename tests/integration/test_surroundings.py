@@ -65,7 +65,7 @@ async def broker_problems(url: str) -> list[Finding]:
         (
             lambda url: url.replace("amqp://", "amqps://"),
             f"cannot be reached: no TLS with {HOST}:",
-            "amqps: is for the broker's TLS port, mostly 5671",
+            "amqps: needs the broker's TLS port, usually 5671",
         ),
         (
             lambda url: url.replace(":guest@", ":s3cr3t@"),
