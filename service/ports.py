@@ -1,4 +1,4 @@
-"""The interfaces that the pipeline needs, in its own words; the adapters implement them."""
+"""Interfaces that the pipeline needs, in domain words; the adapters implement them."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -33,7 +33,7 @@ class Incoming(Protocol):
         """Send all acknowledgements that are due on the message's channel now."""
 
     async def refuse(self) -> None:
-        """Have the broker move the message to the rejected queue; does nothing where `ack` does."""
+        """Have the broker move the message to the rejected queue; on a lost connection as `ack`."""
 
 
 class WebhookStore(Protocol):

@@ -35,7 +35,7 @@ INVISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The calls of the operating system that a connection needs; tests replace them."""
+    """Calls of the operating system that a connection needs; tests replace them."""
 
     lookup: Callable[..., list[Any]] = socket.getaddrinfo
     new_socket: Callable[[int, int, int], socket.socket] = socket.socket
@@ -111,7 +111,7 @@ def _escaped(rest: str) -> str:
     try:
         return INVISIBLE.sub(lambda found: quote(found[0], safe=""), whole)
     except UnicodeEncodeError:
-        raise ValueError("the URI has half a character in it") from None
+        raise ValueError("the URI contains an unpaired surrogate") from None
 
 
 def _canonical(host: str) -> bool:

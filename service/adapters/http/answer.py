@@ -69,7 +69,7 @@ class AnswerReader:
         """Status line and headers, once they have arrived whole."""
         self.complete = False
         self.odd = False
-        """Whether the connection must not be used again."""
+        """Whether the connection must be closed after this answer."""
 
     @property
     def body(self) -> bytes:
@@ -254,5 +254,5 @@ class AnswerReader:
 
 
 def _text(raw: bytes) -> str:
-    """Return header bytes as text; what is not UTF-8 becomes lone surrogates, as in aiohttp."""
+    """Return header bytes as text; non-UTF-8 bytes become lone surrogates, as in aiohttp."""
     return raw.decode("utf-8", "surrogateescape")

@@ -3,7 +3,7 @@
 import resource
 
 MANY = 1_048_576
-"""The default of the kernel's own limit, fs.nr_open."""
+"""Default of the kernel's own limit, fs.nr_open; stands in for an infinite limit."""
 RESERVED = 512
 """Kept for broker, store, API, metrics, files and name lookups; at most half of the limit."""
 

@@ -80,7 +80,7 @@ class Outbox:
 
 
 class FastWay:
-    """See `way.Way`. Depends on undocumented parts of aiohttp, which `self_test` tries."""
+    """See `way.Way`. Depends on undocumented parts of aiohttp, which `self_test` tests."""
 
     def __init__(self, connectors: Mapping[str, aiohttp.TCPConnector], policy: HttpPolicy) -> None:
         self._loop = asyncio.get_running_loop()

@@ -103,7 +103,7 @@ class Exchanging(ResponseHandler):
             self._loop.call_later(REST_S, self.expire, reader)
 
     def expire(self, reader: AnswerReader) -> None:
-        """End the wait: settle for the part of the answer that has arrived, or time out."""
+        """End the wait: accept what has arrived of the answer, or fail with TimeoutError."""
         if reader is not self._reader:
             return
         if reader.end():

@@ -43,13 +43,13 @@ async def problem_of_fast_path() -> str | None:
                 port: int = listening.sockets[0].getsockname()[1]
                 answers = await _exchanged(port)
     except TimeoutError:
-        return "no answer came when it was tried"
+        return "the self-test got no answer"
     except Exception as error:  # a changed driver may raise anything
         return told_of(error)
     if answers != EXPECTED:
-        return f"it answered {answers} when it was tried"
+        return f"the self-test got the answers {answers}"
     if receiver.requests != REQUESTS_EACH:
-        return f"its connections had {receiver.requests} requests when it was tried"
+        return f"the self-test sent {receiver.requests} requests on its connections"
     return None
 
 

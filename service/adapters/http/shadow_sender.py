@@ -12,7 +12,7 @@ from service.egress.guard import EgressGuard
 class ShadowSender:
     """See `ports.Sender`. Dials nothing and looks up no name.
 
-    The detail says whether the URI is invalid, or would be refused without a lookup.
+    The detail says if the URI is invalid, or would be refused even without a name lookup.
     """
 
     def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:

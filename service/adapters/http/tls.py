@@ -38,7 +38,7 @@ _BY_VERIFY_CODE = {
     62: "wrong_host",
     64: "wrong_host",
 }
-"""The codes of OpenSSL's x509_vfy.h."""
+"""Codes of OpenSSL's x509_vfy.h."""
 _BY_REASON = {
     "NO_PROTOCOLS_AVAILABLE": "protocol_too_old",
     "TLSV1_ALERT_PROTOCOL_VERSION": "protocol_too_old",

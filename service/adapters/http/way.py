@@ -1,4 +1,4 @@
-"""The parts that both ways of making requests share: the fast path and aiohttp's documented API."""
+"""Parts shared by both ways of making requests: the fast path and aiohttp's documented API."""
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -11,7 +11,7 @@ from service.domain.delivery import Request
 
 
 class Answered(Protocol):
-    """The answer to a request."""
+    """Answer to a request."""
 
     @property
     def status(self) -> int:
@@ -32,7 +32,7 @@ class Way(Protocol):
     """A way to make requests, which owns its connections."""
 
     def towards(self, url: URL) -> Exchange:
-        """Return a coroutine function that sends a request to the URL and returns the answer.
+        """Return a function that sends a request to the URL and returns the answer.
 
         It raises ValueError if the request cannot be written; aiohttp.ClientError,
         HttpProcessingError, OSError or TimeoutError if no answer arrived.

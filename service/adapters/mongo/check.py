@@ -51,9 +51,9 @@ async def _webhooks(database: Database, secret_box: SecretBox) -> list[Finding]:
 def _secrets(plain: int, secret_box: SecretBox) -> Finding:
     """Return whether secrets are encrypted, and with the newest key."""
     if not secret_box.seals:
-        text = f"not encrypted in the store, of {counted(plain, 'webhook')}"
+        text = f"those of {counted(plain, 'webhook')} are not encrypted in the store"
         return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
     if plain:
-        text = f"of {counted(plain, 'webhook')} not encrypted with the newest key"
+        text = f"those of {counted(plain, 'webhook')} are not encrypted with the newest key"
         return warning("secrets", text, "run switchhook secrets rewrap")
     return fine("secrets", "encrypted with the newest key")

@@ -1,7 +1,8 @@
 """Recent failures of webhooks, shared by all workers; see `ports.WebhookHealth`.
 
 A document of `webhook_health`: `{_id: webhook id, failures: [unix seconds], updated_at}`. A success
-deletes it, and a TTL index a day after the last failure.
+deletes it, and a TTL index a day after the last failure. A deleted webhook leaves a tombstone:
+`{_id, deleted: true, updated_at}`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Writing the attempt log and the dead letters."""
+"""Stores of attempts and dead letters; see `ports.AttemptLog` and `ports.DeadLetterStore`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -7,9 +7,10 @@ from service.adapters.secret_box import SECRET_MEMBERS, SecretBox
 
 
 async def rewrap(store: Store, secret_box: SecretBox, *, dry_run: bool) -> tuple[int, int]:
-    """Seal every webhook's secrets with the newest key; return the rewrapped and the unreadable.
+    """Seal secrets with the newest key; return the numbers of outdated and unreadable webhooks.
 
-    A concurrent change of a webhook's secrets is kept: it was sealed with the newest key.
+    A concurrent change of a webhook's secrets is kept: it was sealed with the newest key. With
+    `dry_run` nothing is written.
     """
     changed = unreadable = 0
     try:

@@ -72,7 +72,7 @@ def clock_off(ahead_s: float) -> Finding | None:
     if abs(ahead_s) <= FAR_OFF_S:
         return None
     way = "ahead of" if ahead_s > 0 else "behind"
-    text = f"this machine's is {abs(ahead_s):.0f} s {way} MongoDB's; receivers judge our timestamps"
+    text = f"this machine's is {abs(ahead_s):.0f} s {way} MongoDB's; receivers check our timestamps"
     return warning("clock", text, "keep both machines' clocks in step by NTP; see timedatectl")
 
 

@@ -1,4 +1,4 @@
-"""Watching for changes of accounts, webhooks and numbers.
+"""Watch: reports changes of accounts, webhooks and numbers.
 
 In a replica set the change stream reports changes within milliseconds. A standalone mongod has no
 change stream: there, `modified_at` is polled. Polling misses deletions by other tools and documents

@@ -46,7 +46,7 @@ class Subscription:
 
 
 class Consumer:
-    """The session of the consuming connection: declares, binds, consumes."""
+    """Session of the consuming connection: declares, binds, consumes."""
 
     def __init__(
         self,

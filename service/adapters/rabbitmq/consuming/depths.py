@@ -33,7 +33,7 @@ async def keep_looking(
                 queue = await channel.declare_queue(name, passive=True)
                 note(queue.declaration_result.message_count or 0)
                 if not queue.declaration_result.consumer_count and consuming():
-                    raise ConnectionError(f"the broker no longer knows our consumer of {name}")
+                    raise ConnectionError(f"the broker has lost our consumer of {name}")
     finally:
         for note in queues.values():
             note(0)

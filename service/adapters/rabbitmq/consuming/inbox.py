@@ -143,7 +143,7 @@ class FastPath:
         """
         hung, self._hung = self._hung, False
         try:
-            problem = "no answer came when it was tried" if hung else await inbox.problem(TRY_FOR_S)
+            problem = "the self-test got no answer" if hung else await inbox.problem(TRY_FOR_S)
         except TimeoutError:
             honour_cancellation()
             self._hung = True

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 class Publisher:
-    """Session of the publishing connection; see also `ports.Queues` and `ports.Announcer`."""
+    """Session of the publishing connection; fits `ports.Queues` and `ports.Announcer`."""
 
     def __init__(self, names: Names, timeout_s: float, metrics: Metrics) -> None:
         self._names = names

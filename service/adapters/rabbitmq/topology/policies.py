@@ -147,10 +147,10 @@ def _at_least(value: Any, own: int | None) -> bool:
 def _finding(policy: Policy, said: str, harmed: Sequence[str], vhost: str, names: Names) -> Finding:
     text = f"{policy.kind} '{policy.name}' breaks a promise ({said}) of {', '.join(harmed)}"
     if policy.kind == OPERATOR:
-        remedy = f"have its pattern leave out {names.prefix}.*: rabbitmqctl set_operator_policy"
+        remedy = f"exclude {names.prefix}.* from its pattern: rabbitmqctl set_operator_policy"
         return trouble("broker", text, remedy)
     remedy = (
-        "have its pattern leave them out, or give them a policy of a higher priority: rabbitmqctl "
+        "exclude them from its pattern, or give them a policy with a higher priority: rabbitmqctl "
         f"set_policy -p '{vhost}' --priority {max(policy.priority + 1, POLICY_PRIORITY)} "
         rf"--apply-to queues {names.prefix} '^{names.prefix}\.' '{json.dumps(HARMLESS)}'"
     )

@@ -28,7 +28,7 @@ DELIVERY_LIMIT = 20
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of our objects on the broker."""
+    """Names of our objects on the broker."""
 
     prefix: str
 
@@ -108,7 +108,7 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
 
 
 async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]) -> None:
-    """Declare the exchange and all queues; idempotent.
+    """Declare the exchange, all queues and their bindings; idempotent.
 
     Raises TopologyConflict, naming the object and the argument, if one exists with other arguments,
     and NotPermitted.
@@ -130,7 +130,7 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
         await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
     for name, arguments in queues(names, tiers_ms).items():
         # A user that may not configure queues fails at the first one, which has no dead-letter
-        # exchange. At the others, a refused queue means that its user may not read it.
+        # exchange. For queues that have one, the missing permission is read on the queue.
         forwards = "x-dead-letter-exchange" in arguments
         with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
             queue = await channel.declare_queue(name, durable=True, arguments=arguments)
