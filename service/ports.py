@@ -1,4 +1,4 @@
-"""The interfaces that the pipeline needs, in its own words; the adapters implement them."""
+"""Interfaces that the pipeline needs, in domain words; the adapters implement them."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -19,50 +19,50 @@ class Incoming(Protocol):
     content_encoding: str | None
     redelivered: bool
     deliveries: int
-    """How often the broker handed the message out before, to workers that did not settle it."""
+    """Earlier deliveries of the message by the broker to workers that did not settle it."""
     traceparent: str | None
-    """Of the trace that the switch says it belongs to; see `domain.trace`."""
+    """Trace that the switch put the message in; see `domain.trace`."""
 
     def ack(self) -> None:
-        """Have the broker told, very soon, that all is settled.
+        """Acknowledge the message within milliseconds.
 
-        Does nothing where the connection that brought the message is gone: the broker redelivers.
+        Does nothing if the connection that brought the message is lost: the broker redelivers.
         """
 
     async def tell(self) -> None:
-        """Have the broker told now of all that was settled on the message's channel."""
+        """Send all acknowledgements that are due on the message's channel now."""
 
     async def refuse(self) -> None:
-        """Have the broker move the message to the rejected queue itself; otherwise as `ack`."""
+        """Have the broker move the message to the rejected queue; on a lost connection as `ack`."""
 
 
 class WebhookStore(Protocol):
-    """Where accounts, webhooks and numbers are kept. Every method raises StoreUnavailable."""
+    """Store of accounts, webhooks and numbers. Every method raises StoreUnavailable."""
 
     async def account(self, account_id: str) -> Account:
-        """Return the account with its enabled webhooks; one without a document has no ancestors."""
+        """Return the account with its enabled webhooks; without a document it has no ancestors."""
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
-        """Return a webhook, enabled or not, as it is now."""
+        """Return the stored webhook, enabled or not."""
 
     async def account_of_number(self, number: str) -> str | None:
         """Return the id of the account that owns a dialled number."""
 
 
 class Directory(Protocol):
-    """The webhook store, remembered. Every coroutine raises StoreUnavailable."""
+    """Cache of the webhook store. Every coroutine raises StoreUnavailable."""
 
     def remembered(self, account_id: str) -> Account | None:
-        """Return the account where it is known and fresh; costs no await on the hot path."""
+        """Return the account if it is cached and fresh; costs no await on the hot path."""
 
     async def account(self, account_id: str) -> Account:
-        """Return the account, asking the store where needed."""
+        """Return the account, from the store if it is not cached."""
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
-        """Return the webhook, enabled or not, with the changes that the store has told of."""
+        """Return the webhook, enabled or not, with every change that the store has reported."""
 
     def forget(self, account_id: str) -> None:
-        """Drop an account: it has changed."""
+        """Drop an account that has changed from the cache."""
 
     async def account_of_number(self, number: str) -> str | None:
         """Return the id of the account that owns a dialled number."""
@@ -72,62 +72,63 @@ class Sender(Protocol):
     """Makes HTTP requests."""
 
     async def send(self, request: Request) -> Response:
-        """Make one attempt. Never raises for anything the receiver or the network does.
+        """Make one attempt. Failures of the receiver or the network are returned, never raised.
 
-        Raises NothingSent where it is this machine that cannot.
+        Raises NothingSent if this machine cannot send.
         """
 
 
 class Queues(Protocol):
-    """Our own queues. Every coroutine returns once the broker has confirmed the message.
+    """The service's own queues. Every coroutine returns once the broker has confirmed the message.
 
-    Raises BrokerUnavailable where that did not happen: call again.
+    Raises BrokerUnavailable without a confirm; the caller must call again.
     """
 
     async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
-        """Have deliveries of one event come back to their lane after one of the tiers' delays."""
+        """Publish deliveries of one event to the tier that returns them after `delay_ms`."""
 
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
-        """Hand given-up deliveries of one event to the dead-letter queue."""
+        """Publish dead letters of one event to the dead-letter queue."""
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
-        """Move a message as it is to the rejected queue, with the reason in its headers."""
+        """Publish the unchanged message to the rejected queue, with the reason in its headers."""
 
 
 class SuspectCounts(Protocol):
-    """How often suspects were tried, counted over all workers. Raises StoreUnavailable."""
+    """Number of tries of each suspect message, over all workers. Raises StoreUnavailable."""
 
     async def begin(self, body: bytes) -> int:
-        """Note that a message is about to be tried; return how often it was before."""
+        """Count a try of the message that is about to begin; return the number of earlier ones."""
 
 
 class WebhookHealth(Protocol):
-    """How webhooks have fared lately, counted over all workers. Raises StoreUnavailable."""
+    """Recent failures and successes of webhooks, over all workers. Raises StoreUnavailable."""
 
     async def tell(self, reports: Sequence[HealthReport]) -> Mapping[str, Sequence[float]]:
-        """Note what is reported; return the failures since the last success, of all workers.
+        """Store the reports; return all workers' failures since the last success, by webhook.
 
-        As unix seconds, by webhook, of those that report failures. Told twice counts once.
+        Failures are unix seconds, of the webhooks whose reports have failures. A report that is
+        stored twice counts once.
         """
 
     async def disable(self, webhook_id: str, reason: str) -> bool:
-        """Switch the webhook off; return whether it was on until now."""
+        """Disable the webhook; return whether it was enabled."""
 
 
 class Announcer(Protocol):
     """Publishes on the switch's own exchanges."""
 
     async def announce(self, exchange: str, routing_key: str, body: Mapping[str, Any]) -> None:
-        """Publish without waiting for long. Best effort: never raises."""
+        """Publish with a short timeout. Best effort: never raises."""
 
 
 class Span(Protocol):
-    """A part of a trace, while it lasts: `with tracer.span(...) as span`."""
+    """A span of a trace that is still open: `with tracer.span(...) as span`."""
 
     traceparent: str
 
     def note(self, **attributes: str | int | None) -> None:
-        """Keep what is worth knowing about it."""
+        """Set attributes of the span; those that are None are left out."""
 
     def __enter__(self) -> Self: ...
 
@@ -140,24 +141,24 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """Records what takes how long, or has others do so."""
+    """Records spans, or only passes the trace context on."""
 
     def span(self, name: str, above: str | None) -> Span:
-        """Begin a span below the one that a `traceparent` names; without one, begin a trace."""
+        """Begin a child of the span that the `traceparent` names; without one, begin a trace."""
 
     def close(self) -> None:
-        """Let nothing wait any longer; may take seconds, and may be called in a thread."""
+        """Export the spans that wait; may take seconds, and may be called in a thread."""
 
 
 class AttemptLog(Protocol):
-    """Where attempts are kept for people to see."""
+    """Store of attempts for people to read."""
 
     async def write(self, attempts: Sequence[Attempt]) -> None:
-        """Store all of them, in any order. Raises StoreUnavailable, then some may be stored."""
+        """Store all attempts, in any order. Raises StoreUnavailable; some may be stored then."""
 
 
 class DeadLetterStore(Protocol):
-    """Where dead letters are kept for people to see and replay."""
+    """Store of dead letters for people to read and replay."""
 
     async def file(self, letters: Sequence[DeadLetter]) -> None:
-        """Store them; filing one twice is filing it once. Raises StoreUnavailable."""
+        """Store the dead letters; idempotent. Raises StoreUnavailable."""

@@ -1,1 +1,1 @@
-"""The outside world: RabbitMQ, MongoDB and HTTP. Drivers are imported here and nowhere else."""
+"""Adapters for RabbitMQ, MongoDB and HTTP: drivers are imported here and nowhere else."""

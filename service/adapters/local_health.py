@@ -1,4 +1,4 @@
-"""Asking a process on this machine how it is, over its Unix socket."""
+"""Health checks of a process on this machine, over its Unix socket."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recording spans with OpenTelemetry and sending them by OTLP over HTTP; needs the extra `otel`."""
+"""Tracer that exports OpenTelemetry spans by OTLP over HTTP; needs the extra `otel`."""
 
 from types import TracebackType
 from typing import Self
@@ -48,9 +48,10 @@ class RecordedSpan:
 
 
 class OtelTracer:
-    """See `ports.Tracer`. Spans leave in batches, by a thread of their own; what is late is lost.
+    """See `ports.Tracer`. A thread exports spans in batches; it drops spans that are late.
 
-    A trace that the switch began is recorded if the switch says so; of others, a share is.
+    A trace that the switch began is recorded if its `sampled` flag is set; of the others a share
+    of `sample_ratio` is.
     """
 
     def __init__(self, otlp_url: str, sample_ratio: float) -> None:
@@ -72,7 +73,7 @@ class OtelTracer:
         return RecordedSpan(self._tracer.start_span(name, context, kind))
 
     def close(self) -> None:
-        """See `ports.Tracer`: send what is waiting, for some seconds."""
+        """See `ports.Tracer`: export the spans that wait, which may take seconds."""
         self._provider.shutdown()
 
 

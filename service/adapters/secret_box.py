@@ -1,7 +1,7 @@
-"""Secrets at rest: what a webhook keeps secret is encrypted in the store, and nowhere else.
+"""Secret box: encrypts the secrets of webhooks at rest, in the store only.
 
-AES-256-GCM. What is encrypted is bound to its place (account, webhook, member), so that it is
-worth nothing in another document. Without a key, secrets are stored as they are.
+AES-256-GCM. A ciphertext is bound to its place (account, webhook, member), so that it cannot be
+opened in another document. Without a key, secrets are stored in plain text.
 """
 
 import hmac
@@ -27,14 +27,14 @@ SECRET_MEMBERS = (*PLAIN_MEMBERS, *NESTED_MEMBERS, *LISTED_MEMBERS)
 
 
 class Unreadable(ValueError):
-    """It was encrypted with a key that is not here, or for another place."""
+    """The secret was encrypted with an unknown key, or for another place."""
 
 
 class SecretBox:
     """Seals with the first of its keys, opens with all of them.
 
-    `keys` are names and 32 bytes each. From `signing_key`, where there is one, comes the seed of
-    each webhook's own Ed25519 key.
+    `keys` are pairs of a name and 32 bytes. The seed of each webhook's own Ed25519 key is derived
+    from `signing_key`, if there is one.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class SecretBox:
 
     @property
     def makes_key_pairs(self) -> bool:
-        """Whether webhooks can have a key pair of their own."""
+        """Whether webhooks can have their own key pair."""
         return self._signing_key is not None
 
     def opened(self, document: Document) -> dict[str, Any]:
         """Return a webhook's document with its secrets in plain text.
 
-        Members that cannot be opened are named in `unreadable`, and left out.
+        Secrets that cannot be opened become None; `unreadable` lists the members they are in.
         """
         plain, unreadable = dict(document), set[str]()
 
@@ -78,7 +78,7 @@ class SecretBox:
     def sealed(self, members: Document, owner: Document) -> dict[str, Any]:
         """Return members of the webhook `owner`, which has `_id` and `account_id`, for the store.
 
-        What is sealed already, with the newest key, stays as it is.
+        Seals every secret text with the newest key; sealed texts must be opened before.
         """
         if self._first is None:
             return dict(members)
@@ -121,7 +121,7 @@ def _bound(place: str, key_name: str) -> bytes:
 def _each_secret(
     members: dict[str, Any], owner: Document, turn: Callable[[str, str, str], str | None]
 ) -> None:
-    """Put what `turn` makes of each secret text in its place; None leaves it out."""
+    """Replace each secret text by the result of `turn`, which may be None."""
     place = f"{owner.get('account_id')}\0{owner.get('_id')}"
     for name in PLAIN_MEMBERS:
         if isinstance(members.get(name), str):

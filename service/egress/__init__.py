@@ -1,1 +1,1 @@
-"""May this address be dialled? A verdict with a reason; no driver."""
+"""Egress policy: whether an address may be dialled, with the reason for a refusal; no driver."""

@@ -1,8 +1,8 @@
-"""Which addresses and ports may be dialled: judged on the address itself, at every connection.
+"""Rules for the addresses and ports that may be dialled, applied at every connection.
 
-Python's own `ipaddress.is_global` is not used: what it says differs between patch releases, and it
-calls NAT64, 6to4 and multicast addresses global. The tables follow the IANA special-purpose
-registries of IPv4 and IPv6.
+The tables follow the IANA special-purpose registries of IPv4 and IPv6. Python's own
+`ipaddress.is_global` is not used: its results differ between patch releases, and it takes NAT64,
+6to4 and multicast addresses for global ones.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ REFUSED_IPV4 = tuple(
         ),
     )
 )  # fmt: skip
-"""The last one is Azure's host agent, on a public address."""
+"""168.63.129.16 is Azure's host agent, on a public address."""
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -48,19 +48,19 @@ METADATA = tuple(
          "168.63.129.16/32", "192.0.0.192/32", "100.100.100.200/32"),
     )
 )  # fmt: skip
-"""Where clouds hand out credentials: never, whatever the allow-list says."""
+"""Networks where clouds hand out credentials (metadata services); `egress.allow` opens none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something may not be dialled. The address is for the operator's eyes only."""
+    """The rule that refuses an address. Only the operator may see `address`."""
 
     rule: str
     address: str
 
 
 def judge(policy: EgressPolicy, text: str) -> Refusal | None:
-    """Return the refusal of an address as it would be dialled, or None where it may be.
+    """Return the refusal of an address to be dialled, or None if it may be.
 
     Unparsable text is refused, as is an IPv4 address written as an IPv6 one. An IPv4 address
     that a router would unpack from an IPv6 one is judged as well.
@@ -81,7 +81,7 @@ def judge(policy: EgressPolicy, text: str) -> Refusal | None:
 
 
 def judge_port(policy: EgressPolicy, port: int) -> Refusal | None:
-    """Return the refusal of a port, or None where it may be dialled. Port 0 never may."""
+    """Return the refusal of a port, or None if it may be dialled. Port 0 is always refused."""
     listed = not policy.ports or port in policy.ports
     if port == 0 or port in policy.deny_ports or not listed:
         return Refusal("port", f"port {port}")
@@ -89,7 +89,7 @@ def judge_port(policy: EgressPolicy, port: int) -> Refusal | None:
 
 
 def _unpacked(address: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
-    """Return the IPv4 address that a router would unpack: NAT64, 6to4, Teredo, compatible."""
+    """Return the IPv4 address that a router would unpack: NAT64, 6to4, Teredo, IPv4-compatible."""
     bits = int(address)
     if address in NAT64 or address in NAT64_LOCAL or 1 < bits < 1 << 32:
         return (ipaddress.IPv4Address(bits & 0xFFFF_FFFF),)
@@ -109,7 +109,11 @@ def _judge(policy: EgressPolicy, address: Address, text: str) -> Refusal | None:
 
 
 def _meant(policy: EgressPolicy, address: Address) -> bool:
-    """Return whether the allow-list means it: a wide network does not open this very machine."""
+    """Return whether `egress.allow` covers the address on purpose.
+
+    This machine's own networks need an entry of at least their prefix length: a wider network does
+    not open them.
+    """
     own = next((network for network in THIS_MACHINE if address in network), None)
     return own is None or any(
         address in network and network.prefixlen >= own.prefixlen for network in policy.allow

@@ -1,7 +1,7 @@
-"""Where a URI leads, judged as it will be dialled: the host as mapped, its name, its port.
+"""Egress guard: judges the mapped host name, the addresses and the port that will be dialled.
 
-One guard judges at every stage: when a webhook is made, when a name is resolved, and when a socket
-is about to be made. Each stage refuses by itself, whatever those before it said.
+The same guard judges a URI when a webhook is created, a name when it is resolved, and an address
+before a socket is created. Each stage refuses independently of the earlier ones.
 """
 
 import re
@@ -23,11 +23,11 @@ PRIVATE_NAMES = frozenset({
     "arpa", "cluster.local", "corp", "home", "home.arpa", "internal", "intranet", "invalid", "lan",
     "local", "localdomain", "localhost", "onion", "private", "svc", "test",
 })  # fmt: skip
-"""Domains that no public name server answers for (RFC 6761, 6762, 8375, 9476, and by custom)."""
+"""Domains without public name servers (RFC 6761, 6762, 8375, 9476, and by custom)."""
 LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 LONGEST_NAME = 253
 NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
-"""A last label like this makes the host an IPv4 address for some parser (WHATWG URL, 3.5)."""
+"""Last label that makes some parsers read the host as an IPv4 address (WHATWG URL, 3.5)."""
 
 VISIBLE = re.compile(r"[\x21-\x7e]*\Z")
 INVISIBLE = re.compile(r"[^\x21-\x7e]+")
@@ -35,7 +35,7 @@ INVISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The calls of the operating system that a connection needs; tests replace them."""
+    """Calls of the operating system that a connection needs; tests replace them."""
 
     lookup: Callable[..., list[Any]] = socket.getaddrinfo
     new_socket: Callable[[int, int, int], socket.socket] = socket.socket
@@ -43,17 +43,17 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class EgressGuard:
-    """Judges by the policy; `own_ports` are those that this very service listens on."""
+    """Judges by the policy; `own_ports` are the ports that this service listens on."""
 
     policy: EgressPolicy
     own_ports: Collection[int] = ()
 
     def judged(self, uri: str, https_only: bool = False) -> URL | Refusal:  # noqa: FBT001, FBT002 (it is a key of a cache)
-        """Return what would be requested, or why it may not be. Nothing is looked up.
+        """Return the URL to request, or its refusal, without a name lookup.
 
-        `https_only` is what the account demands, the policy what the platform does.
+        `https_only` is the account's requirement, `egress.require_https` the platform's.
 
-        Raises ValueError, with a text for people, where nothing could be requested.
+        Raises ValueError, with a text for people, if the URI cannot be requested.
         """
         url = _as_written(uri)
         host, port = url.raw_host, url.port
@@ -64,7 +64,7 @@ class EgressGuard:
         return self.host(host) or judge_port(self.policy, port) or url
 
     def host(self, host: str) -> Refusal | None:
-        """Return the refusal of a host as it would be looked up or dialled, or None."""
+        """Return the refusal of a host to be looked up or dialled, or None."""
         if ":" in host:
             return judge(self.policy, host)
         if NUMBER.match(host.removesuffix(".").rpartition(".")[2].lower()):
@@ -91,10 +91,10 @@ class EgressGuard:
 
 
 def _as_written(uri: str) -> URL:
-    """Return the URL with its host mapped to what is looked up; the rest goes out as it stands.
+    """Return the URL with its host mapped to the name to look up; path and query are kept.
 
-    Only blanks and what is no ASCII are escaped: a signed address must keep the escapes it has.
-    Raises ValueError.
+    Escapes only blanks and characters that are not visible ASCII: a signed URL must keep the
+    escapes it has. Raises ValueError.
     """
     endpoint_of(uri)
     origin = URL(uri).origin()
@@ -111,7 +111,7 @@ def _escaped(rest: str) -> str:
     try:
         return INVISIBLE.sub(lambda found: quote(found[0], safe=""), whole)
     except UnicodeEncodeError:
-        raise ValueError("the URI has half a character in it") from None
+        raise ValueError("the URI contains an unpaired surrogate") from None
 
 
 def _canonical(host: str) -> bool:

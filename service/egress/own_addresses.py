@@ -1,4 +1,4 @@
-"""Whether an address is this machine's own: packets to it would come back to our own listeners."""
+"""Detection of this machine's own addresses: packets to them reach this service's listeners."""
 
 import socket
 from ipaddress import ip_address
@@ -6,18 +6,18 @@ from ipaddress import ip_address
 from service.egress.addresses import THIS_MACHINE
 
 NOBODYS = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses of documents, which no machine has."""
+"""Documentation addresses (RFC 5737, 3849), which no machine has."""
 
 
 def is_own(address: str) -> bool:
-    """Return whether an address is one of this machine. Sends nothing."""
+    """Return whether an address belongs to this machine. Sends no packet."""
     if any(ip_address(address) in network for network in THIS_MACHINE):
         return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     if _source_towards(family, address) == address:
         return True
-    # A second address of an interface has the first one as its source. Where the system lets
-    # anybody bind anything (ip_nonlocal_bind), binding proves nothing.
+    # Packets to a second address of an interface have the first one as their source, so try to
+    # bind. With `ip_nonlocal_bind` any address can be bound, and binding proves nothing.
     return _can_bind(family, address) and not _can_bind(family, NOBODYS[family])
 
 

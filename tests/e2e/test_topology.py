@@ -109,9 +109,9 @@ async def test_policies_that_break_a_promise_are_named_by_check_and_at_the_start
 async def test_check_says_where_policies_could_not_be_looked_at(settings: dict[str, str]) -> None:
     code, text = await switchhook("check", env=settings)
     assert code == 0, text
-    assert "policies on our queues could not be looked at: AMQP does not tell them" in text
+    assert "policies on our queues could not be checked: AMQP does not report them" in text
     away = {"SWITCHHOOK_AMQP__MANAGEMENT_URL": f"http://someone:s3cr3t@{HOST}:{free_port()}"}
     code, text = await switchhook("check", env=settings | away)
     assert code == 0, text
-    assert "policies on our queues could not be looked at: ClientConnectorError" in text
+    assert "policies on our queues could not be checked: ClientConnectorError" in text
     assert "s3cr3t" not in text

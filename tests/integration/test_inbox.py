@@ -114,10 +114,10 @@ async def test_with_the_driver_we_know_messages_come_by_the_fast_path(
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (frames_in(ReadOnly), "the answers of the broker do not pass by us"),
-        (frames_in(Elsewhere), "the answers of the broker do not pass by us"),
+        (frames_in(ReadOnly), "the driver does not hand over the broker's answers"),
+        (frames_in(Elsewhere), "the driver does not hand over the broker's answers"),
         (no_header_known, "AttributeError(\"'Deliver' object has no attribute 'routing_key'\")"),
-        (answers_swallowed, "no answer came when it was tried"),
+        (answers_swallowed, "the self-test got no answer"),
     ],
 )
 async def test_with_a_driver_that_has_changed_messages_come_by_its_own_delivery(

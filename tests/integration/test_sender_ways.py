@@ -105,8 +105,8 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "another connect": (another_connect, "TypeError"),
     "another protocol": (another_protocol, "ResponseHandler"),
     "a protocol that breaks": (protocol_that_breaks, "no attribute 'no_longer_there'"),
-    "stale answers": (stale_answers_taken, "when it was tried"),
-    "nothing sent": (nothing_sent, "no answer came when it was tried"),
+    "stale answers": (stale_answers_taken, "the self-test"),
+    "nothing sent": (nothing_sent, "the self-test got no answer"),
 }
 
 

@@ -66,7 +66,7 @@ async def broker_problems(url: str) -> list[Finding]:
         (
             lambda url: url.replace("amqp://", "amqps://"),
             f"cannot be reached: no TLS with {HOST}:",
-            "amqps: is for the broker's TLS port, mostly 5671",
+            "amqps: needs the broker's TLS port, usually 5671",
         ),
         (
             lambda url: url.replace(":guest@", ":s3cr3t@"),
@@ -241,10 +241,10 @@ async def test_a_store_that_refuses_the_user_or_an_action_says_what_helps(
 ) -> None:
     assert await store_problems(guarded.address("owner", "secret")) == []
     [wrong] = await store_problems(guarded.address("owner", "s3cr3t"))
-    assert wrong.text == "refuses the user of mongo.url, or the password"
+    assert wrong.text == "refuses the user or password of mongo.url"
     assert "s3cr3t" not in str(wrong)
     [nobody] = await store_problems(guarded.url)
-    assert nobody.text == "asks for a user, and mongo.url names none"
+    assert nobody.text == "requires a user, and mongo.url has none"
     [reader] = await store_problems(guarded.address("reader", "secret"))
     assert reader.text.startswith("user 'reader' may not createIndex on accounts, webhooks, ")
     assert "insert on webhooks, tokens, attempts" in reader.text
@@ -265,7 +265,7 @@ async def test_a_running_service_names_what_the_store_refuses_it_once(
     store.close()
     [line] = [line for line in logs if line["event"] == "store.refuses"]
     assert line["log_level"] == "error"
-    assert line["error"] == "refuses us 'insert' on switchhook.attempts"
+    assert line["error"] == "refuses command 'insert' on switchhook.attempts"
     assert "grantRolesToUser" in line["remedy"]
 
 

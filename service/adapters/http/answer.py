@@ -1,8 +1,8 @@
-"""Reading an answer: the status line decides, and nothing that follows it can undo that.
+"""Lenient parser of HTTP answers: the status line alone decides about success.
 
-Strictness towards answers protects nobody: request smuggling concerns servers. So a header without
-a colon, two lengths or a broken chunk are read over, `odd` is noted, and the connection is not used
-again. What is read does not depend on how the network cut it into packets.
+Strict parsing has no benefit here: request smuggling is a risk of servers. So the parser tolerates
+a header without a colon, two lengths and a broken chunk; it sets `odd`, and the connection is not
+used again. The result does not depend on how the network split the bytes into packets.
 """
 
 import re
@@ -20,14 +20,14 @@ FRAMING = re.compile(
 )
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r?\n")
 MOST_FRAMING = 8192
-"""Bytes of chunk lines and trailers that are read beyond as many as there are of the body."""
+"""Limit of chunk lines and trailers, in bytes beyond the size of the body."""
 MOST_HEADER_LINES = 1000
 NO_BODY = frozenset({204, 205, 304})
 ENDLESS = -1
 
 
 class Part(Enum):
-    """Which part of a chunked body comes next."""
+    """The part of a chunked body that comes next."""
 
     SIZE = auto()
     DATA = auto()
@@ -36,9 +36,9 @@ class Part(Enum):
 
 
 class AnswerReader:
-    """Takes the bytes of one answer as they come, 1xx before it included.
+    """Parses the bytes of one answer, and of 1xx answers before it, as they arrive.
 
-    `most_head` bounds status lines and headers, `most_body` what is kept of the body, in bytes.
+    `most_head` bounds status lines and headers, `most_body` the kept part of the body, in bytes.
     """
 
     __slots__ = (
@@ -51,25 +51,25 @@ class AnswerReader:
         self._most_body = most_body
         self._buffer = b""
         self._at = 0
-        """Where in the buffer that begins which is not read yet: it is not copied for each line."""
+        """Offset of the first unread byte in the buffer, which is not copied for each line."""
         self._looked = 0
-        """How far the end of the headers was looked for."""
+        """Offset up to which the end of the headers was searched."""
         self._body = bytearray()
         self._left = 0
-        """Bytes missing of the body, or of its present chunk; `ENDLESS` until the connection is."""
+        """Bytes missing of the body or its current chunk; `ENDLESS` if the body ends at close."""
         self._chunked = False
         self._part = Part.SIZE
         self._framing = 0
         """Bytes of chunk lines and trailers, less those of the chunks."""
         self.touched = False
-        """Whether a byte of an answer has come."""
+        """Whether a byte of an answer has arrived."""
         self.status = 0
-        """0 until the status line has come."""
+        """0 until the status line has arrived."""
         self.head: bytes | None = None
-        """Status line and headers, once all of them have come."""
+        """Status line and headers, once they have arrived whole."""
         self.complete = False
         self.odd = False
-        """Whether the connection must not be used again."""
+        """Whether the connection must be closed after this answer."""
 
     @property
     def body(self) -> bytes:
@@ -77,7 +77,7 @@ class AnswerReader:
         return bytes(self._body)
 
     def feed(self, data: bytes) -> None:
-        """Take what came. Raises BadStatusLine where that is no answer."""
+        """Parse received bytes. Raises BadStatusLine if they are not an HTTP answer."""
         self.touched = True
         if self.complete:
             self.odd = True
@@ -97,7 +97,7 @@ class AnswerReader:
         self._at = 0
 
     def end(self) -> bool:
-        """Note that nothing more will come; return whether there is an answer."""
+        """Note the end of the input; return whether there is an answer."""
         if self.status and not self.complete:
             self.odd = self.complete = True
             if self.head is None:
@@ -105,7 +105,7 @@ class AnswerReader:
         return self.complete
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return names and values as they came; a line without a colon is left out."""
+        """Return names and values as received; lines without a colon are left out."""
         lines = re.split(rb"\r?\n", self.head or b"", maxsplit=MOST_HEADER_LINES + 1)
         pairs = [line.partition(b":") for line in lines[1 : MOST_HEADER_LINES + 1] if b":" in line]
         return [(_text(name).strip(), _text(value).strip()) for name, _, value in pairs]
@@ -120,14 +120,14 @@ class AnswerReader:
             if self._buffer.endswith(b"\r", self._at, stop):
                 stop -= 1
             if end is None or stop - self._at > self._most_head:
-                # The two line ends may be cut in two themselves.
+                # A packet boundary may fall between the two line ends: allow their 4 bytes.
                 if len(self._buffer) - self._at > self._most_head + 4:
                     self._cut(self._at + self._most_head)
                 return
             head = self._buffer[self._at : stop]
             self._looked = self._at = end.end()
             if self._only_promises():
-                # All of them together may be as long as an answer.
+                # All 1xx answers together share the limit of one answer.
                 self._most_head -= len(head)
                 self.status = 0
             elif head.count(b"\n") > MOST_HEADER_LINES:
@@ -164,7 +164,7 @@ class AnswerReader:
         self.complete = self.odd = True
 
     def _frame(self, head: bytes) -> None:
-        """Find out where the body ends, and whether the connection may be used again."""
+        """Determine where the body ends, and whether the connection may be reused."""
         lengths: set[bytes] = set()
         coding = b""
         for name, value in FRAMING.findall(head):
@@ -189,7 +189,7 @@ class AnswerReader:
             self._left = int(length)
             self.complete = self._left == 0
         else:
-            # No length, or none that can be believed: the body ends with the connection.
+            # No valid length: the body ends when the connection is closed.
             self.odd, self._left = True, ENDLESS
 
     def _read_body(self) -> None:
@@ -205,7 +205,7 @@ class AnswerReader:
             self.odd = self.complete = True
 
     def _keep(self, count: int) -> None:
-        """Take so many bytes of the body out of the buffer."""
+        """Move `count` bytes of the body out of the buffer, keeping at most `most_body` in all."""
         start = self._at
         self._at += count
         if self._left != ENDLESS:
@@ -228,7 +228,7 @@ class AnswerReader:
                 return
 
     def _read_chunk_line(self) -> bool:
-        """Read the line around a chunk that is due; return whether there was a whole one."""
+        """Read the size line, end line or trailer line due next; return whether it was complete."""
         start, end = self._at, self._buffer.find(b"\n", self._at) + 1
         if self._framing + (end or len(self._buffer)) - start > MOST_FRAMING:
             self.odd = self.complete = True
@@ -254,5 +254,5 @@ class AnswerReader:
 
 
 def _text(raw: bytes) -> str:
-    """Return header bytes as text; what is not UTF-8 becomes lone surrogates, as in aiohttp."""
+    """Return header bytes as text; non-UTF-8 bytes become lone surrogates, as in aiohttp."""
     return raw.decode("utf-8", "surrogateescape")

@@ -1,15 +1,15 @@
-"""File descriptors: as many as the machine allows, and how many requests that is enough for."""
+"""File descriptors: raises the limit, and bounds requests in flight by it."""
 
 import resource
 
 MANY = 1_048_576
-"""The default of the kernel's own limit, fs.nr_open."""
+"""Default of the kernel's own limit, fs.nr_open; stands in for an infinite limit."""
 RESERVED = 512
-"""For broker, store, API, metrics, files and name look-ups; half of what there is at most."""
+"""Kept for broker, store, API, metrics, files and name lookups; at most half of the limit."""
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the process's soft limit to its hard limit; return what it is then."""
+    """Raise the process's soft limit to its hard limit; return the new soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         hard = MANY
@@ -20,8 +20,8 @@ def raise_descriptor_limit() -> int:
 
 
 def requests_possible(wanted: int, descriptors: int) -> int:
-    """Return how many requests can be in flight with so many descriptors, `wanted` at most.
+    """Return how many requests can be in flight with `descriptors`, at most `wanted`.
 
-    Beside each there may be a connection that is kept alive.
+    Counts two descriptors per request: beside each, one idle connection may be kept alive.
     """
     return max(2, min(wanted, (descriptors - min(RESERVED, descriptors // 2)) // 2))

@@ -1,4 +1,4 @@
-"""Connections to endpoints: every name, and every address that is dialled, goes past the guard."""
+"""Connections to endpoints: the egress guard judges every name and every dialled address."""
 
 import asyncio
 import errno
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class EgressRefused(OSError):
-    """Raised inside the connector instead of dialling. Its text is for the account to read."""
+    """Raised inside the connector instead of dialling. The account may read its text."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(errno.EACCES, told(refusal))
@@ -37,15 +37,15 @@ def told(refusal: Refusal) -> str:
 
 
 def log_refusal(refusal: Refusal, host: str | None) -> None:
-    """Tell the operator what the account is not told."""
+    """Log the refusal with the address, for the operator alone."""
     log.warning("egress.refused", rule=refusal.rule, address=refusal.address, host=host)
 
 
 class JudgingResolver(AbstractResolver):
-    """Refuses a name as a whole where it, or one of its addresses, may not be dialled.
+    """Resolver that refuses a name if the name or any of its addresses may not be dialled.
 
-    It has threads of its own: a name server that does not answer holds up no others' work, and no
-    lookup is waited for longer than `LOOKUP_TIMEOUT_S`.
+    It has its own threads, so that a name server that does not answer delays nothing else. Each
+    lookup times out after `LOOKUP_TIMEOUT_S`.
     """
 
     def __init__(self, guard: EgressGuard, system: System) -> None:
@@ -56,7 +56,7 @@ class JudgingResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises EgressRefused, or OSError where there are none."""
+        """Return the addresses of a name. Raises EgressRefused, or OSError if there are none."""
         refusal = self._guard.host(host)
         if refusal is not None:
             raise EgressRefused(refusal)
@@ -68,7 +68,7 @@ class JudgingResolver(AbstractResolver):
         return [_result(host, address, port) for address in addresses]
 
     async def close(self) -> None:
-        """Begin no more lookups."""
+        """Start no more lookups."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _addresses(self, host: str, port: int, family: socket.AddressFamily) -> list[str]:
@@ -104,10 +104,10 @@ def judged_connector(
     *,
     kept: bool,
 ) -> aiohttp.TCPConnector:
-    """Return a pool of connections of which none is made past the guard; `kept` to be reused."""
+    """Return a pool in which the guard judges every connection; `kept` allows their reuse."""
 
     def dial(addr_info: AddrInfoType) -> socket.socket:
-        # The last gate. A resolver would not do: aiohttp never asks it about an IP address.
+        # The last check, needed beside the resolver: aiohttp does not resolve IP addresses.
         family, kind, protocol, _, sockaddr = addr_info
         refusal = guard.address(str(sockaddr[0]), int(sockaddr[1]))
         if refusal is not None:

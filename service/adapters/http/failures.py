@@ -1,4 +1,4 @@
-"""From an error of an HTTP request to its outcome, and a detail that the account may read."""
+"""Classification of HTTP errors: the outcome, and a detail that the account may read."""
 
 import errno
 import ssl
@@ -34,7 +34,7 @@ _BY_ERROR: Sequence[tuple[type[BaseException], Outcome]] = (
 _OUR_OWN = frozenset({
     errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL,
 })  # fmt: skip
-"""No receiver is to blame for these: no descriptors, buffers or ports are left."""
+"""Errors of this machine, not of a receiver: no descriptors, buffers or ports are left."""
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: Outcome.REFUSED,
@@ -44,7 +44,7 @@ _BY_ERRNO = {
 
 
 def failure(error: Exception) -> Response:
-    """Return what an error means. Raises NothingSent where it is our own machine's."""
+    """Return the response for an error. Raises NothingSent if this machine caused the error."""
     cause = _cause(error)
     if isinstance(cause, OSError) and cause.errno in _OUR_OWN:
         raise NothingSent(str(cause)) from error
@@ -58,13 +58,13 @@ def failure(error: Exception) -> Response:
 
 
 def refused_by(error: Exception) -> EgressRefused | None:
-    """Return the refusal that an error is, or has inside."""
+    """Return the refusal that an error is or wraps, or None."""
     cause = _cause(error)
     return cause if isinstance(cause, EgressRefused) else None
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return what is inside: aiohttp wraps the errors of the system, and of TLS."""
+    """Return the wrapped error: aiohttp wraps errors of the operating system and of TLS."""
     inside = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
     if isinstance(error, aiohttp.ClientConnectorDNSError) and not isinstance(inside, EgressRefused):
         return error
@@ -74,7 +74,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _detail(cause: BaseException) -> str:
-    """Return what an error says, without the URI: its query may be a password."""
+    """Return an error's text without the URI: its query may contain a password."""
     text = str(cause)
     if isinstance(cause, HttpProcessingError | aiohttp.ClientResponseError):
         text = cause.message
@@ -86,5 +86,5 @@ def _detail(cause: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text without the lone surrogates that stand for bytes which are not UTF-8."""
+    """Return text with lone surrogates, which stand for bytes that are not UTF-8, escaped."""
     return text.encode("utf-8", "backslashreplace").decode()

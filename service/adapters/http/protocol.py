@@ -1,7 +1,7 @@
-"""One connection to an endpoint: at most one request on it, and nothing unasked for.
+"""Protocol of one connection to an endpoint: at most one request at a time, no unrequested bytes.
 
-Stands in for aiohttp's own protocol, whose connector pools and dials. Bytes that come while no
-request was written, and bytes that lie there when one is about to be, are nobody's answer: such a
+Replaces aiohttp's own protocol; aiohttp's connector pools and dials. Bytes that arrive while no
+request is written, or that lie unread when one is about to be written, answer no request: the
 connection is closed.
 """
 
@@ -18,32 +18,32 @@ from service.adapters.http.answer import AnswerReader
 
 NOTHING_UNREAD = struct.pack("i", 0)
 REST_S = 1.0
-"""How long the rest of an answer is waited for whose status line says success already, where
-nobody wants it: only the connection depends on it."""
+"""Wait for the rest of a successful answer that is not wanted in full: reading it only allows the
+connection to be reused."""
 
 
 class StaleConnection(aiohttp.ServerDisconnectedError):
-    """A connection that was used before died, or had bytes on it, before our answer began."""
+    """A reused connection died, or had unrequested bytes on it, before the answer began."""
 
 
 class Exchanging(ResponseHandler):
-    """See `ResponseHandler`, of which only the pool's side is used."""
+    """See `ResponseHandler`; only the methods that the pool calls are used."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.served = 0
-        """Requests that were answered on it."""
+        """Requests that were answered on this connection."""
         self._reader: AnswerReader | None = None
         self._answered: asyncio.Future[AnswerReader] | None = None
         self._written = False
         self._in_full = False
         self._descriptor = -1
         self._broken: Exception | None = None
-        """The error of the driver before the answer was awaited."""
+        """Error of aiohttp in `connection_made`, raised by `expect`."""
 
     @property
     def should_close(self) -> bool:
-        """Whether the pool must not keep it."""
+        """Whether the pool must close the connection."""
         return self._should_close or self._reader is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,16 +52,16 @@ class Exchanging(ResponseHandler):
             super().connection_made(transport)
         except (AttributeError, TypeError) as error:
             self._broken = error
-        # Under TLS unread bytes may be session tickets, which are no answer.
+        # Under TLS, unread bytes may be session tickets, which are not an answer.
         if transport.get_extra_info("sslcontext") is None:
             sock = transport.get_extra_info("socket")
             self._descriptor = -1 if sock is None else sock.fileno()
 
     def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
-        """Return what is done with the answer to the request that `write` is going to send.
+        """Return a future of the answer to the request that `write` is going to send.
 
-        One that is wanted `in_full` is waited for after its status line as well. Both raise
-        StaleConnection, and the latter what else a connection raises that ends without an answer.
+        An answer wanted `in_full` is awaited beyond its status line. The call and the future raise
+        StaleConnection, the future also the error of a connection that ends without an answer.
         """
         if self._broken is not None:
             raise self._broken
@@ -72,7 +72,7 @@ class Exchanging(ResponseHandler):
         return self._answered
 
     def write(self, sent: bytes) -> None:
-        """Send the request, unless something unasked for lies on the connection."""
+        """Send the request, unless unrequested bytes lie on the connection."""
         transport = self.transport
         if self._reader is None or transport is None or transport.is_closing():
             return  # the waiting request has its error
@@ -103,7 +103,7 @@ class Exchanging(ResponseHandler):
             self._loop.call_later(REST_S, self.expire, reader)
 
     def expire(self, reader: AnswerReader) -> None:
-        """End the wait for an answer: what has come of it must do."""
+        """End the wait: accept what has arrived of the answer, or fail with TimeoutError."""
         if reader is not self._reader:
             return
         if reader.end():
@@ -121,7 +121,7 @@ class Exchanging(ResponseHandler):
                 self._fail(StaleConnection())
             elif isinstance(exc, OSError):
                 failed = aiohttp.ClientOSError(*exc.args)
-                failed.__cause__ = exc  # under TLS it tells what the alert was
+                failed.__cause__ = exc  # under TLS it names the alert
                 self._fail(failed)
             else:
                 self._fail(aiohttp.ServerDisconnectedError())
@@ -135,7 +135,7 @@ class Exchanging(ResponseHandler):
     def _finish(self, reader: AnswerReader) -> None:
         transport = self.transport
         if reader.odd or (transport is not None and transport.get_write_buffer_size()):
-            self._should_close = True  # or it answered before it had the whole request
+            self._should_close = True  # also if it answered before the whole request was sent
         self.served += 1
         answered, self._reader = self._answered, None
         if answered is not None and not answered.done():

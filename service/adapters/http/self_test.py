@@ -1,4 +1,4 @@
-"""Trying the fast path over a loopback socket, with the aiohttp that is installed."""
+"""Self-test of the fast path over a loopback socket, with the installed aiohttp."""
 
 import asyncio
 from ipaddress import ip_network
@@ -23,18 +23,18 @@ SCRIPT = (
     OK,
     b"HTTP/1.1 204 No Content\r\n\r\n",
     CHUNKED + b"1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
-    b"",  # closes without an answer: the request must come again, on a new connection
-    OK + OK,  # the second is nobody's
+    b"",  # closes without an answer: the request must be repeated on a new connection
+    OK + OK,  # the second answers no request
     b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
     OK[:-1],  # closes before the body's end
 )
 EXPECTED = [(200, b"ok"), (204, b""), (200, b"ok"), (200, b"ok"), (500, b""), (200, b"o")]
 REQUESTS_EACH = [4, 1, 2]
-"""Requests that come on each connection."""
+"""Requests received on each connection."""
 
 
 async def problem_of_fast_path() -> str | None:
-    """Return why the fast path must not be used, or None where it works."""
+    """Return why the fast path must not be used, or None if it works."""
     receiver = _Receiver()
     try:
         async with asyncio.timeout(TRY_FOR_S):
@@ -43,24 +43,24 @@ async def problem_of_fast_path() -> str | None:
                 port: int = listening.sockets[0].getsockname()[1]
                 answers = await _exchanged(port)
     except TimeoutError:
-        return "no answer came when it was tried"
-    except Exception as error:  # whatever a driver that has changed may raise
+        return "the self-test got no answer"
+    except Exception as error:  # a changed driver may raise anything
         return told_of(error)
     if answers != EXPECTED:
-        return f"it answered {answers} when it was tried"
+        return f"the self-test got the answers {answers}"
     if receiver.requests != REQUESTS_EACH:
-        return f"its connections had {receiver.requests} requests when it was tried"
+        return f"the self-test sent {receiver.requests} requests on its connections"
     return None
 
 
 def told_of(error: Exception) -> str:
-    """Return what an error is and where it was raised."""
+    """Return an error with the place where it was raised."""
     place = extract_tb(error.__traceback__)[-1]
     return f"{error!r} in {place.name}, line {place.lineno} of {place.filename}"
 
 
 class _Receiver:
-    """Answers by the script, whatever the connection; counts the requests of each."""
+    """Receiver that answers by the script on all connections; counts the requests of each."""
 
     def __init__(self) -> None:
         self.requests: list[int] = []

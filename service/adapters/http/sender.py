@@ -1,4 +1,4 @@
-"""Making HTTP requests over one bounded pool, and an outcome for whatever happens."""
+"""HTTP sender: makes requests over one bounded pool and returns an outcome for each."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -39,8 +39,8 @@ class HttpSender:
 
     Uses aiohttp's documented interface until `prepare` has found that the fast path works.
 
-    An account with a client certificate has connections of its own: nobody else's request is sent
-    over one that was made in its name. Raises SettingsError where a file cannot be used.
+    An account with a client certificate has its own connections, which carry no other account's
+    requests. Raises SettingsError if a certificate or key file cannot be used.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class HttpSender:
         self._use(SessionWay(self._connectors(kept=False), policy))
 
     async def prepare(self) -> None:
-        """Try the fast path, and use it from now on where it works; tell where it does not."""
+        """Test the fast path; use it from now on if it works, otherwise log a warning."""
         problem = await problem_of_fast_path()
         if problem is None:
             await self._way.close()
@@ -82,7 +82,7 @@ class HttpSender:
         await self._resolver.close()
 
     async def send(self, request: Request) -> Response:
-        """See `ports.Sender`. A driver that is not as we know it is our own machine's fault."""
+        """See `ports.Sender`. Raises NothingSent also if aiohttp lacks a part that is used."""
         self._in_use += 1
         try:
             exchange = self._towards(request.uri, request.https_only)

@@ -1,7 +1,7 @@
-"""Requests by aiohttp's documented interface alone, for where the fast path does not work.
+"""Requests by aiohttp's documented interface alone, used if the fast path does not work.
 
-Each request has a connection of its own: what a receiver sends on one that is kept would count as
-the answer to the next request, and one that dies as it is used again would cost an attempt.
+Each request has its own connection: on a kept one, unrequested bytes would count as the answer to
+the next request, and a connection that dies when it is reused would cost an attempt.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from service.domain.delivery import Request
 from service.domain.policy import HttpPolicy
 
 NOT_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""Headers that aiohttp would add."""
+"""Headers that aiohttp must not add."""
 MOST_HEADERS = 1000
 
 
@@ -38,7 +38,7 @@ class ReadAnswer:
 
 
 class SessionWay:
-    """See `http_way.Way`. The connectors must keep no connection."""
+    """See `way.Way`. The connectors must keep no connection."""
 
     def __init__(self, connectors: Mapping[str, aiohttp.TCPConnector], policy: HttpPolicy) -> None:
         self._policy = policy
@@ -47,11 +47,11 @@ class SessionWay:
         }
 
     def towards(self, url: URL) -> Exchange:
-        """See `http_way.Way`."""
+        """See `way.Way`."""
         return partial(self._exchange, url)
 
     async def close(self) -> None:
-        """See `http_way.Way`."""
+        """See `way.Way`."""
         for session in self._sessions.values():
             await session.close()
 
@@ -88,7 +88,7 @@ def _session(connector: aiohttp.TCPConnector, policy: HttpPolicy) -> aiohttp.Cli
 
 
 async def _start_of(content: aiohttp.StreamReader, most: int, ends_at: float) -> bytes:
-    """Return the start of a body; what goes wrong after the status line changes nothing."""
+    """Return the start of a body; errors after the status line are ignored."""
     parts: list[bytes] = []
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
         async with asyncio.timeout_at(ends_at):

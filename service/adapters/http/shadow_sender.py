@@ -1,4 +1,4 @@
-"""Standing in for the sender while another service still does the sending: no request leaves."""
+"""Shadow mode: replaces the sender while another service still sends; makes no request."""
 
 from collections.abc import Collection
 
@@ -10,16 +10,16 @@ from service.egress.guard import EgressGuard
 
 
 class ShadowSender:
-    """See `ports.Sender`. Nothing is dialled and no name is looked up.
+    """See `ports.Sender`. Dials nothing and looks up no name.
 
-    The detail names an address that would be refused.
+    The detail says if the URI is invalid, or would be refused even without a name lookup.
     """
 
     def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:
         self._guard = EgressGuard(egress, own_ports)
 
     async def prepare(self) -> None:
-        """Try nothing."""
+        """Do nothing."""
 
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`."""
@@ -33,4 +33,4 @@ class ShadowSender:
         return f"would be: {told(judged)}" if isinstance(judged, Refusal) else None
 
     async def close(self) -> None:
-        """Close nothing."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""TLS to endpoints: always verified, never older than 1.2; what failed, and what soon will."""
+"""TLS to endpoints: always verified, 1.2 or later; causes of failures, expiring certificates."""
 
 import ssl
 import time
@@ -19,12 +19,12 @@ WARN_BEFORE_S = 14 * 86_400.0
 WARN_AGAIN_S = 86_400.0
 MOST_HOSTS = 10_000
 EVERYBODY = ""
-"""Instead of an account: requests that show no certificate."""
+"""Key, in place of an account id, for requests without a client certificate."""
 
 log = structlog.get_logger(__name__)
 
 Handshaken = Callable[[str, Mapping[str, Any]], None]
-"""Called with the host and the certificate it showed, once per connection."""
+"""Called once per connection with the host and its certificate."""
 
 _BY_VERIFY_CODE = {
     9: "certificate_not_yet_valid",
@@ -38,7 +38,7 @@ _BY_VERIFY_CODE = {
     62: "wrong_host",
     64: "wrong_host",
 }
-"""The codes of OpenSSL's x509_vfy.h."""
+"""Codes of OpenSSL's x509_vfy.h."""
 _BY_REASON = {
     "NO_PROTOCOLS_AVAILABLE": "protocol_too_old",
     "TLSV1_ALERT_PROTOCOL_VERSION": "protocol_too_old",
@@ -50,7 +50,7 @@ _BY_REASON = {
 
 
 def tls_detail(error: ssl.SSLError) -> str:
-    """Return in one word why TLS failed; the same word for the same cause, whatever the host."""
+    """Return the cause of a TLS failure as one word, the same for every host."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _BY_VERIFY_CODE.get(error.verify_code, f"certificate_error_{error.verify_code}")
     reason = getattr(error, "reason", None) or "handshake_failed"
@@ -58,9 +58,9 @@ def tls_detail(error: ssl.SSLError) -> str:
 
 
 def verifying_context(policy: TlsPolicy, handshaken: Handshaken | None = None) -> ssl.SSLContext:
-    """Return how TLS is spoken: certificate and name verified, version 1.2 at least.
+    """Return a context that verifies certificate and name, and needs at least TLS 1.2.
 
-    Raises SettingsError where a file of the operator's cannot be used.
+    Raises SettingsError if a file of the operator's cannot be used.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -75,7 +75,7 @@ def verifying_context(policy: TlsPolicy, handshaken: Handshaken | None = None) -
 def contexts_of(
     policy: TlsPolicy, handshaken: Handshaken | None = None
 ) -> dict[str, ssl.SSLContext]:
-    """Return the context of each account that shows a certificate, and that of `EVERYBODY`.
+    """Return the context of each account with a client certificate, and that of `EVERYBODY`.
 
     Raises SettingsError with every file of the operator's that cannot be used.
     """
@@ -94,7 +94,7 @@ def contexts_of(
 
 
 def examine_tls(policy: TlsPolicy) -> Iterator[Finding]:
-    """Yield what `switchhook check` has to say about the operator's files."""
+    """Yield the findings of `switchhook check` about the operator's files."""
     try:
         contexts_of(policy)
     except SettingsError as error:
@@ -106,7 +106,7 @@ def examine_tls(policy: TlsPolicy) -> Iterator[Finding]:
 
 def _show(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
     files = certificate.cert_file, certificate.key_file
-    # Without a password, the library would ask for one on the terminal, and wait.
+    # Without a password, OpenSSL would prompt for one on the terminal and wait.
     _load(lambda: context.load_cert_chain(*files, password=""), "tls.client_certificates", files[0])
 
 
@@ -118,7 +118,7 @@ def _load(load: Callable[[], None], key: str, path: Path) -> None:
 
 
 def _telling(handshaken: Handshaken) -> type[ssl.SSLObject]:
-    """Return the kind of TLS connection that tells of its peer when the handshake is over."""
+    """Return a class of TLS connections that reports the peer's certificate after the handshake."""
 
     class Telling(ssl.SSLObject):
         def do_handshake(self) -> None:
@@ -132,17 +132,17 @@ def _telling(handshaken: Handshaken) -> type[ssl.SSLObject]:
 
 @dataclass(slots=True)
 class Expiring:
-    """A certificate that ends soon; unix seconds."""
+    """A certificate that expires soon; unix seconds."""
 
     expires_at: float
     warned_at: float
 
 
 class CertificateWatch:
-    """Knows which endpoints' certificates end soon, and warns of each once a day.
+    """Records hosts whose certificates expire soon, and logs a warning for each once a day.
 
-    Soon is within 14 days, or a third of the certificate's life where that is less: some are made
-    for a week.
+    Soon is within 14 days, or within a third of the certificate's lifetime if that is less: some
+    certificates are valid for a week.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -150,13 +150,13 @@ class CertificateWatch:
         self._hosts = BoundedDict[str, Expiring](MOST_HOSTS)
 
     def handshaken(self, host: str, certificate: Mapping[str, Any]) -> None:
-        """Note what a host showed."""
+        """Note the certificate of a host."""
         try:
             begins_at = ssl.cert_time_to_seconds(certificate["notBefore"])
             expires_at = ssl.cert_time_to_seconds(certificate["notAfter"])
             date = datetime.fromtimestamp(expires_at, UTC).isoformat()
         except (KeyError, ValueError, OverflowError, OSError):
-            return  # a year 0, for instance, which OpenSSL accepted
+            return  # a date out of range, such as the year 0, in a certificate that was verified
         soon_s = min(WARN_BEFORE_S, (expires_at - begins_at) / 3)
         now = self._now()
         before = self._hosts.pop(host, None)
@@ -169,6 +169,6 @@ class CertificateWatch:
         self._hosts[host] = Expiring(expires_at, warned_at)
 
     def expiring(self) -> int:
-        """Return how many hosts' certificates end soon; one that has ended is not among them."""
+        """Return how many hosts' certificates expire soon; expired ones are not counted."""
         now = self._now()
         return sum(host.expires_at > now for host in self._hosts.values())

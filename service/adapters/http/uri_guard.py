@@ -1,4 +1,4 @@
-"""Whether a webhook may point somewhere, told before anything is sent; see `UriGuard`."""
+"""Egress check of a webhook's URI before anything is sent; see `UriGuard`."""
 
 from collections.abc import Collection
 
@@ -13,8 +13,8 @@ SYSTEM = System()
 class ResolvingGuard:
     """See `management.ports.UriGuard`. Must be made inside a running event loop.
 
-    It is a courtesy to who makes the webhook: what a name resolves to may change, and is judged
-    again at every connection.
+    This check only warns early: the addresses of a name may change, and are judged again at every
+    connection.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class ResolvingGuard:
         self._resolver = JudgingResolver(self._guard, system)
 
     async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
-        """See `management.ports.UriGuard`. The address is not told: it may be an internal one."""
+        """See `management.ports.UriGuard`. Leaves the address out: it may be an internal one."""
         refusal = await self._refusal(uri, https_only=https_only)
         if refusal is None:
             return None
@@ -46,6 +46,6 @@ class ResolvingGuard:
         except EgressRefused as error:
             return error.refusal
         except (OSError, UnicodeError):
-            # The name does not resolve now; it may later, and is judged then.
+            # The name does not resolve now; if it does later, it is judged then.
             return None
         return None

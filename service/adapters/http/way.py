@@ -1,4 +1,4 @@
-"""The parts that both ways of making requests share: the fast path and aiohttp's documented API."""
+"""Parts shared by both ways of making requests: the fast path and aiohttp's documented API."""
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -11,31 +11,31 @@ from service.domain.delivery import Request
 
 
 class Answered(Protocol):
-    """The answer to a request."""
+    """Answer to a request."""
 
     @property
     def status(self) -> int:
-        """Return the status of the status line."""
+        """Return the status code."""
 
     @property
     def body(self) -> bytes:
-        """Return what is kept of the body."""
+        """Return the kept part of the body."""
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return names and values as they came."""
+        """Return names and values as received."""
 
 
 Exchange = Callable[[Request], Awaitable[Answered]]
 
 
 class Way(Protocol):
-    """A way to make requests; it owns its connections."""
+    """A way to make requests, which owns its connections."""
 
     def towards(self, url: URL) -> Exchange:
-        """Return what sends a request to a URL and returns the answer.
+        """Return a function that sends a request to the URL and returns the answer.
 
-        It raises ValueError where the request cannot be written, aiohttp.ClientError,
-        HttpProcessingError, OSError or TimeoutError where no answer came.
+        It raises ValueError if the request cannot be written; aiohttp.ClientError,
+        HttpProcessingError, OSError or TimeoutError if no answer arrived.
         """
 
     async def close(self) -> None:
@@ -48,12 +48,12 @@ def _limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
 
 
 def connecting_limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
-    """Return how long a connection may take in all, lookup included, and its handshake."""
-    return _limits(max(total_s, 0.001), connect_timeout_s)  # zero would be no limit
+    """Return the limits of connecting: in all, lookup included, and of the handshakes alone."""
+    return _limits(max(total_s, 0.001), connect_timeout_s)  # zero would mean no limit
 
 
 def with_query(target: str, query: str) -> str:
-    """Return path and query with a ready-made query appended as it is, after `?` or `&`."""
+    """Return path and query with an encoded query appended unchanged, after `?` or `&`."""
     if not query:
         return target
     return f"{target}{'&' if '?' in target else '?'}{query}"

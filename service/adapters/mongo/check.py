@@ -1,4 +1,4 @@
-"""Examining the store before the service starts."""
+"""Checks of the store for `switchhook check`: server, privileges, webhooks, secrets."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -15,7 +15,7 @@ MOST_NAMED = 5
 
 
 async def examine_store(database: Database, secret_box: SecretBox) -> AsyncIterator[Finding]:
-    """Yield what is found: the server, what it permits, unusable webhooks."""
+    """Yield findings about the server, its privileges, unusable webhooks and secrets."""
     findings: Sequence[Finding] = ()
     try:
         findings = await examine_server(database)
@@ -42,18 +42,18 @@ async def _webhooks(database: Database, secret_box: SecretBox) -> list[Finding]:
             f"{len(bad)} of {counted(good + len(bad), 'webhook')} skipped: "
             f"{'; '.join(bad[:MOST_NAMED])}"
         )
-        usable = warning("store", text, "mend the documents")
+        usable = warning("store", text, "correct the documents")
     else:
         usable = fine("store", f"{counted(good, 'webhook')}, all usable")
     return [usable, _secrets(plain, secret_box)]
 
 
 def _secrets(plain: int, secret_box: SecretBox) -> Finding:
-    """Tell whether what is secret is encrypted as it should be."""
+    """Return whether secrets are encrypted, and with the newest key."""
     if not secret_box.seals:
-        text = f"not encrypted in the store, of {counted(plain, 'webhook')}"
+        text = f"those of {counted(plain, 'webhook')} are not encrypted in the store"
         return warning("secrets", text, "set secrets.keys; switchhook secrets new-key makes one")
     if plain:
-        text = f"of {counted(plain, 'webhook')} not encrypted with the newest key"
+        text = f"those of {counted(plain, 'webhook')} are not encrypted with the newest key"
         return warning("secrets", text, "run switchhook secrets rewrap")
     return fine("secrets", "encrypted with the newest key")

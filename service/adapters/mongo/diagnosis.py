@@ -7,19 +7,19 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from service.domain.finding import Diagnosis
 
 OLDEST_MONGODB = (4, 4)
-"""The oldest that the driver speaks to; change streams and `hello` are there, too."""
+"""Oldest version that the driver supports; it has change streams and `hello`."""
 
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 NO_SPACE = frozenset({14_031, 12_501})
-"""OutOfDiskSpace, and what the journal's own check says."""
+"""OutOfDiskSpace, and the code of the journal's own check."""
 REFUSED = re.compile(r"not authorized on (\S+) to execute command \{ (\w+): (?:\"([^\"]*)\")?")
 LONGEST_CAUSE = 160
 TAIL = re.compile(r", Timeout:| \(configured|,? full error:")
 
 
 def too_old(version: str) -> Diagnosis | None:
-    """Return what is wrong with a version."""
+    """Return the diagnosis of a version that is too old, or None."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers >= OLDEST_MONGODB:
         return None
@@ -27,17 +27,17 @@ def too_old(version: str) -> Diagnosis | None:
 
 
 def diagnosis_of(error: PyMongoError, database: str, address: str = "") -> Diagnosis:
-    """Return what an error of the driver means. What was to be written is not quoted.
+    """Return the diagnosis of a driver's error, without the documents to be written.
 
-    `address` is where the driver was to connect, without the user.
+    `address` is the address of the server, without the user.
     """
     code = _code(error)
     if code == AUTHENTICATION_FAILED:
         remedy = "check user, password and authSource in mongo.url"
-        return Diagnosis("refuses the user of mongo.url, or the password", remedy, lasting=True)
+        return Diagnosis("refuses the user or password of mongo.url", remedy, lasting=True)
     if code == UNAUTHORIZED and "requires authentication" in str(error):
         remedy = "put user, password and authSource into mongo.url"
-        return Diagnosis("asks for a user, and mongo.url names none", remedy, lasting=True)
+        return Diagnosis("requires a user, and mongo.url has none", remedy, lasting=True)
     if code == UNAUTHORIZED:
         text = _refused(str(error))
         role = "dbAdmin" if "collMod" in text else "readWrite"
@@ -51,12 +51,12 @@ def diagnosis_of(error: PyMongoError, database: str, address: str = "") -> Diagn
 
 
 def _other(error: PyMongoError, address: str) -> Diagnosis:
-    """Return what may pass by itself: the server is away, or says that something failed."""
-    # Behind these words come the topology, documents and the timeouts of each member.
+    """Return the diagnosis of an error that may pass: server unreachable, or command failed."""
+    # Text behind these words is the topology, documents and the timeouts of each member.
     cause = TAIL.split(str(error), maxsplit=1)[0][:LONGEST_CAUSE]
     if isinstance(error, OperationFailure):
         text = f"answers with an error: {cause}" if cause else f"answers with error {error.code}"
-        return Diagnosis(text, "the log of MongoDB says more", lasting=False)
+        return Diagnosis(text, "see the log of MongoDB", lasting=False)
     if address:
         cause = cause.removeprefix(f"{address}: ") or type(error).__name__
         text = f"cannot be reached at {address}: {cause}"
@@ -82,10 +82,10 @@ def _code(error: PyMongoError) -> int | None:
 def _refused(said: str) -> str:
     found = REFUSED.search(said)
     if found is None:
-        return "refuses what the service needs: not authorized"
+        return "refuses a command that the service needs: not authorized"
     database, command, collection = found.groups()
-    return f"refuses us '{command}' on {database}.{collection}" if collection else (
-        f"refuses us '{command}' on {database}"
+    return f"refuses command '{command}' on {database}.{collection}" if collection else (
+        f"refuses command '{command}' on {database}"
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""How webhooks have fared lately, for all workers together; see `ports.WebhookHealth`.
+"""Recent failures of webhooks, shared by all workers; see `ports.WebhookHealth`.
 
-A document of `webhook_health`: `{_id: webhook id, failures: [unix seconds], updated_at}`. It goes
-when the webhook succeeds, and by itself a day after the last failure.
+A document of `webhook_health`: `{_id: webhook id, failures: [unix seconds], updated_at}`. A success
+deletes it, and a TTL index a day after the last failure. A deleted webhook leaves a tombstone:
+`{_id, deleted: true, updated_at}`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ class MongoWebhookHealth:
         self._webhooks = store.database["webhooks"]
 
     async def tell(self, reports: Sequence[HealthReport]) -> Mapping[str, Sequence[float]]:
-        """See `ports.WebhookHealth`. Each webhook's part is atomic, so no failure is overlooked."""
+        """See `ports.WebhookHealth`. Atomic for each webhook, so that no failure is lost."""
         now = datetime.now(UTC)
         writes = [_write(report, now) for report in reports]
         await self._store.ask(self._health.bulk_write(writes, ordered=False))
@@ -58,7 +59,7 @@ class MongoWebhookHealth:
             }
         }
         result = await self._store.ask(self._webhooks.update_one(wanted, change))
-        # Enabled again, it begins at zero.
+        # Delete the counted failures, so that a webhook starts at zero when it is enabled again.
         await self.succeeded(webhook_id)
         return bool(result.modified_count)
 

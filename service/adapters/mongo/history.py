@@ -1,4 +1,7 @@
-"""Attempts and dead letters, read and revived; see `management/ports.py`."""
+"""Attempts and dead letters for management: list, count, discard, mark as replayed.
+
+See `management/ports.py`.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,11 +13,11 @@ from service.domain.delivery import Delivery, Outcome, time_key
 from service.management.selection import Selection
 
 NOT_LISTED = {"payload": 0, "webhook": 0}
-"""Large members that no list shows."""
+"""Large members that lists leave out."""
 
 
 class MongoAttemptHistory:
-    """See `management.ports.AttemptHistory`. Ids sort by time, so they serve for times as well."""
+    """See `management.ports.AttemptHistory`. Ids sort by time, so queries by time compare ids."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -102,13 +105,13 @@ class MongoDeadLetterArchive:
 
 
 def before(member: str, at: datetime, item_id: str) -> dict[str, Any]:
-    """Return the question for what comes after an item in a list with the newest first."""
+    """Return the filter for the items that follow an item in a list with the newest first."""
     same = {member: {"$eq": at}, "_id": {"$lt": item_id}}
     return {"$or": [{member: {"$lt": at}}, same]}
 
 
 def _attempts(selection: Selection) -> dict[str, Any]:
-    """Return the question; its parts stand apart, as two may be about one member."""
+    """Return the filter, as an `$and`, because two of its parts may concern the same member."""
     parts: list[dict[str, Any]] = [_members(selection)]
     if selection.failed is not None:
         good, neither = Outcome.SUCCEEDED.value, Outcome.SHADOWED.value
@@ -118,7 +121,7 @@ def _attempts(selection: Selection) -> dict[str, Any]:
     if selection.since is not None:
         parts.append({"_id": {"$gte": time_key(selection.since.timestamp())}})
     if selection.until is not None:
-        # The ids of that millisecond go on after the key.
+        # Ids of the millisecond of `until` sort after its key.
         parts.append({"_id": {"$lt": time_key(selection.until.timestamp() + 0.001)}})
     return {"$and": parts}
 

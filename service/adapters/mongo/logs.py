@@ -1,4 +1,4 @@
-"""Writing the attempt log and the dead letters."""
+"""Stores of attempts and dead letters; see `ports.AttemptLog` and `ports.DeadLetterStore`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ DUPLICATE_KEY = 11_000
 class MongoAttemptLog:
     """See `ports.AttemptLog`.
 
-    Goes by PyMongo's own asyncio client: Motor hands every call to a thread, which at full load
-    fought with the event loop for a fifth of its time.
+    Uses PyMongo's own asyncio client: Motor hands every call to a thread, and at full load the
+    threads took a fifth of the event loop's time.
     """
 
     def __init__(self, store: Store, client: Client, *, keep_payloads: bool = True) -> None:
@@ -36,7 +36,7 @@ class MongoAttemptLog:
             honour_cancellation()
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert the rows; one that stands there already is from a try whose answer was lost."""
+        """Insert the rows. A duplicate key comes from an earlier insert whose reply was lost."""
         try:
             await self._attempts.insert_many(rows, ordered=False)
         except BulkWriteError as error:
@@ -53,7 +53,7 @@ class MongoDeadLetters:
         self._letters = store.database["dead_letters"]
 
     async def file(self, letters: Sequence[DeadLetter]) -> None:
-        """See `ports.DeadLetterStore`; the id is the delivery's, so a letter stands there once."""
+        """See `ports.DeadLetterStore`; idempotent, because `_id` is the delivery's id."""
         documents = [dead_letter_document(letter) for letter in letters]
         writes: list[ReplaceOne[Document]] = [
             ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents

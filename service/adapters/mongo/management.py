@@ -1,6 +1,6 @@
-"""Webhooks and accounts as the management API needs them; see `management/ports.py`.
+"""Webhooks and accounts for the management use cases; see `management/ports.py`.
 
-Every value that came from outside is compared with `$eq`: none is ever read as an operator.
+Filters compare every value from outside with `$eq`, so that MongoDB never reads it as an operator.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from service.domain.policy import requires_https
 from service.domain.webhook import NOTHING
 
 MOST_HISTORY = 50
-"""Entries of its audit trail that a webhook carries."""
+"""Limit of the audit trail of a webhook, in entries."""
 LAST_ENTRIES = {
     HISTORY: {
         "$cond": [{"$isArray": f"${HISTORY}"}, {"$slice": [f"${HISTORY}", -MOST_HISTORY]}, []]
@@ -83,7 +83,7 @@ class MongoWebhookDocuments:
         return self._opened({**found[0], HISTORY: history[0] if history else []})
 
     async def insert(self, document: Document, most: int) -> bool:
-        """See `management.ports.WebhookDocuments`; two at once may exceed the limit by one."""
+        """See `management.ports.WebhookDocuments`; two inserts at once may exceed `most` by one."""
         owned = {"account_id": {"$eq": document["account_id"]}}
         if await self._store.ask(self._webhooks.count_documents(owned, limit=most)) >= most:
             return False
@@ -111,7 +111,7 @@ class MongoWebhookDocuments:
     async def delete(self, account_id: str, webhook_id: str, at: datetime) -> Document | None:
         """See `management.ports.WebhookDocuments`.
 
-        What polls for changes cannot see that something is gone: for a day its health says so.
+        Leaves a tombstone in `webhook_health` for a day, because polling cannot see a deletion.
         """
         found = await self.find(account_id, webhook_id)
         if found is None:
@@ -156,7 +156,7 @@ def _one(account_id: str, webhook_id: str) -> dict[str, Any]:
 
 
 def _update(members: Document, entry: Document) -> dict[str, Any]:
-    """Return the change that sets the members, removes those that are None, and adds the entry."""
+    """Return the update that sets members, removes those that are None, and appends the entry."""
     kept = {key: value for key, value in members.items() if value is not None}
     removed = {key: "" for key, value in members.items() if value is None}
     history = {"history": {"$each": [dict(entry)], "$slice": -MOST_HISTORY}}

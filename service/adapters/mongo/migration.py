@@ -1,4 +1,4 @@
-"""The reads and writes of a migration in the collections `accounts` and `webhooks`."""
+"""Reads and writes of a migration in the collections `accounts` and `webhooks`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ AT_ONCE = 500
 
 
 class MongoMigration:
-    """See `ports.MigrationStore`. A change that is made twice is made once."""
+    """See `crossbar.ports.MigrationStore`. Every change is idempotent."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,13 +27,13 @@ class MongoMigration:
         self._webhooks = database["webhooks"]
 
     async def accounts_under(self, root_id: str) -> Mapping[str, Document]:
-        """See `ports.MigrationStore`."""
+        """See `crossbar.ports.MigrationStore`."""
         wanted = {"$or": [{"_id": root_id}, {"tree": root_id}]}
         found = await self._ask(self._accounts.find(wanted).to_list(None))
         return {str(document["_id"]): document for document in found}
 
     async def webhooks(self, webhook_ids: Sequence[str]) -> Mapping[str, Document]:
-        """See `ports.MigrationStore`."""
+        """See `crossbar.ports.MigrationStore`."""
         found: dict[str, Document] = {}
         for start in range(0, len(webhook_ids), AT_ONCE):
             wanted = {"_id": {"$in": list(webhook_ids[start : start + AT_ONCE])}}
@@ -42,7 +42,7 @@ class MongoMigration:
         return found
 
     def problem_with(self, document: Document) -> str | None:
-        """See `ports.MigrationStore`: numbers beyond 64 bits, for one, are JSON and not BSON."""
+        """See `crossbar.ports.MigrationStore`; BSON has no integers over 64 bits, for example."""
         try:
             encode(document)
         except (BSONError, OverflowError) as error:
@@ -50,13 +50,13 @@ class MongoMigration:
         return None
 
     async def write_accounts(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
-        """See `ports.MigrationStore`."""
+        """See `crossbar.ports.MigrationStore`."""
         changes: list[Change] = [_merge(document) for document in documents]
         changes += [DeleteOne({"_id": account_id}) for account_id in removed]
         await self._write(self._accounts, changes)
 
     async def write_webhooks(self, documents: Sequence[Document]) -> None:
-        """See `ports.MigrationStore`."""
+        """See `crossbar.ports.MigrationStore`."""
         await self._write(self._webhooks, [_merge(document) for document in documents])
 
     async def _write(self, collection: Any, changes: Sequence[Change]) -> None:
@@ -67,7 +67,7 @@ class MongoMigration:
         try:
             return await question
         except BulkWriteError as error:
-            # Its own text quotes whole documents.
+            # The text of a BulkWriteError quotes whole documents.
             texts = [str(failed.get("errmsg")) for failed in error.details.get("writeErrors", ())]
             unwritten = f"{counted(len(texts), 'document')} not written: {texts[:1]}"
             raise StoreUnavailable(unwritten) from None
@@ -76,6 +76,6 @@ class MongoMigration:
 
 
 def _merge(document: Document) -> UpdateOne:
-    """Members that the migration knows nothing of stay as they are: a secret, for one."""
+    """Return an upsert that keeps members which the migration does not write, such as a secret."""
     members = {key: value for key, value in document.items() if key != "_id"}
     return UpdateOne({"_id": document["_id"]}, {"$set": members}, upsert=True)

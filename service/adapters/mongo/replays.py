@@ -17,7 +17,7 @@ AFTER = ReturnDocument.AFTER
 
 
 class MongoReplays:
-    """See `management.ports.Replays`. A document has a lease beside the replay's members."""
+    """See `management.ports.Replays`. A document has the replay's members and `leased_until`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Encrypting anew what the store holds."""
+"""Rewrap: encrypts the stored secrets of webhooks again, with the newest key."""
 
 from pymongo.errors import PyMongoError
 
@@ -7,9 +7,10 @@ from service.adapters.secret_box import SECRET_MEMBERS, SecretBox
 
 
 async def rewrap(store: Store, secret_box: SecretBox, *, dry_run: bool) -> tuple[int, int]:
-    """Seal every webhook's secrets with the newest key; return how many, and how many cannot be.
+    """Seal secrets with the newest key; return the numbers of outdated and unreadable webhooks.
 
-    A webhook that is changed meanwhile keeps the change: it was sealed with the newest key then.
+    A concurrent change of a webhook's secrets is kept: it was sealed with the newest key. With
+    `dry_run` nothing is written.
     """
     changed = unreadable = 0
     try:

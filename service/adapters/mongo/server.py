@@ -1,6 +1,6 @@
-"""MongoDB itself, looked at: its version, what it permits, its clock and its disk.
+"""Checks of the MongoDB server: its version, privileges, replica set, clock and disk.
 
-Both `switchhook check` and the start of the service look.
+`switchhook check` and the start of the service run them.
 """
 
 import time
@@ -26,14 +26,14 @@ ON_ALL = frozenset({"changeStream"})
 """Privileges needed on the database as a whole; none without a replica set."""
 
 FAR_OFF_S = 5.0
-"""Receivers refuse signatures that are minutes old; clocks that are kept differ by less than 1."""
+"""Receivers refuse signatures that are minutes old; synchronised clocks differ by less than 1 s."""
 LITTLE_SPACE = 0.05
 
 
 async def examine_server(
     database: Database, clock: Callable[[], float] = time.time
 ) -> list[Finding]:
-    """Return what is found; the first says the version. Raises PyMongoError."""
+    """Return the findings; the first states the version. Raises PyMongoError."""
     version = str((await database.client.server_info())["version"])
     old = too_old(version)
     if old is not None:
@@ -52,11 +52,14 @@ def _replica_set(hello: Document) -> Finding:
     if "setName" in hello:
         return fine("store", f"replica set {hello['setName']}: changes are seen at once")
     text = "no replica set: changes to webhooks are seen by polling, deletions later"
-    return warning("store", text, "rs.initiate() makes a set of one")
+    return warning("store", text, "rs.initiate() makes a replica set of one member")
 
 
 def _ahead_s(hello: Document, asked_at: float, answered_at: float) -> float:
-    """Return how far our clock is ahead of the store's at least, by an answer under way."""
+    """Return the least offset of our clock from the store's, in seconds; positive if ahead.
+
+    MongoDB read its clock at some time between `asked_at` and `answered_at`.
+    """
     theirs: datetime = hello["localTime"].replace(tzinfo=UTC)
     early, late = asked_at - theirs.timestamp(), answered_at - theirs.timestamp()
     if early <= 0 <= late:
@@ -65,12 +68,12 @@ def _ahead_s(hello: Document, asked_at: float, answered_at: float) -> float:
 
 
 def clock_off(ahead_s: float) -> Finding | None:
-    """Return the warning that our clock and the store's are too far apart, if they are."""
+    """Return a warning if our clock and the store's differ by more than FAR_OFF_S."""
     if abs(ahead_s) <= FAR_OFF_S:
         return None
     way = "ahead of" if ahead_s > 0 else "behind"
-    text = f"this machine's is {abs(ahead_s):.0f} s {way} MongoDB's; receivers judge our timestamps"
-    return warning("clock", text, "keep both machines' clocks by NTP; timedatectl tells which")
+    text = f"this machine's is {abs(ahead_s):.0f} s {way} MongoDB's; receivers check our timestamps"
+    return warning("clock", text, "keep both machines' clocks in step by NTP; see timedatectl")
 
 
 async def _refused(database: Database, *, replicated: bool) -> Finding | None:
@@ -90,7 +93,7 @@ async def _refused(database: Database, *, replicated: bool) -> Finding | None:
 
 
 def missing(privileges: Sequence[Document], database: str, *, replicated: bool) -> list[str]:
-    """Return what is needed and not among the privileges, as `action on collection`."""
+    """Return the needed privileges that are missing, as `action on collection`."""
     wanted = [
         (collection, action) for collection in NEEDED for action in sorted(NEEDED[collection])
     ]
@@ -130,7 +133,7 @@ async def _space(database: Database) -> Finding | None:
 
 
 def little_space(used: float, total: float) -> Finding | None:
-    """Return the warning that MongoDB's disk is nearly full, if it is; both in bytes."""
+    """Return a warning if MongoDB's disk is nearly full; `used` and `total` are bytes."""
     left = 1 - used / total
     if left > LITTLE_SPACE:
         return None

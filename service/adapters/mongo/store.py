@@ -1,4 +1,4 @@
-"""MongoDB: the connection, the collections, and every question to them."""
+"""MongoDB store: the connection, the indexes, and error translation for every call."""
 
 import time
 from collections.abc import Awaitable, Iterator, Mapping
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 OBJECT_ID_DIGITS = 24
 MOST_STORED_BYTES = 2 * MOST_DOCUMENT_BYTES
-"""The size limit of a webhook's document with its secrets encrypted."""
+"""Size limit of a webhook's document with its secrets encrypted."""
 TTL_INDEX = "expire"
 INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("webhooks", [("account_id", 1)]),
@@ -47,13 +47,13 @@ log = structlog.get_logger(__name__)
 
 
 def open_database(url: str, name: str, timeout_s: float) -> Database:
-    """Return the database; connects when first used. Nothing waits longer than `timeout_s`."""
+    """Return the database; it connects on first use. Every call times out after `timeout_s`."""
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_options(timeout_s))
     return client[name]
 
 
 def open_client(url: str, timeout_s: float) -> Client:
-    """Return PyMongo's own asyncio client, which asks in the event loop; connects when used."""
+    """Return PyMongo's own asyncio client, which uses no threads; it connects on first use."""
     return AsyncMongoClient(url, **_options(timeout_s))
 
 
@@ -62,7 +62,8 @@ def _options(timeout_s: float) -> dict[str, Any]:
         "serverSelectionTimeoutMS": round(timeout_s * 1000),
         "timeoutMS": round(timeout_s * 1000),
         "tz_aware": True,
-        # Other tools may write years that Python has not; one of them must hide no other document.
+        # Other tools may write years that Python cannot represent. Clamp them: an error would hide
+        # the other documents of the same query.
         "datetime_conversion": "DATETIME_CLAMP",
         "appname": "switchhook",
         "uuidRepresentation": "standard",
@@ -80,20 +81,20 @@ def open_store(url: str, name: str, timeout_s: float) -> Iterator["Store"]:
 
 
 def diagnosis_to(error: PyMongoError, database: Database | AsyncDatabase[Document]) -> Diagnosis:
-    """Return what an error met in this database means, with the address of the server."""
+    """Return the diagnosis of an error of this database, with the address of the server."""
     known: Any = database.client.topology_description
     address = ", ".join(f"{host}:{port}" for host, port in known.server_descriptions())
     return diagnosis_of(error, database.name, address)
 
 
 def unavailable(error: PyMongoError, database: Database) -> StoreUnavailable:
-    """Return our own error for one of the driver's, whose text may quote documents."""
+    """Translate a driver's error, whose text may quote documents, to StoreUnavailable."""
     diagnosis = diagnosis_to(error, database)
     return StoreUnavailable(diagnosis.text, diagnosis.remedy)
 
 
 class Store:
-    """The store as a whole: asks of it go through `ask`, which notes whether it answers."""
+    """The store: its calls go through `ask`, which translates errors and notes availability."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self.database = database
@@ -103,7 +104,7 @@ class Store:
         self._duration = metrics.store_duration
 
     async def ask(self, question: Awaitable[T]) -> T:
-        """Return the answer. Raises StoreUnavailable for every error of the driver."""
+        """Return the result. Raises StoreUnavailable for every error of the driver."""
         began = time.perf_counter()
         try:
             answer = await question
@@ -132,7 +133,7 @@ class Store:
         await self._expire("suspects", "updated_at", 86_400)
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
-        """Have documents removed so many seconds after the time in a member, if they have it."""
+        """Have a TTL index delete documents `seconds` after the time in `member`, if any."""
         database = self.database
         try:
             await database[collection].create_index(
@@ -148,7 +149,7 @@ class Store:
             raise unavailable(error, database) from error
 
     def _complain(self, error: PyMongoError) -> None:
-        """Say what a person must mend, once."""
+        """Log an error that an operator must resolve, once."""
         diagnosis = diagnosis_to(error, self.database)
         if diagnosis.lasting and diagnosis.text not in self._complained_of:
             self._complained_of.add(diagnosis.text)
@@ -162,10 +163,10 @@ class Store:
 
 
 def loading(wanted: Document) -> list[dict[str, Any]]:
-    """Return the pipeline that loads webhooks without their history.
+    """Return the aggregation pipeline that loads webhooks without their history.
 
-    Of one that is too large only the size leaves the store. Encryption makes a document larger;
-    the exact size is judged once it is opened.
+    Of a document that is too large, the store returns only ids, `enabled` and the size. Encryption
+    makes a document larger; its exact size is checked after decryption.
     """
     size = {"$bsonSize": "$$ROOT"}
     kept = {key: f"${key}" for key in ("_id", "account_id", "enabled")}
@@ -174,7 +175,7 @@ def loading(wanted: Document) -> list[dict[str, Any]]:
 
 
 def ids_of(webhook_id: str) -> list[Any]:
-    """Return what may stand as `_id`: a document written by hand may have an ObjectId."""
+    """Return the possible values of `_id`: a document of another tool may have an ObjectId."""
     if len(webhook_id) == OBJECT_ID_DIGITS and ObjectId.is_valid(webhook_id):
         return [webhook_id, ObjectId(webhook_id)]
     return [webhook_id]

@@ -1,7 +1,7 @@
-"""How often each suspect was tried, for all workers together; see `ports.SuspectCounts`.
+"""Number of tries of each suspect message, shared by all workers; see `ports.SuspectCounts`.
 
-A document of `suspects`: `{_id: SHA-256 of the message, tried, updated_at}`. It goes by itself a
-day after the last time: a message that was settled does not come again.
+A document of `suspects`: `{_id: SHA-256 of the message, tried, updated_at}`. A TTL index deletes it
+a day after the last try: a settled message is not delivered again.
 """
 
 import hashlib

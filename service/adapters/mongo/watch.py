@@ -1,8 +1,8 @@
-"""Watching for changes of accounts, webhooks and numbers.
+"""Watch: reports changes of accounts, webhooks and numbers.
 
-With a replica set the change stream tells within milliseconds. A standalone mongod has none: there,
-`modified_at` is polled, which misses deletions and documents without it; those are noticed when the
-remembered account gets too old.
+In a replica set the change stream reports changes within milliseconds. A standalone mongod has no
+change stream: there, `modified_at` is polled. Polling misses deletions by other tools and documents
+without `modified_at`; they take effect when the cached account expires.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ NO_REPLICA_SET = 40_573
 WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
 BACK_OFF_S = 1.0
 OVERLAP = timedelta(seconds=5)
-"""How far clocks may be apart, and how late a write may become visible."""
+"""Allowance for clocks that differ and for writes that become visible late."""
 
 log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """Tells what changed: an account, a webhook, the health of one that fails.
+    """Reports changes of an account or a webhook, deletions, and failures of a webhook.
 
-    `on_gap` is told that changes may have been missed. It goes by PyMongo's own asyncio client, as
-    Motor's stream says after a second at the earliest that it stands: what was remembered until
-    then, after a start every busy account, was asked for once more.
+    `on_gap` is called if changes may have been missed. Uses PyMongo's own asyncio client, because
+    Motor's stream reports no sooner than a second after the start that it is open: all accounts
+    cached until then, which after a start are all busy ones, were loaded again.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Watch:
         self._on_gap = on_gap
 
     async def run(self) -> None:
-        """Watch until cancelled, whatever becomes of the store."""
+        """Watch until cancelled, and begin again after every error of the store."""
         while True:
             try:
                 await self._stream()
@@ -72,12 +72,12 @@ class Watch:
         async with await self._database.watch(
             relevant, full_document="updateLookup", max_await_time_ms=1000
         ) as stream:
-            # From here on nothing is missed.
+            # The stream is open: later changes are not missed, earlier ones may have been.
             self._on_gap()
             log.info("watch.streaming")
             while stream.alive:
                 honour_cancellation()
-                # `next` would be one question, which may not take longer than any other.
+                # `next` would wait for a change in one call, which the client's timeout would end.
                 change = await stream.try_next()
                 if change is not None:
                     self._tell(change)

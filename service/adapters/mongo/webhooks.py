@@ -28,8 +28,8 @@ class Found:
 class MongoWebhooks:
     """Reads accounts, webhooks and numbers; see `ports.WebhookStore`.
 
-    Accounts that are asked for in the same moment are one question: after a start, a backlog of a
-    thousand accounts would otherwise cost two thousand.
+    Requests for accounts in the same event loop iteration share their two queries: after a start, a
+    backlog of a thousand accounts would otherwise cost two thousand queries.
     """
 
     def __init__(self, store: Store, secret_box: SecretBox, default_source: str) -> None:
@@ -62,7 +62,7 @@ class MongoWebhooks:
         )
 
     async def _ask_together(self) -> Found:
-        """Ask for all accounts that are wanted by now. Who wants one later asks anew."""
+        """Load all accounts requested so far; later requests start another task."""
         wanted, self._wanted, self._asking = {"$in": self._wanted}, [], None
         accounts = await self._store.ask(self._accounts.find({"_id": wanted}).to_list(None))
         enabled = {"account_id": wanted, "enabled": {"$nin": [False, "false"]}}

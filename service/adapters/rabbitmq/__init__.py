@@ -1,1 +1,1 @@
-"""RabbitMQ: consuming, publishing, our own queues, and the switch's exchanges."""
+"""RabbitMQ: consuming, publishing, the service's own queues, and the switch's exchanges."""

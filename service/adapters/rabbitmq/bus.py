@@ -1,4 +1,4 @@
-"""The switch's side of the bus: publishing the way a switch does, for samples and tests."""
+"""Bus publisher: publishes messages as a switch does, for samples and tests."""
 
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,7 +20,7 @@ CONFIRM_TIMEOUT_S = 10
 
 
 class WrittenTimestamp(datetime):
-    """A timestamp that goes over the wire as any number, not only as unix seconds."""
+    """A timestamp that is sent as an arbitrary number, not only as unix seconds."""
 
     written: int
 
@@ -32,7 +32,7 @@ class WrittenTimestamp(datetime):
         return made
 
     def timestamp(self) -> float:
-        """Return what the AMQP codec takes for unix seconds."""
+        """Return the number that the AMQP codec sends as unix seconds."""
         return self.written
 
 
@@ -66,7 +66,7 @@ class Bus:
             await self._connection.close()
 
     async def publish(self, message: BusMessage) -> None:
-        """Publish and wait for the confirm; not mandatory, as the switch does not do it either.
+        """Publish and wait for the confirm; not mandatory, just as the switch publishes.
 
         Raises BrokerUnavailable.
         """
@@ -91,7 +91,7 @@ class Bus:
         return BrokerUnavailable(diagnosis.text, diagnosis.remedy)
 
     async def _declared_on(self, message: BusMessage) -> WireChannel:
-        """Return the channel, the message's exchange declared as the switch declares it."""
+        """Return the channel, after declaring the message's exchange as the switch does."""
         if self._channel is None:
             raise BrokerUnavailable("not connected")
         if message.exchange not in self._declared:

@@ -1,4 +1,4 @@
-"""Examining the broker before the service starts."""
+"""Checks of the broker for `switchhook check`: version, permissions, queues, exchanges, alarms."""
 
 import asyncio
 import secrets
@@ -25,7 +25,7 @@ from service.domain.finding import Finding, fine, trouble, warning
 
 CONFIRM_TIMEOUT_S = 3.0
 NOBODY = "nobody"
-"""A routing key of our exchange that no queue is bound with."""
+"""Routing key that no queue is bound to our exchange with."""
 
 
 async def examine_broker(
@@ -35,7 +35,7 @@ async def examine_broker(
     bindings: Sequence[Binding],
     needed: Permissions,
 ) -> AsyncIterator[Finding]:
-    """Yield what is found: reachable, new enough, permitted, declared, the switch's exchanges."""
+    """Yield findings: connection, version, permissions, queues, the switch's exchanges, alarms."""
     try:
         connection = await connect(url, "check")
     except BROKER_ERRORS as error:
@@ -73,13 +73,13 @@ async def _topology(
         return trouble("broker", str(error), "see the message")
     except (*BROKER_ERRORS, BrokerUnavailable) as error:
         return diagnosis_of(error, url, needed).found("broker")
-    return fine("broker", f"queues {names.prefix}.* stand")
+    return fine("broker", f"queues {names.prefix}.* exist")
 
 
 async def _exchange(
     connection: AbstractConnection, url: str, names: Names, binding: Binding, needed: Permissions
 ) -> Finding:
-    """Bind a queue that goes with us: reading the exchange is a permission of its own."""
+    """Bind an exclusive, auto-delete queue: binding needs the permission to read the exchange."""
     channel = await connection.channel()
     name = f"{names.prefix}.check-{secrets.token_hex(4)}"
     try:
@@ -104,7 +104,7 @@ async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
         channel = await connection.channel(publisher_confirms=True)
         exchange = await channel.get_exchange(names.exchange, ensure=False)
         async with asyncio.timeout(CONFIRM_TIMEOUT_S):
-            # It is by the first that the broker knows us for one who publishes.
+            # The broker takes us for a publishing connection only after the first publish.
             for _ in range(2):
                 await exchange.publish(Message(b""), NOBODY, mandatory=False)
     except TimeoutError:

@@ -1,6 +1,6 @@
-"""Diagnoses of the broker, one line each, with the remedy.
+"""Diagnoses of broker errors, one line each, with the remedy.
 
-`switchhook check` prints it, and a running service logs it while it waits.
+`switchhook check` prints them; a running service logs them while it waits for the broker.
 """
 
 import re
@@ -24,7 +24,7 @@ from service.domain.errors import BrokerRefuses
 from service.domain.finding import Diagnosis
 
 OLDEST_RABBITMQ = (3, 10)
-"""The first whose quorum queues forward what they dead-letter at least once; retries rest on it."""
+"""First version whose quorum queues dead-letter at least once, which retries depend on."""
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 REFUSED = re.compile(r"access to (queue|exchange) '([^']*)'")
@@ -45,7 +45,10 @@ class TooOld(BrokerRefuses):
 
 @contextmanager
 def needing(*permissions: tuple[str, str]) -> Iterator[None]:
-    """Say which permission on which kind of thing is missing, where the broker names the thing."""
+    """Raise NotPermitted with the permission that the body needs on the object that was refused.
+
+    `permissions` are pairs of `queue` or `exchange` and the permission needed on it.
+    """
     try:
         yield
     except ChannelAccessRefused as error:
@@ -56,13 +59,13 @@ def needing(*permissions: tuple[str, str]) -> Iterator[None]:
 
 
 def version_of(connection: AbstractConnection) -> str:
-    """Return what the broker says it is."""
+    """Return the version that the broker reports, or `unknown`."""
     wire = getattr(connection.transport, "connection", None)
     return str(getattr(wire, "server_properties", {}).get("version", "unknown"))
 
 
 def too_old(version: str) -> Diagnosis | None:
-    """Return what is wrong with a version; nothing where it cannot be read."""
+    """Return the diagnosis of a version that is too old; None also if it cannot be parsed."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not numbers or numbers >= OLDEST_RABBITMQ:
         return None
@@ -73,7 +76,7 @@ def too_old(version: str) -> Diagnosis | None:
 
 
 def refuse_old(connection: AbstractConnection) -> None:
-    """Raise TooOld where the broker cannot keep what we promise."""
+    """Raise TooOld if the broker is older than OLDEST_RABBITMQ."""
     diagnosis = too_old(version_of(connection))
     if diagnosis is not None:
         raise TooOld(diagnosis.text, diagnosis.remedy)
@@ -97,7 +100,7 @@ def diagnosis_of(error: BaseException, url: str, needed: Permissions) -> Diagnos
             text = f"{where} refuses user '{user}', or the password"
             return Diagnosis(text, f"check amqp.url: {_test_of(user)}", lasting=True)
         case InvalidFrameError() if "Connection.Open" in str(error):
-            # The driver does not pass on which of the two it was.
+            # aiormq does not report which: no such virtual host, or no access to it.
             text = f"{where} refuses user '{user}' the virtual host '{vhost}'"
             remedy = f"rabbitmqctl add_vhost '{vhost}', where it is missing, and {grant}"
             return Diagnosis(text, remedy, lasting=True)
@@ -105,7 +108,7 @@ def diagnosis_of(error: BaseException, url: str, needed: Permissions) -> Diagnos
 
 
 def _unreachable(error: BaseException, where: str) -> Diagnosis:
-    """Return what keeps a connection from standing; it may pass by itself."""
+    """Return the diagnosis of a connection that fails; the cause may pass by itself."""
     if isinstance(error, TimeoutError):
         text = f"cannot be reached: {where} does not answer as a broker would"
         return Diagnosis(text, "a firewall, or another service's port in amqp.url?", lasting=False)
@@ -116,7 +119,7 @@ def _unreachable(error: BaseException, where: str) -> Diagnosis:
         return Diagnosis(text, "check the name in amqp.url, and the name service", lasting=False)
     if isinstance(cause, ssl.SSLError):
         text = f"cannot be reached: no TLS with {where}: {said}"
-        return Diagnosis(text, "amqps: is for the broker's TLS port, mostly 5671", lasting=False)
+        return Diagnosis(text, "amqps: needs the broker's TLS port, usually 5671", lasting=False)
     text = f"cannot be reached at {where}: {said}"
     return Diagnosis(text, "is RabbitMQ running, and amqp.url right?", lasting=False)
 
@@ -126,6 +129,6 @@ def _test_of(user: str) -> str:
 
 
 def _grant(vhost: str, user: str, needed: Permissions) -> str:
-    """Return the command that permits all that is needed, and nothing else."""
+    """Return the command that grants exactly the permissions needed."""
     expressions = f"'{needed.configure}' '{needed.write}' '{needed.read}'"
     return f"rabbitmqctl set_permissions -p '{vhost}' '{user}' {expressions}"

@@ -1,9 +1,9 @@
-"""A connection to the broker that comes back, by a loop of our own.
+"""Link: a connection to the broker that is opened again after every loss.
 
-aio-pika's robust connection restores channels, consumers and bindings one by one behind our back; a
-single binding that cannot be restored (the switch's exchanges vanish with every broker restart)
-makes all of it flap. Here a lost connection ends the whole session, and a new one is built from the
-start by the same few lines.
+aio-pika's robust connection restores channels, consumers and bindings one by one on its own; one
+binding that cannot be restored (a broker restart deletes the switch's exchanges) makes the whole
+connection flap. Here a lost connection ends its session, and the same code builds the next session
+from the start.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ HEARTBEAT_S = 10
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 HEALTHY_S = 1.0
-"""A session that lasted for longer was a good one: the pause after it is the first again."""
+"""A session that lasted for longer resets the pause after it to the first one."""
 
 log = structlog.get_logger(__name__)
 
 BROKER_ERRORS = (AMQPError, OSError, TimeoutError, RuntimeError)
-"""Errors of connecting to a broker, and of a connection that breaks."""
+"""Errors of connecting to a broker, and of calls to a broker that fails or is failing."""
 
 Session = Callable[[AbstractConnection], Awaitable[None]]
 
 
 class Link:
-    """Keeps one connection up; `session` builds on each new one and returns when it has ended."""
+    """Keeps one connection open; `session` runs on each new one and returns when it is lost."""
 
     def __init__(
         self,
@@ -58,22 +58,22 @@ class Link:
         self._gauge.set(0)
 
     async def run(self) -> None:
-        """Connect, run the session, and again, until cancelled. Raises TopologyConflict."""
+        """Connect and run the session, repeatedly, until cancelled. Raises TopologyConflict."""
         pause_s, turn = FIRST_PAUSE_S, 0
         while True:
             url = self._urls[turn % len(self._urls)]
             turn += 1
             began = time.monotonic()
             try:
-                # In a task of its own: a TaskGroup of Python 3.11 whose child fails while being
-                # waited for leaves a cancellation behind, which is to end with the session.
+                # In a separate task: a TaskGroup of Python 3.11 whose child fails while it is
+                # awaited leaves its task cancelled, and that state must end with the session.
                 await asyncio.create_task(self._once(url), name=f"{self.name} session")
                 log.warning("broker.lost", link=self.name, error="a channel or consumer was closed")
             except TopologyConflict:
                 raise
             except asyncio.CancelledError:
                 honour_cancellation()
-                # aiormq cancels what waits on a connection that it finds dead.
+                # aiormq cancels tasks that wait on a connection that it finds dead.
                 log.warning("broker.lost", link=self.name, error="the connection was lost")
             except (*BROKER_ERRORS, BrokerUnavailable) as error:
                 self._tell(error, url)
@@ -84,7 +84,7 @@ class Link:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _tell(self, error: BaseException, url: str) -> None:
-        """Say why there is no connection: what a person must mend at level error, and once."""
+        """Log why there is no connection: once, as an error, what an operator must resolve."""
         found = diagnosis_of(error, url, self._needed)
         if found.lasting and found.text != self._complained_of:
             self._complained_of = found.text
@@ -110,13 +110,14 @@ class Link:
 
 
 class OwnConnection(aio_pika.Connection):
-    """A connection that we close ourselves: the driver would close it on collection, too late.
+    """A connection that does not close itself when it is garbage-collected; we close it earlier.
 
-    For one that never stood that is a warning about a coroutine, in the middle of what we print.
+    For a connection that was never open, aio-pika's own `__del__` would print a warning about a
+    coroutine in the middle of our output.
     """
 
     def __del__(self) -> None:
-        """Leave it at that."""
+        """Do nothing."""
 
 
 async def connect(url: str, name: str) -> AbstractConnection:
@@ -133,7 +134,7 @@ async def connect(url: str, name: str) -> AbstractConnection:
 
 
 async def close(connection: AbstractConnection) -> None:
-    """Close a connection, whether or not the broker still hears us."""
+    """Close a connection, even if the broker no longer responds."""
     try:
         async with asyncio.timeout(2):
             await connection.close()
@@ -142,10 +143,10 @@ async def close(connection: AbstractConnection) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error's text, or its kind where it has none; never a URL with its password."""
+    """Return an error's text, or its class if it has none; never a URL with its password."""
     return str(error) or type(error).__name__
 
 
 def unavailable(error: BaseException) -> BrokerUnavailable:
-    """Return our own error for one of the driver's."""
+    """Translate a driver's error to BrokerUnavailable."""
     return BrokerUnavailable(describe(error))

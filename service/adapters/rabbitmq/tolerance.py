@@ -1,10 +1,10 @@
-"""Reading AMQP properties that break the rules, instead of dying of them.
+"""Tolerant decoders for invalid AMQP properties, which would otherwise close the connection.
 
 Some switches put microseconds, counted from the year 0, into the `timestamp` property of every
-message. The AMQP codec turns that into a date beyond the year 9999, raises, and takes the
-connection down; the message was never acknowledged, so the next connection dies of it too, for
-ever. The same happens with short strings that are not UTF-8, and with header tables that are broken
-or nested too deep.
+message. The AMQP codec (pamqp) turns that into a date beyond the year 9999 and raises, which closes
+the connection; the message stays unacknowledged, so every later connection fails on it as well. The
+same happens with short strings that are not UTF-8, and with header tables that are broken or nested
+too deep.
 """
 
 import struct
@@ -21,7 +21,7 @@ GREGORIAN_MICROSECONDS = struct.pack(">Q", 63_877_497_874_651_078)
 def install_tolerant_decoders() -> None:
     """Replace three decoders; must run before the first connection.
 
-    Raises SwitchhookError where the codec has changed so that this has no effect.
+    Raises SwitchhookError if the codec has changed so that the decoders have no effect.
     """
     decode.METHODS["timestamp"] = _timestamp
     decode.TABLE_MAPPING[b"T"] = _timestamp
@@ -44,7 +44,7 @@ def _short_string(value: bytes) -> tuple[int, str]:
 
 
 def _table(value: bytes) -> tuple[int, dict[str, Any]]:
-    """Headers that cannot be read are no headers: nothing we do depends on a switch's."""
+    """Decode headers; unreadable ones count as none, as nothing depends on a switch's headers."""
     try:
         return decode.field_table(value)
     except (ValueError, OverflowError, RecursionError, IndexError):
@@ -59,6 +59,6 @@ def _self_test() -> None:
         decode.by_type(struct.pack(">I", len(table)) + table, "table")
     except (ValueError, OverflowError) as error:
         raise SwitchhookError(
-            "the AMQP codec (pamqp) no longer takes our tolerant decoders, and the first message "
-            f"of such a switch would kill the consumer: {error}. Install the pinned version.",
+            "the AMQP codec (pamqp) ignores the tolerant decoders, so the first message with an "
+            f"invalid property would close the connection: {error}. Install the pinned version.",
         ) from error

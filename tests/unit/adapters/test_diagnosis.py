@@ -53,18 +53,18 @@ NOT_AUTHORIZED = (
     [
         (
             OperationFailure("Authentication failed.", 18),
-            "refuses the user of mongo.url, or the password",
+            "refuses the user or password of mongo.url",
             True,
         ),
-        (OperationFailure(NOT_AUTHORIZED, 13), "refuses us 'insert' on calls.attempts", True),
+        (OperationFailure(NOT_AUTHORIZED, 13), "refuses command 'insert' on calls.attempts", True),
         (
             OperationFailure("not authorized on calls to execute command { aggregate: 1, pip", 13),
-            "refuses us 'aggregate' on calls",
+            "refuses command 'aggregate' on calls",
             True,
         ),
         (
             OperationFailure("command find requires authentication", 13),
-            "asks for a user, and mongo.url names none",
+            "requires a user, and mongo.url has none",
             True,
         ),
         (WriteError("no space", 14_031), "the disk of MongoDB is full", True),

@@ -1,1 +1,1 @@
-"""From the frames of the broker to messages in the lanes, and back to acknowledgements."""
+"""Consuming: from the broker's frames to messages in the lanes, and acknowledgements back."""

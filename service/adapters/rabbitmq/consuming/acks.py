@@ -1,7 +1,8 @@
-"""Acknowledging what is settled, on the channel that brought it: many at a time where they adjoin.
+"""Batched acknowledgements of settled messages, on the channel that brought them.
 
-The broker is told every few milliseconds. A run of settled messages without a gap is one frame;
-what was settled behind a slow one goes by itself, so that nothing waits for it.
+Acknowledgements are sent every few milliseconds. All messages before the oldest outstanding one are
+acknowledged by one frame (`multiple`); messages behind it by one frame each, so that no message
+waits for a slow one.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
 
 TELL_EVERY_S = 0.005
-"""At full load one frame for each message costs the service a fifth of its time."""
+"""Batching interval. At full load one frame per message costs the service a fifth of its time."""
 ROOM_S = 1.0
 
 
 class Acks:
-    """The delivery tags of one channel, which ascend: those outstanding, and those settled."""
+    """Delivery tags of one channel, which ascend: the outstanding and the settled ones."""
 
     def __init__(self, channel: WireChannel, metrics: Metrics) -> None:
         self._channel = channel
@@ -32,11 +33,11 @@ class Acks:
         self._closed = False
 
     def note(self, tag: int) -> None:
-        """Note that a message came in."""
+        """Note that a message arrived."""
         self._outstanding[tag] = None
 
     def settle(self, tag: int) -> None:
-        """Note that a message may be acknowledged; costs no await."""
+        """Note that a message can be acknowledged; costs no await."""
         if self._closed:
             self._lost.inc()
         else:
@@ -45,30 +46,30 @@ class Acks:
             self._wake.set()
 
     def close(self) -> None:
-        """Note that the channel is gone: what was not told is handed out again."""
+        """Note that the channel is closed: the broker redelivers unacknowledged messages."""
         self._closed = True
         self._lost.inc(len(self._settled))
         self._settled.clear()
 
     async def refuse(self, tag: int) -> None:
-        """Reject without requeueing: the queue's dead letters go to the rejected queue."""
+        """Reject without requeueing: the broker dead-letters the message to the rejected queue."""
         await self._say(lambda: self._channel.basic_reject(tag, requeue=False, wait=False))
-        # Not before: a run that goes past it would acknowledge it.
+        # Not earlier: an acknowledgement of several messages would then include this one.
         self._outstanding.pop(tag, None)
 
     async def keep_telling(self) -> None:
-        """Tell the broker what is settled, until cancelled."""
+        """Acknowledge settled messages periodically, until cancelled."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(TELL_EVERY_S)
             await self.tell()
 
     async def tell(self) -> None:
-        """Acknowledge everything that is settled by now."""
+        """Acknowledge all messages settled so far."""
         async with self._telling:
             self._wake.clear()
             settled, self._settled = sorted(self._settled), []
-            # Everything below the first outstanding tag is settled: one frame tells of all of it.
+            # All tags below the first outstanding one are settled: one frame acknowledges them.
             first = next(iter(self._outstanding), None)
             run = len(settled) if first is None else bisect_left(settled, first)
             if run:
@@ -80,11 +81,11 @@ class Acks:
         await self._say(lambda: self._channel.basic_ack(tag, multiple=multiple, wait=False))
 
     async def _say(self, say: Callable[[], Awaitable[None]]) -> None:
-        """Acknowledge, or note that the channel is gone: then the broker redelivers.
+        """Send a frame, or count a lost acknowledgement: then the broker redelivers.
 
-        aiormq has room for ten frames, and once a connection is lost nobody makes room: who waits
-        for it then waits for ever. So nobody waits long at a time; what was not said yet is said
-        again, which raises where the channel is closed.
+        aiormq's write queue holds ten frames, and nothing empties it after the connection is lost,
+        so that waiting for room could take for ever. Hence each wait has a timeout, and `say` is
+        called again, which raises if the channel is closed.
         """
         while True:
             try:

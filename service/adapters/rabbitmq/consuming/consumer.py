@@ -1,4 +1,4 @@
-"""Consuming: one connection, a channel per lane, manual acknowledgements."""
+"""Consumer: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from service.ports import Incoming
 
 NO_HEADERS: Mapping[str, object] = MappingProxyType({})
 DELIVERY_COUNT = "x-delivery-count"
-"""A quorum queue sets it on what it hands out again: 1 the first time."""
+"""Header that a quorum queue sets on redelivered messages: 1 on the first redelivery."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,9 @@ log = structlog.get_logger(__name__)
 class Subscription:
     """A queue, and the lane that takes its messages.
 
-    `prefetch` is how many messages one consumer may hold unacknowledged, `window_size` how many
-    all of ours may just now. `note_waiting` is told every so often how many wait in the queue.
+    `prefetch` is the number of unacknowledged messages that one consumer may hold, `window_size`
+    returns the current number for all consumers of this process. `note_waiting` is called
+    periodically with the backlog: the number of messages that wait in the queue.
     """
 
     queue: str
@@ -45,7 +46,7 @@ class Subscription:
 
 
 class Consumer:
-    """The session of the consuming connection: declares, binds, consumes."""
+    """Session of the consuming connection: declares, binds, consumes."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class Consumer:
 
     @property
     def consuming(self) -> bool:
-        """Whether every queue is consumed, and is to be."""
+        """Whether every queue is consumed and `stop` was not called."""
         return not self._stopped and len(self._windows) == len(self._subscriptions)
 
     async def session(self, connection: AbstractConnection) -> None:
@@ -77,8 +78,8 @@ class Consumer:
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
-            # First of all: what the switch says while we are not bound is lost, and a backlog that
-            # comes in on the same connection would be ahead of the broker's answers.
+            # Bind before consuming: events published while no binding exists are lost, and messages
+            # of a backlog would delay the broker's answers on the same connection.
             await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
                 binding = tasks.create_task(self._bindings.keep(connection))
@@ -91,13 +92,13 @@ class Consumer:
                     telling.append(tasks.create_task(self._look(connection)))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
                     if self._stopped:
-                        await self.stop()  # asked to while this began, it found less to cancel
+                        await self.stop()  # `stop` ran meanwhile, before all windows were open
                 honour_cancellation()
                 await lost.wait()
                 for task in (binding, *telling):
                     task.cancel()
         except BaseExceptionGroup as group:
-            # The first error says it; the others follow from it.
+            # The first error is the cause; the others follow from it.
             raise group.exceptions[0] from None
         finally:
             self._windows.clear()
@@ -109,12 +110,12 @@ class Consumer:
         await keep_looking(connection, queues, lambda: self.consuming, self._look_every_s)
 
     async def tell(self) -> None:
-        """Acknowledge everything that is settled by now."""
+        """Acknowledge all messages settled so far."""
         for acks in self._acks:
             await acks.tell()
 
     async def stop(self) -> None:
-        """Take no more messages in; those taken in can still be acknowledged."""
+        """Stop consuming; messages already taken can still be acknowledged."""
         self._stopped = True
         for window in self._windows:
             try:
@@ -129,10 +130,10 @@ class Consumer:
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: lost.set())
         wire = await channel.get_underlay_channel()
-        # The broker cancels a consumer whose queue was deleted; nothing else would show it.
+        # The broker cancels a consumer whose queue was deleted; there is no other sign of it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
-        # Messages come in, and are settled, before we read the broker's answer to consuming.
+        # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
         self._acks.append(acks)
 
@@ -173,8 +174,8 @@ class ReceivedMessage:
     def ack(self) -> None:
         """Acknowledge on the channel that brought the message, and on no other.
 
-        Delivery tags start anew with every channel: a tag of the old one would acknowledge, or
-        break, something else on the new one.
+        Delivery tags restart with every channel: on another channel the tag would acknowledge
+        another message, or break the channel.
         """
         self._acks.settle(self._tag)
 
@@ -183,7 +184,7 @@ class ReceivedMessage:
         await self._acks.tell()
 
     async def refuse(self) -> None:
-        """Reject without requeueing: the queue's dead letters go to the rejected queue."""
+        """Reject without requeueing: the broker dead-letters the message to the rejected queue."""
         await self._acks.refuse(self._tag)
 
 

@@ -1,7 +1,8 @@
-"""Looking at the queues we consume: how much waits in them, and whether the broker knows us.
+"""Periodic check of the consumed queues: their backlog, and whether they still have a consumer.
 
-A consumer can be gone without a word: connection and channel look well, and nothing comes. Only
-the queue tells. What it holds goes to the health check: an idle lane with a full queue is no rest.
+The broker can lose a consumer silently: connection and channel stay open, and no message arrives.
+Only the queue's consumer count shows it. The backlog goes to the health check: an idle lane with a
+backlog counts as stalled.
 """
 
 import asyncio
@@ -20,10 +21,9 @@ async def keep_looking(
     consuming: Callable[[], bool],
     every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Tell each queue's `Note` how many messages wait in it, until cancelled.
+    """Call each queue's `Note` with its backlog periodically until cancelled, and at last with 0.
 
-    Raises ConnectionError where nobody consumes a queue although `consuming` says that we do. In
-    the end nothing is known to wait.
+    Raises ConnectionError if a queue has no consumer although `consuming` returns True.
     """
     channel = await connection.channel()
     try:
@@ -33,7 +33,7 @@ async def keep_looking(
                 queue = await channel.declare_queue(name, passive=True)
                 note(queue.declaration_result.message_count or 0)
                 if not queue.declaration_result.consumer_count and consuming():
-                    raise ConnectionError(f"the broker no longer knows our consumer of {name}")
+                    raise ConnectionError(f"the broker has lost our consumer of {name}")
     finally:
         for note in queues.values():
             note(0)

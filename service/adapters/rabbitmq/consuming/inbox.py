@@ -1,11 +1,12 @@
-"""Messages handed over in the very turn of the event loop that reads them.
+"""Inbox: hands messages over in the same event loop iteration that reads them.
 
-By itself aiormq takes each of a message's frames through a queue to another task, and starts a task
-for the whole: half a dozen messages were at work at a time, however many stood in the queue. This
-way it is the whole prefetch, and a delivery takes 320 instead of 503 µs of CPU time.
+aiormq itself passes each frame of a message through a queue to another task, and starts a task for
+each message: half a dozen messages were in progress at a time, however many were in the queue. The
+inbox keeps the whole prefetch window in progress, and a delivery takes 320 instead of 503 µs of CPU
+time.
 
-It rests on parts of aiormq that are not documented. So each channel is tried before it consumes,
-and where the driver has changed, messages come by aiormq's own delivery.
+The inbox depends on undocumented parts of aiormq. So each channel is tested before it consumes; if
+the driver has changed, aiormq's own delivery is used.
 """
 
 import asyncio
@@ -30,13 +31,13 @@ TRY_FOR_S = 5.0
 TRIED_KEY, TRIED_TYPE, TRIED_BODY = "switchhook.try", "application/json", (b'{"tried":', b"true}")
 
 DRIVER_CHANGED = (AttributeError, TypeError, ValueError, LookupError)
-"""Errors where the driver lacks an attribute that we use."""
+"""Errors raised if the driver no longer has a part that the inbox uses."""
 
 log = structlog.get_logger(__name__)
 
 
 class Inbox:
-    """The frames of a channel: messages are put together here, other frames go to aiormq."""
+    """Receives the frames of a channel: assembles messages, passes other frames on to aiormq."""
 
     def __init__(self, channel: WireChannel, take: Take) -> None:
         self._channel = channel
@@ -51,24 +52,24 @@ class Inbox:
             channel.frames.put = self._put  # type: ignore[method-assign]
 
     async def problem(self, within_s: float) -> str | None:
-        """Return why the driver does not hand us frames as we expect; None where it does.
+        """Return why the driver does not hand frames over as expected; None if it does.
 
-        Must be asked before consuming. Raises what talking to a broker that fails raises.
+        Must be called before `consume`. Raises `link.BROKER_ERRORS` if the broker fails.
         """
         try:
             # Changes nothing: each consumer sets its own prefetch.
             async with asyncio.timeout(within_s):
                 await self._channel.basic_qos(prefetch_count=1)
             if not self._seen:
-                return "the answers of the broker do not pass by us"
+                return "the driver does not hand over the broker's answers"
             tried = await self._try()
         except DRIVER_CHANGED as error:
             return repr(error)
         whole = (TRIED_KEY, TRIED_TYPE, b"".join(TRIED_BODY))
-        return None if tried == [whole] else f"a message came as {tried!r}"
+        return None if tried == [whole] else f"a message arrived as {tried!r}"
 
     async def _try(self) -> list[tuple[str | None, str | None, bytes]]:
-        """Return what is taken when the frames of one message come in."""
+        """Return the messages assembled from the frames of one test message."""
         tried: list[tuple[str | None, str | None, bytes]] = []
         take = self._take
         self._take = lambda deliver, properties, body: tried.append(
@@ -82,22 +83,22 @@ class Inbox:
         return tried
 
     def fall_back(self) -> None:
-        """Leave all frames to aiormq: it puts messages together, and hands them to us."""
+        """Pass all frames on to aiormq, which assembles messages and hands them over."""
         with suppress(*DRIVER_CHANGED):
             self._channel.frames.put = self._pass_on  # type: ignore[method-assign]
 
     async def consume(self, queue: str) -> str:
-        """Begin; return the consumer's tag."""
+        """Start a consumer; return its tag."""
         ok = await self._channel.basic_consume(queue, self._take_whole)
         return str(ok.consumer_tag)
 
     async def _take_whole(self, message: DeliveredMessage) -> None:
-        """Take what aiormq has put together, where the fast path is not in use."""
+        """Take a message that aiormq has assembled, when the fast path is not in use."""
         if isinstance(message.delivery, Basic.Deliver):
             self._take(message.delivery, message.header.properties, message.body)
 
     async def _put(self, item: tuple[int, Frame | ContentHeader | ContentBody]) -> None:
-        """Take the next frame, which aiormq's reader of the connection has just read."""
+        """Take the next frame, as soon as aiormq's connection reader has read it."""
         frame = item[1]
         if isinstance(frame, Basic.Deliver):
             self._deliver = frame
@@ -115,19 +116,19 @@ class Inbox:
             self._hand_over(self._deliver)
 
     def _hand_over(self, deliver: Basic.Deliver) -> None:
-        """Hand the message over if it is whole. Whatever that raises must not end the reading."""
+        """Hand the message over if it is complete. An error must not end aiormq's reader."""
         if self._missing > 0:
             return
         self._deliver = None
         try:
             self._take(deliver, self._properties, b"".join(self._parts))
         except Exception:
-            # It stays unacknowledged: the broker hands it out again after this connection.
+            # The message stays unacknowledged: the broker redelivers it after this connection.
             log.exception("message.bug", routing_key=deliver.routing_key)
 
 
 class FastPath:
-    """Chooses how messages come in, and tells which way it is."""
+    """Chooses how messages are received, and reports the choice as a metric."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
@@ -135,14 +136,14 @@ class FastPath:
         self._hung = False
 
     async def choose(self, inbox: Inbox) -> None:
-        """Have the inbox use the fast path where it works, else aiormq's own delivery.
+        """Let the inbox use the fast path if it works, else aiormq's own delivery.
 
-        Raises TimeoutError where that did not show in time. aiormq closes the channel then, so the
-        next one is not tried.
+        Raises TimeoutError if the test is not answered in time. aiormq closes the channel then, so
+        the next channel uses aiormq's own delivery without a test.
         """
         hung, self._hung = self._hung, False
         try:
-            problem = "no answer came when it was tried" if hung else await inbox.problem(TRY_FOR_S)
+            problem = "the self-test got no answer" if hung else await inbox.problem(TRY_FOR_S)
         except TimeoutError:
             honour_cancellation()
             self._hung = True
@@ -160,7 +161,7 @@ class FastPath:
 
 
 def _frames_of_a_message(channel: int) -> Iterator[Frame | ContentHeader | ContentBody]:
-    """Yield frames that went through the codec as those from a broker do."""
+    """Yield frames that were encoded and decoded like those from a broker."""
     properties = Basic.Properties(content_type=TRIED_TYPE)
     frames: tuple[Frame | ContentHeader | ContentBody, ...] = (
         Basic.Deliver("tried", delivery_tag=1, exchange="", routing_key=TRIED_KEY),

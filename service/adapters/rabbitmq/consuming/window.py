@@ -1,7 +1,8 @@
-"""How many messages of a queue the broker may hand us: more where some of them are parked.
+"""Prefetch window of a queue, which grows while messages are parked.
 
-A quorum queue's prefetch is each consumer's own, and fixed when it begins. So the window grows by
-whole consumers on the same channel, and shrinks by cancelling them; what they brought stays ours.
+Each consumer of a quorum queue has its own prefetch, which is fixed when it starts. So the window
+grows by further consumers on the same channel, and shrinks by cancelling them; messages of a
+cancelled consumer can still be acknowledged.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ SHRINK_AFTER_S = 1.0
 
 
 class ConsumerWindow:
-    """The consumers of one queue on one channel, `step` messages each."""
+    """Consumers of one queue on one channel, each with a prefetch of `step` messages."""
 
     def __init__(
         self,
@@ -39,12 +40,12 @@ class ConsumerWindow:
         self._stopped = False
 
     async def open(self) -> None:
-        """Begin consuming."""
+        """Start the first consumer."""
         await self._channel.basic_qos(prefetch_count=self._step)
         self._tags.append(await self._inbox.consume(self._queue))
 
     async def keep(self, size: Callable[[], int]) -> None:
-        """Have as many consumers as `size` messages need, until cancelled."""
+        """Keep as many consumers as `size` messages need, until cancelled."""
         enough_since = self._now()
         while True:
             await asyncio.sleep(RESIZE_EVERY_S)
@@ -60,7 +61,7 @@ class ConsumerWindow:
             honour_cancellation()
 
     async def stop(self) -> None:
-        """Take no more messages in. Raises what talking to a broker that fails raises."""
+        """Cancel all consumers. Raises `link.BROKER_ERRORS` if the broker fails."""
         self._stopped = True
         async with self._changing:
             while self._tags:

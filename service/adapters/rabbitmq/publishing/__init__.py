@@ -1,1 +1,1 @@
-"""Publishing into our own queues, with confirms."""
+"""Publishing to the service's own queues, with confirms."""

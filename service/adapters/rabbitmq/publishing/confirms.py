@@ -1,8 +1,8 @@
-"""Confirmed publishing, many messages at a time: one write and one run of confirms for a turn.
+"""Batched publishing with confirms: one write for all publishes of an event loop iteration.
 
-By itself aiormq takes a lock, a timer, two futures and several callbacks for each publish, and
-settles each confirm by itself. Here the publishes of one turn of the event loop are written at
-once, and a confirm of many settles them in the turn that reads it.
+aiormq itself needs a lock, a timer, two futures and several callbacks for each publish, and settles
+each confirm separately. Here the publishes of one event loop iteration are written at once, and a
+confirm of several messages settles all of them in the iteration that reads it.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from service.adapters.rabbitmq.publishing.frames import Outgoing, PublishFrames
 
 MOST_IN_FLIGHT = 1000
 MOST_BYTES_IN_FLIGHT = 1 << 20
-"""Bounds on unconfirmed publishes: all that driver and socket may hold of them.
+"""Bounds on unconfirmed publishes, and so on the publishes that driver and socket may hold.
 
-A broker that reads slowly, or not at all, cannot fill our memory then. So the driver's writer is
-not told to wait until the socket has drained, and heartbeats never stand behind publishes.
+They keep memory bounded if the broker reads slowly or not at all. So the driver's writer need not
+wait until the socket has drained, and heartbeats never queue behind publishes.
 """
 
 LOOK_EVERY_S = 0.05
-"""At least this long between two looks for publishes that have waited for too long."""
+"""Least interval between two checks for publishes that have timed out."""
 
 
 class Publish:
-    """A message, and who waits for its confirm."""
+    """A message, with the future that its confirm completes."""
 
     __slots__ = ("deadline", "done", "message", "queue")
 
@@ -46,13 +46,13 @@ class Publish:
         self.deadline = deadline
 
     def fail(self, error: Exception) -> None:
-        """Raise the error where the confirm is waited for."""
+        """Raise the error in the task that waits for the confirm."""
         if not self.done.done():
             self.done.set_exception(error)
 
 
 class Confirms:
-    """The publishes of one channel with confirms; nothing else may publish on it."""
+    """Publishes with confirms on one channel; nothing else may publish on it."""
 
     def __init__(self, channel: WireChannel, exchange: str, timeout_s: float) -> None:
         self._channel = channel
@@ -73,9 +73,10 @@ class Confirms:
         channel.frames.put = self._put  # type: ignore[method-assign]
 
     async def is_usable(self, within_s: float) -> bool:
-        """Return whether the driver writes what we hand it, and hands us what the broker answers.
+        """Return whether the driver writes our frames and hands over the broker's answers.
 
-        Asks for confirms a second time, which changes nothing. Raises what a lost channel raises.
+        Sends `confirm.select` a second time, which is idempotent. Raises the error of a lost
+        channel.
         """
         if not self._frames.are_right():
             return False
@@ -91,11 +92,11 @@ class Confirms:
         return True
 
     def publish(self, message: Outgoing, queue: str) -> asyncio.Future[None]:
-        """Return what is done once the broker has stored the message.
+        """Return a future that is done once the broker has stored the message.
 
-        It raises PublishError where the message was returned, DeliveryError where it was refused,
-        TimeoutError where there was no answer in time, ChannelInvalidStateError where the channel
-        is lost. After the last two the message may have been stored all the same.
+        It raises PublishError if the broker returned the message, DeliveryError if the broker
+        refused it, TimeoutError without a confirm in time, ChannelInvalidStateError if the channel
+        is lost. After the last two the broker may still have stored the message.
         """
         done: asyncio.Future[None] = self._loop.create_future()
         if self._error is not None:
@@ -109,7 +110,7 @@ class Confirms:
         return done
 
     async def keep_writing(self) -> None:
-        """Write what is to be published, as far as there is room for it, until cancelled."""
+        """Write waiting publishes, within the bounds in flight, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -117,7 +118,7 @@ class Confirms:
                 await self._write(payload)
 
     def close(self, why: str = "the connection was lost; the outcome is unknown") -> None:
-        """Note that the channel is gone: whether what is in flight was stored is unknown."""
+        """Note that the channel is lost, and fail all publishes: their outcome is unknown."""
         error = self._error = self._error or ChannelInvalidStateError(why)
         if self._timer is not None:
             self._timer.cancel()
@@ -132,12 +133,12 @@ class Confirms:
         await self._channel.write_queue.put(frame)  # type: ignore[attr-defined]
 
     def _next(self) -> bytes:
-        """Return the frames of what waits and has room, which is in flight from now on."""
+        """Return the frames of waiting publishes within the bounds, and count them as in flight."""
         parts: list[bytes] = []
         while self._waiting and self._has_room(len(self._waiting[0].message.body)):
             publish = self._waiting.popleft()
             if publish.done.done():
-                continue  # cancelled, and never sent
+                continue  # cancelled before it was sent
             self._tag += 1
             self._in_flight[self._tag] = publish
             self._bytes += len(publish.message.body)
@@ -151,9 +152,10 @@ class Confirms:
         return count < MOST_IN_FLIGHT and total <= MOST_BYTES_IN_FLIGHT
 
     def _expire(self) -> None:
-        """Fail what has waited for too long; deadlines ascend, in flight and behind it.
+        """Fail publishes whose deadline has passed; deadlines ascend from in flight to waiting.
 
-        What is in flight still takes room: it is in our memory, or the broker stores it yet.
+        A failed publish in flight still counts for the bounds: it may be in our memory, or the
+        broker may still be storing it.
         """
         self._timer, now = None, self._loop.time()
         error = TimeoutError(f"the broker confirmed nothing within {self._timeout_s:g} s")
@@ -167,7 +169,7 @@ class Confirms:
             publish.fail(error)
 
     async def _put(self, item: tuple[int, Frame | ContentHeader | ContentBody]) -> None:
-        """Take the next frame, which aiormq's reader of the connection has just read."""
+        """Take the next frame, as soon as aiormq's connection reader has read it."""
         frame = item[1]
         if isinstance(frame, Basic.Ack):
             self._settle(frame.delivery_tag or 0, None, multiple=frame.multiple)
@@ -186,7 +188,7 @@ class Confirms:
             await self._pass_on(item)
 
     def _settle(self, tag: int, error: Exception | None, *, multiple: bool) -> None:
-        """Settle one publish, or every one up to this tag."""
+        """Settle the publish with this tag, or all up to it."""
         if not multiple:
             self._settle_one(tag, error)
         else:
@@ -207,7 +209,7 @@ class Confirms:
             publish.done.set_result(None)
 
     def _take_returned(self, returned: Basic.Return, frame: object) -> None:
-        """Fail the publish that the broker returns; its confirm comes right behind."""
+        """Fail the publish that the broker returned; its confirm follows immediately."""
         if isinstance(frame, ContentHeader):
             self._missing = frame.body_size
             tag = self._frames.tag_of(frame.properties.message_id)

@@ -1,4 +1,4 @@
-"""The AMQP frames of a publish into our own queues, with the constant parts encoded once.
+"""AMQP frames of a publish to our own queues, with the constant parts encoded once.
 
 pamqp takes 25 µs to encode the method, the header and the body of one message; this takes 4.
 """
@@ -24,7 +24,7 @@ LENGTH = struct.Struct(">I")
 FRAME_END = b"\xce"
 HEADER, BODY = 2, 3
 FIXED = 14
-"""Bytes of a header frame's class, weight, body size and flags."""
+"""Size of a header frame's class, weight, body size and flags, in bytes."""
 CONTENT_TYPE, HEADERS, DELIVERY_MODE, MESSAGE_ID = 1 << 15, 1 << 13, 1 << 12, 1 << 7
 FLAGS = CONTENT_TYPE | HEADERS | DELIVERY_MODE | MESSAGE_ID
 JSON, PERSISTENT = "application/json", 2
@@ -33,14 +33,14 @@ PREFIX_DIGITS = TAG_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """JSON for one of our own queues; persistent, and never returned to us unnoticed."""
+    """JSON for one of our own queues; published as persistent and mandatory."""
 
     body: bytes
     headers: Headers
 
 
 class PublishFrames:
-    """Encodes the publishes of one channel. The message id tells which of them was returned."""
+    """Encodes the publishes of one channel. The message id identifies a returned publish."""
 
     def __init__(self, channel: WireChannel, exchange: str) -> None:
         self._number = channel.number
@@ -53,7 +53,7 @@ class PublishFrames:
         self._content_type = encode.short_string(JSON)
 
     def encode(self, message: Outgoing, queue: str, tag: int) -> Sequence[bytes]:
-        """Return the frames of the publish that is to have this delivery tag."""
+        """Return the frames of the publish with this delivery tag."""
         body, number = message.body, self._number
         method = self._methods.get(queue) or self._method(queue)
         size = len(body)
@@ -77,7 +77,7 @@ class PublishFrames:
             return None
 
     def are_right(self) -> bool:
-        """Return whether pamqp reads what we encode as what we mean."""
+        """Return whether pamqp decodes our frames to the same values."""
         message = Outgoing(b"{}" * self._longest, {"text": "é", "number": 1 << 40})
         data, read = b"".join(self.encode(message, "queue", 7)), []
         while data:

@@ -1,4 +1,4 @@
-"""Choosing how to publish into our own queues: by our own frames, or by aio-pika's `publish`."""
+"""Outbox: publishes to our own queues by our own frames, or by aio-pika's `publish`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox(Protocol):
-    """Confirmed publishing on one channel; see `Confirms`."""
+    """Publishing with confirms on one channel; see `Confirms`."""
 
     def publish(self, message: Outgoing, queue: str) -> Awaitable[None]:
         """Wait until the broker has stored the message."""
@@ -28,7 +28,7 @@ class Outbox(Protocol):
         """Write until cancelled."""
 
     def close(self) -> None:
-        """Fail everything under way: the channel is gone."""
+        """Fail all unconfirmed publishes: the channel is lost."""
 
 
 class Documented:
@@ -50,11 +50,11 @@ class Documented:
             await self._exchange.publish(whole, queue, mandatory=True)
 
     async def keep_writing(self) -> None:
-        """See `Outbox`: aiormq writes by itself."""
+        """See `Outbox`; waits only, because aiormq writes by itself."""
         await asyncio.Event().wait()
 
     def close(self) -> None:
-        """See `Outbox`: aiormq fails what is under way by itself."""
+        """See `Outbox`; does nothing, because aiormq itself fails unconfirmed publishes."""
 
 
 async def open_outbox(
@@ -63,13 +63,13 @@ async def open_outbox(
     timeout_s: float,
     fast_path: Gauge,
 ) -> Outbox:
-    """Return the fast way where the driver is as it expects, else the documented one."""
+    """Return `Confirms` if the driver works with it, else `Documented`."""
     confirms = await _confirms(await open_channel(), exchange, timeout_s)
     fast_path.set(confirms is not None)
     if confirms is not None:
         return confirms
-    log.warning("publisher.slow", error="the AMQP driver is not as our frames expect it")
-    # On a channel of its own: the answer to our try may still come on the other.
+    log.warning("publisher.slow", error="the AMQP driver does not work with our own frames")
+    # On a new channel: the answer to the test may still arrive on the first one.
     channel = await open_channel()
     return Documented(await channel.get_exchange(exchange, ensure=False), timeout_s)
 

@@ -1,7 +1,7 @@
-"""Publishing into our own queues: always confirmed, always mandatory, never waiting for ever.
+"""Publisher: publishes to our own queues, always with confirms, `mandatory` and a timeout.
 
-A connection of its own: under a memory or disk alarm the broker stops reading connections that
-publish, and acknowledgements must get through all the same.
+It has its own connection: under a memory or disk alarm the broker stops reading connections that
+publish, and must still read acknowledgements.
 """
 
 import asyncio
@@ -32,13 +32,14 @@ BLOCKED_AFTER_S = 1.0
 LOOK_EVERY_S = 1.0
 LONGEST_HEADER = 500
 LONGEST_ENCODING = 60
-"""Bytes that were not UTF-8 have become longer, and a short string has 255 bytes at most."""
+"""Limit in characters. Bytes that were not UTF-8 were escaped to several characters each, and an
+AMQP short string has at most 255 bytes."""
 
 log = structlog.get_logger(__name__)
 
 
 class Publisher:
-    """The session of the publishing connection, and the `Queues` port on top of it."""
+    """Session of the publishing connection; fits `ports.Queues` and `ports.Announcer`."""
 
     def __init__(self, names: Names, timeout_s: float, metrics: Metrics) -> None:
         self._names = names
@@ -51,12 +52,12 @@ class Publisher:
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
         self.on_returned: Callable[[], None] = lambda: None
-        """Called where the broker returns a publish, or closes a channel for it."""
+        """Called when the broker returns a publish, or a channel is closed."""
         self.blocked = False
-        """Whether the broker takes nothing for now."""
+        """Whether the broker currently accepts no publishes."""
 
     async def session(self, connection: AbstractConnection) -> None:
-        """Offer publishing until the connection or a channel is lost."""
+        """Publish over this connection until it or a channel is lost."""
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         own: Outbox | None = None
@@ -64,8 +65,8 @@ class Publisher:
             channel = partial(self._open, connection, lost)
             names, timeout_s = self._names, self._timeout_s
             own = await open_outbox(channel, names.exchange, timeout_s, self._fast_path)
-            # A foreign message may break the channel it is published on, and everything under
-            # way on that channel with it: hence two.
+            # A rejected message may break the channel that it is published on, and with it all
+            # unconfirmed publishes there: hence a second channel.
             self._foreign = await channel()
             self._connection, self._own = connection, own
             self._ready.set()
@@ -90,9 +91,10 @@ class Publisher:
         return channel
 
     async def _watch(self, connection: AbstractConnection) -> None:
-        """Note whether the broker takes messages, until cancelled.
+        """Note whether the broker blocks this connection, until cancelled.
 
-        It says so only to a connection that publishes; the driver tells nobody, but waits.
+        The broker notifies only connections that publish; aiormq does not report it, but its
+        `ready` waits while the connection is blocked.
         """
         wire = connection.transport.connection if connection.transport else None
         while wire is not None:
@@ -155,7 +157,7 @@ class Publisher:
             log.warning("announcement.unsaid", **where, error=describe(error))
 
     async def _announce(self, exchange: str, routing_key: str, body: bytes) -> None:
-        """Publish on a channel of its own: the exchange is the switch's, and may be refused us."""
+        """Publish on a separate channel: the broker closes it if it refuses the exchange."""
         if self._connection is None:
             return
         channel = await self._connection.channel()
@@ -167,8 +169,8 @@ class Publisher:
     async def _publish(self, message: Outgoing | Message, queue: str) -> None:
         """Return once the broker has stored the message.
 
-        Raises BrokerUnavailable where it did not, or where that is unknown. The AMQP message id is
-        not the caller's: each publish needs a new one, to tell returns apart.
+        Raises BrokerUnavailable if it did not, or if the outcome is unknown. The caller cannot set
+        the AMQP message id: each publish needs a new one, which identifies a returned publish.
         """
         began = time.perf_counter()
         try:
@@ -186,7 +188,7 @@ class Publisher:
             raise unavailable(error) from error
         except asyncio.CancelledError as error:
             honour_cancellation()
-            # aiormq cancels publishes that wait on a connection it finds dead.
+            # aiormq cancels publishes that wait on a connection that it finds dead.
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 
     async def _publish_now(self, message: Outgoing | Message, queue: str) -> None:

@@ -1,8 +1,8 @@
-"""Binding our event queue to the switch's exchanges, and keeping it bound.
+"""Bindings of the event queue to the switch's exchanges: a loop that binds again and again.
 
-The exchanges belong to the switch. Those that are not durable are gone after a restart of the
-broker, and our bindings with them, until somebody declares them again. So this is a loop of our
-own, on throw-away channels: a refused operation closes the channel it was tried on.
+The exchanges belong to the switch. A restart of the broker deletes those that are not durable, with
+our bindings, until the switch or this loop declares them again. The loop uses temporary channels,
+because the broker closes the channel of a refused operation.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from service.observability.metrics import Metrics
 
 UNTIL_BOUND_S = 0.5
 REPEAT_S = 30.0
-"""Binding again is idempotent and heals an exchange that was deleted and declared anew."""
+"""A repeated bind is idempotent, and restores the binding of an exchange that was recreated."""
 
 NOT_PERMITTED = "not permitted"
-PERMIT = "grant the broker's user to read it; switchhook check prints the command"
+PERMIT = "permit the broker's user to read it; switchhook check prints the command"
 
 log = structlog.get_logger(__name__)
 
 
 class Bindings:
-    """Keeps `queue` bound to all that the sources need."""
+    """Keeps `queue` bound to the exchanges of all sources."""
 
     def __init__(
         self,
@@ -53,16 +53,16 @@ class Bindings:
 
     @property
     def bound(self) -> bool:
-        """Whether every binding stood when it was last tried."""
+        """Whether the last bind succeeded for every exchange."""
         return all(self._bound.values())
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The exchanges without our bindings."""
+        """Exchanges that our queue is not bound to."""
         return tuple(exchange for exchange, bound in self._bound.items() if not bound)
 
     async def bind(self, connection: AbstractConnection) -> None:
-        """Bind to every exchange there is, to all of them at a time: a start must be quick."""
+        """Bind to every existing exchange, concurrently: a start must be quick."""
         binding = (self._bind(connection, one) for one in self._bindings)
         problems = await asyncio.gather(*binding)
         honour_cancellation()
@@ -70,13 +70,13 @@ class Bindings:
             self._note(one, problem)
 
     async def keep(self, connection: AbstractConnection) -> None:
-        """Bind again and again, until cancelled or the connection is lost."""
+        """Bind repeatedly, until cancelled or the connection is lost."""
         while True:
             await asyncio.sleep(self._repeat_s if self.bound else UNTIL_BOUND_S)
             await self.bind(connection)
 
     async def _bind(self, connection: AbstractConnection, binding: Binding) -> str | None:
-        """Bind to one exchange; return what stands in the way, or None."""
+        """Bind to one exchange; return the problem, or None."""
         if self._may_declare:
             await self._declare(connection, binding)
         channel = await connection.channel()
@@ -93,7 +93,7 @@ class Bindings:
         return None
 
     async def _declare(self, connection: AbstractConnection, binding: Binding) -> None:
-        """Declare the exchange as the switch does, so that neither has to wait for the other."""
+        """Declare the exchange as the switch does, so that neither must start before the other."""
         channel = await connection.channel()
         try:
             await channel.declare_exchange(

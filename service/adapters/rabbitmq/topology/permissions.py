@@ -1,4 +1,4 @@
-"""The least that the service can do its work with on a broker that belongs to the switch."""
+"""Least privileges of the service on the switch's broker."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Regular expressions of the names that a user may configure, write to and read from."""
+    """Regular expressions for the names that a user may configure, write to and read from."""
 
     configure: str
     write: str
@@ -17,7 +17,7 @@ class Permissions:
 def permissions(
     prefix: str, sources: Sequence[str] = (), announcing: Sequence[str] = ()
 ) -> Permissions:
-    """Return what our user needs, where our things are called `<prefix>.*`.
+    """Return the permissions that our user needs, where our objects are named `<prefix>.*`.
 
     `sources` are the exchanges of the switch that we bind to, `announcing` those we publish on.
     """
@@ -33,4 +33,4 @@ def _also(ours: str, exchanges: Sequence[str]) -> str:
 
 
 OURS_ALONE = permissions("switchhook")
-"""The permissions on a broker without a switch."""
+"""Permissions needed on a broker without a switch."""

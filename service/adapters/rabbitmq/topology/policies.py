@@ -1,8 +1,8 @@
-"""Policies on the broker that break what our queues promise, and where that could be found out.
+"""Check for broker policies that break a promise of our queues.
 
-AMQP tells nothing of policies: neither a declaration nor a passive one shows them. RabbitMQ's
-management API does, for a user with the tag `management`. It is asked for the policies themselves:
-what it says of a queue is seconds old.
+AMQP does not report policies: neither a declaration nor a passive one shows them. RabbitMQ's
+management API does, to a user with the tag `management`. The check requests the policies
+themselves, because the API's data on a queue is seconds old.
 """
 
 import json
@@ -24,16 +24,16 @@ TIMEOUT_S = 5.0
 GUEST = URL("//guest:guest@")
 OPERATOR = "operator policy"
 KINDS = {"policy": "policies", OPERATOR: "operator-policies"}
-"""One policy of each kind applies to a queue; here with the paths of the API."""
+"""Kinds of policies, of which one each applies to a queue, with their paths in the API."""
 TO_QUEUES = ("all", "queues", "quorum_queues")
 
 POLICY_PRIORITY = 100
 HARMLESS = {"queue-leader-locator": "balanced"}
-"""Only one policy applies to a queue. A policy of ours with a high priority keeps tidy-up policies
-after a while (`expires`), or bound every queue there is."""
+"""Definition of the suggested policy. As one policy applies to a queue, a harmless one with a high
+priority overrides policies that delete idle queues (`expires`) or limit all queues."""
 
 KEEPS = "reject-publish"
-NOT_LOOKED = "policies on our queues could not be looked at"
+NOT_LOOKED = "policies on our queues could not be checked"
 
 LIMITS = ("max-length", "max-length-bytes")
 """Limits beyond which messages are refused or dropped."""
@@ -41,7 +41,7 @@ LIMITS = ("max-length", "max-length-bytes")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """A policy, or an operator policy, which adds to the former."""
+    """A policy, or an operator policy, which applies in addition to a policy."""
 
     kind: str
     name: str
@@ -51,24 +51,24 @@ class Policy:
     definition: Mapping[str, Any]
 
     def fits(self, queue: str) -> bool:
-        """Return whether it may apply to a quorum queue of this name."""
+        """Return whether the policy may apply to a quorum queue of this name."""
         return self.apply_to in TO_QUEUES and self.pattern.search(queue) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Where the management API is; virtual host and user may be those of `amqp.url`."""
+    """Address of the management API; virtual host and default user are those of `amqp.url`."""
 
     url: str | None
     amqp_url: str
 
     @property
     def vhost(self) -> str:
-        """The virtual host that our queues are in."""
+        """Virtual host of our queues."""
         return unquote(URL(self.amqp_url).raw_path[1:]) or "/"
 
     def headers(self) -> dict[str, str]:
-        """Return who asks: the user of `amqp.management_url`, or that of `amqp.url`."""
+        """Return credentials: those of `amqp.management_url`, else of `amqp.url`, else guest's."""
         addresses = (URL(self.url or ""), URL(self.amqp_url))
         found = next((address for address in addresses if address.user), GUEST)
         user = f"{found.user}:{found.password or ''}".encode()
@@ -78,10 +78,10 @@ class Management:
 async def examine_policies(
     management: Management, names: Names, tiers_ms: Sequence[int]
 ) -> list[Finding]:
-    """Return which policies break a promise of our queues, or why that is not known."""
+    """Return the policies that break a promise of our queues, or why they are unknown."""
     if management.url is None:
         remedy = "set amqp.management_url, or compare with rabbitmqctl list_policies"
-        return [warning("broker", f"{NOT_LOOKED}: AMQP does not tell them", remedy)]
+        return [warning("broker", f"{NOT_LOOKED}: AMQP does not report them", remedy)]
     try:
         found = await _policies(management)
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
@@ -100,7 +100,7 @@ async def examine_policies(
 def _harm(
     policies: Sequence[Policy], ours: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[Policy, str, list[str]]]:
-    """Yield each policy that does harm, what of it does, and to which queues."""
+    """Yield each harmful policy, its harmful key with the value, and the queues that it harms."""
     harmed: dict[tuple[Policy, str], list[str]] = defaultdict(list)
     for queue, arguments in ours.items():
         for policy in applying(policies, queue):
@@ -111,9 +111,9 @@ def _harm(
 
 
 def applying(policies: Sequence[Policy], queue: str) -> list[Policy]:
-    """Return the policy of one kind that applies to a queue: the one of the highest priority.
+    """Return the policy of one kind that applies to a queue: the one with the highest priority.
 
-    Of several with the same priority RabbitMQ takes any.
+    Returns all that share this priority, of which RabbitMQ applies any one.
     """
     fitting = [policy for policy in policies if policy.fits(queue)]
     highest = max((policy.priority for policy in fitting), default=0)
@@ -123,8 +123,8 @@ def applying(policies: Sequence[Policy], queue: str) -> list[Policy]:
 def broken_promises(policy: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
     """Yield the keys of a policy that harm a queue with these arguments, with their values.
 
-    Of two numbers RabbitMQ takes the smaller one. Where only one of two texts can be, it is the
-    queue's own.
+    If a policy and the queue's arguments both set a key, RabbitMQ applies the smaller of two
+    numbers; of two texts, it applies the one in the queue's arguments.
     """
     for key in ("expires", *LIMITS):
         if key in policy:
@@ -147,10 +147,10 @@ def _at_least(value: Any, own: int | None) -> bool:
 def _finding(policy: Policy, said: str, harmed: Sequence[str], vhost: str, names: Names) -> Finding:
     text = f"{policy.kind} '{policy.name}' breaks a promise ({said}) of {', '.join(harmed)}"
     if policy.kind == OPERATOR:
-        remedy = f"have its pattern leave out {names.prefix}.*: rabbitmqctl set_operator_policy"
+        remedy = f"exclude {names.prefix}.* from its pattern: rabbitmqctl set_operator_policy"
         return trouble("broker", text, remedy)
     remedy = (
-        "have its pattern leave them out, or give them a policy of a higher priority: rabbitmqctl "
+        "exclude them from its pattern, or give them a policy with a higher priority: rabbitmqctl "
         f"set_policy -p '{vhost}' --priority {max(policy.priority + 1, POLICY_PRIORITY)} "
         rf"--apply-to queues {names.prefix} '^{names.prefix}\.' '{json.dumps(HARMLESS)}'"
     )
@@ -158,7 +158,7 @@ def _finding(policy: Policy, said: str, harmed: Sequence[str], vhost: str, names
 
 
 async def _policies(management: Management) -> list[Policy]:
-    """Return the policies of our virtual host. Raises what asking and reading raise."""
+    """Return the policies of our virtual host. Raises errors of the request and of parsing."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=management.headers()) as session:
         return [

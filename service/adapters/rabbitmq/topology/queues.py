@@ -1,14 +1,14 @@
-"""Our own queues and exchange on the broker.
+"""The service's own queues and exchange on the broker.
 
-    <prefix>                 direct exchange; everything of ours is routed through it
-    <prefix>.events          what the switch says; bound to the switch's exchanges
-    <prefix>.deliveries      what comes back from the tiers
-    <prefix>.retry.<delay>   one per delay: nobody consumes; the TTL sends it on to deliveries
-    <prefix>.dead            given-up deliveries on their way to the store
-    <prefix>.rejected        messages nobody could read, or that kill their readers
+    <prefix>                 direct exchange that routes all messages of our own
+    <prefix>.events          events of the switch; bound to the switch's exchanges
+    <prefix>.deliveries      retries and deferrals that come back from the tiers
+    <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
+    <prefix>.dead            dead letters on their way to the store
+    <prefix>.rejected        unreadable messages, and poison that kills its consumers
 
 Every queue is a quorum queue: the only kind that keeps the transient messages of a switch over a
-restart, counts deliveries of a message, and confirms what it dead-letters.
+restart, counts deliveries of a message, and dead-letters with confirms.
 """
 
 from collections.abc import Sequence
@@ -23,42 +23,42 @@ from service.adapters.rabbitmq.diagnosis import needing
 from service.domain.errors import TopologyConflict
 
 DELIVERY_LIMIT = 20
-"""How often a message may come back because its reader died, before it is taken for poison."""
+"""Redeliveries of a message after its consumer died, before the broker takes it for poison."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of our objects on the broker."""
+    """Names of our objects on the broker."""
 
     prefix: str
 
     @property
     def exchange(self) -> str:
-        """The direct exchange; a queue's name is its routing key."""
+        """Direct exchange; a queue's name is its routing key."""
         return self.prefix
 
     @property
     def events(self) -> str:
-        """The queue of the event lane."""
+        """Queue of the event lane."""
         return f"{self.prefix}.events"
 
     @property
     def deliveries(self) -> str:
-        """The queue of the delivery lane."""
+        """Queue of the delivery lane."""
         return f"{self.prefix}.deliveries"
 
     @property
     def dead(self) -> str:
-        """The queue of given-up deliveries."""
+        """Queue of dead letters."""
         return f"{self.prefix}.dead"
 
     @property
     def rejected(self) -> str:
-        """The queue of unreadable messages."""
+        """Queue of rejected messages."""
         return f"{self.prefix}.rejected"
 
     def tier(self, delay_ms: int) -> str:
-        """The queue of one delay, named by it: `retry.800ms`, `retry.5s`, `retry.2m`."""
+        """Queue of one delay, named after it: `retry.800ms`, `retry.5s`, `retry.2m`."""
         return f"{self.prefix}.retry.{_delay(delay_ms)}"
 
 
@@ -74,13 +74,13 @@ QUORUM = {"x-queue-type": "quorum"}
 
 def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
     """Return the arguments of every queue by its name."""
-    # Dead letters are forwarded with confirms only under all of these together.
+    # RabbitMQ dead-letters with confirms only if all of these are set.
     forwarding = {
         "x-dead-letter-exchange": names.exchange,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
-    # Never to a tier: the broker drops what would go round in a circle without being rejected.
+    # Never to a tier: the broker drops a message in a dead-letter cycle without a rejection.
     work = (
         QUORUM
         | forwarding
@@ -108,10 +108,10 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
 
 
 async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]) -> None:
-    """Declare everything, which changes nothing where it exists.
+    """Declare the exchange, all queues and their bindings; idempotent.
 
-    Raises TopologyConflict, naming the object and the argument, where it exists otherwise, and
-    NotPermitted.
+    Raises TopologyConflict, naming the object and the argument, if one exists with other arguments,
+    and NotPermitted.
     """
     channel = await connection.channel()
     try:
@@ -129,7 +129,8 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
     with needing(("exchange", "configure")):
         await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
     for name, arguments in queues(names, tiers_ms).items():
-        # A user without permission fails at the first queue, before anything is forwarded.
+        # A user that may not configure queues fails at the first one, which has no dead-letter
+        # exchange. For queues that have one, the missing permission is read on the queue.
         forwards = "x-dead-letter-exchange" in arguments
         with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
             queue = await channel.declare_queue(name, durable=True, arguments=arguments)

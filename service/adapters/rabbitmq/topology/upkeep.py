@@ -1,8 +1,8 @@
-"""Looking after our own queues and exchange: what vanishes from the broker is declared again.
+"""Upkeep of our own queues and exchange: declares them again after they were deleted.
 
-A person deletes a queue, or a policy with `expires` does: nobody consumes a retry tier, so for the
-broker it is unused. All that tells us is the next publish: it is returned, or closes its channel.
-Messages that were in a deleted queue are lost: the broker dead-letters none of them.
+A person deletes a queue, or a policy with `expires` does: a retry tier has no consumer, so the
+broker counts it as unused. Only the next publish shows it: the broker returns it, or closes its
+channel. The messages of a deleted queue are lost: the broker dead-letters none of them.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from service.observability.metrics import Metrics
 
 REPEAT_S = 30.0
 PAUSE_S = 0.5
-"""Between two looks, however many publishes are returned."""
+"""Least pause between two checks, however many publishes are returned."""
 REMEDY = "messages in them are lost; switchhook check names a policy that deletes queues"
 
 log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """Declares our queues, our exchange and their bindings, and declares them again."""
+    """Declares our queues, our exchange and their bindings, at the start and when they vanish."""
 
     def __init__(
         self, names: Names, tiers_ms: Sequence[int], metrics: Metrics, repeat_s: float = REPEAT_S
@@ -41,14 +41,14 @@ class Upkeep:
         self._declared = False
         self._wake = asyncio.Event()
         self.problem: str | None = None
-        """The missing or undeclarable object; None where all existed at the last look."""
+        """Missing or undeclarable objects; None if all existed at the last check."""
 
     def look_now(self) -> None:
-        """Have `keep` look at once: a publish was returned, or a channel was closed for it."""
+        """Make `keep` check at once: a publish was returned, or the broker closed its channel."""
         self._wake.set()
 
     async def keep(self, connection: AbstractConnection) -> None:
-        """Look every so often, and when told to, until cancelled or the connection is lost."""
+        """Check periodically, and after `look_now`, until cancelled or the connection is lost."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._repeat_s):
@@ -59,9 +59,10 @@ class Upkeep:
             await asyncio.sleep(min(PAUSE_S, self._repeat_s))
 
     async def _look(self, connection: AbstractConnection) -> None:
-        """Declare everything; where that is refused, say so once and go on.
+        """Declare everything; if the broker refuses that, log it once and go on.
 
-        A queue without a leader just now is refused, too, and consuming the others goes on.
+        The broker also refuses to declare a queue that has no leader just now; consuming the other
+        queues goes on.
         """
         before = self.problem
         try:
@@ -69,11 +70,11 @@ class Upkeep:
         except (AMQPChannelError, TopologyConflict, NotPermitted) as error:
             self._note(f"cannot be declared: {error}")
         if self.problem is not None and self.problem != before:
-            remedy = "switchhook check says what helps"
+            remedy = "run switchhook check, which prints the remedy"
             log.error("topology.broken", error=self.problem, remedy=remedy)
 
     async def declare(self, connection: AbstractConnection) -> None:
-        """Declare everything, and say what had vanished since it was declared before.
+        """Declare everything, and log what was deleted since the last declaration.
 
         Raises TopologyConflict and NotPermitted.
         """
@@ -88,7 +89,7 @@ class Upkeep:
             log.error("topology.restored", objects=missing, remedy=REMEDY)
 
     async def _missing(self, connection: AbstractConnection) -> list[str]:
-        """Return the names of what is not there."""
+        """Return the names of the missing exchange and queues."""
         wanted = [(self._names.exchange, False)]
         wanted += [(name, True) for name in queues(self._names, self._tiers_ms)]
         return [
@@ -98,7 +99,7 @@ class Upkeep:
         ]
 
     async def _exists(self, connection: AbstractConnection, name: str, *, is_queue: bool) -> bool:
-        """Ask on a channel of its own: the broker closes it where the answer is no."""
+        """Check on a separate channel, because the broker closes it if the object is missing."""
         channel = await connection.channel(publisher_confirms=False)
         try:
             if is_queue:
@@ -108,7 +109,7 @@ class Upkeep:
         except ChannelNotFoundEntity:
             return False
         except ChannelAccessRefused:
-            return True  # later brokers hide it from most users
+            return True  # later versions of RabbitMQ refuse the check to some users
         finally:
             await channel.close()
         return True
