@@ -1,1 +1,1 @@
-"""What would be sent, and would it match: samples, test requests, explanations."""
+"""Dry runs: samples, test requests, and explanations why a webhook would not match."""

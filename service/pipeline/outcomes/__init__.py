@@ -1,1 +1,1 @@
-"""What follows from an attempt: log, metrics, attempt log, disabling."""
+"""Consequences of an attempt: log line, metrics, attempt log, disabling."""
