@@ -64,7 +64,7 @@ MEMBERS = (
     Member(
         "enabled",
         Kind.FLAG,
-        "Whether events are sent; true also clears the failures and the reason of a disable.",
+        "Whether events are sent; true also clears the failures and the disable reason.",
     ),
     Member(
         "include_subaccounts",

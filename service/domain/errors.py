@@ -25,7 +25,7 @@ class Unavailable(SwitchhookError):
     """A dependency does not answer: back off and try again; nothing is lost."""
 
     about: ClassVar[str] = "service"
-    """The dependency's name in what commands print."""
+    """The dependency's name in the output of commands."""
 
     def __init__(self, text: str = "", remedy: str = "") -> None:
         super().__init__(text)
