@@ -137,8 +137,8 @@ def deferral_ms(
 ) -> int:
     """Return the delay of a deferral, which grows with each deferral of the delivery.
 
-    `pause_s` is how long the endpoint's circuit breaker is open this time; the delay is at least as
-    long. A shorter one would end in another deferral, and waiting just for the end of the pause
-    would release all deliveries at the same time.
+    `pause_s` is the full length of the endpoint's present pause; the delay is at least as long. A
+    shorter one would end in another deferral, and waiting just for the end of the pause would
+    release all deliveries at the same time.
     """
     return max(policy.tier_ms(delivery.deferrals, choose), policy.tier_at_least_ms(pause_s))

@@ -130,7 +130,7 @@ class Endpoints:
                 log.info("endpoint.recovered", endpoint=str(state.endpoint))
 
     def pause_s(self, endpoint: Endpoint) -> float:
-        """Return the length of the present pause of an endpoint's breaker; 0 if it is closed."""
+        """Return for how long an endpoint's breaker is open this time; 0 where it is closed."""
         state = self._states.get(endpoint)
         return 0.0 if state is None else state.breaker.pause_s
 
