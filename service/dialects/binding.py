@@ -1,4 +1,4 @@
-"""The bindings of our queue to the exchanges of a switch."""
+"""Bindings of a switch's exchanges to our event queue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An exchange of the switch and the routing keys of it that we want.
+    """An exchange of the switch, and its routing keys to bind.
 
-    The exchange must be declared exactly as the switch declares it: the broker refuses anything
-    else with 406, to us or, worse, to the switch. No exchange known so far is auto-deleted or takes
-    arguments.
+    The exchange must be declared exactly as the switch declares it. Otherwise the broker refuses
+    the later declaration with 406, which may be the switch's. No exchange known so far is
+    auto-deleted or takes arguments.
     """
 
     exchange: str
@@ -20,7 +20,7 @@ class Binding:
 
 
 def merged(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
-    """Return one binding for each exchange, with every key once, in the order given."""
+    """Return one binding per exchange with its distinct keys, in the given order."""
     found: dict[str, Binding] = {}
     for one in bindings:
         known = found.get(one.exchange)

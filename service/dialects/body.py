@@ -1,4 +1,4 @@
-"""From the bytes of a message to a JSON object, whatever the bytes are."""
+"""Decoding of a message's bytes, which may be anything, to a JSON object."""
 
 import zlib
 from typing import Any
@@ -10,7 +10,7 @@ from service.domain.event import Message
 from service.text.json_text import as_written
 
 MAX_DEPTH = 64
-"""Levels of nesting accepted. Real messages have six at most."""
+"""Accepted levels of nesting. Real messages have at most six."""
 
 GZIP_WINDOW = 31
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -19,7 +19,7 @@ GZIP = frozenset({"gzip", "x-gzip"})
 AS_IT_IS = frozenset(
     {"", "identity", "utf-8", "utf8", "us-ascii", "ascii", "binary", "8bit", "7bit"}
 )
-"""Content encodings that change nothing. Many publishers put the charset of the body there."""
+"""Content encodings that need no decoding. Many publishers name the body's charset there."""
 CHARSETS = frozenset({
     "iso-8859-1", "iso-8859-15", "latin-1", "latin1", "windows-1252", "cp1252",
     "utf-16", "utf-16be", "utf-16le",
@@ -29,8 +29,8 @@ CHARSETS = frozenset({
 def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
     """Return the message's JSON object.
 
-    Raises RejectedMessage where there is none. Time and memory are bounded by `max_bytes`, which
-    also holds for what a gzip body unpacks to.
+    Raises RejectedMessage if the body is not one. `max_bytes` bounds time and memory; it also
+    applies to the unpacked size of a gzip body.
     """
     body = _plain(message, max_bytes)
     try:
@@ -40,7 +40,7 @@ def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
     if type(value) is not dict:
         kind = type(value).__name__
         raise RejectedMessage(RejectReason.NOT_AN_OBJECT, f"expected a JSON object, got {kind}")
-    # A body with fewer brackets than the limit cannot be too deep: that spares the walk.
+    # A body with no more brackets than the limit cannot be too deep, which saves the walk.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _refuse_depth(value)
     plain: dict[str, Any] = as_written(value, body)
@@ -50,7 +50,7 @@ def read_object(message: Message, max_bytes: int) -> dict[str, Any]:
 def _plain(message: Message, max_bytes: int) -> bytes:
     body = message.body
     if len(body) > max_bytes:
-        detail = f"{len(body)} bytes, allowed are {max_bytes}"
+        detail = f"{len(body)} bytes; at most {max_bytes} are allowed"
         raise RejectedMessage(RejectReason.TOO_LARGE, detail)
     if message.content_encoding:
         body = _decoded(body, message.content_encoding, max_bytes)
@@ -64,7 +64,7 @@ def _decoded(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
     if encoding in CHARSETS:
         return _recoded(body, encoding)
     if encoding not in AS_IT_IS:
-        detail = f"content encoding {content_encoding[:40]!r}, allowed are gzip and charsets"
+        detail = f"content encoding {content_encoding[:40]!r}; only gzip and charsets are allowed"
         raise RejectedMessage(RejectReason.BAD_ENCODING, detail)
     return body
 

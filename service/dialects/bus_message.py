@@ -1,4 +1,4 @@
-"""A message as a switch would publish it, and the occasion of it."""
+"""Message as a switch would publish it, and the occasion that fills it."""
 
 import time
 import uuid
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Whose event it is, of which call, at what time (unix seconds), and the message's own id."""
+    """Account, call, time (unix seconds) and message id of an event to be published."""
 
     account_id: str
     call_id: str
@@ -18,15 +18,15 @@ class Occasion:
 
     @classmethod
     def now(cls, account_id: str, call_id: str) -> "Occasion":
-        """Return an occasion of this moment; no two of them make the same event."""
+        """Return an occasion of this moment, with a unique message id and thus a unique event."""
         return cls(account_id, call_id, time.time(), uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
 class BusMessage:
-    """Where and how a message is published, and what it says.
+    """A message with its exchange, routing key and properties.
 
-    `timestamp` is the AMQP property as the switch writes it, in whatever unit; None leaves it out.
+    `timestamp` is the AMQP property in the switch's own unit; None leaves it out.
     """
 
     exchange: str

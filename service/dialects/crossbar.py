@@ -1,4 +1,4 @@
-"""Crossbar, Kazoo's REST API, for the commands and the API that ask it; see `kazoo.crossbar`."""
+"""Crossbar, Kazoo's REST API, for the commands and the API that call it; see `kazoo.crossbar`."""
 
 from service.dialects.kazoo.crossbar.client import CrossbarClient
 from service.dialects.kazoo.crossbar.decision import Decision, Verdict

@@ -1,7 +1,7 @@
-"""Everything that is one switch's own, as one value; all other code is handed it.
+"""Value that holds everything specific to one switch; all other code receives it.
 
-A dialect knows what to bind, how to read messages, which hooks there are, and how to write the
-requests. Nothing in it waits: no asyncio, no driver.
+A dialect has the bindings, the decoder of messages, the hooks, and the writer of requests. It is
+free of asyncio and drivers.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,19 +17,19 @@ from service.domain.webhook import Account, Webhook
 
 
 class Decoder(Protocol):
-    """Reads the messages of a switch, and decides the identity of their events."""
+    """Decodes the messages of a switch, and derives the ids of their events."""
 
     def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
-        """Return the events of a message; none where the message concerns no hook.
+        """Return the events of a message, or none if no hook concerns it.
 
-        `account_id` is the owner of the event's dialled number, where the message itself names no
-        account. Raises RejectedMessage, and nothing else.
+        `account_id` is the owner of the event's dialled number, for a message that names no
+        account. Raises only RejectedMessage.
         """
 
 
 @immutable
 class Content:
-    """The content of a request: the body, or the query that is appended to the URI."""
+    """Content of a request: the body, or the query that is appended to the URI."""
 
     content_type: str
     content: bytes
@@ -37,31 +37,31 @@ class Content:
 
 
 class ContentWriter(Protocol):
-    """Writes the contents of one event's requests, each distinct one once."""
+    """Writes the contents of one event's requests, each distinct one only once."""
 
     def content(self, webhook: Webhook) -> Content:
-        """Return what the webhook's request says of the event."""
+        """Return the content of the webhook's request for the event."""
 
 
 class RequestWriter(Protocol):
-    """Says how the requests of a dialect are written."""
+    """Writes the requests of a dialect."""
 
     def payload(self, event: Event, account: Account) -> dict[str, Any]:
-        """Return the event as JSON members: the snapshot that retries and replays start from."""
+        """Return the event's JSON members, the snapshot from which retries and replays start."""
 
     def writer(self, payload: Mapping[str, Any], snapshot: bytes | None = None) -> ContentWriter:
-        """Return the writer for one event; `snapshot` is the payload as JSON, where known."""
+        """Return the writer for one event; `snapshot` is the payload as JSON, if known."""
 
     def headers(self, webhook: Webhook) -> Mapping[str, str]:
         """Return the dialect's own headers."""
 
     def signatures(self, webhook: Webhook, content: bytes) -> Mapping[str, str]:
-        """Return the headers that sign in the dialect's own way, beside Standard Webhooks."""
+        """Return the dialect's own signature headers, sent beside those of Standard Webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """How the switch's own apps learn on the bus that a webhook was disabled."""
+    """Message on the bus that tells the switch's own apps that a webhook was disabled."""
 
     exchange: str
     message: Callable[[Webhook], BusMessage]
@@ -73,7 +73,7 @@ def _nothing_more(_: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One switch's own: an event's `source` is the dialect's name."""
+    """Everything specific to one switch. `name` is the `source` of its events."""
 
     name: str
     hooks: tuple[Hook, ...]
@@ -81,9 +81,9 @@ class Dialect:
     requests: RequestWriter
     announcement: Announcement | None = None
     attempt_members: Callable[[Mapping[str, Any]], dict[str, Any]] = _nothing_more
-    """The members, from a row of the attempt log, that the switch's own API has of an attempt."""
+    """Turns a row of the attempt log into the members that the switch's API has of an attempt."""
     test_hook: str = ""
-    """Whose sample tests a webhook for all hooks."""
+    """The hook whose sample is the test request of a webhook on `all`."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
 
@@ -96,20 +96,20 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Dialects:
-    """The dialects that the service speaks.
+    """All dialects of the service.
 
-    `enabled` are those whose switches are on the broker. The others are known for deliveries and
-    webhooks that remain from an earlier configuration.
+    The switches of the `enabled` ones are on the broker. The `others` serve deliveries and webhooks
+    that remain from an earlier configuration.
     """
 
     enabled: tuple[Dialect, ...]
     others: tuple[Dialect, ...] = ()
     default_source: str = ""
-    """The source of deliveries and webhooks that do not name theirs."""
+    """The source of deliveries and webhooks without one."""
     by_name: Mapping[str, Dialect] = field(init=False)
     by_exchange: Mapping[str, Dialect] = field(init=False)
     hooks: Mapping[str, Hook] = field(init=False)
-    """The hooks of the enabled dialects by id, in the order in which people should read of them."""
+    """Hooks of the enabled dialects by id, in the order of presentation."""
 
     def __post_init__(self) -> None:
         by_name = {one.name: one for one in (*self.enabled, *self.others)}
@@ -121,20 +121,20 @@ class Dialects:
         object.__setattr__(self, "hooks", hooks)
 
     def of(self, source: str) -> Dialect:
-        """Return the dialect of a source; an empty one means the default."""
+        """Return the dialect of a source; an empty source means the default."""
         return self.by_name[source or self.default_source]
 
     def of_exchange(self, exchange: str) -> Dialect:
-        """Return whose exchange it is; a message from elsewhere is of the first dialect."""
+        """Return the dialect of an exchange; an unknown exchange gives the first dialect."""
         return self.by_exchange.get(exchange, self.enabled[0])
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
-        """The bindings of our queue, one for each exchange."""
+        """Bindings that the event queue needs, one per exchange."""
         return merged(binding for one in self.enabled for binding in one.bindings)
 
     @property
     def announcing_exchanges(self) -> tuple[str, ...]:
-        """The exchanges of the switches that announcements are published on."""
+        """Exchanges of the switches on which announcements are published."""
         found = (one.announcement.exchange for one in self.enabled if one.announcement)
         return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""A kind of event one can subscribe to: the entry of a dialect's catalogue."""
+"""Hook: a kind of event to subscribe to, and the entry of a dialect's catalogue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A kind of event one can subscribe to.
+    """A kind of event to subscribe to.
 
-    `binds` lists what brings its events. `members` are the JSON Schemas of the members that a
-    payload may have, `required` the names of those it always has; `added` are members that the
-    request has beside the payload. `sample` makes the message that fires the hook. `version` grows
-    with every change of the schema that a receiver could notice.
+    `binds` are the bindings that bring its events. `members` are the JSON Schemas of the members
+    that a payload may have, `required` the names of those that it always has; `added` are members
+    that the request has beside the payload. `sample` makes a message that fires the hook. `version`
+    grows with every change of the schema that a receiver could notice.
     """
 
     hook_id: str
@@ -31,17 +31,17 @@ class Hook:
     added: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     version: int = 1
     modifiers: Mapping[str, Any] = field(default_factory=dict)
-    """Which values `custom_data` filters by, as the API describes them."""
+    """Values that `custom_data` can filter by, in the API's form."""
     filter_values: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """All values that filters can have, where `modifiers` does not list them."""
+    """Possible values of the filters that `modifiers` does not list."""
     never_stored: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Filter values with which a stored webhook gets nothing, each with the reason in words."""
+    """Filter values for which a stored webhook gets no event, each with the reason in words."""
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """Members of the payload that always have the same value."""
+    """Members of the payload with a constant value."""
     open: bool = False
-    """Whether payloads may have members that the catalogue does not know."""
+    """Whether payloads may have members that the catalogue does not list."""
     rules: Sequence[Mapping[str, Any]] = ()
-    """Further rules of the schema, beyond those for single members."""
+    """Rules of the schema that concern several members (`allOf`)."""
 
     @property
     def schema_id(self) -> str:
@@ -63,6 +63,6 @@ class Hook:
         return schema | ({"allOf": list(self.rules)} if self.rules else {})
 
     def filterable(self) -> Mapping[str, Sequence[str]]:
-        """Return the values that each filter word can have."""
+        """Return the possible values of each filter."""
         listed = {key: list(modifier["items"]) for key, modifier in self.modifiers.items()}
         return {**listed, **self.filter_values}

@@ -1,4 +1,4 @@
-"""The dialects there are: the one place that knows their names."""
+"""Registry of the dialects: the only module that knows their names."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ from service.dialects.policies import KazooPolicy
 
 
 class Broker(Protocol):
-    """The settings of the broker that concern dialects."""
+    """Settings of the broker that dialects need."""
 
     @property
     def sources(self) -> Sequence[str]:
@@ -18,25 +18,25 @@ class Broker(Protocol):
 
     @property
     def max_message_bytes(self) -> int:
-        """Larger messages are rejected."""
+        """Size in bytes above which a message is rejected."""
 
 
 class DialectSettings(Protocol):
-    """The settings that dialects are made of; the service's settings fit."""
+    """Settings from which dialects are made; the service's settings conform to it."""
 
     @property
     def amqp(self) -> Broker:
-        """The section of the broker."""
+        """Settings of the broker."""
 
     @property
     def kazoo(self) -> KazooPolicy:
-        """The section of Kazoo."""
+        """Settings of Kazoo."""
 
 
 def dialects_of(settings: DialectSettings) -> Dialects:
-    """Return all dialects as the operator has set them; `amqp.sources` says which are enabled."""
+    """Return all dialects with the operator's settings; `amqp.sources` lists the enabled ones."""
     known = {KAZOO: kazoo(settings.kazoo, settings.amqp.max_message_bytes)}
     enabled = tuple(known[name] for name in settings.amqp.sources)
     others = tuple(one for name, one in known.items() if name not in settings.amqp.sources)
-    # Deliveries and webhooks of the first releases do not name their source.
+    # Deliveries and webhooks of the first releases have no source.
     return Dialects(enabled, others, default_source=KAZOO)

@@ -1,4 +1,4 @@
-"""The sections of the settings that belong to single dialects."""
+"""Sections of the settings that belong to single dialects."""
 
 from service.dialects.kazoo.policy import KazooPolicy
 

@@ -1,1 +1,1 @@
-"""Documents as they stand in MongoDB, and the values they are read into."""
+"""MongoDB documents, and their conversion to and from domain values."""

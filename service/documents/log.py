@@ -1,4 +1,4 @@
-"""Between our values and the documents of the attempt log and the dead letters."""
+"""Conversion between domain values and the documents of the attempt log and the dead letters."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,15 +16,15 @@ SHOWN = frozenset({
     "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
     "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
-"""Request headers that are no secret; those that the account added may be, and are hidden."""
+"""Request headers shown as they are; all others are hidden, as the account's may be secret."""
 HIDDEN = "(hidden)"
 
 
 def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str, Any]:
     """Return the row of the attempt log.
 
-    Bodies are kept of failures and tests only. The payload, from which the delivery can be replayed
-    and its body told, is kept of all, unless it is huge.
+    Only rows of failures and tests keep the bodies of request and response. Every row keeps the
+    payload, for replays, up to `MOST_PAYLOAD_BYTES`; `keep_payload` switches that off.
     """
     delivery, response = attempt.delivery, attempt.response
     row: dict[str, Any] = {
@@ -55,7 +55,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
 
 
 def _marks(attempt: Attempt) -> dict[str, Any]:
-    """Return what most attempts have nothing of."""
+    """Return the members that most attempts lack; those without a value are left out."""
     delivery = attempt.delivery
     marks = {
         "fallback_for": delivery.fallback_for,
@@ -86,7 +86,7 @@ def _exchange(attempt: Attempt) -> dict[str, Any]:
 
 
 def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
-    """Return the document of a dead letter. The payload is JSON text, ready to be sent again."""
+    """Return the document of a dead letter. The payload is JSON text, as a replay needs it."""
     delivery = letter.delivery
     return {
         "_id": delivery.delivery_id,
@@ -121,7 +121,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
 
 
 def delivery_of(document: Mapping[str, Any]) -> Delivery:
-    """Return the delivery of a dead letter or of an attempt, as it was before its first attempt.
+    """Return the delivery of a dead letter or an attempt, in its state before the first attempt.
 
     Raises KeyError where the payload was not kept.
     """
@@ -137,7 +137,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         received_at=document["received_at"].timestamp(),
         payload=payload.encode() if isinstance(payload, str) else bytes(payload),
         webhook=_object_in(document.get("webhook")),
-        # A part of its own, for the first one may be long over.
+        # A replay gets a new span id in the old trace, as the first span may have ended long ago.
         traceparent=new_traceparent(document.get("trace_id")),
         event_account_id=document.get("event_account_id"),
         source=document.get("source") or "",
@@ -145,12 +145,12 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
 
 
 def _text_of(webhook: Mapping[str, Any] | None) -> str | None:
-    """Return JSON text: BSON refuses an integer beyond 63 bits, and all that is written with it."""
+    """Return JSON text: BSON refuses a whole document with an integer beyond 63 bits."""
     return None if webhook is None else write_json(webhook).decode()
 
 
 def _object_in(stored: Any) -> Any:
-    """Return the webhook's document; it was stored as such by earlier versions."""
+    """Return the webhook's document; earlier versions stored an object in place of JSON text."""
     return read_json(stored) if isinstance(stored, str) else stored
 
 

@@ -1,7 +1,7 @@
-"""The members of a webhook that its account can set: the one list of them.
+"""The single list of the members that an account can set on a webhook.
 
-Forms, answers, filters and the description of the API are made of it, and so is what an import
-keeps. Only reading a document (`documents.webhook`) knows what each member does.
+Forms, answers, filters, the API description and imports are derived from it. Only the module that
+reads a document (`documents.webhook`) knows the effect of each member.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """The kind of a member's value; `api.shapes.webhook` has the types."""
+    """Kind of a member's value; `api.shapes.webhook` has the types."""
 
     NAME = auto()
     URI = auto()
@@ -28,8 +28,8 @@ class Kind(Enum):
 class Member:
     """A member of a webhook's document, in the API and in the store.
 
-    An `optional` one is absent unless it was set. A `secret` one is never shown as it is. A
-    webhook cannot be created without the `required` ones.
+    An `optional` member is absent unless it was set. The value of a `secret` member is never shown.
+    A webhook cannot be created without the `required` members.
     """
 
     name: str
@@ -45,7 +45,7 @@ MEMBERS = (
     Member(
         "uri",
         Kind.URI,
-        "Where requests go: http or https, to an address that the egress policy allows.",
+        "Address of the requests: http or https, to an address that the egress policy allows.",
         required=True,
     ),
     Member(
@@ -58,38 +58,38 @@ MEMBERS = (
     Member(
         "format",
         Kind.FORMAT,
-        "How a body is written; the parameters of a GET are always form data.",
+        "Format of a body; the parameters of a GET are always form data.",
     ),
     Member("retries", Kind.RETRIES, "Additional attempts after the first."),
     Member(
         "enabled",
         Kind.FLAG,
-        "Whether events are sent; true also forgets failures, and why it was disabled.",
+        "Whether events are sent; true also clears the failures and the disable reason.",
     ),
     Member(
         "include_subaccounts",
         Kind.FLAG,
-        "Whether it gets the events of the accounts below as well.",
+        "Whether it also receives the events of sub-accounts.",
     ),
     Member(
         "include_internal_legs",
         Kind.FLAG,
-        "Whether it gets the events of internal call legs as well.",
+        "Whether it also receives the events of internal call legs.",
     ),
     Member(
         "custom_data",
         Kind.TEXTS,
-        "Sent with every payload, over what it has; `type` and `action` filter, and are not sent.",
+        "Added to every payload, overwriting its members; `type` and `action` filter instead.",
     ),
     Member(
         "modifiers",
         Kind.VALUES,
-        "Values, or lists of them, that members of the payload must have.",
+        "Values, or lists of allowed values, that members of the payload must have.",
     ),
     Member(
         "timeout_s",
         Kind.SECONDS,
-        "Seconds until the whole answer must be there; without it, the platform's.",
+        "Seconds until the whole answer must have arrived; if absent, the platform's limit.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),
@@ -104,20 +104,20 @@ MEMBERS = (
     Member(
         "fallback_uri",
         Kind.URI,
-        "Where a delivery goes, once, when its retries are used up.",
+        "Address of one last attempt when the retries of a delivery are used up.",
         optional=True,
     ),
     Member(
         "secret",
         Kind.SECRET,
-        "The signing secret: `whsec_` and base64 of 24 to 64 bytes; made for you unless given.",
+        "The signing secret: `whsec_` and base64 of 24 to 64 bytes; generated if absent.",
         optional=True,
         secret=True,
     ),
     Member(
         "public_key_signature",
         Kind.FLAG,
-        "Whether requests are signed with the webhook's own Ed25519 key as well (`v1a`).",
+        "Whether requests are also signed with the webhook's own Ed25519 key (`v1a`).",
         optional=True,
     ),
 )

@@ -1,7 +1,4 @@
-"""From a webhook's document to the webhook.
-
-Documents may have been written by any tool, so they are read liberally.
-"""
+"""Conversion of a webhook's document to the webhook; liberal, as any tool may write documents."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -16,38 +13,38 @@ from service.text.json_text import read_json, write_json
 Document = Mapping[str, Any]
 
 FILTER_KEYS = ("type", "action")
-"""Members of `custom_data` that filter instead of being sent."""
+"""Members of `custom_data` that filter events and are not sent."""
 INTERNAL_LEG = "internal_leg"
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
 MOST_DOCUMENT_BYTES = 32_768
-"""The size limit of a webhook's document, its history apart: all webhooks of an account, and bodies
-that are made with their custom data, are in memory at once."""
+"""Largest size of a webhook's document without its history. All webhooks of an account, and the
+bodies made with their custom data, are in memory at the same time."""
 ELEMENT_BYTES = 2
-"""BSON overhead of every element: its type, and the end of its name."""
+"""BSON overhead of every element beside its name and value: type byte and end of the name."""
 BOUNDED_BYTES = 5
-"""BSON overhead of texts, objects and lists: their length, and their end."""
+"""BSON overhead of strings, objects and lists beside their content: length and terminator."""
 TOO_LARGE = "too_large"
-"""The member in which an adapter says that it did not load a document, and how large it is."""
+"""The member that holds the size of a document which an adapter did not load."""
 HISTORY = "history"
 SECRET_PREFIX = "whsec_"  # noqa: S105 (a public prefix, not a secret)
 
 
 class BadDocument(ValueError):
-    """The document is not a webhook; the text says why."""
+    """The document is not a valid webhook; the text gives the reason."""
 
 
 def webhook_of(document: Document, default_source: str = "") -> Webhook:
     """Return the webhook of a document, its secrets in plain text. Raises BadDocument.
 
-    `default_source` is the dialect of documents that do not name theirs in `source`.
+    `default_source` is the dialect of a document without `source`.
     """
     if document.get("unreadable"):
         names = ", ".join(document["unreadable"])
-        raise BadDocument(f"{names} cannot be decrypted; is the key in secrets.keys?")
+        raise BadDocument(f"{names} cannot be decrypted; check that secrets.keys has the key")
     size = document.get(TOO_LARGE) or document_bytes(document)
     if size > MOST_DOCUMENT_BYTES:
-        raise BadDocument(f"document has {size} bytes, and at most {MOST_DOCUMENT_BYTES} are read")
+        raise BadDocument(f"document has {size} bytes; at most {MOST_DOCUMENT_BYTES} are allowed")
     custom_data, hooks = _object(document, "custom_data"), hooks_of(document)
     return Webhook(
         webhook_id=str(document["_id"]),
@@ -79,7 +76,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
 
 
 def document_bytes(document: Document) -> int:
-    """Return the size of a document without its history, about as the store counts (BSON)."""
+    """Return the approximate size in BSON of a document without its history."""
     total, waiting = 0, [(key, value) for key, value in document.items() if key != HISTORY]
     while waiting:
         key, value = waiting.pop()
@@ -114,7 +111,7 @@ def _object(document: Document, key: str) -> Document:
     if not isinstance(value, dict):
         raise BadDocument(f"{key} must be an object, not {type(value).__name__}")
     try:
-        # The store has kinds of numbers that compare differently from those of JSON.
+        # BSON has number types that compare differently from JSON's.
         plain: Document = read_json(write_json(value))
     except TypeError as error:
         raise BadDocument(f"{key} must be JSON: {error}") from None
@@ -122,7 +119,7 @@ def _object(document: Document, key: str) -> Document:
 
 
 def _sendable(custom_data: Document) -> Document:
-    """Return what is sent, without the filters; the member written last comes first."""
+    """Return the members to send, without the filters; the member written last comes first."""
     kept = {key: custom_data[key] for key in reversed(list(custom_data)) if key not in FILTER_KEYS}
     return kept or NOTHING
 
@@ -151,7 +148,7 @@ def hooks_of(document: Document) -> frozenset[str]:
 
 
 def _filters(document: Document, custom_data: Document, hooks: frozenset[str]) -> Mapping[str, Any]:
-    """Return the values that facts must have; those in `custom_data` are for single hooks."""
+    """Return the values that facts must have; on hook `all`, `custom_data` does not filter."""
     found = {}
     if ALL_HOOKS not in hooks:
         found = {key: custom_data[key] for key in FILTER_KEYS if key in custom_data}
@@ -161,12 +158,12 @@ def _filters(document: Document, custom_data: Document, hooks: frozenset[str]) -
 
 
 def includes_internal_legs(document: Document) -> bool:
-    """Return whether the webhook gets the events of internal call legs."""
+    """Return whether the webhook receives the events of internal call legs."""
     return _flag(document, "include_internal_legs", default=True)
 
 
 def includes_subaccounts(document: Document) -> bool:
-    """Return whether the webhook gets the events of the accounts below its own as well."""
+    """Return whether the webhook also receives the events of sub-accounts."""
     return _flag(document, "include_subaccounts", default=False)
 
 
@@ -186,7 +183,7 @@ def _retries(document: Document) -> int:
 
 
 def secret_key(document: Document, name: str) -> bytes | None:
-    """Return the HMAC key that stands in a member, if any does. Raises BadDocument."""
+    """Return the HMAC key in a member, or None where it is absent. Raises BadDocument."""
     value = document.get(name)
     if value is None:
         return None
@@ -202,9 +199,9 @@ def secret_key(document: Document, name: str) -> bytes | None:
 
 
 def earlier_secrets(document: Document) -> list[Document]:
-    """Return the secrets before the last rotations, the newest first: `{secret, until}` each.
+    """Return the secrets before the last rotations, newest first, each `{secret, until}`.
 
-    A document of an earlier release has one, in `previous_secret` and `previous_secret_until`.
+    Earlier releases stored a single one in `previous_secret` and `previous_secret_until`.
     """
     listed = document.get("previous_secrets")
     found: list[Document] = []

@@ -1,4 +1,4 @@
-"""A webhook's document: completed with its defaults, and as its account may see it."""
+"""Forms of a webhook's document: completed with defaults, and as shown to its account."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,15 +15,15 @@ from service.domain.webhook import Webhook
 Document = Mapping[str, Any]
 
 HIDDEN = "(hidden)"
-"""Stands for a secret in an answer; sent back to us, it means: leave it as it is."""
+"""Placeholder for a secret in an answer; in a request, it keeps the stored secret."""
 SHOWN_IF_SET = ("source", "event_types", *OPTIONS)
 AUDITED = ("created_at", "created_by", "modified_at", "modified_by", "disabled_at")
 
 
 def completed(document: Document) -> dict[str, Any]:
-    """Return a webhook's document with every default filled in, but for secret and times.
+    """Return a webhook's document with every default filled in, except secret and times.
 
-    Raises BadDocument, also where nothing could ever be requested from the URI.
+    Raises BadDocument, also where no request to the URI is possible.
     """
     webhook = webhook_of({**document, "secret": None})
     try:
@@ -51,7 +51,7 @@ def completed(document: Document) -> dict[str, Any]:
 
 
 def _subscribed(document: Document, webhook: Webhook) -> dict[str, Any]:
-    """Return what the webhook is for, in the member that its document says it in."""
+    """Return the webhook's hooks in the member that its document uses for them."""
     if document.get("event_types") is not None:
         return {"event_types": list(document["event_types"])}
     (hook,) = webhook.hooks
@@ -59,9 +59,9 @@ def _subscribed(document: Document, webhook: Webhook) -> dict[str, Any]:
 
 
 def public_view(document: Document, health: Document | None = None) -> dict[str, Any]:
-    """Return what its account may see of a webhook: secrets hidden, defaults filled in.
+    """Return a webhook as shown to its account: secrets hidden, defaults filled in.
 
-    `_read_only` holds the members that cannot be set: the audit trail and its health.
+    `_read_only` holds the members that no request can set: the audit trail and the health.
     """
     view: dict[str, Any] = {"id": str(document["_id"])}
     trail = {key: _plain(document[key]) for key in AUDITED if document.get(key) is not None}
@@ -70,7 +70,7 @@ def public_view(document: Document, health: Document | None = None) -> dict[str,
         whole = completed(document)
         view |= {key: whole[key] for key in EDITABLE if key in whole}
     except BadDocument as error:
-        # Another tool wrote it: it is shown as it is, and why it never fires.
+        # Another tool wrote it: show it as it is, with the reason why it never fires.
         shown = [key for key in EDITABLE if key in document and key not in SECRET]
         view |= {key: _as_json(document[key]) for key in shown}
         trail["problem"] = str(error)
@@ -87,7 +87,7 @@ def public_view(document: Document, health: Document | None = None) -> dict[str,
 
 
 def summary(document: Document) -> dict[str, Any]:
-    """Return what a list shows of a webhook."""
+    """Return the members of a webhook that a list shows."""
     view = public_view(document)
     kept = ("id", "hook", "name", "uri", "enabled", "disable_reason")
     return {key: view[key] for key in kept if key in view}
@@ -113,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    """Return a value as it is where JSON has such a thing, else as text."""
+    """Return a value unchanged where JSON can represent it, else its `repr`."""
     try:
         orjson.dumps(value)
     except TypeError:

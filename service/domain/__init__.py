@@ -1,1 +1,1 @@
-"""Values and decisions; no input or output."""
+"""Domain values and decisions, free of input and output."""

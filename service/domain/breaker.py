@@ -1,4 +1,4 @@
-"""When an endpoint that fails and fails is left alone for a while."""
+"""Circuit breaker of an endpoint: pauses attempts after repeated failures."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -8,22 +8,24 @@ from annotated_types import Ge, Gt, Le
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """How soon, and for how long."""
+    """When a circuit breaker opens, and for how long."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     failure_count: Annotated[int, Ge(1), Le(10_000)] = 10
-    """Failures of an endpoint in a row that open its breaker; then its deliveries are deferred."""
+    """Consecutive failures of an endpoint that open its circuit breaker; an open one defers the
+    endpoint's deliveries."""
     open_s: Annotated[float, Gt(0.0), Le(3600.0)] = 5.0
-    """Seconds until one attempt is made to see whether it works again; doubled when it does not."""
+    """Seconds until one trial attempt is made; doubled each time that the trial fails."""
     max_open_s: Annotated[float, Gt(0.0), Le(86_400.0)] = 120.0
-    """The longest time between two such attempts."""
+    """Longest time between two trial attempts, in seconds."""
 
 
 class Breaker:
-    """One endpoint's breaker: closed, open, or half open with one attempt under way.
+    """One endpoint's circuit breaker: closed, open, or half open with one trial under way.
 
-    Times are of one clock, in seconds. Whatever ends well closes it, also when it began before.
+    Times are of one clock, in seconds. Any success closes it, also one of an attempt that began
+    before it opened.
     """
 
     __slots__ = ("_failures", "_open_until", "_openings", "_probing", "pause_s")
@@ -33,21 +35,21 @@ class Breaker:
         self._openings = 0
         self._open_until = 0.0
         self.pause_s = 0.0
-        """How long it is open this time, from attempt to attempt; 0 where it is closed."""
+        """Seconds from the last failure to the next trial attempt; 0 while it is closed."""
         self._probing = False
 
     @property
     def closed(self) -> bool:
-        """Whether attempts are made as usual."""
+        """Whether every attempt is admitted."""
         return self._openings == 0
 
     @property
     def spotless(self) -> bool:
-        """Whether nothing would be lost by forgetting it."""
+        """Whether it is closed and has counted no failure, so that it can be forgotten."""
         return self._failures == 0 and self._openings == 0
 
     def admits(self, now: float) -> bool:
-        """Return whether an attempt may be made; where it is half open, that is the only one."""
+        """Return whether an attempt may be made; once the pause is over, one trial attempt may."""
         if self._openings == 0:
             return True
         if self._probing or now < self._open_until:
@@ -56,7 +58,7 @@ class Breaker:
         return True
 
     def succeeded(self) -> bool:
-        """Close; return whether it was open."""
+        """Close the breaker; return whether it was open."""
         was_open = self._openings > 0
         self._failures = self._openings = 0
         self.pause_s = 0.0
@@ -64,10 +66,10 @@ class Breaker:
         return was_open
 
     def failed(self, policy: BreakerPolicy, now: float) -> bool:
-        """Count a failure; return whether it opened just now."""
+        """Count a failure; return whether this failure opened the closed breaker."""
         self._failures += 1
         if self._openings > 0 and not self._probing:
-            return False  # it began before the breaker opened
+            return False  # the attempt began before the breaker opened
         if self._openings == 0 and self._failures < policy.failure_count:
             return False
         self._openings += 1
@@ -78,9 +80,9 @@ class Breaker:
         return self._openings == 1
 
     def abandoned(self) -> None:
-        """Note an attempt that ended without an answer to the question: it was cancelled."""
+        """End a trial attempt without a result, so that another may be made."""
         self._probing = False
 
     def stale(self, policy: BreakerPolicy, now: float) -> bool:
-        """Return whether it is open and has not been used for long."""
+        """Return whether it is open, and its trial has been due for more than `max_open_s`."""
         return self._openings > 0 and now > self._open_until + policy.max_open_s

@@ -1,4 +1,4 @@
-"""One event owed to one webhook: its identity, its attempts, and how each of them ended."""
+"""Delivery of one event to one webhook: its identity, its attempts and their outcomes."""
 
 import random
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.domain.trace import trace_id_of
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. A value is a metric label and stands in the attempt log."""
+    """Classification of an attempt; the values are metric labels and stand in the attempt log."""
 
     SUCCEEDED = "succeeded"
     BAD_STATUS = "bad_status"
@@ -30,16 +30,16 @@ class Outcome(StrEnum):
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
     SHADOWED = "shadowed"
-    """None was made: another service does the sending, and this one only watches."""
+    """Shadow mode: no request was sent, because another service delivers."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether the receiver took the delivery."""
+        """Whether the receiver accepted the delivery."""
         return self is Outcome.SUCCEEDED
 
     @property
     def may_pass(self) -> bool:
-        """Whether a later attempt could end otherwise."""
+        """Whether a retry can have another outcome."""
         return self not in _FINAL
 
 
@@ -55,7 +55,7 @@ _FINAL = frozenset(
 
 
 def outcome_of_status(status: int) -> Outcome:
-    """Return what an HTTP status means: any 2xx is success, everything else a failure."""
+    """Classify an HTTP status: any 2xx is a success, everything else a failure."""
     if 200 <= status < 300:
         return Outcome.SUCCEEDED
     if 300 <= status < 400:
@@ -68,19 +68,20 @@ def outcome_of_status(status: int) -> Outcome:
 
 
 class DeferReason(StrEnum):
-    """Why a delivery was put off without an attempt. A value is a metric label."""
+    """Why a delivery was deferred without an attempt; the values are metric labels."""
 
     SATURATED = "saturated"
-    """Its endpoint has as many requests in flight as it can take, and the wait would be long."""
+    """The endpoint is at its concurrency limit, and the wait would be too long."""
     OVER_SHARE = "over_share"
-    """Its account holds its share of the places, and the wait would be long."""
+    """The account holds its full share of the places, and the wait would be too long."""
     BROKEN = "broken"
+    """The endpoint's circuit breaker is open."""
     NOTHING_SENT = "nothing_sent"
-    """Our own machine could not: it ran out of descriptors, say."""
+    """This machine lacked a resource, such as file descriptors."""
 
 
 class DeadLetterReason(StrEnum):
-    """Why a delivery was given up. A value is a metric label and stands in the dead letter."""
+    """Why a delivery was given up; the values are metric labels and stand in the dead letter."""
 
     EXHAUSTED = "exhausted"
     GONE = "gone"
@@ -89,13 +90,13 @@ class DeadLetterReason(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
     DEFERRED_TOO_OFTEN = "deferred_too_often"
     SHADOWED = "shadowed"
-    """It was owed by us before we were told to watch only."""
+    """The delivery was pending when shadow mode was switched on."""
     BUG = "bug"
 
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """The record of an earlier attempt that a delivery carries along; times are unix seconds."""
+    """Summary of an earlier attempt that travels with the delivery; times are unix seconds."""
 
     attempt: int
     started_at: float
@@ -125,20 +126,20 @@ class Delivery:
     past: tuple[PastAttempt, ...] = ()
     deferrals: int = 0
     webhook: dict[str, Any] | None = None
-    """The document of a webhook that no store has: a callflow brought it along."""
+    """The webhook's document, where the event carried the webhook and no store has it."""
     fallback_for: str | None = None
-    """The outcome that ended the attempts at the webhook's own URI; its fallback is to be asked."""
+    """The outcome that ended the attempts at the webhook's own URI; its fallback is next."""
     replay_id: str | None = None
-    """Which replay revived it."""
+    """The replay that revived it."""
     traceparent: str | None = None
-    """Of the trace it belongs to; see `domain.trace`."""
+    """The trace context it belongs to; see `domain.trace`."""
     event_account_id: str | None = None
-    """Whose event it is, where it is not the webhook's own account's."""
+    """The event's account, where it differs from the webhook's."""
     source: str = ""
-    """The dialect of the event; empty in what the first releases wrote."""
+    """The dialect of the event; empty in deliveries that the first releases wrote."""
 
     def put_off(self) -> "Delivery":
-        """Return it as it is after one more deferral; `replace` would take thrice as long."""
+        """Return a copy with one more deferral; `replace` would take three times as long."""
         return Delivery(
             self.delivery_id,
             self.event_id,
@@ -161,23 +162,23 @@ class Delivery:
 
     @property
     def owed(self) -> bool:
-        """Whether it was deferred, retried or replayed: then no other service would deliver it."""
+        """Whether it was deferred, retried or replayed, so that only this service delivers it."""
         return bool(self.past or self.deferrals or self.replay_id)
 
     @property
     def step(self) -> tuple[str, int, int, str | None]:
-        """The identity of this step: delivery, attempt, deferral, replay. No step is done twice."""
+        """Idempotency key of the next step: delivery, attempt, deferral and replay."""
         return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
 
     @property
     def trace_id(self) -> str | None:
-        """Which trace it belongs to."""
+        """The id of the trace it belongs to."""
         return trace_id_of(self.traceparent) if self.traceparent else None
 
 
 @immutable
 class Request:
-    """An HTTP request, signed and complete. `query` is appended to the URI byte for byte."""
+    """A complete, signed HTTP request. `query` is appended to the URI byte for byte."""
 
     verb: str
     uri: str
@@ -185,11 +186,11 @@ class Request:
     headers: dict[str, str]
     body: bytes | None
     timeout_s: float | None = None
-    """Seconds until the whole answer must be there; None is the platform's."""
+    """Time limit in seconds up to the end of the answer; None means the platform's."""
     in_full: bool = False
-    """Whether the answer is kept even after a success, for a person to read."""
+    """Whether the body of a successful answer is read to its end as well."""
     account_id: str = ""
-    """In whose name it is made; some accounts have a client certificate."""
+    """The account that sends it, which may have a client certificate of its own."""
     https_only: bool = False
     """Whether that account refuses plain http."""
 
@@ -207,7 +208,7 @@ class Response:
 
     @property
     def endpoint_failed(self) -> bool:
-        """Whether the server as a whole seems unwell, rather than one webhook's path on it."""
+        """Whether the whole server seems to fail, rather than one webhook's path on it."""
         return self.outcome in _SERVER_FAULTS or (self.status is not None and self.status >= 500)
 
 
@@ -219,10 +220,10 @@ _SERVER_FAULTS = frozenset({
 
 @immutable
 class Attempt:
-    """One HTTP request for a delivery, counted from 1, with all that the attempt log keeps.
+    """One HTTP request for a delivery, counted from 1, with everything that the attempt log keeps.
 
-    `attempt_id` is the row's. `retries` is what the webhook allowed; `test` marks one that no event
-    of the switch caused.
+    `attempt_id` is the id of the log's row. `retries` is the number that the webhook allowed.
+    `test` marks an attempt that no event of the switch caused.
     """
 
     delivery: Delivery
@@ -237,7 +238,7 @@ class Attempt:
     test: bool = False
 
     def as_past(self) -> PastAttempt:
-        """Return the short form that travels with the delivery."""
+        """Return the summary that travels with the delivery."""
         response = self.response
         return PastAttempt(
             self.attempt,
@@ -260,18 +261,18 @@ class DeadLetter:
 
 
 def delivery_id_of(event_id: str, webhook_id: str) -> str:
-    """Return the id that is the same in every attempt, redelivery and replay; it has no dot in it.
+    """Return the id that is the same in every attempt, redelivery and replay.
 
-    Standard Webhooks 1.0 joins the signed parts with dots, so the id must not have one.
+    It contains no dot: Standard Webhooks 1.0 joins the signed parts with dots.
     """
     return blake2b(f"{event_id}{webhook_id}".encode(), digest_size=16).hexdigest()
 
 
 def attempt_id_of(started_at: float) -> str:
-    """Return a new id of an attempt, 24 hex digits that sort by the time it started."""
+    """Return a new attempt id: 24 hex digits that sort by the start time."""
     return f"{time_key(started_at)}{random.getrandbits(48):012x}"
 
 
 def time_key(at: float) -> str:
-    """Return what the ids of attempts begin with that started at a time, in unix seconds."""
+    """Return the prefix of the ids of attempts that started at a time, in unix seconds."""
     return f"{max(0, round(at * 1000)):012x}"

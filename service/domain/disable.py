@@ -1,4 +1,4 @@
-"""When a webhook that fails and fails is switched off."""
+"""Rule that disables a webhook after repeated failures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,41 +7,41 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 TOO_MANY_FAILURES = "too many failed attempts"
-"""The reason that switches' own consoles show."""
+"""The reason that the switches' own consoles show."""
 GONE = "the endpoint answered 410 Gone"
 
 
 @dataclass(frozen=True, slots=True)
 class DisablePolicy:
-    """So many failed attempts within a window, with no success between them."""
+    """How many failed attempts within a window, without a success between them, disable."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     failure_count: Annotated[int, Ge(1), Le(1000)] = 6
     """Failed attempts within the window that disable a webhook."""
     window_s: Annotated[float, Gt(0.0), Le(86_400.0)] = 60.0
-    """Seconds that a failed attempt counts for."""
+    """Length of the window in seconds; older failures do not count."""
 
     def passed_half(self, failures: Sequence[float], newest: int, now: float) -> bool:
-        """Return whether the `newest` of these failures made it half of what is too many."""
+        """Return whether the last `newest` of these failures reached half of `failure_count`."""
         half, counted = (self.failure_count + 1) // 2, self.counted(failures, now)
         return self.failure_count > 1 and counted - newest < half <= counted
 
     def exceeded(self, failures: Sequence[float], now: float) -> bool:
-        """Return whether these failures since the last success, as unix seconds, are too many."""
+        """Return whether these failures since the last success, in unix seconds, must disable."""
         return self.counted(failures, now) >= self.failure_count
 
     def counted(self, failures: Sequence[float], now: float) -> int:
-        """Return how many of these failures, as unix seconds, are within the window."""
+        """Return how many of these failures, in unix seconds, are within the window."""
         return sum(at > now - self.window_s for at in failures)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """How a webhook fared in one worker of late.
+    """A webhook's recent attempts in one worker, for the count over all workers.
 
-    `failures` are unix seconds, of those since the last success; `succeeded` tells of a success
-    before them. `keep` is how many failures are worth keeping.
+    `failures` are the times since the last success, in unix seconds; `succeeded` tells whether
+    there was a success before them. `keep` is how many failures the store keeps.
     """
 
     webhook_id: str
@@ -51,9 +51,9 @@ class HealthReport:
 
 
 def policy_in(document: Mapping[str, Any]) -> DisablePolicy | None:
-    """Return the policy that an account's document has as `disable`, if it has a usable one.
+    """Return the policy in the member `disable` of an account's document, if it is a valid one.
 
-    `{failure_count, window_s}`; a member that is missing has its default.
+    `{failure_count, window_s}`; a missing member has its default.
     """
     given = document.get("disable")
     if not isinstance(given, dict):

@@ -1,4 +1,4 @@
-"""Errors, grouped by what the caller must do about them."""
+"""Errors of the service, grouped by how the caller must react."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class SwitchhookError(Exception):
-    """Everything this service raises on purpose."""
+    """Parent of every error that this service raises on purpose."""
 
 
 class SettingsError(SwitchhookError):
@@ -22,10 +22,10 @@ class TopologyConflict(SwitchhookError):
 
 
 class Unavailable(SwitchhookError):
-    """A dependency does not answer: back off and come again; nothing is lost."""
+    """A dependency does not answer: back off and try again; nothing is lost."""
 
     about: ClassVar[str] = "service"
-    """The dependency's name in what commands print."""
+    """The dependency's name in the output of commands."""
 
     def __init__(self, text: str = "", remedy: str = "") -> None:
         super().__init__(text)
@@ -45,28 +45,28 @@ class BrokerUnavailable(Unavailable):
 
 
 class BrokerRefuses(BrokerUnavailable):
-    """RabbitMQ is there and will not do: a permission is missing, or it is too old.
+    """RabbitMQ answers and refuses: a permission is missing, or its version is too old.
 
-    Try again nevertheless: after an operator mends it, no restart must be needed.
+    Try again all the same, so that the service recovers without a restart once it is repaired.
     """
 
 
 class NothingSent(SwitchhookError):
-    """Our own machine lacks what a request needs, such as descriptors: put the delivery off."""
+    """Our machine lacks a resource for a request, such as descriptors: defer the delivery."""
 
 
 class CrossbarUnavailable(Unavailable):
-    """Crossbar, a switch's REST API, does not answer, or not as it should."""
+    """Crossbar, a switch's REST API, does not answer, or gives an unexpected answer."""
 
     about = "crossbar"
 
 
 class CrossbarRefused(SwitchhookError):
-    """Crossbar says that we may not, or that there is no such account: a human must act."""
+    """Crossbar denies access or does not know the account: an operator must act."""
 
 
 class Invalid(SwitchhookError):
-    """The request is invalid: say which field is wrong, and why.
+    """The request is invalid: report each wrong field with its problem.
 
     `problems` maps field to code to details, as Crossbar's validation errors do:
     `{"retries": {"maximum": {"message": "Value must be at most 5", "target": 5, "value": 9}}}`.
@@ -83,7 +83,7 @@ class Invalid(SwitchhookError):
 
 
 class NotFound(SwitchhookError):
-    """There is no such thing, or none that the asking account may know of."""
+    """The resource does not exist, or the caller's account may not see it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"there is no {what}")
@@ -91,28 +91,28 @@ class NotFound(SwitchhookError):
 
 
 class Conflict(SwitchhookError):
-    """It cannot be done with the thing as it is now; the text says why."""
+    """The present state of the resource rules the operation out; the text gives the reason."""
 
 
 class Unauthenticated(SwitchhookError):
-    """The caller is unknown: no token, or no valid one."""
+    """The caller is unknown: the token is missing or not valid."""
 
 
 class Forbidden(SwitchhookError):
-    """The caller is known and lacks the right."""
+    """The caller is known, but not allowed to do this."""
 
 
 class TooManyRequests(SwitchhookError):
-    """The caller exceeds its rate limit."""
+    """The caller exceeded its rate limit."""
 
     def __init__(self, retry_after_s: float, limit: int) -> None:
-        super().__init__(f"too many requests; again in {retry_after_s:.1f} s")
+        super().__init__(f"too many requests; retry in {retry_after_s:.1f} s")
         self.retry_after_s = retry_after_s
         self.limit = limit
 
 
 class RejectReason(StrEnum):
-    """Why a message from the bus was refused. A value is a metric label and a message header."""
+    """Why a message from the bus was rejected; the values are metric labels and message headers."""
 
     TOO_LARGE = "too_large"
     BAD_ENCODING = "bad_encoding"
@@ -128,7 +128,7 @@ class RejectReason(StrEnum):
 
 
 class RejectedMessage(SwitchhookError):
-    """The message can never be understood: move it to the rejected queue, never requeue it."""
+    """The message can never be decoded: move it to the rejected queue, never requeue it."""
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
         super().__init__(f"{reason.value}: {detail}")

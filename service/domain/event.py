@@ -1,4 +1,4 @@
-"""The message as it arrived from the bus, and the event decoded from it."""
+"""A message as it arrived from the bus, and the event decoded from it."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -10,7 +10,7 @@ from service.domain.immutable import immutable
 
 @immutable
 class Message:
-    """One AMQP message of a switch, as far as decoding needs it."""
+    """The parts of a switch's AMQP message that decoding needs."""
 
     source: str
     exchange: str
@@ -35,18 +35,18 @@ class Event:
     fields: Mapping[str, Any]
     call_id: str | None = None
     dialled_number: str | None = None
-    """Whose account the event belongs to, where the message itself does not say."""
+    """The number whose owner is the event's account, where the message names no account."""
     facts: Mapping[str, str | bool] = field(default_factory=dict)
-    """Facts beside the payload that webhooks filter by, such as `type`; see `Webhook.filters`."""
+    """Values beside the payload that webhooks filter by, such as `type`; see `Webhook.filters`."""
     reaches_all: bool = True
-    """Whether hook `all` gets it; not where the same message makes another event that does."""
+    """Whether hook `all` gets it; false where another event of the same message reaches `all`."""
     webhook: Mapping[str, Any] | None = None
-    """The document of the one webhook it is for, where the message brings that along."""
+    """The document of the one webhook it goes to, where the message carries that webhook."""
 
 
 def event_id_of(source: str, body: bytes) -> str:
-    """Return an identity that is the same for every redelivery of one message, 32 hex digits.
+    """Return an event id that is the same for every redelivery of one message, 32 hex digits.
 
-    For dialects whose messages all differ, by a random id in the body for instance.
+    Only for dialects in which no two messages are equal, for instance by a random id in the body.
     """
     return blake2b(body, digest_size=16, key=source.encode()).hexdigest()

@@ -1,11 +1,11 @@
-"""A finding of an examination: its severity, its subject and its remedy."""
+"""Findings of a check: severity, subject and remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding matters."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line for the operator."""
+    """One result of a check, printed as one line for the operator."""
 
     severity: Severity
     about: str
@@ -23,7 +23,7 @@ class Finding:
 
     @property
     def fatal(self) -> bool:
-        """Whether the service cannot work like this."""
+        """Whether the service cannot work until it is resolved."""
         return self.severity is Severity.PROBLEM
 
     def __str__(self) -> str:
@@ -33,28 +33,28 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The reason why a dependency cannot be used, and its remedy."""
+    """Why a dependency cannot be used, and the remedy."""
 
     text: str
     remedy: str
     lasting: bool
-    """Whether waiting is no help: a person must act."""
+    """Whether it lasts until an operator acts."""
 
     def found(self, about: str) -> Finding:
-        """Return it as a finding: as things are, the service cannot work."""
+        """Return it as a finding that prevents the service from working."""
         return trouble(about, self.text, self.remedy)
 
 
 def fine(about: str, text: str) -> Finding:
-    """Return a finding that says all is well."""
+    """Return a finding without a problem."""
     return Finding(Severity.OK, about, text)
 
 
 def warning(about: str, text: str, remedy: str) -> Finding:
-    """Return a finding that the service can work with."""
+    """Return a finding that does not prevent the service from working."""
     return Finding(Severity.WARNING, about, text, remedy)
 
 
 def trouble(about: str, text: str, remedy: str) -> Finding:
-    """Return a finding that the service cannot work with."""
+    """Return a finding that prevents the service from working."""
     return Finding(Severity.PROBLEM, about, text, remedy)

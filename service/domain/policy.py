@@ -1,4 +1,4 @@
-"""Settings of requests and memory; each policy is a section of the settings."""
+"""Policies for requests and memory that an operator sets; each is a section of the settings."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -14,27 +14,28 @@ Port = Annotated[int, Ge(1), Le(65_535)]
 
 @dataclass(frozen=True, slots=True)
 class HttpPolicy:
-    """How requests are made."""
+    """Limits of requests: how many at once, how long, how much is read."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     pool_limit: Annotated[int, Ge(2), Le(50_000)] = 2000
-    """Requests in flight at most, over all endpoints; fewer where descriptors do not suffice."""
+    """Most requests in flight over all endpoints; fewer where file descriptors are short."""
     per_endpoint_limit: Annotated[int, Ge(1), Le(10_000)] = 50
-    """Requests in flight at most to one endpoint; one that does not answer has fewer."""
+    """Most requests in flight to one endpoint; an endpoint that fails or does not answer has a
+    lower limit."""
     retry_share: Annotated[float, Gt(0.0), Le(0.9)] = 0.25
-    """The share of the pool that is kept for retries; the rest is for first attempts."""
+    """Share of the pool reserved for retries; the rest is for first attempts."""
     longest_wait_s: Annotated[float, Ge(0.0), Le(10.0)] = 1.0
-    """A delivery that would wait longer for its busy endpoint, or for its account's share of the
-    pool, is deferred instead."""
+    """Longest wait in seconds for a busy endpoint, or for the account's share of the pool; a
+    delivery that would wait longer is deferred."""
     connect_timeout_s: Annotated[float, Gt(0.0), Le(30.0)] = 3.0
-    """Seconds until a connection must stand."""
+    """Seconds until a connection must be established."""
     total_timeout_s: Annotated[float, Gt(0.0), Le(60.0)] = 5.0
-    """Seconds until the whole answer must be there."""
+    """Seconds until the whole answer must have arrived."""
     response_body_bytes: Annotated[int, Ge(0), Le(1_048_576)] = 16_384
-    """How much of an answer's body is read; the rest is cut off, which is no failure."""
+    """Bytes read of an answer's body; the rest is cut off, without counting as a failure."""
     response_header_bytes: Annotated[int, Ge(1024), Le(1_048_576)] = 65_536
-    """How much of an answer's status line and headers is read; the rest is cut off as well."""
+    """Bytes read of an answer's status line and headers; the rest is cut off as well."""
 
 
 NOT_FOR_WEBHOOKS = (
@@ -47,34 +48,34 @@ NOT_FOR_WEBHOOKS = (
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Where requests may go."""
+    """Names, addresses and ports that requests may go to."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     allow: tuple[Network, ...] = ()
-    """Networks that may be dialled although they are not public. Loopback must be named itself;
-    what hands out a cloud's credentials stays closed whatever stands here."""
+    """Networks that may be dialled although they are not public. Loopback needs an entry of its
+    own; addresses that serve a cloud's credentials stay refused in any case."""
     deny: tuple[Network, ...] = ()
-    """Networks that may not be dialled; wins over `allow`. Your own NAT64 prefix belongs here."""
+    """Networks that may not be dialled; overrides `allow`. Your own NAT64 prefix belongs here."""
     require_https: bool = False
     """Refuse plain http."""
     allow_names: tuple[Annotated[str, Len(1, 253)], ...] = ()
-    """Private names that may be looked up (`crm.corp`; `.corp` for all below it), though names that
-    are no public ones are refused; the addresses they have are judged like any other."""
+    """Private names that may be looked up (`crm.corp`; `.corp` for every name below it). Other
+    private names are refused. The addresses found are checked like those of public names."""
     ports: tuple[Port, ...] = ()
-    """The only ports that may be dialled; empty: any that is not in `deny_ports`."""
+    """The only ports that may be dialled; empty means every port that is not in `deny_ports`."""
     deny_ports: tuple[Port, ...] = NOT_FOR_WEBHOOKS
-    """Ports that may not be dialled; wins over `ports`."""
+    """Ports that may not be dialled; overrides `ports`."""
 
 
 def requires_https(document: Mapping[str, Any]) -> bool:
-    """Return whether an account's document refuses plain http; what is unclear does refuse it."""
+    """Return whether an account's document refuses plain http; an unclear value does as well."""
     return document.get("require_https") not in (None, False, "false")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """A client certificate for the endpoints of one account: PEM files of the operator."""
+    """Client certificate for the endpoints of one account, in the operator's PEM files."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -85,29 +86,29 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class TlsPolicy:
-    """Whom to believe, and who to be. Verifying cannot be switched off."""
+    """Trusted authorities and client certificates. Verification cannot be switched off."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     ca_file: Path | None = None
-    """PEM file of authorities that are believed beside the public ones: those of private
+    """PEM file of certificate authorities trusted beside the public ones, for private
     receivers."""
     client_certificates: tuple[ClientCertificate, ...] = ()
-    """Certificates that accounts' receivers ask for: `[{"account_id": "A", "cert_file":
+    """Client certificates that accounts' receivers ask for: `[{"account_id": "A", "cert_file":
     "/etc/a.pem", "key_file": "/etc/a.key"}]`. Read when the service starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """How much of the store is remembered, and for how long."""
+    """Size and age of the cache of accounts and webhooks."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     max_accounts: Annotated[int, Ge(1)] = 100_000
-    """Accounts remembered, those without a webhook included."""
+    """Most accounts in the cache, those without a webhook included."""
     max_bytes: Annotated[int, Ge(1_048_576)] = 134_217_728
-    """Bytes that remembered accounts may take, about; then the longest unused one is forgotten."""
+    """Approximate size of the cache in bytes; beyond it, the least recently used account goes."""
     max_age_s: Annotated[float, Gt(0.0), Le(3600.0)] = 60.0
-    """An account is asked for again when it was remembered for longer."""
+    """Seconds until a cached account is loaded again."""
     poll_interval_s: Annotated[float, Gt(0.0), Le(60.0)] = 2.0
-    """How often changes are looked for where MongoDB is no replica set."""
+    """Seconds between two polls for changes where MongoDB is not a replica set."""

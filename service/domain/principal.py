@@ -1,4 +1,4 @@
-"""The caller of the management API, and its rights."""
+"""Caller of the management API, and the accounts the caller may act on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a token. `name` is what the audit trail says; it is no secret.
+    """The holder of a token. `name` appears in the audit trail and is not secret.
 
-    A superuser, who has no account of their own, may act on every account.
+    A superuser belongs to no account and may act on every account.
     """
 
     name: str
@@ -18,16 +18,16 @@ class Principal:
 
     @property
     def superuser(self) -> bool:
-        """Whether no account bounds what they may."""
+        """Whether the caller may act on every account."""
         return self.account_id is None
 
     @property
     def reaches_below(self) -> bool:
-        """Whether they may act on all accounts below those that they may act on."""
+        """Whether the caller may also act on the descendants of an account."""
         return self.superuser or self.descendants
 
     def may_act_on(self, account_id: str, tree: Sequence[str]) -> bool:
-        """Return whether an account, whose ancestors are `tree`, is theirs to manage."""
+        """Return whether the caller may manage an account whose ancestors are `tree`."""
         if self.superuser or self.account_id == account_id:
             return True
         return self.descendants and self.account_id in tree

@@ -1,4 +1,4 @@
-"""Headers that an account may add to its requests."""
+"""Headers and credentials that an account may add to its requests."""
 
 import re
 from base64 import b64encode
@@ -11,16 +11,16 @@ from service.domain.webhook import OAuthClient
 MOST_HEADERS = 20
 LONGEST_VALUE = 4096
 TOKEN = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,100}\Z")
-"""A field name, RFC 9110, 5.6.2, but for the dollar, with which the store's operators begin."""
+"""A field name (RFC 9110, 5.6.2) without the dollar sign, which starts MongoDB's operators."""
 VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?\Z")
-"""A field value without controls, RFC 9110, 5.5, in ASCII."""
+"""A field value in ASCII without control characters (RFC 9110, 5.5)."""
 OURS = frozenset({
     "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie",
     "date", "expect", "forwarded", "host", "http2-settings", "keep-alive", "max-forwards",
     "set-cookie", "te", "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade",
     "user-agent", "via", "x-account-id", "x-hook-id", "x-real-ip",
 })  # fmt: skip
-"""Hop-by-hop, of the message's framing, said by proxies, or said by the service itself."""
+"""Reserved: hop-by-hop headers, message framing, and headers of proxies and of the service."""
 OUR_PREFIXES = ("proxy-", "webhook-", "x-forwarded-", "x-switchhook-")
 OAUTH = "oauth2"
 CREDENTIALS = {
@@ -30,7 +30,7 @@ CREDENTIALS = {
 }
 """The members of each type of `auth`."""
 OPEN_CREDENTIALS = ("type", "username", "client_id", "token_url", "scope")
-"""Members of a webhook's `auth` that are no secret."""
+"""Members of a webhook's `auth` that are not secret."""
 
 
 def problem_with_headers(headers: Mapping[str, Any]) -> str | None:
@@ -39,7 +39,7 @@ def problem_with_headers(headers: Mapping[str, Any]) -> str | None:
         return f"at most {MOST_HEADERS} are allowed, not {len(headers)}"
     names = [name.lower().replace("_", "-") for name in headers]
     if len(set(names)) < len(names):
-        return "a name is there twice, in other letters"
+        return "two names differ only in case, or in hyphen and underscore"
     problems = (problem_with_header(name, value) for name, value in headers.items())
     return next((problem for problem in problems if problem), None)
 
@@ -47,7 +47,7 @@ def problem_with_headers(headers: Mapping[str, Any]) -> str | None:
 def problem_with_header(name: str, value: Any) -> str | None:
     """Return why this header cannot be added to a request, or None."""
     if not TOKEN.match(name):
-        return f"{name[:100]!r} is no name of a header"
+        return f"{name[:100]!r} is not a valid header name"
     # Many receivers cannot tell an underscore from a hyphen (CGI, RFC 3875, 4.1.18).
     known_as = name.lower().replace("_", "-")
     if known_as in OURS or known_as.startswith(OUR_PREFIXES):
@@ -72,7 +72,7 @@ def authorization(auth: Mapping[str, Any]) -> str:
     if kind == "basic":
         username, password = _text(auth, "username"), _text(auth, "password")
         if ":" in username:
-            raise ValueError("username must have no colon in it")
+            raise ValueError("username must not contain a colon")
         pair = f"{username}:{password}".encode()
         return f"Basic {b64encode(pair).decode()}"
     raise ValueError("type must be bearer, basic or oauth2")
@@ -92,7 +92,7 @@ def oauth_client(auth: Mapping[str, Any]) -> OAuthClient:
         _text(auth, "scope") if auth.get("scope") else "",
     )
     if ":" in client.client_id:
-        raise ValueError("client_id must have no colon in it")
+        raise ValueError("client_id must not contain a colon")
     return client
 
 

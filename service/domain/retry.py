@@ -1,4 +1,4 @@
-"""When to try again, and when to give up."""
+"""Retry policy: the decision that follows each attempt, and the delays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,18 +16,19 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The platform's schedule; a webhook only chooses how many retries it wants."""
+    """The platform's retry schedule; a webhook chooses only its number of retries."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     schedule: Annotated[tuple[Annotated[float, Ge(0.05), Le(DAY_S)], ...], Len(1, 20)] = (
         1.0, 5.0, 30.0, 120.0, 600.0, 3600.0,
     )  # fmt: skip
-    """Seconds before the first retry, the second, ...; the last one repeats. Must grow."""
+    """Seconds before the first retry, the second, and so on; the last delay repeats. Each delay
+    must be longer than the one before it."""
     jitter: Annotated[float, Ge(0.0), Le(0.5)] = 0.2
-    """How far a delay may be spread either way, as a share of it."""
+    """Share of a delay by which it may be shortened or lengthened."""
     max_deferrals: Annotated[int, Ge(1), Le(10_000)] = 30
-    """Times that a delivery is put off in a row before it is given up: a day, by the schedule."""
+    """Consecutive deferrals of a delivery before it is given up: a day, by the default schedule."""
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in pairwise(self.schedule)):
@@ -35,19 +36,19 @@ class RetryPolicy:
 
     @property
     def tiers_ms(self) -> tuple[int, ...]:
-        """All delays that have a queue, ascending: each step early, on time and late.
+        """Delays that have a queue, ascending: each step of the schedule early, on time and late.
 
-        A queue has one fixed delay (a longer one ahead would hold up a shorter one behind), so the
-        jitter is a choice between queues.
+        Each queue has one fixed delay, as a longer delay at its head would hold up shorter ones.
+        Jitter therefore chooses between queues.
         """
         return _tiers_ms(self.schedule, self.jitter)
 
     def tier_ms(self, step: int, choose: Callable[[tuple[int, int, int]], int]) -> int:
-        """Return the delay of the schedule's `step`, counted from 0, with the jitter chosen."""
+        """Return the delay of the schedule's `step`, counted from 0; `choose` picks the jitter."""
         return choose(_spread(self.schedule[min(step, len(self.schedule) - 1)], self.jitter))
 
     def tier_at_least_ms(self, delay_s: float) -> int:
-        """Return the shortest tier of at least `delay_s`, or the longest there is."""
+        """Return the shortest tier of at least `delay_s`, or else the longest tier."""
         tiers = self.tiers_ms
         return next((tier for tier in tiers if tier >= delay_s * 1000), tiers[-1])
 
@@ -65,7 +66,7 @@ def _spread(step_s: float, jitter: float) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver took it: nothing is owed any more."""
+    """The receiver accepted the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,19 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Keep it as a dead letter."""
+    """Keep the delivery as a dead letter."""
 
     reason: DeadLetterReason
 
 
 @dataclass(frozen=True, slots=True)
 class FallBack:
-    """Make one attempt at the webhook's fallback; its own URI had all of its own."""
+    """Make one attempt at the webhook's fallback; those at its own URI are used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Nothing was sent, on purpose, and nothing will be: another service delivers it."""
+    """Shadow mode: send nothing now or later, because another service delivers."""
 
 
 NextStep = Delivered | Withheld | Retry | FallBack | GiveUp
@@ -113,7 +114,7 @@ def next_step(
     *,
     has_fallback: bool = False,
 ) -> NextStep:
-    """Decide what follows attempt number `attempts` of a webhook that allows `retries` more."""
+    """Decide the step after attempt number `attempts`; `retries` are allowed after the first."""
     if response.outcome.succeeded:
         return DELIVERED
     if response.outcome is Outcome.SHADOWED:
@@ -134,9 +135,10 @@ def deferral_ms(
     pause_s: float,
     choose: Callable[[tuple[int, int, int]], int],
 ) -> int:
-    """Return how long to put a delivery off without an attempt: longer each time.
+    """Return the delay of a deferral, which grows with each deferral of the delivery.
 
-    A broken endpoint's are put off for a whole `pause_s`: before the end of this one they would
-    only be put off again, and at its end they would all come at once.
+    `pause_s` is the full length of the endpoint's present pause; the delay is at least as long. A
+    shorter one would end in another deferral, and waiting just for the end of the pause would
+    release all deliveries at the same time.
     """
     return max(policy.tier_ms(delivery.deferrals, choose), policy.tier_at_least_ms(pause_s))

@@ -24,7 +24,7 @@ class Verb(StrEnum):
 
 
 class Format(StrEnum):
-    """How a POST or PUT body is written."""
+    """How a request's body is written."""
 
     FORM_DATA = "form-data"
     JSON = "json"
@@ -32,14 +32,15 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """A client for access tokens: OAuth 2.0 client credentials (RFC 6749, 4.4)."""
+    """OAuth 2.0 client that gets access tokens with its credentials (RFC 6749, 4.4)."""
 
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
     scope: str = ""
     https_only: bool = False
-    """Whether its account refuses plain http: then it has no token that was fetched with it."""
+    """Whether its account refuses plain http. As part of the token cache's key, it also keeps out
+    tokens that were fetched over plain http."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Webhook:
     webhook_id: str
     account_id: str
     source: str
-    """The dialect of the events it is for."""
+    """The dialect of the events it receives."""
     hooks: frozenset[str]
     uri: str
     name: str = ""
@@ -60,31 +61,32 @@ class Webhook:
     enabled: bool = True
     include_subaccounts: bool = False
     custom_data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """Sent with every payload, over what it has."""
+    """Sent with every payload; overwrites members of the same name."""
     filters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    """Values that facts of an event must have, where the event has the fact; see `match`."""
+    """Values that an event's facts must have; a fact that the event lacks is no constraint. See
+    `match`."""
     modifiers: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     secret: bytes | None = field(default=None, repr=False)
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
     previous_secrets: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
-    """The keys before the last rotations; each signs as well until its time, in unix seconds."""
+    """Keys before the last rotations, each with the unix time until which it also signs."""
     signing_seed: bytes | None = field(default=None, repr=False)
     """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
-    """Sent with every request: what the account added, `Authorization` included."""
+    """Headers that the account added to every request, `Authorization` included."""
     oauth: OAuthClient | None = None
-    """Whose access tokens its requests carry."""
+    """The client whose access tokens its requests carry."""
     timeout_s: float | None = None
-    """Seconds until the whole answer must be there; None is the platform's."""
+    """Seconds until the whole answer must have arrived; None means the platform's."""
     fallback_uri: str | None = None
-    """Where a delivery goes once, when its retries are used up."""
+    """The URI of one last attempt when the retries of a delivery are used up."""
     https_only: bool = False
     """Whether its account refuses plain http."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant and all that an event of it needs: its place in the tree and its enabled webhooks.
+    """A tenant as its events need it: its place in the tree and its enabled webhooks.
 
     `tree` lists the ancestors, root first. An account without a document has no ancestors.
     """
@@ -99,22 +101,22 @@ class Account:
     inherited_by_hook: Mapping[tuple[str, str], Sequence[Webhook]] = field(
         default_factory=lambda: NOTHING
     )
-    """The part of `by_hook` that also wants the events of sub-accounts."""
+    """The part of `by_hook` that also receives the events of sub-accounts."""
     disable: DisablePolicy | None = None
-    """When its webhooks are switched off, where that is not as the platform has it."""
+    """Its own rule for disabling webhooks; None means the platform's."""
     require_https: bool = False
     """Whether its own webhooks may not use plain http; those of its descendants may."""
 
     def own(self, source: str, hook: str) -> Sequence[Webhook]:
-        """Return the webhooks that want events of this account."""
+        """Return its webhooks for its own events of a hook."""
         return _found(self.by_hook, source, hook)
 
     def inherited(self, source: str, hook: str) -> Sequence[Webhook]:
-        """Return the webhooks that want events of this account's descendants."""
+        """Return its webhooks for its descendants' events of a hook."""
         return _found(self.inherited_by_hook, source, hook)
 
     def bound(self, webhook: Webhook) -> Webhook:
-        """Return a webhook of the account's with what the account demands of all of them."""
+        """Return one of the account's webhooks with the account's own rules applied."""
         return _bound(webhook, require_https=self.require_https)
 
 
@@ -156,7 +158,7 @@ Index = Mapping[tuple[str, str], Sequence[Webhook]]
 
 
 def _found(index: Index, source: str, hook: str) -> Sequence[Webhook]:
-    """Return the webhooks for a hook; without any of its own, those for `all`."""
+    """Return the webhooks for a hook; if none names it, those for `all`."""
     if not index:
         return ()
     found = index.get((source, hook))

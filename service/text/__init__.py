@@ -1,1 +1,1 @@
-"""Text formats: JSON with exact numbers, plurals, keys."""
+"""Text formats: JSON with exact numbers, plurals, keys, gregorian time."""

@@ -1,7 +1,7 @@
-"""JSON in which every number is written as it was read, however long it is.
+"""JSON that preserves the text of every number, of any length.
 
-orjson reads an integer beyond 64 bits as a float, and writes `1.10` as `1.1`. A number that it
-would not write as it stands becomes a `WrittenNumber`, which carries its text along.
+orjson reads an integer beyond 64 bits as a float, and writes `1.10` as `1.1`. A number that orjson
+would change becomes a `WrittenNumber`, which keeps the original text.
 """
 
 import json
@@ -12,12 +12,12 @@ import orjson
 
 
 class WrittenNumber(float):
-    """A number, and the text it was written as."""
+    """A float that keeps the JSON text it was read from."""
 
     __slots__ = ("text",)
 
     def __new__(cls, text: str) -> "WrittenNumber":
-        """Return the number that a JSON text stands for."""
+        """Return the number of a JSON text."""
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -26,7 +26,7 @@ class WrittenNumber(float):
 
     @property
     def is_integer_text(self) -> bool:
-        """Whether it was written without a fraction and an exponent."""
+        """Whether its text has neither a fraction nor an exponent."""
         return self.text.lstrip("-").isdecimal()
 
     def __repr__(self) -> str:
@@ -34,14 +34,15 @@ class WrittenNumber(float):
 
 
 def read_json(text: bytes | str) -> Any:
-    """Return what a JSON text says. Raises orjson.JSONDecodeError."""
+    """Return the value of a JSON text, its numbers preserved. Raises orjson.JSONDecodeError."""
     return as_written(orjson.loads(text), text)
 
 
 def as_written(value: Any, text: bytes | str) -> Any:
-    """Return what orjson has read, with the numbers of the text as they stand there.
+    """Return the value that orjson read from a text, with the text of its numbers preserved.
 
-    Only a text with a float in it is read again: orjson reads every other number exactly.
+    Parses the text a second time only if the value has a float: orjson reads all other numbers
+    exactly. A value nested too deeply for Python's recursion limit is returned as orjson read it.
     """
     try:
         if not has_float((value,)):
@@ -52,12 +53,12 @@ def as_written(value: Any, text: bytes | str) -> Any:
 
 
 def write_json(value: Any, option: int = 0) -> bytes:
-    """Return a value as JSON text. Raises TypeError for what is none."""
+    """Return a value as JSON text. Raises TypeError for a value that JSON cannot represent."""
     return orjson.dumps(value, default=_as_text, option=option)
 
 
 def has_float(members: Iterable[Any]) -> bool:
-    """Return whether there is a float at any level; costs a microsecond or two for an event.
+    """Return whether there is a float at any level; takes one or two microseconds per event.
 
     Raises RecursionError.
     """
@@ -79,7 +80,7 @@ def _number(text: str) -> float:
 
 
 def _integer(text: str) -> float:
-    """Convert no text of unbounded length, which takes time that grows with its square."""
+    """Return an int of up to 64 bits, else the text: converting a long one takes quadratic time."""
     if len(text) <= 20:
         number = int(text)
         if -(1 << 63) <= number < 1 << 64:
@@ -90,4 +91,4 @@ def _integer(text: str) -> float:
 def _as_text(value: Any) -> orjson.Fragment:
     if isinstance(value, WrittenNumber):
         return orjson.Fragment(value.text)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    raise TypeError(f"JSON cannot represent {type(value).__name__}")

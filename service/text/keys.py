@@ -1,4 +1,4 @@
-"""Keys as an operator writes them: `name:base64 of 32 bytes`."""
+"""Keys in the operator's notation: `name:base64 of 32 bytes`."""
 
 import secrets
 from base64 import b64decode, b64encode
@@ -7,7 +7,7 @@ KEY_BYTES = 32
 
 
 def named_key(text: str) -> tuple[str, bytes]:
-    """Return name and bytes of a key. Raises ValueError, and never quotes it."""
+    """Return name and bytes of a key. Raises ValueError, whose text never quotes the key."""
     name, _, encoded = text.partition(":")
     try:
         key = b64decode(encoded, validate=True)
@@ -19,5 +19,5 @@ def named_key(text: str) -> tuple[str, bytes]:
 
 
 def new_key(name: str) -> str:
-    """Return a new key as an operator writes it."""
+    """Return a new random key in the operator's notation."""
     return f"{name}:{b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"

@@ -1,4 +1,4 @@
-"""Numbers of things in sentences for people."""
+"""Counted nouns for readable messages."""
 
 
 def counted(number: int, noun: str) -> str:

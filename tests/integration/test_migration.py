@@ -169,22 +169,22 @@ async def test_every_failure_of_crossbar_is_told_in_one_line(
         await fetch_webhooks(client, ours, "nobody", descendants=False)
     for garbage, text in (
         (b"<html>", "is --url right?"),
-        (b'{"data": 3}', "holds no document"),
-        (b"[]", "is not Crossbar's"),
+        (b'{"data": 3}', "contains no document"),
+        (b"[]", "is not from Crossbar"),
     ):
         kazoo.garbage = garbage
         with pytest.raises(CrossbarUnavailable) as caught:
             await client.account(MASTER)
         assert text in str(caught.value)
     kazoo.garbage = b'{"data": {}}'
-    with pytest.raises(CrossbarUnavailable, match="holds no list"):
+    with pytest.raises(CrossbarUnavailable, match="contains no list"):
         await client.descendants(MASTER)
 
 
 async def test_a_crossbar_or_a_store_that_is_away_is_told() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with CrossbarClient(url, TOKEN, 10) as client:
-        with pytest.raises(CrossbarUnavailable, match=f"cannot ask Crossbar at {url}"):
+        with pytest.raises(CrossbarUnavailable, match=f"cannot reach Crossbar at {url}"):
             await client.account(MASTER)
     away = open_database(f"mongodb://127.0.0.1:{free_port()}/", "x", 0.5)
     with pytest.raises(StoreUnavailable):

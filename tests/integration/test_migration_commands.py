@@ -89,4 +89,4 @@ async def test_the_commands_say_what_is_missing_in_one_line(
     broken.write_text("oops")
     code, text = await switchhook("webhooks", "import", "--file", str(broken), env=environment)
     assert code == 2
-    assert "is not JSON, nor is line 1" in text
+    assert "is not JSON; line 1 alone is not" in text

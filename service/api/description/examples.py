@@ -158,7 +158,7 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     HookAnswer: {
         "id": "channel_destroy",
         "name": "Channel Destroy",
-        "description": "A call leg ends; with the reason and the duration.",
+        "description": "A call leg ends; the payload has the cause and the duration.",
         "version": 1,
     },
     AttemptAnswer: ATTEMPT,

@@ -1,4 +1,4 @@
-"""Saying on the bus that a webhook was disabled, as Kazoo's own app says it."""
+"""Announcement on the bus that a webhook was disabled, in the form of Kazoo's own app."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""The members that Crossbar's API has of an attempt, names and texts as Kazoo writes them."""
+"""Members of an attempt in Crossbar's API, with Kazoo's names and texts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 def attempt_members(row: Row) -> dict[str, Any]:
-    """Return them, from a row of the attempt log."""
+    """Return Crossbar's members for a row of the attempt log."""
     started_at: datetime = row["started_at"]
     members: dict[str, Any] = {
         "timestamp": int(started_at.timestamp()) + GREGORIAN_OFFSET_S,

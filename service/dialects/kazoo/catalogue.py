@@ -1,4 +1,4 @@
-"""Every hook of Kazoo: what can be subscribed to, and what comes then."""
+"""Catalogue of Kazoo's hooks and their payloads."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -55,10 +55,10 @@ OF_FAXES = {
     "type": (faxes.NAME, *objects.FAX_TYPES, *sorted(notifications.FAX_TYPES)),
     "action": tuple(action for action in OBJECT_ACTIONS if action != "all"),
 }
-"""The values that filters of the hook `fax` are compared with."""
+"""Values of the facts that the filters of the hook `fax` are compared with."""
 OF_CALLFLOWS = (
-    f"a notification of type {notifications.CALLFLOW} goes to the webhook that a callflow brings "
-    "along, never to a stored one"
+    f"a notification of type {notifications.CALLFLOW} goes to the webhook that the callflow "
+    "carries, never to a stored one"
 )
 
 
@@ -109,12 +109,12 @@ def _object(policy: KazooPolicy) -> Hook:
         modifiers={
             "type": {
                 "type": "array",
-                "description": "The kind of object whose changes are wanted.",
+                "description": "Type of the objects whose changes to receive.",
                 "items": ["all", *policy.object_types],
             },
             "action": {
                 "type": "array",
-                "description": "What must have happened to it.",
+                "description": "Kind of change to receive.",
                 "items": list(OBJECT_ACTIONS),
             },
         },
@@ -122,14 +122,14 @@ def _object(policy: KazooPolicy) -> Hook:
 
 
 def _notification_fields(names: Sequence[str]) -> list[str]:
-    """Return the payload's names of all fields that these types of notification may have."""
+    """Return the payload names of all fields that these types of notification may have."""
     fields = {field for name in names for field in (*TYPES[name].required, *TYPES[name].optional)}
     wired = {wire_name(field) for field in (*COMMON_FIELDS, *fields)}
     return sorted(wired | set(COMMON_HEADERS) | {"account_id"})
 
 
 def _rules(names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each type requires: its own fields, but for secrets that may be left out."""
+    """Return a schema rule per type with its required fields, except secrets."""
     return [
         {
             "if": {"properties": {"event_name": {"const": name}}, "required": ["event_name"]},
@@ -145,7 +145,7 @@ def _notifications() -> Hook:
     return _hook(
         hook_id="notifications",
         name="Notifications",
-        description="Something worth a notification happened: voicemail, fax, registration ...",
+        description="The switch sends a notification: voicemail, fax, registration ...",
         binds=(notifications.binding(),),
         fields=_notification_fields(names),
         required=("event_name", "event_category"),
@@ -156,7 +156,7 @@ def _notifications() -> Hook:
         modifiers={
             "type": {
                 "type": "object",
-                "description": "The type of notification that is wanted.",
+                "description": "Type of the notifications to receive.",
                 "items": {"all": everything}
                 | {
                     name: {"friendly_name": kind.label, "description": kind.description}
@@ -173,7 +173,7 @@ def _fax() -> Hook:
     return _hook(
         hook_id="fax",
         name="Fax",
-        description="Anything about a fax: its progress, its end, a change of its document.",
+        description="A fax progresses or ends, or its document changes.",
         binds=(faxes.BINDING, notifications.binding(names), objects.BINDING),
         fields=sorted(fields | {"id", "action", "type"}),
         required=("event_name",),
@@ -196,7 +196,7 @@ CHANNELS = (
     _channel(
         "CHANNEL_DESTROY",
         "Channel Destroy",
-        "A call leg ends; tells why, and how long it lasted.",
+        "A call leg ends; the payload has the cause and the duration.",
         ("hangup_cause", "hangup_code", "duration_seconds", "ringing_seconds", "billing_seconds"),
     ),
 )
@@ -212,6 +212,6 @@ PARKING = _hook(
 
 
 def hooks(policy: KazooPolicy) -> tuple[Hook, ...]:
-    """Return every hook, in the order in which people should read of them."""
+    """Return every hook, in the order of presentation."""
     texts = (_message("sms", policy), _message("mms", policy))
     return (*CHANNELS, PARKING, *texts, _object(policy), _notifications(), _fax())

@@ -1,4 +1,4 @@
-"""From any message of Kazoo to its events: dispatch by category and name, as Kazoo itself does."""
+"""Decoder of Kazoo's messages: dispatches by category and name, as Kazoo itself does."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,10 +30,10 @@ class KazooDecoder:
         self._decoders = _decoders(policy)
 
     def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
-        """Return what the message tells of; nothing where it is none of our hooks' business.
+        """Return the events of a message, or none if no hook concerns it.
 
-        `account_id` is the owner of the event's dialled number, where the message itself names no
-        account. Raises RejectedMessage.
+        `account_id` is the owner of the event's dialled number, for a channel message that names
+        no account. Raises RejectedMessage.
         """
         body = read_object(message, self._max_bytes)
         category = required_text(body, "Event-Category")

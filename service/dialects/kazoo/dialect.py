@@ -1,4 +1,4 @@
-"""Kazoo as one value; see `service.dialects.dialect`."""
+"""Kazoo's dialect as one value; see `service.dialects.dialect`."""
 
 from service.dialects.dialect import Dialect
 from service.dialects.kazoo.announcement import ANNOUNCEMENT
@@ -10,7 +10,7 @@ from service.dialects.kazoo.request import KazooRequests
 
 
 def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
-    """Return the dialect as the operator has set it."""
+    """Return the dialect with the operator's settings."""
     return Dialect(
         name=NAME,
         hooks=hooks(policy),

@@ -1,4 +1,4 @@
-"""The meaning of each field of a payload, for the schemas in the catalogue."""
+"""Types and meanings of the payload fields, as the schemas in the catalogue give them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ STRING = ("string",)
 INTEGER = ("integer",)
 BOOLEAN = ("boolean",)
 OBJECT = ("object",)
-# Values passed on unread may be a JSON value or its text: `10` or `"10"`.
+# Fields sent on unread may have a JSON value or its text: `10` or `"10"`.
 LOOSE_INTEGER = ("integer", "string")
 LOOSE_BOOLEAN = ("boolean", "string")
 AMOUNT = ("number", "string")
@@ -20,7 +20,7 @@ LIST_OR_OBJECT = ("array", "object")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as a receiver gets it; `types` are JSON Schema's names."""
+    """A field as a receiver gets it; `types` are type names of JSON Schema."""
 
     types: tuple[str, ...]
     meaning: str
@@ -44,7 +44,7 @@ FIELDS: dict[str, Field] = {
         STRING, "Id of the reseller responsible for the account; left out where it is not known."
     ),
     "owner_id": Field(
-        STRING, "Id of the user who owns the device or the faxbox; left out where nobody does."
+        STRING, "Id of the user who owns the device or the faxbox; left out if nobody does."
     ),
     "timestamp": Field(
         LOOSE_INTEGER,
@@ -54,7 +54,7 @@ FIELDS: dict[str, Field] = {
     # Calls.
     "authorizing_id": Field(
         STRING,
-        "Id of the document that let the call or the registration in, as a rule that of a device.",
+        "Id of the document that authorised the call or the registration, usually a device.",
     ),
     "authorizing_type": Field(
         STRING, "Type of the document that `authorizing_id` names, such as `device` or `resource`."
@@ -86,7 +86,7 @@ FIELDS: dict[str, Field] = {
         "extension, such as `1001`.",
     ),
     "custom_application_vars": Field(
-        OBJECT, "Variables that applications attached to the call; which there are is up to them."
+        OBJECT, "Variables that applications attached to the call, with names of their choice."
     ),
     "custom_channel_vars": Field(
         OBJECT,
@@ -98,8 +98,8 @@ FIELDS: dict[str, Field] = {
     ),
     "from": Field(
         ADDRESSES,
-        "Who it comes from: the caller as `user@realm`, the number of a message, or the sender "
-        "of the mail that a notification causes.",
+        "Sender: the caller as `user@realm`, the number of a message, or the sender of the mail "
+        "that a notification causes.",
     ),
     "inception": Field(
         STRING,
@@ -126,8 +126,8 @@ FIELDS: dict[str, Field] = {
     ),
     "to": Field(
         ADDRESSES,
-        "Who it is for: the callee as `user@realm`, the number of a message, or the recipients "
-        "of the mail that a notification causes.",
+        "Recipient: the callee as `user@realm`, the number of a message, or the recipients of "
+        "the mail that a notification causes.",
     ),
     "original_number": Field(
         STRING, "Number as it was first dialled or written, before the switch changed it."
@@ -173,26 +173,25 @@ FIELDS: dict[str, Field] = {
     ),
     "body": Field(
         STRING,
-        "Content of the message: the text of an SMS; for an MMS, whatever text the carrier's "
+        "Content of the message: the text of an SMS; for an MMS, the text that the carrier's "
         "module makes of it, often JSON.",
     ),
     "charges": Field(
         AMOUNT,
-        "What the message costs, as the switch states it, such as `0.015`; left out where it "
-        "states nothing.",
+        "Cost of the message as the switch states it, such as `0.015`; left out if it states none.",
     ),
     "direction": Field(
         STRING,
-        "Which way it goes: a message is `inbound` or `outbound`, a fax `incoming` or `outgoing`.",
+        "Direction: a message is `inbound` or `outbound`, a fax `incoming` or `outgoing`.",
     ),
-    "id": Field(STRING, "Id of what the event is about: a message, a document or a transaction."),
+    "id": Field(STRING, "Id of the event's subject: a message, a document or a transaction."),
     "origin": Field(
         STRING, "Route of the message: `offnet` from or to a carrier, `onnet` within the cluster."
     ),
     "type": Field(
         STRING,
-        "Kind of what the event is about: `sms` or `mms` for a message, the type of the "
-        "document for a change.",
+        "Type of the event's subject: `sms` or `mms` for a message, the type of the document "
+        "for a change.",
     ),
     # Faxes.
     "cloud_job_id": Field(
@@ -212,12 +211,12 @@ FIELDS: dict[str, Field] = {
     ),
     "fax_info": Field(
         OBJECT,
-        "What the fax modem reports, such as `fax_success`, `fax_total_pages`, "
-        "`fax_result_code` and `fax_result_text`.",
+        "Report of the fax modem, such as `fax_success`, `fax_total_pages`, `fax_result_code` "
+        "and `fax_result_text`.",
     ),
     "fax_jobid": Field(STRING, "Id of the job that sends the fax."),
     "fax_notifications": Field(
-        OBJECT, "Whom to tell about the fax, such as the addresses in `email.send_to`."
+        OBJECT, "Recipients of notices about the fax, such as the addresses in `email.send_to`."
     ),
     "fax_state": Field(
         STRING,
@@ -265,7 +264,7 @@ FIELDS: dict[str, Field] = {
     ),
     "defer_response": Field(
         LOOSE_BOOLEAN,
-        "Whether the sender prefers an answer from someone else; of no use to receivers.",
+        "Whether the sender prefers another app's answer; of no use to receivers.",
     ),
     "deliver_to_pid": Field(
         STRING, "Process in the switch that the message is for; for operators."
@@ -303,7 +302,7 @@ FIELDS: dict[str, Field] = {
         "Name of the account's database, such as "
         "`account%2F00%2F00%2F0000000000000000000000000c03`.",
     ),
-    "attachment_url": Field(STRING, "Where to fetch the file that the mail gets attached."),
+    "attachment_url": Field(STRING, "Address of the file to attach to the mail."),
     "bcc": Field(
         ADDRESSES,
         "Recipients of blind copies of the mail: one address, a list, or an object with "
@@ -314,24 +313,21 @@ FIELDS: dict[str, Field] = {
         "Recipients of copies of the mail: one address, a list, or an object with "
         "`email_addresses`.",
     ),
-    "html": Field(
-        STRING, "HTML text of the mail, often in Base64, in place of that of the template."
-    ),
+    "html": Field(STRING, "HTML text of the mail, often in Base64; it replaces the template's."),
     "preview": Field(
         LOOSE_BOOLEAN,
         "Whether the mail is only a trial of its template; then the event did not really happen.",
     ),
     "reply_to": Field(
         ADDRESSES,
-        "Where answers to the mail go: one address, a list, or an object with `email_addresses`.",
+        "Recipients of replies to the mail: one address, a list, or an object with "
+        "`email_addresses`.",
     ),
     "subject": Field(STRING, "Subject of the mail that the notification causes, or of the alert."),
-    "text": Field(
-        STRING, "Plain text of the mail, often in Base64, in place of that of the template."
-    ),
+    "text": Field(STRING, "Plain text of the mail, often in Base64; it replaces the template's."),
     # Notifications about calls and voicemail.
     "call_bridged": Field(LOOSE_BOOLEAN, "Whether the call was connected to somebody."),
-    "comments": Field(STRING, "What the callflow wrote into the notification, in free text."),
+    "comments": Field(STRING, "Free text that the callflow wrote into the notification."),
     "from_realm": Field(
         STRING, "Part after the `@` of the caller's address: a SIP realm or an IP address."
     ),
@@ -348,7 +344,7 @@ FIELDS: dict[str, Field] = {
     ),
     "notify": Field(
         OBJECT_OR_STRING,
-        "Event of the switch that led to the notification, or whom the callflow wants notified; "
+        "Event of the switch that led to the notification, or the callflow's recipients of it; "
         "keys are in lower case.",
     ),
     "template_id": Field(STRING, "Id of the template of the mail."),
@@ -372,7 +368,7 @@ FIELDS: dict[str, Field] = {
     ),
     "voicemail_transcription": Field(
         OBJECT_OR_STRING,
-        "What was said, where transcription is on: an object with the `result` and the `text`.",
+        "Transcription, if it is switched on: an object with the `result` and the `text`.",
     ),
     # Notifications about emergency calls.
     "account_name": Field(STRING, "Name of the account."),
@@ -402,7 +398,7 @@ FIELDS: dict[str, Field] = {
     ),
     "emergency_notfication_contact_emails": Field(
         STRINGS,
-        "Mail addresses to tell about emergency calls; the name is misspelt on the bus too.",
+        "Mail addresses to notify of emergency calls; the name is misspelt on the bus too.",
     ),
     "emergency_test_call": Field(
         LOOSE_BOOLEAN, "Whether the call went to a test number instead of the emergency services."
@@ -422,7 +418,7 @@ FIELDS: dict[str, Field] = {
     # Notifications about registrations.
     "contact": Field(
         STRING,
-        "Where the phone can be reached, as a SIP URI, such as `sip:user_zDc455@10.2.0.1:53764`.",
+        "Address of the phone as a SIP URI, such as `sip:user_zDc455@10.2.0.1:53764`.",
     ),
     "event_timestamp": Field(
         LOOSE_INTEGER,
@@ -440,7 +436,7 @@ FIELDS: dict[str, Field] = {
         LOOSE_INTEGER, "Port that the phone registered from, often as a string, such as `53764`."
     ),
     "occurrence": Field(
-        STRING, "What the account did for the first time: `call` or `registration`."
+        STRING, "First event of its kind in the account: `call` or `registration`."
     ),
     "presence_hosts": Field(
         STRING, "SIP realms that presence is shared among, separated by commas."
@@ -493,7 +489,7 @@ FIELDS: dict[str, Field] = {
         LIST_OR_OBJECT, "Add-ons charged with the transaction, as the payment processor lists them."
     ),
     "amount": Field(AMOUNT, "Amount of the transaction in units of the currency, such as `25.5`."),
-    "audit_log": Field(OBJECT, "Who changed the services, from where and by what request."),
+    "audit_log": Field(OBJECT, "Author, origin and request of the change of the services."),
     "billing_address": Field(OBJECT_OR_STRING, "Billing address, as the payment processor has it."),
     "card_last_four": Field(LOOSE_INTEGER, "Last four digits of the payment card."),
     "currency_code": Field(
@@ -552,8 +548,8 @@ FIELDS: dict[str, Field] = {
     ),
     "request": Field(
         OBJECT_OR_STRING,
-        "What was asked for: of a call, the dialled address as `user@realm`; of a caller name "
-        "update, the API request.",
+        "Request: of a call, the dialled address as `user@realm`; of a caller name update, the "
+        "API request.",
     ),
     "version": Field(
         STRING, "Version of the API that the port request was changed with, such as `v2`."
@@ -561,7 +557,7 @@ FIELDS: dict[str, Field] = {
     # Alerts about the switch itself.
     "details": Field(
         OBJECT_OR_STRING,
-        "What else is known about the alert; which members there are differs between alerts.",
+        "Further facts about the alert; the members differ between alerts.",
     ),
     "line": Field(LOOSE_INTEGER, "Line of the source code that raised the alert."),
     "message": Field(STRING, "Text of the alert."),
@@ -569,15 +565,15 @@ FIELDS: dict[str, Field] = {
     "pid": Field(STRING, "Process of the switch that raised the alert, such as `<0.1.0>`."),
     "request_id": Field(STRING, "Id of the API request that raised the alert."),
     "section": Field(STRING, "Part of the switch that raised the alert."),
-    # A callflow's own webhook; `data` becomes the payload, what follows are members of it.
+    # A callflow's own webhook; `data` becomes the payload, with the members that follow.
     "data": Field(
         OBJECT,
-        "What the callflow tells about the call; its members are the payload, so receivers "
-        "never see it as such.",
+        "The callflow's facts about the call; its members are the payload, so receivers never "
+        "see the object itself.",
     ),
     "hook": Field(
         OBJECT,
-        "Webhook that the callflow brings along; it decides on the delivery and is not sent to "
+        "Webhook that the callflow carries; it determines the delivery and is not sent to "
         "receivers.",
     ),
     "bridge_id": Field(STRING, "Id that all the legs of a bridged call share."),
@@ -593,7 +589,7 @@ FIELDS: dict[str, Field] = {
     "request_user": Field(
         STRING, "Part before the `@` of the dialled address: the number or extension dialled."
     ),
-    "resource_type": Field(STRING, "What the call carries, such as `audio`."),
+    "resource_type": Field(STRING, "Media of the call, such as `audio`."),
     "switch_hostname": Field(
         STRING, "Host name of the media server that has the call, such as `kz1.example.com`."
     ),
@@ -608,7 +604,7 @@ FIELDS: dict[str, Field] = {
     ),
     "to_tag": Field(STRING, "Tag of the SIP `To` header."),
 }
-"""By the name on the wire; where hooks differ, the meaning covers them all."""
+"""Fields by their names in the payload; the meaning covers all hooks."""
 
 CHANNEL: dict[str, Field] = {
     "call_id": Field(
@@ -618,15 +614,14 @@ CHANNEL: dict[str, Field] = {
     ),
     "custom_application_vars": Field(
         OBJECT,
-        "Variables that applications attached to the call, with names and values as they gave "
-        "them.",
+        "Variables that applications attached to the call, with their names and values unchanged.",
     ),
     "from": Field(STRING, "Caller as `user@realm`, from the SIP `From` header."),
     "original_number": Field(
         STRING, "Number first dialled, before forwarding or translation changed it."
     ),
     "owner_id": Field(
-        STRING, "Id of the user who owns the device of this leg; left out where nobody does."
+        STRING, "Id of the user who owns the device of this leg; left out if nobody does."
     ),
     "timestamp": Field(
         INTEGER,
@@ -668,7 +663,7 @@ DOCUMENT: dict[str, Field] = {
 
 FAX: dict[str, Field] = {
     "call_id": Field(STRING, "SIP `Call-ID` of the call that carries the fax."),
-    "direction": Field(STRING, "Which way the fax goes: `incoming` or `outgoing`."),
+    "direction": Field(STRING, "Direction of the fax: `incoming` or `outgoing`."),
     "event_category": Field(
         STRING, "Family of the event on the bus: `notification` for results, `fax` for progress."
     ),
@@ -681,7 +676,7 @@ FAX: dict[str, Field] = {
     "number": Field(STRING, "Number that the fax was to be sent to."),
     "original_number": Field(STRING, "Number as the sender of the mail wrote it."),
     "owner_id": Field(
-        STRING, "Id of the user who owns the faxbox or the device; left out where nobody does."
+        STRING, "Id of the user who owns the faxbox or the device; left out if nobody does."
     ),
     "status": Field(STRING, "Progress of the fax in words, such as `job acquired`."),
     "type": Field(STRING, "Type of the document that changed: `fax` or `faxbox`."),
@@ -723,13 +718,13 @@ BY_HOOK: dict[str, dict[str, Field]] = {
     "fax": FAX,
     "notifications": NOTIFICATION,
 }
-"""The meaning of a field for one hook, where it is narrower than in `FIELDS`."""
+"""Fields with a narrower meaning for one hook than in `FIELDS`."""
 
 
 def described(names: Iterable[str], hook: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema properties of fields, in the words of a hook where it has its own.
+    """Return the JSON Schema properties of fields, with the hook's own meaning where it has one.
 
-    Raises KeyError for a field that nobody described.
+    Raises KeyError for a field without a description.
     """
     own = BY_HOOK.get(hook, {}) if hook else {}
     return {name: _property(own.get(name) or FIELDS[name]) for name in names}

@@ -1,4 +1,4 @@
-"""Settings of Kazoo's messages."""
+"""Settings of Kazoo's dialect."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -13,25 +13,26 @@ RESERVED_CCV_KEYS = (
     "Realm", "Require-Ignore-Early-Media", "Retain-CID", "SIP-Invite-Domain", "Simplify-Loopback",
     "Username",
 )  # fmt: skip
-"""The list that Kazoo's own schema of `call_command/reserved_ccv_keys` suggests."""
+"""The list that Kazoo's own schema suggests for `call_command/reserved_ccv_keys`."""
 
 
 @dataclass(frozen=True, slots=True)
 class KazooPolicy:
-    """How Kazoo's messages are read and what of them is sent on."""
+    """Settings for reading Kazoo's messages and for the fields to send on."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     cluster_id: Annotated[str, Len(1, 64)] | None = None
-    """Sent as `cluster_id` in every payload; left out while unset."""
+    """Id of the cluster, sent as `cluster_id` in every payload; left out if unset."""
     reserved_ccv_keys: tuple[str, ...] | None = RESERVED_CCV_KEYS
-    """Channel variables kept out of `custom_channel_vars`. Empty: all are sent; null: none is."""
+    """Channel variables left out of `custom_channel_vars`. Empty sends all variables; null sends
+    none."""
     object_types: tuple[str, ...] = (
         "account", "callflow", "device", "faxbox", "media", "user", "vmbox", "fax",
         "mailbox_message", "call_recording",
     )  # fmt: skip
-    """The types of objects that the catalogue offers to filter hook `object` by."""
+    """Types of objects that the catalogue lists as filters of the hook `object`."""
     forward_secrets: bool = False
     """Send the passwords, reset links and API keys that some notifications carry."""
     sms_routes: tuple[Literal["offnet", "onnet", "outbound"], ...] = ("offnet",)
-    """Which messages reach the hooks `sms` and `mms`; Kazoo itself delivers only `offnet`."""
+    """Routes of the messages for the hooks `sms` and `mms`; Kazoo itself delivers only `offnet`."""

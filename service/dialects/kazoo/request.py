@@ -1,4 +1,4 @@
-"""How Kazoo writes the requests of its webhooks: payload, body or query, two headers."""
+"""Writer of requests in Kazoo's form: payload, body or query, and two headers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class KazooRequests:
     cluster_id: str | None = None
 
     def payload(self, event: Event, account: Account) -> dict[str, Any]:
-        """Return the members of the event in Kazoo's order; missing ones are left out."""
+        """Return the event's members in Kazoo's order, without those that have no value."""
         fields = dict(event.fields)
         known = (("account_id", account.account_id), ("reseller_id", account.reseller_id))
         for key, value in known:
@@ -34,7 +34,7 @@ class KazooRequests:
         return KazooContents(payload, self.cluster_id, snapshot)
 
     def headers(self, webhook: Webhook) -> Mapping[str, str]:
-        """Return the ids, as Kazoo's own app sends them."""
+        """Return the ids of webhook and account, as Kazoo's own app sends them."""
         return {"X-Hook-ID": webhook.webhook_id, "X-Account-ID": webhook.account_id}
 
     def signatures(self, webhook: Webhook, content: bytes) -> Mapping[str, str]:  # noqa: ARG002
@@ -43,9 +43,9 @@ class KazooRequests:
 
 
 class KazooContents:
-    """Writes the contents of one event's requests, each distinct one once.
+    """Writes the contents of one event's requests, each distinct one only once.
 
-    `snapshot` is the payload as JSON where there is one: most bodies are just that.
+    `snapshot` is the payload as JSON, if known; it serves as the body of most JSON requests.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class KazooContents:
             self._plain[JSON, False] = Content(JSON, snapshot)
 
     def content(self, webhook: Webhook) -> Content:
-        """Return the body, or for GET the query."""
+        """Return the body, or the query for GET."""
         in_query = webhook.verb is Verb.GET
         content_type = JSON if webhook.format is Format.JSON and not in_query else FORM
         if webhook.custom_data:
@@ -71,7 +71,7 @@ class KazooContents:
         return content
 
     def _merged(self, custom_data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the payload, overwritten by custom data (null deletes) and the cluster's id."""
+        """Return the payload, overwritten by custom data (null deletes) and the cluster id."""
         merged = {**self._payload, **custom_data}
         for key, value in custom_data.items():
             if value is None:
@@ -88,7 +88,7 @@ def _encode(content_type: str, payload: Mapping[str, Any]) -> bytes:
 def form(payload: Mapping[str, Any]) -> str:
     """Return the payload as `a=1&b[c]=2&d[]=3`, percent-encoded, without nulls and empty segments.
 
-    Objects inside lists become JSON text. A receiver decodes it to what Kazoo's bytes decode to.
+    Objects inside lists become JSON text. The text decodes to the same values as Kazoo's own bytes.
     """
     return "&".join(
         segment for key, value in payload.items() for segment in _segments(quote_plus(key), value)

@@ -1,4 +1,4 @@
-"""Messages as Kazoo publishes them, one for each hook: for demonstrations, documents and tests."""
+"""Sample messages in Kazoo's form, one per hook, for demonstrations, documents and tests."""
 
 import string
 from typing import Any
@@ -12,7 +12,7 @@ REALM = "acme.sip.example.com"
 
 
 def encoded(word: str) -> str:
-    """Return an id as one word of a routing key: a dot in it would make it two."""
+    """Return an id as one word of a routing key, its dots escaped."""
     return "".join(
         chr(byte) if byte in KEPT else "+" if byte == ord(" ") else f"%{byte:02X}"
         for byte in word.encode()
@@ -20,12 +20,12 @@ def encoded(word: str) -> str:
 
 
 def _timestamp(occasion: Occasion) -> int:
-    """Return the time as Kazoo writes it: gregorian seconds."""
+    """Return the occasion's time in gregorian seconds, as Kazoo writes it."""
     return int(occasion.at) + GREGORIAN_OFFSET_S
 
 
 def channel(event: str, occasion: Occasion) -> BusMessage:
-    """Return a channel event: one leg of a call of the account."""
+    """Return a channel event of one call leg of the account."""
     body = {
         "To": f"+15552345678@{REALM}",
         "From": f"user_zDc455@{REALM}",
@@ -74,7 +74,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
 
 
 def parking(occasion: Occasion) -> BusMessage:
-    """Return a call being parked."""
+    """Return the event of a call that is parked."""
     body = {
         "Parking-Slot": "701",
         "Custom-Channel-Vars": {"Account-ID": occasion.account_id, "Realm": REALM},
@@ -88,7 +88,7 @@ def parking(occasion: Occasion) -> BusMessage:
 
 
 def text_message(category: str, occasion: Occasion) -> BusMessage:
-    """Return an SMS or MMS from the outside."""
+    """Return an SMS or MMS from a carrier."""
     message_id = f"{occasion.call_id}.{category}"
     body = {
         "Message-ID": message_id,
@@ -105,7 +105,7 @@ def text_message(category: str, occasion: Occasion) -> BusMessage:
 
 
 def object_change(occasion: Occasion) -> BusMessage:
-    """Return a user being edited."""
+    """Return the change of a user."""
     account_id = occasion.account_id
     database = f"account%2F{account_id[:2]}%2F{account_id[2:4]}%2F{account_id[4:]}"
     body = {
@@ -124,7 +124,7 @@ def object_change(occasion: Occasion) -> BusMessage:
 
 
 def notification(occasion: Occasion) -> BusMessage:
-    """Return a voicemail that was left."""
+    """Return the notification of a new voicemail."""
     body = {
         "Account-ID": occasion.account_id,
         "Voicemail-ID": "202403-6e097cd291aed294d2018ecf4b3a6cb8",
@@ -177,9 +177,9 @@ def _message(
     occasion: Occasion,
     headers: dict[str, str] | None = None,
 ) -> BusMessage:
-    """Return the message with the headers that every one of Kazoo's has.
+    """Return the message with the members that all of Kazoo's messages have.
 
-    Kazoo 4.2 and later stamp it with gregorian microseconds, which AMQP has no word for.
+    Kazoo 4.2 and later set the AMQP timestamp to gregorian microseconds, not to AMQP's seconds.
     """
     app, category, name = kind
     common = {

@@ -1,1 +1,1 @@
-"""Accounts and webhooks in memory, and the webhook as it is now."""
+"""Cache of accounts and webhooks, and the current state of a delivery's webhook."""

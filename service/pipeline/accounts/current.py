@@ -1,4 +1,4 @@
-"""The webhook of a delivery as it is now: edited, disabled or deleted meanwhile, perhaps."""
+"""Current state of a delivery's webhook, which may have been edited, disabled or deleted."""
 
 from dataclasses import dataclass
 
@@ -11,22 +11,22 @@ from service.ports import Directory
 
 @dataclass(frozen=True, slots=True)
 class CurrentWebhooks:
-    """Looks webhooks up in the directory, which the store notifies of changes."""
+    """Looks webhooks up in the directory, which follows the changes in the store."""
 
     directory: Directory
     availability: Availability
 
     def unchanged(self, delivery: Delivery, webhook: Webhook) -> bool:
-        """Return whether the webhook is known to be as it was; costs no await."""
+        """Return whether the webhook is known to be unchanged; costs no await."""
         if delivery.webhook is not None:
             return True
         account = self.directory.remembered(delivery.account_id)
         known = None if account is None else account.by_id.get(webhook.webhook_id)
-        # An account that was loaded anew has others, mostly the same.
+        # A reload creates new webhook objects, most of them equal to the old ones.
         return known is webhook or known == webhook
 
     async def of(self, delivery: Delivery) -> Webhook | None:
-        """Return the webhook, enabled or not; None where it was deleted."""
+        """Return the webhook, enabled or not, or None if it was deleted."""
         account_id, webhook_id = delivery.account_id, delivery.webhook_id
         if delivery.webhook is not None:
             account = await self.availability.until_available(

@@ -1,8 +1,8 @@
-"""The webhook store, remembered: what every event asks for costs no query.
+"""Cache of the webhook store, so that most events need no query.
 
-Accounts without a webhook are remembered as well; most are. A remembered account is dropped when
-the store tells of a change, and asked for again when it is older than `max_age_s`. While the store
-is away, what is remembered goes on serving.
+Accounts without a webhook, the majority, are cached as well. An entry becomes stale when the store
+reports a change, or after `max_age_s`, and is then loaded again. While the store is unavailable,
+stale entries remain in use.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ from service.pipeline.accounts.weight import weight_of
 from service.ports import WebhookStore
 
 SOON_S = 0.5
-"""How long an event waits for a remembered account to be loaded anew."""
+"""How long an event waits for the reload of a stale account."""
 RETRY_STALE_S = 1.0
-"""How long a stale account serves on before the store is asked again."""
+"""How long a stale account remains in use before the next reload is attempted."""
 MOST_NUMBERS = 50_000
 
 
 @dataclass(slots=True)
 class Entry:
-    """An account, and the monotonic time until which it is good."""
+    """A cached account, and the monotonic time until which it is fresh."""
 
     account: Account
     good_until: float
     weight: int
-    """About how many bytes it takes."""
+    """Approximate size in bytes."""
     overdue: bool = False
-    """Whether the store did not answer soon when it was asked last."""
+    """Whether the last reload took longer than `SOON_S`."""
 
 
 class RememberedDirectory:
@@ -79,9 +79,9 @@ class RememberedDirectory:
         return await self._refreshed(entry)
 
     async def _refreshed(self, entry: Entry) -> Account:
-        """Return a remembered account, loaded anew where the store answers soon.
+        """Return a reloaded account if the store answers within `SOON_S`, else the stale one.
 
-        While the store is away only the first event of an account waits for it.
+        While the store is unavailable, only the first event of an account waits for it.
         """
         loading = self._loading_of(entry.account.account_id)
         await asyncio.wait([loading], timeout=0 if entry.overdue else SOON_S)
@@ -93,7 +93,7 @@ class RememberedDirectory:
         return entry.account
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
-        """See `ports.Directory`. Only what its account does not have enabled is asked for."""
+        """See `ports.Directory`. Queries the store only for a webhook that is not enabled."""
         account = await self.account(account_id)
         known = account.by_id.get(webhook_id)
         if known is not None:
@@ -111,29 +111,29 @@ class RememberedDirectory:
         return owner
 
     def forget(self, account_id: str) -> None:
-        """Drop an account: it has changed. One that is being loaded is loaded again."""
+        """Mark a changed account as stale. A load that is under way is repeated."""
         if account_id in self._loading:
             self._changed.add(account_id)
         entry = self._entries.get(account_id)
         if entry is not None:
             entry.good_until = 0.0
-            # A change notified meanwhile may be newer than the answer of the store.
+            # Changes are reported by the store, so it answers again.
             entry.overdue = False
 
     def forget_webhook(self, webhook_id: str) -> None:
-        """Drop the account that a webhook was seen in last: it may have left it."""
+        """Mark as stale the account that last had a webhook; the webhook may have moved."""
         owner = self._owners.get(webhook_id)
         if owner is not None:
             self.forget(owner)
 
     def forget_all(self) -> None:
-        """Drop everything: changes may have been missed."""
+        """Mark all accounts as stale and drop all numbers, as changes may have been missed."""
         for account_id in (*self._entries, *self._loading):
             self.forget(account_id)
         self._numbers.clear()
 
     def _loading_of(self, account_id: str) -> asyncio.Future[Account]:
-        """Return the loading of an account: one, however many events ask for it meanwhile."""
+        """Return the single load of an account, shared by all events that need the account."""
         loading = self._loading.get(account_id)
         if loading is None:
             loading = asyncio.ensure_future(self._load(account_id))
@@ -144,7 +144,7 @@ class RememberedDirectory:
     def _loaded(self, account_id: str, loading: asyncio.Future[Account]) -> None:
         self._loading.pop(account_id, None)
         if not loading.cancelled():
-            # Callers that waited for it got its error; there may be none.
+            # Retrieve the error: asyncio logs one that no waiter retrieved.
             loading.exception()
 
     async def _load(self, account_id: str) -> Account:
@@ -166,7 +166,7 @@ class RememberedDirectory:
             self._drop(next(iter(self._entries)))
 
     def _is_too_full(self) -> bool:
-        """Return whether an account must go; the last one never does, for it is needed now."""
+        """Return whether to evict an account; the last one, which is needed now, stays."""
         count, policy = len(self._entries), self._policy
         return count > policy.max_accounts or (count > 1 and self._weight > policy.max_bytes)
 
@@ -174,6 +174,6 @@ class RememberedDirectory:
         entry = self._entries.pop(account_id, None)
         self._weight -= entry.weight if entry else 0
         for webhook in entry.account.webhooks if entry else ():
-            # It may have moved, and been seen in its new account since.
+            # The webhook may have moved, and its new account may be cached already.
             if self._owners.get(webhook.webhook_id) == account_id:
                 del self._owners[webhook.webhook_id]

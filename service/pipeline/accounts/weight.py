@@ -1,4 +1,4 @@
-"""How much memory a remembered account takes, for its cache to be bounded in bytes."""
+"""Memory size of a cached account, by which the cache is bounded in bytes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -10,22 +10,22 @@ from typing import Any
 from service.domain.webhook import NOTHING, Account, OAuthClient, Webhook
 
 BARE_BYTES = 1000
-"""An account without a webhook: its own fields, its entry in the cache, and the key of that."""
+"""Size of an account without a webhook: its fields, its cache entry and the entry's key."""
 SHARED = (NoneType, bool, Enum)
 
 
 def weight_of(account: Account) -> int:
-    """Return about how many bytes an account and its webhooks take."""
+    """Return the approximate size in bytes of an account and its webhooks."""
     return BARE_BYTES + getsizeof(account.tree) + sum(map(_weight, account.webhooks))
 
 
 def _weight(webhook: Webhook) -> int:
-    """Return what a webhook takes; the indexes of its account refer to it a few times."""
+    """Return a webhook's size, with 100 bytes for its references in the account's indexes."""
     return 100 + sum(getsizeof(part) for part in _parts(webhook))
 
 
 def _parts(whole: Any) -> Iterator[Any]:
-    """Yield a value and all that it is made of, but for what all webhooks share."""
+    """Yield a value and all its parts, except those that all webhooks share."""
     waiting = [whole]
     while waiting:
         part = waiting.pop()

@@ -1,1 +1,1 @@
-"""Dry runs: samples, test requests, and why a webhook would not match."""
+"""Dry runs: samples, test requests, and explanations why a webhook would not match."""

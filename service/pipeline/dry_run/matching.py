@@ -1,4 +1,4 @@
-"""Would it match? What `match` decides, told in words for people."""
+"""Explanations in words of the decisions that `match` makes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ from service.pipeline.match import ANYTHING, fits
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """An event that a message tells of, and what would be sent of it."""
+    """An event decoded from a message, and the payload that would be sent."""
 
     event: Event
     account: Account
     payload: Mapping[str, Any]
 
     def reasons_against(self, webhook: Webhook) -> list[str]:
-        """Return why the webhook would not get the event; nothing where it would."""
+        """Return why the webhook would not get the event; empty if it would get it."""
         return [*_ownership(webhook, self), *_hook(webhook, self.event), *_filters(webhook, self)]
 
 
 def dry_runs(dialect: Dialect, message: Message, account: Account) -> list[DryRun]:
-    """Return the events that a message tells of, if it was one of this account's.
+    """Return a dry run for each event of a message; `account` counts as the dialled number's owner.
 
-    Raises RejectedMessage where the message cannot be understood.
+    Raises RejectedMessage if the message cannot be decoded.
     """
     events = dialect.decoder.decode(message, account.account_id)
     return [DryRun(event, account, dialect.requests.payload(event, account)) for event in events]
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
-    """Return a message as the switch would have published it. Raises RejectedMessage."""
+    """Return a message as the switch would publish it. Raises RejectedMessage."""
     try:
         return Message(source, exchange, routing_key, orjson.dumps(body))
     except orjson.JSONEncodeError as error:
@@ -51,21 +51,21 @@ def _ownership(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
     if webhook.account_id == owner:
         return
     if webhook.account_id not in dry_run.account.tree:
-        yield f"the event is of account {owner}, which is not below the webhook's"
+        yield f"the event belongs to account {owner}, which is not a sub-account of the webhook's"
     elif not webhook.include_subaccounts:
-        yield "the event is of a sub-account, and include_subaccounts is false"
+        yield "the event belongs to a sub-account, and include_subaccounts is false"
 
 
 def _hook(webhook: Webhook, event: Event) -> Iterator[str]:
     if webhook.source != event.source:
-        yield f"the webhook is for events of {webhook.source}, the event is of {event.source}"
+        yield f"the webhook is for events of {webhook.source}, the event comes from {event.source}"
     if event.hook in webhook.hooks:
         return
     if ALL_HOOKS not in webhook.hooks:
         hooks = " or ".join(sorted(webhook.hooks))
-        yield f"the webhook is for hook {hooks}, the event is of hook {event.hook}"
+        yield f"the webhook is for hook {hooks}, the event's hook is {event.hook}"
     elif not event.reaches_all:
-        yield f"hook all gets the message of this event once, and not as {event.hook}"
+        yield f"hook all gets this message only once, as another hook than {event.hook}"
 
 
 def _filters(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The payload of a message without a delivery: for samples and documents."""
+"""Payloads that a receiver would get, for samples and documents; nothing is delivered."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DOCUMENTED = Occasion(
     at=1_710_278_674.0,
     message_id="9f7c1d2e3b4a5968",
 )
-"""The occasion of the samples in documents and in the API: always the same."""
+"""The fixed occasion of the samples in documents and in the API."""
 
 
 def sample_payload(dialect: Dialect, hook: Hook, occasion: Occasion = DOCUMENTED) -> dict[str, Any]:
@@ -25,9 +25,9 @@ def sample_payload(dialect: Dialect, hook: Hook, occasion: Occasion = DOCUMENTED
 
 
 def preview(dialect: Dialect, message: BusMessage) -> dict[str, dict[str, Any]]:
-    """Return the payload of the message's event for each hook that it fires.
+    """Return the payloads of a message's events by hook.
 
-    Raises RejectedMessage where the message cannot be understood.
+    Raises RejectedMessage if the message cannot be decoded.
     """
     body = orjson.dumps(message.body)
     wire = Message(dialect.name, message.exchange, message.routing_key, body)

@@ -1,4 +1,4 @@
-"""A test request: the sample of a hook, sent to a webhook now, for its owner to see."""
+"""Test requests: send a hook's sample to a webhook at once and return the attempt."""
 
 import time
 import uuid
@@ -26,7 +26,7 @@ from service.text.json_text import write_json
 
 @dataclass(frozen=True, slots=True)
 class SampleSender:
-    """Sends samples. They are recorded as tests, and count for nothing: no retry, no disabling."""
+    """Sends samples. They are logged as tests, are not retried, and never disable a webhook."""
 
     attempter: Attempter
     attempt_writer: AttemptWriter
@@ -35,7 +35,7 @@ class SampleSender:
     clock: Callable[[], float] = time.time
 
     async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | DeferReason:
-        """Return how the receiver took it, or why it cannot be asked now."""
+        """Return the attempt, or the reason why no request can be made now."""
         message = hook.sample(Occasion.now(account.account_id, f"test-{uuid.uuid4().hex}"))
         sample = as_message(hook.source, message.exchange, message.routing_key, message.body)
         dialect = self.dialects.of(hook.source)

@@ -1,1 +1,1 @@
-"""How many requests may be in flight: by account, by endpoint, in a round of the event loop."""
+"""Concurrency limits: by account, by endpoint, and in each pass of the event loop."""

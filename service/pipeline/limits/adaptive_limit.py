@@ -1,11 +1,11 @@
-"""How many requests an endpoint may have in flight: more while it answers, few otherwise."""
+"""Adaptive concurrency limit of an endpoint: grows with answers, shrinks with failures."""
 
 FIRST_LIMIT = 10
-"""For an endpoint about which nothing is known."""
+"""Limit of an endpoint without a history."""
 
 
 class AdaptiveLimit:
-    """Grows by one with each answer, so it doubles with each round trip; a failure halves it."""
+    """Limit that grows by one per answer, so doubles per round trip, and halves per failure."""
 
     __slots__ = ("requests",)
 
@@ -13,11 +13,11 @@ class AdaptiveLimit:
         self.requests = min(FIRST_LIMIT, most)
 
     def answered(self, most: int) -> None:
-        """Allow one request more, `most` of them altogether."""
+        """Allow one more request, up to `most`."""
         if self.requests < most:
             self.requests += 1
 
     def failed(self) -> None:
-        """Allow half as many requests; one is always allowed."""
+        """Allow half as many requests, but at least one."""
         if self.requests > 1:
             self.requests //= 2

@@ -1,6 +1,6 @@
-"""The state of each endpoint in this process: requests in flight, concurrency limit, breaker.
+"""State of each endpoint in this process: requests in flight, concurrency limit, circuit breaker.
 
-Shared by all lanes: to a receiver it makes no difference which of our queues a request came from.
+All lanes share it, as a receiver's capacity does not depend on the queue a request came from.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from service.observability.metrics import Metrics
 from service.pipeline.limits.adaptive_limit import AdaptiveLimit
 
 FIRST_GUESS_S = 0.05
-"""How long a request is taken to need while nothing is known of its endpoint."""
+"""Assumed duration of a request to an endpoint without a history."""
 SMOOTHING = 0.2
 MOST_IDLE = 10_000
-"""Endpoints remembered while nothing is under way to them."""
+"""Number of known endpoints at which idle ones are forgotten to make room for a new one."""
 TIDY_EVERY_S = 5.0
 STUCK_AFTER_S = 0.1
-"""An endpoint for which no request has ended for so long keeps those in line waiting."""
+"""Time without a finished request after which an endpoint's waiting deliveries count as stuck."""
 SILENT_AFTER_S = 0.3
-"""And after so long it is not expected to answer as fast as others do."""
+"""Time without a finished request after which an endpoint is silent: its limit will not grow."""
 
 log = structlog.get_logger(__name__)
 
 
 class EndpointState:
-    """One endpoint. Times are of one monotonic clock, in seconds."""
+    """State of one endpoint. Times are of one monotonic clock, in seconds."""
 
     __slots__ = (
         "_most", "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines", "moved_at",
@@ -45,35 +45,41 @@ class EndpointState:
         self.in_flight = 0
         self.waiting = 0
         self.lines: OrderedDict[Any, Any] = OrderedDict()
-        """The lines of deliveries that wait for it, by share, of all lanes; see `places`."""
+        """Lines of all lanes whose deliveries wait for it, by account share; see `places`."""
         self.limit = AdaptiveLimit(most)
         self.moved_at = 0.0
-        """When a request ended last, or the first of those in flight began."""
+        """Time when the last request ended, or the first of those in flight began."""
         self.duration_s = FIRST_GUESS_S
         self.breaker = Breaker()
 
     @property
     def idle(self) -> bool:
-        """Whether no request is in flight, and none waits."""
+        """Whether no request is in flight and no delivery waits."""
         return self.in_flight == 0 and self.waiting == 0
 
     def silent(self, now: float) -> bool:
-        """Return whether requests are in flight, and none has ended for a while."""
+        """Return whether requests are in flight and none has ended for `SILENT_AFTER_S`."""
         return self.in_flight > 0 and now - self.moved_at > SILENT_AFTER_S
 
     def capacity(self, now: float) -> int:
-        """Return how many requests it may soon have in flight: answers raise the limit."""
+        """Return how many requests it may soon have in flight.
+
+        It is the maximum, to which answers raise the limit, or the present limit while silent.
+        """
         return self.limit.requests if self.silent(now) else self._most
 
     def needs_s(self, now: float) -> float:
-        """Return how long a request takes: what it took so far, or for how long none has ended."""
+        """Return the expected duration of a request.
+
+        It is the moving average, or the time without a finished request if that is longer.
+        """
         if self.in_flight == 0:
             return self.duration_s
         return max(self.duration_s, now - self.moved_at)
 
 
 class Endpoints:
-    """The endpoints that are busy, or were not long ago; the number of idle ones is bounded."""
+    """States of the endpoints that are or were busy; the number of idle ones is bounded."""
 
     def __init__(
         self,
@@ -89,7 +95,7 @@ class Endpoints:
         self._states: dict[Endpoint, EndpointState] = {}
 
     def of(self, endpoint: Endpoint) -> EndpointState:
-        """Return an endpoint's state, a new one where nothing is known of it."""
+        """Return an endpoint's state, creating it if necessary."""
         state = self._states.get(endpoint)
         if state is None:
             if len(self._states) >= MOST_IDLE:
@@ -99,11 +105,11 @@ class Endpoints:
         return state
 
     def busy(self) -> Iterator[EndpointState]:
-        """Yield the endpoints that have a request in flight or in line."""
+        """Yield the endpoints with a request in flight or a waiting delivery."""
         return (state for state in self._states.values() if not state.idle)
 
     def learn(self, state: EndpointState, duration_s: float, response: Response | None) -> None:
-        """Note how a request ended; without a response it was cancelled."""
+        """Update the state after a request; `response` is None if it was cancelled."""
         state.moved_at = self.now()
         if response is None:
             state.breaker.abandoned()
@@ -129,7 +135,7 @@ class Endpoints:
         return 0.0 if state is None else state.breaker.pause_s
 
     async def tidy(self) -> None:
-        """Drop the state of unused endpoints, until cancelled."""
+        """Forget idle endpoints whose breaker's trial is long overdue, until cancelled."""
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
             now = self.now()
@@ -142,7 +148,7 @@ class Endpoints:
                 self._forget(endpoint)
 
     def _make_room(self) -> None:
-        """Forget idle endpoints: those without a failure, and if there are none, the oldest."""
+        """Forget idle endpoints: all without a failure, or if there are none, the oldest ones."""
         idle = [endpoint for endpoint, state in self._states.items() if state.idle]
         spotless = [e for e in idle if self._states[e].breaker.spotless]
         for endpoint in spotless or idle[: MOST_IDLE // 2]:

@@ -1,4 +1,4 @@
-"""The accounts that hold places or wait for one: the operator's question when events are late."""
+"""Report of the accounts and endpoints that hold places or wait, for operators of late events."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ MOST = 20
 
 
 def holders(lanes: Sequence[Places], endpoints: Endpoints) -> Mapping[str, Any]:
-    """Return the busiest accounts of each lane and the busiest endpoints, `MOST` of each.
+    """Return the busiest accounts over all lanes and the busiest endpoints, `MOST` of each.
 
     `{accounts: [{lane, account_id, places, in_line}], endpoints: [{endpoint, in_flight, limit,
     in_line, breaker_open}]}`, the largest first.

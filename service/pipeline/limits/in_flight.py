@@ -1,4 +1,4 @@
-"""Requests in flight by webhook, so that those of a deleted one can be cut short."""
+"""Requests in flight by webhook, so that those of a deleted webhook can be cancelled."""
 
 import asyncio
 
@@ -6,14 +6,14 @@ Sending = asyncio.Task[object]
 
 
 class InFlight:
-    """Which task makes a request for which webhook just now."""
+    """Tasks that make requests, by webhook."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, list[Sending]] = {}
         self._cut: set[Sending] = set()
 
     def begin(self, webhook_id: str) -> Sending:
-        """Note that the current task makes a request for the webhook until `end`."""
+        """Register the current task as making a request for the webhook until `end`."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("requests are made in tasks")
@@ -25,7 +25,7 @@ class InFlight:
         return task
 
     def end(self, webhook_id: str, task: Sending) -> None:
-        """Note that the request has ended, whether or not it took notice of being cut."""
+        """Unregister a request that ended, whether or not its cancellation by `cut` took effect."""
         if task in self._cut:
             self._cut.discard(task)
             task.uncancel()
@@ -43,7 +43,7 @@ class InFlight:
                 task.cancel()
 
     def was_cut(self, task: Sending) -> bool:
-        """Return whether a request was cancelled by `cut` and by nothing else; call it once."""
+        """Return whether only `cut` cancelled a request; to be called once."""
         if task not in self._cut:
             return False
         self._cut.discard(task)

@@ -1,4 +1,4 @@
-"""The parts of `places`: an account's share, its lines, a place, a waiting delivery."""
+"""Parts of `places`: an account's share, its lines, a place, a waiting delivery."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -11,17 +11,17 @@ from service.pipeline.progress import Progress
 
 
 class Serves(Protocol):
-    """The places that a line waits for; see `places.Places`."""
+    """The lane's places, as a line needs them; see `places.Places`."""
 
     def serve(self, line: "Line") -> bool:
-        """Let the first of a line go, if its account may have another place."""
+        """Give a line's first delivery a place, if its account may have another one."""
 
     def note_short(self, line: "Line") -> None:
         """Note that a line waits for its account's share, not for its endpoint."""
 
 
 class Share:
-    """The places that one account holds and waits for, in one lane."""
+    """One account's places and waiting deliveries in one lane."""
 
     __slots__ = ("account_id", "duration_s", "held", "lines", "moved_at", "short", "waiting")
 
@@ -37,7 +37,7 @@ class Share:
 
 
 class Line:
-    """Deliveries of one account that wait for one endpoint, in the order they came."""
+    """Deliveries of one account that wait for one endpoint, in the order of arrival."""
 
     __slots__ = ("entries", "places", "share", "state", "stuck")
 
@@ -61,7 +61,7 @@ class Place:
 
 
 class Waiting:
-    """A delivery in line; `turn` tells its place, or why it is to be put off."""
+    """A delivery in line; the result of `turn` is its place, or the reason to defer it."""
 
     __slots__ = ("progress", "since", "turn")
 

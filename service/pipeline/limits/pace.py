@@ -1,7 +1,7 @@
-"""A clock that all but stands still while this process itself is busy.
+"""Clock that slows down while this process is overloaded.
 
-Under full load everything takes long, and no endpoint is to blame: how long one has not answered is
-told by a clock that goes on only as far as the event loop comes round.
+Under full load every request takes long, through no fault of its endpoint. The silence of an
+endpoint is therefore measured by a clock that advances only with the passes of the event loop.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ MOST_PER_TICK_S = 1.5 * TICK_S
 
 
 class Pace:
-    """Seconds since it began to run; goes in ticks."""
+    """Clock in seconds since its start; advances in ticks, by `MOST_PER_TICK_S` at most."""
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def now(self) -> float:
-        """Return the time; costs no call of the system."""
+        """Return the time, without a system call."""
         return self._now
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Advance until cancelled."""
         loop = asyncio.get_running_loop()
         before = loop.time()
         while True:

@@ -1,12 +1,13 @@
 """Places for requests in flight, shared out by account, then by endpoint.
 
-An account takes another place only while it holds fewer than half as many as are free (the dynamic
+An account gets another place only while it holds fewer than half as many as are free (the dynamic
 threshold of Choudhury and Hahne, 1998). One account whose requests hang thus ends at a third of the
 places, and twenty such accounts leave a tenth of them free. As shares are counted in places *held*,
 a request that takes seconds costs its account as much as thousands that take milliseconds.
 
-What can have a place within `longest_wait_s` waits in the line of its account and endpoint; lines
-take turns. Everything else is put off at once, so that it does not fill the window others need.
+A delivery that can expect a place within `longest_wait_s` waits in the line of its account and
+endpoint; lines take turns. All others are deferred at once, so that they do not fill the prefetch
+window that other accounts need.
 """
 
 import asyncio
@@ -22,21 +23,21 @@ from service.pipeline.limits.lines import Line, Place, Share, Waiting
 from service.pipeline.progress import Progress
 
 SHARE_OF_FREE = 0.5
-"""An account may hold this many places for each free one."""
+"""Places that an account may hold for each free one."""
 ROOM_PER_PLACE = 4
-"""How many deliveries may wait for each place that there is; shared out as places are."""
+"""Deliveries that may wait for each place of the lane; this room is shared out as places are."""
 LEAST_ROOM = 2_000
 SLOW_S = 0.25
-"""A line whose endpoint needs longer for each request counts as one that does not move."""
+"""A line counts as stuck if its endpoint needs longer than this for a request."""
 SWEEP_EVERY_S = 0.05
 LINES_PER_ROUND = 100
-"""Of thousands, so many are swept before others may go on."""
+"""Lines swept, of perhaps thousands, before other tasks may run."""
 TRIES = 8
-"""How many accounts or lines are looked at for the next one in turn; the sweep looks at all."""
+"""Accounts or lines tried when a place becomes free; the sweep tries all."""
 
 
 class Places:
-    """One lane's places. Nothing but `sweep` waits."""
+    """One lane's places. Only `turn` and `sweep` await."""
 
     def __init__(
         self, lane: str, count: int, longest_wait_s: float, endpoints: Endpoints, metrics: Metrics
@@ -56,7 +57,7 @@ class Places:
     def enter(
         self, account_id: str, endpoint: Endpoint, progress: Progress
     ) -> Place | Waiting | DeferReason:
-        """Return a place, a wait that is worth it, or why to put the delivery off."""
+        """Return a place, a wait that is short enough, or the reason to defer the delivery."""
         state = self.endpoints.of(endpoint)
         share = self._shares.get(account_id)
         if share is None:
@@ -79,7 +80,7 @@ class Places:
         return reason
 
     def leave(self, place: Place, duration_s: float, response: Response | None) -> None:
-        """Give a place back; without a response the request was cancelled."""
+        """Give a place back; `response` is None if the request was cancelled."""
         state, share = place.state, place.share
         self.endpoints.learn(state, duration_s, response)
         state.in_flight -= 1
@@ -89,14 +90,14 @@ class Places:
         share.moved_at = state.moved_at
         self._free += 1
         if self._short:
-            # First, or the lines of this endpoint would never let others of their account go.
+            # First: otherwise this endpoint's lines would starve other lines of their accounts.
             self._serve_short(TRIES)
         if state.lines:
             _serve_endpoint(state)
         self._forget_idle(share)
 
     async def turn(self, waiting: Waiting) -> Place | DeferReason:
-        """Return the place that a delivery waits for, or why it is to be put off after all."""
+        """Wait for the place of a delivery; return it, or the reason to defer the delivery."""
         try:
             return await waiting.turn
         except asyncio.CancelledError:
@@ -104,16 +105,16 @@ class Places:
             raise
 
     def withdraw(self, entry: Place | Waiting) -> None:
-        """Give back a place that was not used, or give up the wait for one."""
+        """Give back an unused place, or end the wait for one."""
         if isinstance(entry, Place):
             self.leave(entry, 0.0, None)
         elif not entry.turn.done():
-            entry.turn.cancel()  # it is passed over when its turn comes
+            entry.turn.cancel()  # its line skips it
         elif not entry.turn.cancelled() and isinstance(place := entry.turn.result(), Place):
             self.leave(place, 0.0, None)
 
     async def sweep(self) -> None:
-        """Put off what has waited too long, and serve whatever can be, until cancelled."""
+        """Defer deliveries that waited too long and serve the others, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             lines = [line for share in self._shares.values() for line in share.lines.values()]
@@ -129,7 +130,7 @@ class Places:
             yield share.account_id, share.held, share.waiting
 
     def _accounts_waiting(self) -> float:
-        """Return which part of the busy accounts has a delivery in line."""
+        """Return the share of busy accounts that have a delivery in line."""
         waiting = sum(1 for share in self._shares.values() if share.waiting)
         return waiting / len(self._shares) if self._shares else 0.0
 
@@ -148,13 +149,13 @@ class Places:
         return Place(share, state, now)
 
     def _hopeless(self, share: Share, state: EndpointState) -> DeferReason | None:
-        """Return why a wait would be too long, by Little's law; None where it is worth it."""
+        """Return why a wait would be too long by Little's law, or None if it is short enough."""
         if not state.breaker.closed:
             return DeferReason.BROKEN
         now = self.endpoints.now()
         line = share.lines.get(state.endpoint)
         ahead = 0 if line is None else len(line.entries)
-        # Lines take turns: before each delivery of this line, every other line has one served.
+        # Lines take turns: for each delivery of this line, every other line has one served.
         turns = min((ahead + 1) * max(1, len(state.lines)), state.waiting + 1)
         if turns * state.needs_s(now) > self._longest_wait_s * state.capacity(now):
             return DeferReason.SATURATED
@@ -187,7 +188,10 @@ class Places:
         self._short[line.share] = None
 
     def serve(self, line: Line) -> bool:
-        """Let the first of a line go, if its account may have another place."""
+        """Give a line's first delivery a place, if its account may have another one.
+
+        An open circuit breaker defers the delivery instead. Return whether the line was served.
+        """
         share, state = line.share, line.state
         if not self._has_room(share):
             return False
@@ -199,12 +203,12 @@ class Places:
         return True
 
     def refuse(self, line: Line, count: int, reason: DeferReason) -> None:
-        """Have the first deliveries of a line put off."""
+        """Defer the first deliveries of a line."""
         for _ in range(count):
             self._took_out(line, line.entries.popleft(), reason)
 
     def refuse_last(self, line: Line, count: int, reason: DeferReason) -> None:
-        """Have the last deliveries of a line put off."""
+        """Defer the last deliveries of a line."""
         for _ in range(count):
             self._took_out(line, line.entries.pop(), reason)
 
@@ -230,15 +234,15 @@ class Places:
             self._short.pop(line.share, None)
 
     def _serve_short(self, tries: int) -> None:
-        """Let the accounts that wait for their share take turns while places are free."""
+        """Serve the accounts that wait for their share, in turn, while places are free."""
         failed = 0
-        # One round at most: more would only have those that cannot go lose their turn.
+        # One round of failures at most: another one would fail too and only shift the turns.
         while failed < min(tries, len(self._short)):
             share = next(iter(self._short))
             self._short.move_to_end(share)
             endpoint, line = next(iter(share.short.items()))
             if line.state.in_flight >= line.state.limit.requests:
-                self._no_longer_short(line)  # from here on it waits for its endpoint
+                self._no_longer_short(line)  # it now waits for its endpoint
             elif not self.serve(line):
                 failed += 1
             else:
@@ -251,12 +255,12 @@ class Places:
         if not state.breaker.closed:
             self.refuse(line, len(line.entries), DeferReason.BROKEN)
             return
-        # The estimate may have been wrong: nothing waits for more than twice the longest.
+        # The estimate may have been wrong: the wait ends at twice `longest_wait_s`.
         overdue = now - 2 * self._longest_wait_s
         late = sum(1 for _ in takewhile(lambda waiting: waiting.since <= overdue, line.entries))
         self.refuse(line, late, DeferReason.SATURATED)
         if state.silent(now):
-            # It was taken to answer when they got in line.
+            # The deliveries got in line on the assumption that the endpoint answers.
             bearable = int(self._longest_wait_s * state.limit.requests / state.needs_s(now))
             self.refuse_last(line, len(line.entries) - max(1, bearable), DeferReason.SATURATED)
         moved_at = line.share.moved_at if state.endpoint in line.share.short else state.moved_at
@@ -270,7 +274,7 @@ class Places:
 
 
 def _serve_endpoint(state: EndpointState) -> None:
-    """Let the accounts that wait for an endpoint, in whichever lane, take turns."""
+    """Serve the accounts that wait for an endpoint, of all lanes, in turn."""
     tries = TRIES
     while state.lines and tries and state.in_flight < state.limit.requests:
         share, line = next(iter(state.lines.items()))
@@ -281,7 +285,7 @@ def _serve_endpoint(state: EndpointState) -> None:
 
 
 def _mark(line: Line, *, stuck: bool) -> None:
-    """Tell the messages whether their deliveries in this line get anywhere."""
+    """Note in the progress of the line's messages whether the line is stuck."""
     if stuck != line.stuck:
         line.stuck = stuck
         for waiting in line.entries:

@@ -1,8 +1,8 @@
-"""Turns for what would hold up the event loop: so much of it in each of its rounds, and no more.
+"""Turns for work that would block the event loop: a bounded amount in each pass of the loop.
 
-A message for a thousand webhooks takes tens of milliseconds to begin. A hundred such messages at
-once would make everybody's events wait for seconds. What follows from a failed attempt takes half a
-millisecond, and two thousand requests that hang time out at once.
+A message for a thousand webhooks takes tens of milliseconds to begin; a hundred such messages at
+once would delay all events by seconds. The follow-up of a failed attempt takes half a millisecond,
+and two thousand hanging requests may time out at the same time.
 """
 
 import asyncio
@@ -12,23 +12,23 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Lets large pieces of work go one after the other, in the order they came."""
+    """Runs large pieces of work one after the other, in the order of arrival."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Wait for a turn; what stands in the block is all that happens in it."""
+        """Wait for a turn; the event loop makes a pass before the next turn begins."""
         async with self._lock:
             yield
             await asyncio.sleep(0)
 
 
 class Rounds:
-    """Lets a few small pieces of work go in each round of the event loop, in the order they came.
+    """Runs `per_round` small pieces of work in each pass of the loop, in the order of arrival.
 
-    The first ones of a round wait for nothing.
+    The first ones of a pass do not wait.
     """
 
     def __init__(self, per_round: int) -> None:

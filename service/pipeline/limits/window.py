@@ -1,14 +1,14 @@
-"""How many messages of a queue a process may hold unacknowledged."""
+"""Prefetch window: the number of unacknowledged messages that a process may hold of a queue."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Messages in progress, and parked ones on top of them.
+    """Window that leaves out parked messages.
 
-    `in_progress` messages are worked on at a time. Those that are parked do not count, until there
-    are `most_messages` altogether, or `most_bytes` in them.
+    `in_progress` messages are worked on at a time. Parked messages come on top, up to
+    `most_messages` in total and while all held ones have less than `most_bytes`.
     """
 
     in_progress: int
@@ -16,7 +16,7 @@ class Window:
     most_bytes: int
 
     def size(self, parked: int, held_bytes: int) -> int:
-        """Return how many messages may be held while so many of them are parked."""
+        """Return how many messages may be held if `parked` of them are parked."""
         if held_bytes >= self.most_bytes:
             return self.in_progress
         return max(self.in_progress, min(self.in_progress + parked, self.most_messages))

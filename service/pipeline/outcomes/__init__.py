@@ -1,1 +1,1 @@
-"""After an attempt: log, metrics, attempt log, disabling."""
+"""Consequences of an attempt: log line, metrics, attempt log, disabling."""

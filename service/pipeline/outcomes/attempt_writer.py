@@ -1,7 +1,7 @@
-"""Attempts on their way to the log: buffered, written in bulk, never in the way of a delivery.
+"""Writer of the attempt log: buffers rows and writes them in bulk, without delaying deliveries.
 
-The log is best effort: while the store is away the buffer fills, then the oldest rows are dropped
-and counted. What must not be lost travels with the delivery itself.
+The log is best effort: while the store is unavailable the buffer fills, then the oldest rows are
+dropped and counted. The history that must not be lost travels with the delivery.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class AttemptWriter:
-    """Holds the attempts that are not written yet."""
+    """Bounded buffer of the attempts that are not written yet."""
 
     def __init__(
         self, attempt_log: AttemptLog, metrics: Metrics, capacity: int, *, record_successes: bool
@@ -36,7 +36,10 @@ class AttemptWriter:
         metrics.measure(metrics.attempt_log_waiting, lambda: len(self._rows))
 
     def add(self, attempt: Attempt) -> None:
-        """Take a row; where the buffer is full, the oldest one goes."""
+        """Buffer a row, dropping the oldest if the buffer is full.
+
+        Successes are left out where `record_successes` is off, except those of tests.
+        """
         if not (self._record_successes or attempt.test) and attempt.response.outcome.succeeded:
             return
         if len(self._rows) >= self._capacity:
@@ -45,7 +48,7 @@ class AttemptWriter:
         self._rows.append(attempt)
 
     async def run(self) -> None:
-        """Write what comes in until cancelled."""
+        """Write buffered rows every `FLUSH_EVERY_S` until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_EVERY_S)
             try:
@@ -54,13 +57,13 @@ class AttemptWriter:
                 log.warning("attempt_log.unavailable", error=str(error), waiting=len(self._rows))
                 await asyncio.sleep(BACK_OFF_S)
             except Exception:
-                # The rows of one batch are not worth the deliveries that would stop with us.
+                # A bug in the log must not stop deliveries: only this batch is lost.
                 log.exception("attempt_log.bug")
 
     async def flush(self) -> None:
-        """Write all rows; those that are just being written are waited for.
+        """Write all rows, waiting for a write that is under way.
 
-        Raises StoreUnavailable; what was not written waits on.
+        Raises StoreUnavailable; rows that were not written stay in the buffer.
         """
         async with self._writing:
             while self._rows:

@@ -1,7 +1,8 @@
-"""Switching off webhooks that fail and fail: counted for all workers together, in the store.
+"""Disabling of webhooks that fail repeatedly, counted in the store over all workers.
 
-Failures are counted here and told to the store a few times a second, for all webhooks at once. No
-delivery waits for it: while the store is away or slow nobody is disabled, and deliveries go on.
+Each worker buffers failures and reports them to the store a few times a second, for all webhooks in
+one request. No delivery waits for it. While the store is unavailable or slow, no webhook is
+disabled and deliveries go on.
 """
 
 import asyncio
@@ -22,34 +23,35 @@ from service.ports import Announcer, Directory, WebhookHealth
 
 MOST_FAILING = 50_000
 MOST_PENDING = 10_000
-"""Webhooks whose failures wait to be told to the store; more than that only while it is away."""
+"""Most webhooks with unreported results; the oldest beyond it are dropped. It is reached only while
+the store is unavailable."""
 MOST_FAILURES = 1000
-"""The largest `failure_count` there can be."""
+"""The largest `failure_count` that a policy allows."""
 TELL_EVERY_S = 0.25
 STORE_AWAY_S = 5.0
-"""How long the store is left alone after it did not answer."""
+"""Pause before the next report after the store did not answer."""
 
 log = structlog.get_logger(__name__)
 
 
 class Pending:
-    """How a webhook has fared since the store was told last."""
+    """Results of a webhook since the last report to the store."""
 
     __slots__ = ("failures", "gone", "succeeded", "webhook")
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
         self.failures: list[float] = []
-        """Unix seconds, of those since the last success."""
+        """Times of the failures since the last success, in unix seconds."""
         self.succeeded = False
         self.gone = False
 
 
 class Disabler:
-    """Notes how attempts ended, and disables the webhooks for which it was bad too often.
+    """Counts failed attempts, and disables the webhooks that exceed their policy.
 
-    A 429 whose `Retry-After` is honoured, that is `honoured_s` at most, counts for nothing: the
-    receiver is well, and busy.
+    A 429 with a `Retry-After` of at most `honoured_s` does not count: the receiver works, but is
+    busy.
     """
 
     def __init__(
@@ -81,12 +83,15 @@ class Disabler:
         self._failing[webhook_id] = None
 
     def note(self, webhook: Webhook, attempt: Attempt) -> None:
-        """Count the attempt, if one was made. A success of one that never failed costs nothing."""
+        """Count an attempt, unless it was only shadowed.
+
+        A success costs a report only if the webhook failed before.
+        """
         outcome = attempt.response.outcome
         webhook_id = webhook.webhook_id
         if outcome.succeeded:
             if webhook_id in self._failing:
-                # Other successes of this moment need not be told as well.
+                # Further successes before the next failure need no report.
                 del self._failing[webhook_id]
                 pending = self._pending_of(webhook)
                 pending.succeeded = True
@@ -101,7 +106,7 @@ class Disabler:
                 self._urgent.set()
 
     async def run(self) -> None:
-        """Tell the store and disable, until cancelled."""
+        """Report to the store and disable webhooks, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(TELL_EVERY_S):
@@ -116,13 +121,13 @@ class Disabler:
                 log.warning("health.not_counted", error=str(error), webhooks=waiting)
                 await asyncio.sleep(STORE_AWAY_S)
             except Exception:
-                # One round of counting is not worth the deliveries that would stop with us.
+                # A bug in the counting must not stop deliveries: only this report is lost.
                 log.exception("health.bug")
 
     async def flush(self) -> None:
-        """Tell the store what happened since, and disable what failed too often.
+        """Report the results since the last report, and disable webhooks that failed too often.
 
-        Raises StoreUnavailable; what was not told is told the next time.
+        Raises StoreUnavailable; the results then wait for the next report.
         """
         async with self._telling:
             pending, self._pending = self._pending, OrderedDict()
@@ -152,7 +157,7 @@ class Disabler:
         return pending
 
     async def _policy_of(self, pending: Pending) -> DisablePolicy:
-        """Return when the webhook is disabled: its account may have a rule of its own."""
+        """Return the policy for a webhook: its account's own, or else the platform's."""
         account_id = pending.webhook.account_id
         account = self._directory.remembered(account_id)
         if account is None:
@@ -160,7 +165,7 @@ class Disabler:
         return account.disable or self._policy
 
     def _put_back(self, untold: OrderedDict[str, Pending]) -> None:
-        """Keep what could not be told, before what has happened since."""
+        """Keep unreported results, ahead of those that came since."""
         for webhook_id, earlier in untold.items():
             later = self._pending.setdefault(webhook_id, earlier)
             if later is not earlier:
@@ -175,7 +180,7 @@ class Disabler:
     async def _judge(
         self, pending: Pending, policy: DisablePolicy, since_success: Sequence[float]
     ) -> None:
-        """Disable or warn; `since_success` are the failures of all workers, as unix seconds."""
+        """Disable or warn; `since_success` are the failures of all workers, in unix seconds."""
         now = self._clock()
         if pending.gone:
             await self._disable(pending.webhook, GONE)

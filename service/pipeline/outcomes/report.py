@@ -1,4 +1,4 @@
-"""Tells log, metrics and attempt log how attempts ended: the one place that does."""
+"""Reporter of finished attempts: the only place that writes their log lines, metrics and rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Makes attempts, dead letters and cancelled deliveries visible."""
+    """Reports attempts, dead letters and cancelled deliveries."""
 
     attempt_writer: AttemptWriter
     metrics: Metrics
     log_attempt: Callable[..., None] = field(default_factory=lambda: log.bind().info)
-    """Looked up once, which saves 3 µs of each line."""
+    """Bound once, which saves 3 µs per line."""
 
     def attempted(self, delivery: Delivery, attempt: Attempt) -> None:
-        """Report an attempt: one canonical line, one row, and the figures."""
+        """Report an attempt: one canonical log line, one row of the attempt log, and metrics."""
         response = attempt.response
         self.attempt_writer.add(attempt)
         self.metrics.attempts[response.outcome].inc()
@@ -49,7 +49,7 @@ class Reporter:
         )
 
     def given_up(self, letter: DeadLetter) -> None:
-        """Report a delivery that is a dead letter now."""
+        """Report a new dead letter."""
         delivery = letter.delivery
         self.metrics.dead_letters[letter.reason].inc()
         self.metrics.dead_lettered.inc()
@@ -63,7 +63,7 @@ class Reporter:
         )
 
     def cancelled(self, delivery: Delivery) -> None:
-        """Report a delivery that is owed no more."""
+        """Report a delivery that was dropped because its webhook was deleted."""
         self.metrics.cancelled.inc()
         log.info(
             "delivery.cancelled",

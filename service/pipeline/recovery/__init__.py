@@ -1,1 +1,1 @@
-"""Broker or store away, messages delivered twice, messages that kill workers."""
+"""Recovery from unavailable dependencies, duplicate messages and poison messages."""

@@ -1,4 +1,4 @@
-"""Waiting for a dependency that is away: back off, come again, lose nothing."""
+"""Repetition of calls to an unavailable dependency, with back-off and without loss."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 
 
 class Availability:
-    """Repeats what must happen before a message may be acknowledged."""
+    """Repeats a call that must succeed before a message may be acknowledged."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     async def until_available(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Return what `ask` returns, asking again for as long as it raises Unavailable."""
+        """Return the result of `ask`, repeating it as long as it raises Unavailable."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
@@ -38,9 +38,9 @@ class Availability:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def until_confirmed(self, publish: Callable[[], Awaitable[None]]) -> None:
-        """Publish until the broker has confirmed it.
+        """Publish until the broker has confirmed the message.
 
-        An outcome that is unknown counts as not confirmed, so a message may stand in a queue twice:
-        with the same delivery id.
+        An unknown outcome counts as not confirmed, so a queue may hold the message twice, both
+        times with the same delivery id.
         """
         await self.until_available(publish)

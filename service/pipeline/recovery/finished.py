@@ -1,7 +1,7 @@
-"""The deliveries that this process finished lately.
+"""Idempotency memory of recently finished deliveries.
 
-Between the end of a delivery and the acknowledgement of its message the connection may be lost; the
-message then comes again. It is acknowledged from this memory, without a second request.
+The connection may be lost between the end of a delivery and the acknowledgement of its message. The
+broker then redelivers the message, which is acknowledged from this memory without a second request.
 """
 
 from service.bounded import BoundedDict
@@ -17,7 +17,7 @@ class FinishedDeliveries:
         self._steps = BoundedDict[Step, None](capacity)
 
     def add(self, delivery: Delivery) -> None:
-        """Remember a step as done, forgetting the oldest where there are too many."""
+        """Remember a step as done, forgetting the oldest beyond the capacity."""
         self._steps[delivery.step] = None
 
     def __contains__(self, delivery: Delivery) -> bool:

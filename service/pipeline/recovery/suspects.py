@@ -1,16 +1,16 @@
-"""Which messages may be poison: handed out before, to workers that died, and tried one at a time.
+"""Detection of poison messages, which kill their worker: suspects begin one at a time.
 
-The broker counts how often it had to hand a message out again. It counts for every message that a
-dead worker held, so most suspects are innocent. To tell them from the poison, each begins alone:
-what was settled before is acknowledged by then, and does not come back when the poison strikes.
-Between two strikes there is time for a worker that died to be back: one of two is always there.
+The broker counts the redeliveries of a message. A dead worker raises the count of every message
+that it held, so most suspects are innocent. To separate them from poison, each suspect begins
+alone: the suspects before it are acknowledged by then, and do not return if it kills the worker.
+The pauses are long enough for a dead worker to restart, so that of two workers one is always alive.
 
-A message that was only held when others' worker died, again and again, is no poison: the store
-counts how often each was tried, and only for one that never survived it is anything decided.
+A message that was merely held while its worker died of others is not poison. The store counts how
+often each suspect was tried, and only one whose worker died in too many trials is rejected.
 
-Order: the smallest count first. Those with equal counts were held together: one round begins with
-the oldest of them, the next with the newest, so that after two rounds only poison is left. Fresh
-messages go on meanwhile.
+Order: the smallest redelivery count first. Suspects with equal counts were held together: one round
+begins with the oldest, the next with the newest, so that after two rounds only poison is left.
+Fresh messages are not held up.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from service.ports import Incoming, SuspectCounts
 
 SUSPECT_FROM = 2
 FIRST_REST_S = 0.5
-"""How long a message waits that was handed out once before: fresh ones are settled meanwhile, and
-the worker that died of it, or beside it, is back before the next one may."""
+"""Pause of a message after its first redelivery: fresh messages are settled in this time, and the
+worker that died has restarted before the next one can die."""
 REST_S = 1.0
-"""How long a suspect waits: the second start in a row finds no spare process, and takes longer."""
+"""Pause of a suspect. It is longer, as the second restart in a row finds no spare process."""
 LONG_S = 0.1
-"""A suspect that takes longer (a slow endpoint) holds up the next no more."""
+"""Time after which a suspect still under way (a slow endpoint) no longer holds up the next."""
 NOTE_LIMIT_S = 1.0
-"""A store that does not answer must not keep suspects waiting; what it is not told of counts for
-nothing, and leaves the poison to the broker's own limit."""
+"""Longest wait for the store to count a trial. A trial that is not counted cannot reject a message;
+poison is then left to the broker's delivery limit."""
 
 
 @dataclass(order=True, slots=True)
 class _Turn:
-    """A suspect that waits, or has begun; the smallest is the next."""
+    """A suspect that waits or has begun; the smallest one is next."""
 
     deliveries: int
     order: int
@@ -47,7 +47,7 @@ class _Turn:
 
 
 class Suspects:
-    """Has the suspects of a lane wait for their turn, and gives up those that come too often.
+    """Makes the suspects of a lane wait for their turn, and rejects those that are poison.
 
     Must be made inside a running event loop.
     """
@@ -65,16 +65,16 @@ class Suspects:
         self._timer: asyncio.TimerHandle | None = None
 
     def vouch(self, deliveries: int) -> None:
-        """Note that this process held a message when it went back to the broker, and lives.
+        """Note that a message this process held was redelivered, although the process lives.
 
-        Then a lost connection is to blame, for this message and for all that were held with it.
+        The cause is then a lost connection, for this message and all that were held with it.
         """
         self._survived = max(self._survived, deliveries)
 
     async def admit(self, incoming: Incoming) -> None:
-        """Return when the message, handed out before, may begin; `settled` must follow.
+        """Return when the redelivered message may begin; `settled` must follow.
 
-        Raises RejectedMessage where it came so often that it is taken for poison.
+        Raises RejectedMessage if the message counts as poison after too many deaths of its worker.
         """
         suspicion = incoming.deliveries - self._survived
         if suspicion < SUSPECT_FROM:
@@ -88,18 +88,18 @@ class Suspects:
         await incoming.tell()
         tried = await self._note_trial(incoming)
         if suspicion >= self._poison_after and tried >= self._poison_after - SUSPECT_FROM:
-            detail = f"handed out {incoming.deliveries} times, its worker died in {tried} trials"
+            detail = f"redelivered {incoming.deliveries} times; its worker died in {tried} trials"
             raise RejectedMessage(RejectReason.POISON, detail)
 
     def settled(self, incoming: Incoming) -> None:
-        """Note that the message, admitted or not, is done with: the next suspect may begin."""
+        """Note that a message, admitted or not, is settled, so that the next suspect may begin."""
         turn = self._turns.pop(id(incoming), None)
         if turn is not None:
             turn.begin.cancel()
             self._go_on_after(turn)
 
     async def _note_trial(self, incoming: Incoming) -> int:
-        """Return how often the message was tried before."""
+        """Count a trial of the message in the store; return the number of earlier trials."""
         with suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(NOTE_LIMIT_S):
                 return await self._counts.begin(incoming.body)
@@ -111,14 +111,14 @@ class Suspects:
         return _Turn(deliveries, order, self._loop.time() + REST_S, self._loop.create_future())
 
     def _next(self) -> None:
-        """Let the next suspect begin, where none is being tried, once it has rested."""
+        """Begin the next suspect whose pause is over, unless one is being tried."""
         if self._tried is not None:
             return
         while self._resting and self._resting[0].due <= self._loop.time():
             heapq.heappush(self._ready, self._resting.popleft())
         while self._ready:
             turn = heapq.heappop(self._ready)
-            # One whose lane was stopped waits no more.
+            # A cancelled turn belongs to a stopped lane.
             if not turn.begin.done():
                 self._try(turn)
                 return

@@ -106,14 +106,14 @@ def test_the_largest_body_allowed_is_read() -> None:
 def test_a_larger_body_is_rejected_without_being_read() -> None:
     error = rejection(b"\xff" * (LIMIT + 1))
     assert error.reason is RejectReason.TOO_LARGE
-    assert error.detail == "10001 bytes, allowed are 10000"
+    assert error.detail == "10001 bytes; at most 10000 are allowed"
 
 
 @pytest.mark.parametrize("encoding", ["deflate", "br", "GZIP2", "gzip, gzip", "x" * 300])
 def test_an_unknown_encoding_is_rejected(encoding: str) -> None:
     error = rejection(PLAIN, encoding)
     assert error.reason is RejectReason.BAD_ENCODING
-    assert error.detail == f"content encoding {encoding[:40]!r}, allowed are gzip and charsets"
+    assert error.detail == f"content encoding {encoding[:40]!r}; only gzip and charsets are allowed"
 
 
 def test_text_is_read_by_the_charset_that_the_publisher_names() -> None:

@@ -65,7 +65,7 @@ def test_a_successful_attempt_is_kept_without_bodies() -> None:
 
 
 def test_an_attempt_without_a_request_is_kept_all_the_same() -> None:
-    response = Response(Outcome.INVALID_REQUEST, detail="the URI names no host")
+    response = Response(Outcome.INVALID_REQUEST, detail="the URI has no host")
     row = attempt_document(make_attempt(response, request=None))
     assert (row["outcome"], row["status"]) == ("invalid_request", None)
     assert "request_body" not in row

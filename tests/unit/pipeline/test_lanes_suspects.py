@@ -47,7 +47,7 @@ async def test_poison_is_moved_to_the_rejected_queue_without_being_worked_on() -
         lane.accept(poison)
         await lane.drain()
     assert worker.begun == []
-    detail = "handed out 5 times, its worker died in 3 trials"
+    detail = "redelivered 5 times; its worker died in 3 trials"
     assert queues.rejected == [(poison, RejectReason.POISON, detail)]
     assert poison.acks == 1
     assert counted(metrics, "events_rejected_total", reason="poison") == 1

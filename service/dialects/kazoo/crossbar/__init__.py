@@ -1,1 +1,1 @@
-"""Crossbar, Kazoo's REST API, as a client: import of webhooks, sync of accounts, tokens."""
+"""Client of Crossbar, Kazoo's REST API: import of webhooks, sync of accounts, tokens."""

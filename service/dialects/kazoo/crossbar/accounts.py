@@ -1,4 +1,4 @@
-"""From Crossbar's accounts to ours, and what has to be done about each."""
+"""Conversion of Crossbar's accounts, and the decision about each in a sync."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ FIELDS = ("name", "tree", "reseller_id")
 
 
 def account_document(item: Document, tree: Sequence[str]) -> dict[str, Any]:
-    """Return our document of an account; Crossbar writes an unknown reseller as `undefined`."""
+    """Return an account's document; Crossbar writes an unknown reseller as `undefined`."""
     reseller_id = item.get("reseller_id")
     known = isinstance(reseller_id, str) and reseller_id not in ("", "undefined")
     return {
@@ -21,13 +21,13 @@ def account_document(item: Document, tree: Sequence[str]) -> dict[str, Any]:
 
 
 def tree_of(item: Document) -> Sequence[str] | None:
-    """Return the ancestors that an item names, root first; None where it does not name them."""
+    """Return an item's ancestors, root first, or None if it does not list them."""
     tree = item.get("tree")
     return [str(ancestor) for ancestor in tree] if isinstance(tree, list) else None
 
 
 def tree_above(root_id: str, items: Sequence[Document]) -> Sequence[str] | None:
-    """Return the ancestors of the root, as the tree of any account below tells them."""
+    """Return the ancestors of the root, read from the tree of one of its descendants."""
     for item in items:
         tree = tree_of(item)
         if tree and root_id in tree:
@@ -38,7 +38,7 @@ def tree_above(root_id: str, items: Sequence[Document]) -> Sequence[str] | None:
 def plan_accounts(
     found: Sequence[Document], stored: Mapping[str, Document], *, prune: bool
 ) -> list[Decision]:
-    """Decide about every account that was found, and every one that we have and was not."""
+    """Decide about every account that Crossbar has, and every stored one that it lacks."""
     decisions = [_decide(document, stored.get(document["_id"])) for document in found]
     known = {document["_id"] for document in found}
     verdict, reason = (

@@ -1,4 +1,4 @@
-"""Kazoo's REST API, Crossbar, as far as a migration reads it. Nothing is ever written there."""
+"""Read-only client for the parts of Crossbar, Kazoo's REST API, that a migration needs."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,12 @@ REQUEST_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 BUSY = (429, 503)
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Crossbar gives every account a budget of requests that fills up again with time."""
+"""Pauses before repeated requests: Crossbar limits the requests of each account by a budget that
+refills with time."""
 
 
 class CrossbarClient:
-    """See `ports.Crossbar`. To be used as a context; the token is sent to this one address only."""
+    """See `ports.Crossbar`. An async context manager; sends the token only to the given address."""
 
     def __init__(
         self, url: str, token: str, page_size: int, pauses_s: Sequence[float] = PAUSES_S
@@ -33,7 +34,7 @@ class CrossbarClient:
         self._pauses_s = pauses_s
 
     async def __aenter__(self) -> Self:
-        """Open a session; connects when first used."""
+        """Open a session, which connects with the first request."""
         self._session = aiohttp.ClientSession(
             headers={"X-Auth-Token": self._token, "Accept": "application/json"},
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
@@ -65,7 +66,7 @@ class CrossbarClient:
         return list((items or {}).values())
 
     async def webhooks(self, account_id: str) -> Sequence[Document] | None:
-        """See `ports.Crossbar`. Only the listing tells why a webhook was disabled."""
+        """See `ports.Crossbar`. Only the listing has the reason why a webhook was disabled."""
         path = f"accounts/{quote(account_id, safe='')}/webhooks"
         summaries = await self._listing(path)
         if summaries is None:
@@ -84,11 +85,11 @@ class CrossbarClient:
             return None
         data = envelope.get("data")
         if not isinstance(data, dict):
-            raise CrossbarUnavailable(f"Crossbar's answer to {path} holds no document")
+            raise CrossbarUnavailable(f"Crossbar's answer to {path} contains no document")
         return data
 
     async def _listing(self, path: str) -> dict[str, Document] | None:
-        """Return all items by id, in order; None where there is no such thing."""
+        """Return all items by id, in order, or None if the path does not exist."""
         items: dict[str, Document] = {}
         keys: list[str] = []
         while True:
@@ -101,8 +102,8 @@ class CrossbarClient:
             if key is None:
                 return items
             if key in keys:
-                # Keys are names, not ids: a page full of one name never ends.
-                text = f"Crossbar's pages of {path} go round in circles; use a larger --page-size"
+                # Keys are names, not ids: a page full of one name repeats for ever.
+                text = f"Crossbar repeats the pages of {path}; use a larger --page-size"
                 raise CrossbarUnavailable(text)
             keys.append(key)
 
@@ -118,18 +119,21 @@ class CrossbarClient:
     async def _exchange(self, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         url = URL(f"{self._base}/v2/{path}", encoded=True).with_query(query)
         try:
-            # A redirect would take the token to another address than the configured one.
+            # A redirect would send the token to an address that the operator did not give.
             async with self._session.get(url, allow_redirects=False) as response:
                 return response.status, await response.read()
         except TimeoutError:
             text = f"no answer from {self._base} within {REQUEST_TIMEOUT_S:g} s"
             raise CrossbarUnavailable(text) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CrossbarUnavailable(f"cannot ask Crossbar at {self._base}: {error}") from None
+            raise CrossbarUnavailable(f"cannot reach Crossbar at {self._base}: {error}") from None
 
 
 def _envelope(path: str, status: int, body: bytes) -> Document | None:
-    """Return what Crossbar says; None where it says that there is no such thing."""
+    """Return Crossbar's envelope, or None for a 404.
+
+    Raises CrossbarRefused for 401 and 403, CrossbarUnavailable for any other failure.
+    """
     if status == 401:
         raise CrossbarRefused("Crossbar does not accept the token (401); has it expired?")
     if status == 403:
@@ -139,7 +143,7 @@ def _envelope(path: str, status: int, body: bytes) -> Document | None:
     except orjson.JSONDecodeError:
         envelope = None
     if not isinstance(envelope, dict):
-        text = f"the answer to {path} ({status}) is not Crossbar's; is --url right?"
+        text = f"the answer to {path} ({status}) is not from Crossbar; check --url"
         raise CrossbarUnavailable(text)
     if status == 404:
         return None
@@ -152,7 +156,7 @@ def _envelope(path: str, status: int, body: bytes) -> Document | None:
 def _items(path: str, envelope: Document) -> dict[str, Document]:
     data = envelope.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise CrossbarUnavailable(f"Crossbar's answer to {path} holds no list")
+        raise CrossbarUnavailable(f"Crossbar's answer to {path} contains no list")
     return {item["id"]: item for item in data if isinstance(item.get("id"), str)}
 
 

@@ -1,4 +1,4 @@
-"""The decision about one document of an installation that is moved here."""
+"""Decisions about the documents of a Kazoo installation during a migration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Document = Mapping[str, Any]
 
 
 class Verdict(StrEnum):
-    """The fate of a document."""
+    """What a migration does with a document."""
 
     TAKEN = "taken"
     CHANGED = "changed"
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One document and what becomes of it; `document` is what has to be written, if anything."""
+    """The verdict on one item; `document` is what to write, if anything."""
 
     verdict: Verdict
     item_id: str

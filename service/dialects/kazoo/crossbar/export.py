@@ -1,4 +1,4 @@
-"""Reading a file of documents that was exported from Kazoo's database."""
+"""Reader of document files that were exported from Kazoo's database."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import orjson
 
 
 def documents_in(text: bytes) -> list[Any]:
-    """Return the documents of a file, as they stand there.
+    """Return the documents of a file, unchanged.
 
-    Understood are a JSON array, one document, one document per line, and CouchDB's
-    `{"rows": [{"doc": {...}}]}`. Raises ValueError, with a text for people.
+    Accepts a JSON array, one document, one document per line, and CouchDB's
+    `{"rows": [{"doc": {...}}]}`. Raises ValueError with a readable text.
     """
     try:
         value = orjson.loads(text)
@@ -21,7 +21,7 @@ def documents_in(text: bytes) -> list[Any]:
         return [row.get("doc") if isinstance(row, dict) else row for row in value["rows"]]
     if isinstance(value, dict):
         return [value]
-    raise ValueError("holds neither a document nor a list of documents")
+    raise ValueError("contains neither a document nor a list of documents")
 
 
 def _by_line(text: bytes) -> list[Any]:
@@ -32,7 +32,9 @@ def _by_line(text: bytes) -> list[Any]:
         try:
             documents.append(orjson.loads(line))
         except orjson.JSONDecodeError as error:
-            raise ValueError(f"is not JSON, nor is line {number}: {error.msg}") from None
+            raise ValueError(
+                f"is not JSON; line {number} alone is not either: {error.msg}"
+            ) from None
     if not documents:
         raise ValueError("is empty")
     return documents

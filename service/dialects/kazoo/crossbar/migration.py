@@ -1,6 +1,6 @@
-"""Bringing the accounts and webhooks of a Kazoo installation here; again and again if need be.
+"""Repeatable migration of accounts and webhooks from a Kazoo installation.
 
-All is read before anything is written, so a failure on the way changes nothing.
+Everything is read before anything is written, so a failure while reading changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ WRITTEN = (Verdict.TAKEN, Verdict.CHANGED)
 async def sync_accounts(
     crossbar: Crossbar, store: MigrationStore, root_id: str, *, prune: bool, dry_run: bool
 ) -> list[Decision]:
-    """Make our accounts those of Crossbar from the root downwards; return what was decided.
+    """Copy the root account and its descendants from Crossbar; return the decisions.
 
-    Relied on: items of `descendants` carry `id`, `name` and `tree` (all ancestors, root first;
-    Kazoo 4 and later). Where one has no `tree`, `accounts/{id}/tree` is asked, which leaves out
-    what is above the token's account. The reseller stands only in `accounts/{id}`, so each
-    account whose item does not name it costs one more request.
+    Relies on `id`, `name` and `tree` (all ancestors, root first; Kazoo 4 and later) in the items of
+    `descendants`. For an item without `tree` it requests `accounts/{id}/tree`, which leaves out the
+    ancestors of the token's account. Only `accounts/{id}` has the reseller, so each account whose
+    item lacks it costs one more request.
     """
     found = await _accounts(crossbar, root_id)
     decisions = plan_accounts(found, await store.accounts_under(root_id), prune=prune)
@@ -64,15 +64,15 @@ async def _accounts(crossbar: Crossbar, root_id: str) -> list[Document]:
 async def fetch_webhooks(
     crossbar: Crossbar, store: MigrationStore, account_id: str, *, descendants: bool
 ) -> tuple[list[Document], list[Decision]]:
-    """Return the webhooks of an account as Kazoo's documents, and the accounts without an answer.
+    """Return the webhooks of an account as Kazoo's documents, and decisions for skipped accounts.
 
-    With `descendants`, those of all accounts that our collection has below it as well.
+    `descendants` includes the webhooks of all stored accounts below it.
     """
     below = sorted(await store.accounts_under(account_id)) if descendants else []
     found: list[Document] = []
     skipped: list[Decision] = []
     if descendants and not set(below) - {account_id}:
-        reason = "no account below it is known here; sync the accounts first"
+        reason = "no sub-account is stored here; sync the accounts first"
         skipped.append(Decision(Verdict.SKIPPED, account_id, reason))
     for owner in dict.fromkeys((account_id, *below)):
         documents = await crossbar.webhooks(owner)
@@ -95,9 +95,9 @@ async def import_webhooks(
     overwrite: bool,
     dry_run: bool,
 ) -> list[Decision]:
-    """Write Kazoo's webhooks to our store, each as far as it can be used; return what was decided.
+    """Write the usable parts of Kazoo's webhooks to our store; return the decisions.
 
-    A secret that a webhook was given here stays. What was changed here since stays as well, unless
+    A secret set here is kept. So is a webhook that was changed here later than in Kazoo, unless
     `overwrite`.
     """
     readings = [reading for document in documents for reading in read_webhook(document)]
@@ -116,7 +116,7 @@ def plan_webhooks(
     *,
     overwrite: bool,
 ) -> list[Decision]:
-    """Decide about every webhook; what was decided already stays."""
+    """Decide about every webhook; decisions among the `readings` are kept."""
     decisions: list[Decision] = []
     seen: set[str] = set()
     for reading in readings:
@@ -125,7 +125,7 @@ def plan_webhooks(
             continue
         webhook_id = reading.document["_id"]
         if webhook_id in seen:
-            decisions.append(Decision(Verdict.REFUSED, webhook_id, "the id is there twice"))
+            decisions.append(Decision(Verdict.REFUSED, webhook_id, "the id occurs twice"))
             continue
         seen.add(webhook_id)
         decisions.append(_decide(reading, stored.get(webhook_id), now, overwrite=overwrite))
@@ -136,7 +136,7 @@ def _decide(
     imported: Imported, stored: Document | None, now: datetime, *, overwrite: bool
 ) -> Decision:
     webhook_id = imported.document["_id"]
-    # Crossbar tells no times; then a webhook that is as it was imported has the same for both.
+    # Crossbar gives no times; a webhook not changed since its import then has two equal times.
     created_at = imported.created_at or imported.modified_at or now
     times = {"created_at": created_at, "modified_at": imported.modified_at or created_at}
     document = {**imported.document, **times}
@@ -152,7 +152,7 @@ def _decide(
 
 
 def _differing(document: Document, stored: Document) -> list[str]:
-    """Return the names of the fields that mean something else; a default may be written or not."""
+    """Return the fields that differ in meaning; an absent field equals its default."""
     try:
         ours = completed(stored)
     except BadDocument:

@@ -1,4 +1,4 @@
-"""Kazoo's own tokens, asked of its Crossbar; see `management.authentication.ForeignTokens`."""
+"""Check of Kazoo's own tokens by its Crossbar; see `management.authentication.ForeignTokens`."""
 
 import hashlib
 import time
@@ -17,9 +17,9 @@ REFUSED = (401, 403)
 
 
 class CrossbarTokens:
-    """`GET /v2/token_auth` tells whose token it is. Remembers the answer, not the token.
+    """Finds the owner of a token by `GET /v2/token_auth`. Caches answers by the token's hash only.
 
-    As with Crossbar itself, a token counts for its account and all below it.
+    As with Crossbar itself, a token is valid for its account and all descendants.
     """
 
     def __init__(self, url: str, cache_s: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -51,13 +51,13 @@ class CrossbarTokens:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
-            # A redirect would take the token to another address than the configured one.
+            # A redirect would send the token to an address that the operator did not give.
             async with self._session.get(
                 self._url, headers={"X-Auth-Token": text}, allow_redirects=False
             ) as response:
                 return _principal(response.status, await response.read())
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise CrossbarUnavailable(f"cannot ask Crossbar for a token: {error}") from None
+            raise CrossbarUnavailable(f"cannot check a token with Crossbar: {error}") from None
 
 
 def _principal(status: int, body: bytes) -> Principal | None:

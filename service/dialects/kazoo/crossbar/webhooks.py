@@ -1,7 +1,7 @@
-"""From Kazoo's webhook documents, with their private fields, to ours.
+"""Conversion of Kazoo's webhook documents, private fields included, to ours.
 
-Kazoo's `retries` counts all attempts, ours those after the first. The number is kept: a receiver
-that was down for a moment is then asked once more than before, never once less.
+Kazoo's `retries` counts all attempts, ours only those after the first. The number is kept, so a
+failing receiver gets one attempt more than before, never one less.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ OLD_HOOKS: Mapping[str, tuple[str, ...]] = {
     "inbound_fax": ("inbound_fax", "inbound_fax_error"),
     "outbound_fax": ("outbound_fax", "outbound_fax_error"),
 }
-"""Hooks of Kazoo before 4, and the types of `notifications` that took their place."""
+"""Hooks of Kazoo before version 4, and the types of `notifications` that replace them."""
 
 UNDERSTOOD = frozenset(
     {"id", "account_id", "disable_reason", "type", "other_id"}
@@ -31,7 +31,7 @@ UNDERSTOOD = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A webhook in our shape. The times are None where Kazoo did not tell them."""
+    """A webhook's document in our form. The times are None if Kazoo does not give them."""
 
     document: Document
     created_at: datetime | None
@@ -40,13 +40,13 @@ class Imported:
 
 
 def read_webhook(raw: Any) -> list[Imported | Decision]:
-    """Return the webhooks of a document of Kazoo's, or why it cannot or need not be taken."""
+    """Return the webhooks in a document of Kazoo's, or a decision to refuse or skip it."""
     if not isinstance(raw, dict):
-        reason = "not a document; is it an export of CouchDB without include_docs=true?"
+        reason = "not a document; exports of CouchDB need include_docs=true"
         return [Decision(Verdict.REFUSED, "-", reason)]
     webhook_id = raw.get("_id") or raw.get("id")
     if not isinstance(webhook_id, str):
-        return [Decision(Verdict.REFUSED, "-", "it has no _id")]
+        return [Decision(Verdict.REFUSED, "-", "the document has no _id")]
     unwanted = _why_unwanted(webhook_id, raw)
     if unwanted:
         return [Decision(Verdict.SKIPPED, webhook_id, unwanted)]
@@ -64,7 +64,7 @@ def _why_unwanted(webhook_id: str, raw: Document) -> str:
 
 
 def _of_today(document: Document) -> Iterator[tuple[Document, str]]:
-    """Yield the document, or those that today's Kazoo would have in its place, with a remark."""
+    """Yield the document, or the present Kazoo's equivalents of an old one, with a remark."""
     hook, kind = str(document.get("hook")).lower(), document.get("type")
     if hook in OLD_HOOKS:
         for position, name in enumerate(OLD_HOOKS[hook]):
@@ -74,8 +74,8 @@ def _of_today(document: Document) -> Iterator[tuple[Document, str]]:
                 f"hook {hook} is now notifications of type {name}",
             )
     elif hook == "notifications" and isinstance(kind, str) and not _has_type(document):
-        # Kazoo's own migration wrote the type where its filter never looks.
-        remark = f"receives type {kind} only, as it was meant; Kazoo sends every type"
+        # Kazoo's own migration wrote the type into a member that its filter ignores.
+        remark = f"receives only type {kind}, as intended; Kazoo sends every type"
         yield _of_type(document, kind), remark
     else:
         yield document, ""

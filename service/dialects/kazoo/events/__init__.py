@@ -1,1 +1,1 @@
-"""Kazoo's messages, one file for each family of events."""
+"""Decoders of Kazoo's messages, one file per family of events."""

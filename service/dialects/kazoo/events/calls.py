@@ -1,4 +1,4 @@
-"""The four channel events: what `ecallmgr` says on `callevt` about the legs of a call."""
+"""The four channel events of call legs, which `ecallmgr` publishes on `callevt`."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ NAMES = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_DESTROY"
 INTERNAL = {"internal_leg": True}
 
 NOBODY = "nouser"
-"""The user that the switch writes where a request names none."""
+"""The switch's placeholder for a request without a user."""
 
 
 def binding(name: str) -> Binding:
-    """Return what brings the events of one name."""
+    """Return the binding for the events of one name."""
     return Binding("callevt", "topic", (f"call.{name}.*",))
 
 
 class ChannelDecoder:
-    """Turns a channel message into the event of the hook with the same name in lower case."""
+    """Decodes a channel message to the event of the hook with the same name in lower case."""
 
     def __init__(self, policy: KazooPolicy) -> None:
         keys = policy.reserved_ccv_keys
@@ -32,7 +32,7 @@ class ChannelDecoder:
     def decode(
         self, event_id: str, body: dict[str, Any], account_id: str | None
     ) -> tuple[Event, ...]:
-        """Return the event; `account_id` is what the dialled number led to, once looked up.
+        """Return the event; `account_id` is the looked-up owner of the dialled number, if known.
 
         Raises RejectedMessage.
         """
@@ -40,7 +40,7 @@ class ChannelDecoder:
         call_id = required_text(body, "Call-ID")
         variables = obj(body, "Custom-Channel-Vars") or {}
         if account_id is not None:
-            # Kazoo writes the account it looked up into the channel's variables, then formats.
+            # Kazoo writes the looked-up account into the channel's variables before formatting.
             variables = {**variables, "Account-ID": account_id}
         owner = text(variables, "Account-ID")
         loopback = flag(body, "Channel-Is-Loopback")

@@ -1,4 +1,4 @@
-"""The progress of a fax: what the switch's `fax` app says on `faxes`."""
+"""Progress of a fax, which the switch's `fax` app publishes on `faxes`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""SMS and MMS: what `kazoo_im` says on `im`. The bodies of MMS come compressed with gzip."""
+"""SMS and MMS, which `kazoo_im` publishes on `im`; the bodies of MMS are compressed by gzip."""
 
 from typing import Any
 
@@ -14,25 +14,25 @@ NAMES = ("inbound", "outbound")
 KEYS = {
     "offnet": "{category}.inbound.offnet.*",
     "onnet": "{category}.inbound.onnet.*",
-    # The word of the route is missing where the message has none.
+    # A message without a route has no word for it in its routing key.
     "outbound": "{category}.outbound.#",
 }
 
 
 def binding(category: str, policy: KazooPolicy) -> Binding:
-    """Return what brings the messages of a category on the routes that are wanted."""
+    """Return the binding for the messages of a category on the enabled routes."""
     keys = (KEYS[route].format(category=category) for route in policy.sms_routes)
     return Binding("im", "topic", tuple(keys))
 
 
 class MessageDecoder:
-    """Turns a message into an event of the hook with its category's name."""
+    """Decodes a message to an event of the hook with its category's name."""
 
     def __init__(self, policy: KazooPolicy) -> None:
         self._routes = frozenset(policy.sms_routes)
 
     def decode(self, event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
-        """Return the event, or nothing for a route that is not wanted. Raises RejectedMessage."""
+        """Return the event, or none for a route that is not enabled. Raises RejectedMessage."""
         category, direction = body["Event-Category"], body["Event-Name"]
         message_id = required_text(body, "Message-ID")
         sender, recipient = required_text(body, "From"), required_text(body, "To")
@@ -49,7 +49,7 @@ class MessageDecoder:
             "body": _content(body),
             "origin": route or None,
             "charges": body.get("Charges"),
-            # Kazoo itself delivers one direction only, and does not name it.
+            # Kazoo's own payload has no direction, as Kazoo delivers only inbound messages.
             "direction": direction if self._routes != {"offnet"} else None,
         }
         return (

@@ -1,4 +1,4 @@
-"""The notifications there are: routing key, fields, and what people call them."""
+"""Table of the notification types: routing key, label, description and fields."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from service.dialects.kazoo.events.values import wire_name
 
 @dataclass(frozen=True, slots=True)
 class NotificationType:
-    """One type of notification; the fields by their names on the bus."""
+    """One type of notification; fields have their names on the bus."""
 
     routing_key: str
     label: str
@@ -17,12 +17,12 @@ class NotificationType:
 
     @property
     def always_sent(self) -> tuple[str, ...]:
-        """The required fields, but for those that are left out as secrets unless asked for."""
+        """The required fields, except secrets, which are sent only if `forward_secrets` is on."""
         return tuple(name for name in self.required if wire_name(name) not in SECRETS)
 
 
 SECRETS = ("password", "password_reset_link", "account_api_key")
-"""Members of payloads that give access to their reader."""
+"""Credentials: fields that grant access, by their names in the payload."""
 
 
 COMMON_FIELDS = (
@@ -374,13 +374,13 @@ TYPES: dict[str, NotificationType] = {
     "service_added": NotificationType(
         "notifications.account.service_added",
         "Service Added",
-        "A service that costs is added to an account.",
+        "A service with a charge is added to an account.",
         ("Account-ID", "Audit-Log", "Items", "Timestamp"),
     ),
     "system_alert": NotificationType(
         "notifications.system.alert",
         "System Alert",
-        "The switch itself has something to say to its operator.",
+        "The switch itself raises an alert for its operator.",
         ("Message", "Subject"),
         ("Details", "Line", "Module", "Node", "Pid", "Request-ID", "Section"),
     ),

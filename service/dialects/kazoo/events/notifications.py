@@ -1,4 +1,4 @@
-"""Notifications: what all apps of the switch say, and the webhook a callflow brings along."""
+"""Notifications from all apps of the switch, and the webhook that a callflow carries."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from service.domain.event import Event
 
 CATEGORY = "notification"
 CALLFLOW = "webhook"
-"""The event with which a callflow calls a webhook of its own, wherever that is stored."""
+"""The event by which a callflow calls its own webhook, which the message carries."""
 
 FAX_TYPES = frozenset(name for name in TYPES if "_fax" in name)
 
 
 def binding(names: Iterable[str] = TYPES) -> Binding:
-    """Return what brings the notifications of some types, or of all."""
+    """Return the binding for the notifications of these types, by default of all."""
     return Binding("notifications", "topic", tuple(TYPES[name].routing_key for name in names))
 
 
@@ -34,11 +34,11 @@ ACCOUNT_PLACES = (
     ("details", "custom_channel_vars", "account_id"),
     ("Details", "Custom-Channel-Vars", "Account-ID"),
 )
-"""Where Kazoo looks for the account, in this order."""
+"""Paths at which Kazoo looks for the account, in this order."""
 
 
 class NotificationDecoder:
-    """Turns a notification into an event of hook `notifications`, and of `fax` where it is one."""
+    """Decodes a notification to an event of hook `notifications`, and of `fax` for fax types."""
 
     def __init__(self, policy: KazooPolicy) -> None:
         self._forward_secrets = policy.forward_secrets
@@ -88,7 +88,7 @@ def _account_of(body: Mapping[str, Any]) -> str | None:
 
 
 def _of_callflow(event_id: str, body: dict[str, Any]) -> Event:
-    """Return the event for the one webhook that the message carries; stored ones are not asked."""
+    """Return the event for the webhook that the message carries; no stored webhook gets it."""
     hook, data = obj(body, "Hook") or {}, obj(body, "Data") or {}
     account_id = text(hook, "pvt_account_id") or text(hook, "account_id")
     return Event(

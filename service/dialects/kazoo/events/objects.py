@@ -1,4 +1,4 @@
-"""Document changes: what `datamgr` says on `configuration` about stored objects."""
+"""Changes of stored objects, which `datamgr` publishes on `configuration`."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ NAMES = (
     "db_views_updated",
 )
 REQUEST = "doc_type_update"
-"""A request between Kazoo's own apps that shares the exchange; no change of any object."""
+"""A request between Kazoo's own apps on the same exchange; it changes no object."""
 
 BINDING = Binding("configuration", "topic", ("#",))
 
@@ -31,9 +31,9 @@ ACCOUNTS = "accounts"
 
 
 def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
-    """Return the event of hook `object`, and that of hook `fax` for what belongs to faxes.
+    """Return the event of hook `object`, and for fax objects that of hook `fax`.
 
-    Nothing for changes outside of accounts' databases. Raises RejectedMessage.
+    Changes outside the accounts' databases give no event. Raises RejectedMessage.
     """
     object_id = required_text(body, "ID")
     account_id = _owner(required_text(body, "Database"), object_id)
@@ -67,12 +67,12 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
 
 
 def ignored(_: str, __: dict[str, Any]) -> tuple[Event, ...]:
-    """Return nothing: the message is for others."""
+    """Return no event: the message concerns only Kazoo's own apps."""
     return ()
 
 
 def _owner(database: str, object_id: str) -> str | None:
-    """Return the account a database belongs to; a month's database is its account's."""
+    """Return the account of a database; a monthly database belongs to its account."""
     if database == ACCOUNTS:
         return object_id
     parts = ACCOUNT_DATABASE.fullmatch(database)

@@ -1,4 +1,4 @@
-"""Call parking: what `callflow` says on `callevt` about parked calls."""
+"""Parked calls, which `callflow` publishes on `callevt`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LEFT_OUT = frozenset(
 def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
     """Return the event of hook `parking`. Raises RejectedMessage.
 
-    Neither loopback legs nor dialled numbers matter here, as in Kazoo.
+    As in Kazoo, loopback legs are not filtered and dialled numbers are not looked up.
     """
     call_id = required_text(body, "Call-ID")
     account_id = text(obj(body, "Custom-Channel-Vars") or {}, "Account-ID")

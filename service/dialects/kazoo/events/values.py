@@ -1,4 +1,4 @@
-"""Kazoo's JSON values, read the way Kazoo reads them: liberally, and empty counts as missing."""
+"""Readers of JSON values with Kazoo's liberal rules: an empty value counts as missing."""
 
 import re
 import string
@@ -13,7 +13,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def text(values: Mapping[str, Any], key: str) -> str | None:
-    """Return a string; numbers and booleans become text, anything empty or nested is None."""
+    """Return a string; numbers and booleans become text, empty or nested values None."""
     value = values.get(key)
     if type(value) is str:
         return value or None
@@ -23,7 +23,7 @@ def text(values: Mapping[str, Any], key: str) -> str | None:
 
 
 def required_text(values: Mapping[str, Any], key: str) -> str:
-    """Return a string that must be there. Raises RejectedMessage."""
+    """Return a string that is required. Raises RejectedMessage."""
     value = values.get(key)
     if value is None or value == "":
         raise RejectedMessage(RejectReason.MISSING_FIELD, f"{key} is missing")
@@ -33,7 +33,7 @@ def required_text(values: Mapping[str, Any], key: str) -> str:
 
 
 def flag(values: Mapping[str, Any], key: str) -> bool:
-    """Return whether a value is true, be it JSON's or the string."""
+    """Return whether a value is true or the string `true` in any case."""
     value = values.get(key)
     return value is True or (type(value) is str and value.lower() == "true")
 
@@ -41,7 +41,7 @@ def flag(values: Mapping[str, Any], key: str) -> bool:
 def integer(values: Mapping[str, Any], key: str) -> int | WrittenNumber | None:
     """Return an integer, from a number or a numeric string; None for anything else.
 
-    A number beyond 64 bits is returned as it was written.
+    A number beyond 64 bits is returned as a `WrittenNumber`, which keeps its text.
     """
     value = values.get(key)
     if type(value) is str:
@@ -50,12 +50,12 @@ def integer(values: Mapping[str, Any], key: str) -> int | WrittenNumber | None:
         if isinstance(value, WrittenNumber) and value.is_integer_text:
             return value
         value = int(value) if isfinite(value) else None
-    # orjson writes no larger ones.
+    # orjson cannot write larger integers.
     return value if type(value) is int and -(1 << 63) <= value < 1 << 64 else None
 
 
 def obj(values: Mapping[str, Any], key: str) -> dict[str, Any] | None:
-    """Return an object, or None where there is none. Raises RejectedMessage for another type."""
+    """Return an object, or None if it is absent. Raises RejectedMessage for another type."""
     value = values.get(key)
     if value is None or type(value) is dict:
         return value
@@ -66,14 +66,14 @@ _LOWER = {ord(upper): ord(upper.lower()) for upper in string.ascii_uppercase} | 
 
 
 def wire_name(key: str) -> str:
-    """Return what a member of a message is called in a payload; only ASCII letters are lowered."""
+    """Return the payload's name of a message's member; only ASCII letters are lowered."""
     return key.translate(_LOWER)
 
 
 def normalised(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with its keys as Kazoo sends them on: `Caller-ID-Name` is `caller_id_name`.
+    """Return an object with the keys that Kazoo sends: `Caller-ID-Name` becomes `caller_id_name`.
 
-    Null members go from objects, at every level, and stay in lists.
+    Nulls are removed from objects at every level, and kept in lists.
     """
     return {
         wire_name(key): _normalised(member) for key, member in value.items() if member is not None

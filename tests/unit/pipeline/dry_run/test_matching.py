@@ -33,7 +33,7 @@ def test_where_there_is_no_obstacle_the_webhook_would_hear() -> None:
         (make_webhook(enabled=False), make_event(), "disabled"),
         (make_webhook(hook="sms"), make_event(), "hook sms"),
         (make_webhook(account_id=MASTER), make_event(), "include_subaccounts"),
-        (make_webhook(account_id="stranger"), make_event(), "not below"),
+        (make_webhook(account_id="stranger"), make_event(), "not a sub-account of"),
         (
             make_webhook(include_internal_legs=False),
             make_event(internal_leg=True),

@@ -30,9 +30,9 @@ def test_a_row_without_its_document_stays_visible() -> None:
     ("text", "problem"),
     [
         (b"", "is empty"),
-        (b"3", "holds neither"),
-        (b'{"_id": "1"}\noops', "is not JSON, nor is line 2"),
-        (b"\xff\xfe", "is not JSON, nor is line 1"),
+        (b"3", "contains neither"),
+        (b'{"_id": "1"}\noops', "is not JSON; line 2 alone is not"),
+        (b"\xff\xfe", "is not JSON; line 1 alone is not"),
     ],
 )
 def test_what_cannot_be_read_is_told(text: bytes, problem: str) -> None:

@@ -97,7 +97,7 @@ def test_an_old_callflow_hook_becomes_one() -> None:
 def test_a_type_where_kazoos_own_migration_put_it_counts() -> None:
     (webhook,) = imported(hook="notifications", type="outbound_fax", other_id="77")
     assert webhook.document["custom_data"] == {"type": "outbound_fax"}
-    assert "receives type outbound_fax only" in webhook.remark
+    assert "receives only type outbound_fax" in webhook.remark
     (webhook,) = imported(hook="notifications", type="a", custom_data={"type": "b"})
     assert webhook.document["custom_data"] == {"type": "b"}
 
