@@ -196,7 +196,7 @@ async def test_both_count_within_the_polling_interval_on_a_standalone_mongod(
     await check_that_changes_count(standalone, receiver, POLL_S)
 
 
-@pytest.mark.parametrize("kind", ["stage", "standalone"])
+@pytest.mark.parametrize("kind", ["shared", "standalone"])
 async def test_the_retries_that_wait_for_a_deleted_webhook_are_cancelled(
     kind: str, request: pytest.FixtureRequest, receiver: Receiver
 ) -> None:
