@@ -68,6 +68,8 @@ class Webhook:
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
     previous_secrets: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
     """The keys before the last rotations; each signs as well until its time, in unix seconds."""
+    dialect_secret: bytes | None = field(default=None, repr=False)
+    """The key of the signature that the dialect has of its own, beside Standard Webhooks."""
     signing_seed: bytes | None = field(default=None, repr=False)
     """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
