@@ -21,7 +21,7 @@ from service.text.json_text import write_json
 SYSTEM_CUSTOMER = "00000000-0000-0000-0000-000000000002"
 NOBODY = frozenset({ZERO_UUID, SYSTEM_CUSTOMER})
 """Customers that VoIPBIN itself sends nothing to."""
-REMEMBERED_EVENTS = 20_000
+REMEMBERED_EVENTS = 10_000
 """Some seconds of the busiest platform, within which the copies of an event arrive."""
 
 
@@ -37,10 +37,11 @@ class VoipbinDecoder:
         self._max_bytes = max_bytes
         self._brought_by: BoundedDict[str, tuple[str, str]] = BoundedDict(REMEMBERED_EVENTS)
 
-    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:  # noqa: ARG002
+    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
         """Return the event of a message; none where it concerns no hook or no customer.
 
-        Raises RejectedMessage.
+        With an `account_id` the message is a trial: no later one counts as its copy. Raises
+        RejectedMessage.
         """
         body = read_object(message, self._max_bytes)
         kind = _kind(message.exchange, body)
@@ -51,11 +52,17 @@ class VoipbinDecoder:
         if account in NOBODY or _is_deleted_transcript(kind, internal):
             return ()
         event = self._event(kind, account, self._seen(message.exchange, kind, internal))
+        if account_id is None and self._is_copy(event, message):
+            return ()
+        return (event,)
+
+    def _is_copy(self, event: Event, message: Message) -> bool:
+        """Return whether another message has brought the event; remember it otherwise."""
         where = message.exchange, message.routing_key
         if self._brought_by.get(event.event_id, where) != where:
-            return ()
+            return True
         self._brought_by[event.event_id] = where
-        return (event,)
+        return False
 
     def _data(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the resource; contact-manager encodes it a second time, as base64 text."""

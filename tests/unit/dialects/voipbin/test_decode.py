@@ -117,6 +117,13 @@ def test_only_the_first_copy_of_an_event_counts_and_its_redelivery_counts_again(
     assert one.decode(on_topic(BOTH, 0)) == (event,)
 
 
+def test_a_trial_does_not_make_copies_of_later_messages() -> None:
+    one = decoder()
+    [event] = one.decode(on_topic(BOTH, 1), "account")
+    assert one.decode(on_topic(BOTH, 0)) == (event,)
+    assert one.decode(on_topic(BOTH, 1), "account") == (event,)
+
+
 def test_two_genuine_changes_are_two_events() -> None:
     [first] = decode(data={**CALL, "tm_update": "2026-08-22T10:28:27.123456788Z"})
     [second] = decode(data={**CALL, "tm_update": "2026-08-22T10:28:27.123456789Z"})
