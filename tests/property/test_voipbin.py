@@ -100,6 +100,24 @@ def test_what_the_list_does_not_name_never_leaves_the_fanout_tap(
         assert SECRET.encode() not in written(event)
 
 
+@given(
+    st.sampled_from([body for body in BODIES if isinstance(body["data"], dict)]),
+    st.sampled_from(HIDDEN),
+)
+def test_nothing_is_slipped_into_addresses_actions_and_targets(
+    envelope: dict[str, Any], name: str
+) -> None:
+    kind = BY_KEY.get((envelope["publisher"], envelope["type"]))
+    if kind is None:
+        return
+    shaped = [member for member in RESOURCES[kind.resource].members if member.shape]
+    slipped = {"id": "i", "destination": {"type": "tel", name: SECRET}, name: SECRET}
+    added = {one.name: [slipped] if one.json_type == "array" else slipped for one in shaped}
+    body = orjson.dumps({**envelope, "data": {**envelope["data"], **added}})
+    for event in decode("bin-manager.any.event", body):
+        assert SECRET.encode() not in written(event)
+
+
 @given(fanout_kinds)
 def test_secrets_asked_for_are_those_of_the_list_and_no_others(kind: Kind) -> None:
     data = {"id": "i", "customer_id": "c", **dict.fromkeys(HIDDEN, SECRET)}

@@ -7,20 +7,29 @@ A word per member: its name, then marks.
 - `=zero`: always the zero UUID, whatever the service knows;
 - `=empty`, `=null`: written so where the service leaves it out;
 - `<name`: taken from the internal member of that name;
-- `:type`: its JSON type, unless it is a string.
+- `:type`: its JSON type, unless it is a string; or a shape, with `_list` for a list of them.
 """
 
-MEMBERS = {
+from collections.abc import Mapping
+
+SHAPES: Mapping[str, Mapping[str, str]] = {
+    "address": dict.fromkeys(("type", "target", "target_name", "name", "detail"), ""),
+    "action": dict.fromkeys(("id", "next_id", "type", "option", "tm_execute"), ""),
+    "target": {"destination": "address", "status": "", "parts": "", "tm_update": ""},
+}
+"""The members of objects within resources, each with its own shape; nothing else of them leaves."""
+
+MEMBERS: Mapping[str, str] = {
     "call": (
         "id customer_id owner_type owner_id flow_id activeflow_id type? master_call_id "
         "chained_call_ids?:array recording_id recording_ids?:array groupcall_id=zero "
-        "source:object destination:object status? action:object metadata?:object direction? "
+        "source:address destination:address status? action:action metadata?:object direction? "
         "mute_direction? hangup_by? hangup_reason? tm_progressing? tm_ringing? tm_hangup? "
         "tm_create? tm_update? tm_delete? "
     ),
     "groupcall": (
-        "id customer_id owner_type owner_id status? flow_id source?:object "
-        "destinations?:array master_call_id master_groupcall_id ring_method? answer_method? "
+        "id customer_id owner_type owner_id status? flow_id source?:address "
+        "destinations?:address_list master_call_id master_groupcall_id ring_method? answer_method? "
         "answer_call_id call_ids?:array answer_groupcall_id groupcall_ids?:array "
         "call_count?:integer groupcall_count?:integer dial_index?:integer tm_create? "
         "tm_update? tm_delete? "
@@ -39,7 +48,7 @@ MEMBERS = {
         "tm_create tm_update tm_delete "
     ),
     "message": (
-        "id customer_id type source:object targets:array text direction tm_create tm_update "
+        "id customer_id type source:address targets:target_list text direction tm_create tm_update "
         "tm_delete "
     ),
     "number": (
@@ -66,32 +75,32 @@ MEMBERS = {
         "tm_delete "
     ),
     "flow": (
-        "id customer_id type? name? detail? actions?:array direct_hash? on_complete_flow_id "
+        "id customer_id type? name? detail? actions?:action_list direct_hash? on_complete_flow_id "
         "tm_create tm_update tm_delete "
     ),
     "activeflow": (
         "id customer_id flow_id status? reference_type? reference_id reference_activeflow_id "
-        "on_complete_flow_id webhook_uri? webhook_method? current_action:object "
-        "forward_action_id executed_actions?:array tm_create tm_update tm_delete "
+        "on_complete_flow_id webhook_uri? webhook_method? current_action:action "
+        "forward_action_id executed_actions?:action_list tm_create tm_update tm_delete "
     ),
     "campaign": (
         "id customer_id type name detail status service_level:integer end_handle "
-        "actions:array outplan_id outdial_id queue_id next_campaign_id tm_create tm_update "
+        "actions:action_list outplan_id outdial_id queue_id next_campaign_id tm_create tm_update "
         "tm_delete "
     ),
     "campaigncall": (
         "id customer_id campaign_id outplan_id outdial_id outdial_target_id queue_id "
-        "activeflow_id flow_id reference_type reference_id status result source:object "
-        "destination:object destination_index:integer try_count:integer tm_create tm_update "
+        "activeflow_id flow_id reference_type reference_id status result source:address "
+        "destination:address destination_index:integer try_count:integer tm_create tm_update "
         "tm_delete "
     ),
     "outdial": ("id customer_id campaign_id name detail data tm_create tm_update tm_delete "),
     "agent": (
         "id customer_id username name detail ring_method status permission:integer "
-        "tag_ids:array addresses:array direct_hash tm_create? tm_update? tm_delete? "
+        "tag_ids:array addresses:address_list direct_hash tm_create? tm_update? tm_delete? "
     ),
     "email": (
-        "id customer_id source:object destinations:array status subject content "
+        "id customer_id source:address destinations:address_list status subject content "
         "attachments:array tm_create tm_update tm_delete "
     ),
     "ai": (
@@ -118,11 +127,11 @@ MEMBERS = {
     ),
     "conversation": (
         "id customer_id owner_type owner_id account_id name? detail? type? dialog_id? "
-        "self:object peer:object tm_create tm_update tm_delete "
+        "self:address peer:address tm_create tm_update tm_delete "
     ),
     "conversation_message": (
         "id customer_id conversation_id direction? status? reference_type? reference_id "
-        "source:object destination:object text? medias?:array tm_create tm_update tm_delete "
+        "source:address destination:address text? medias?:array tm_create tm_update tm_delete "
     ),
     "conversation_account": (
         "id customer_id type? name? detail? provider_data?:object message_flow_id tm_create "

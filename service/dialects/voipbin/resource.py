@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.dialects.voipbin.members import MEMBERS
+from service.dialects.voipbin.members import MEMBERS, SHAPES
 
 ZERO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -14,6 +14,7 @@ SECRET_NAMES = frozenset({
 })  # fmt: skip
 """Members that hold a secret, in whatever resource."""
 
+LIST = "_list"
 _WORD = re.compile(r"(\w+)(\?)?(!)?(?:=(\w+))?(?:<(\w+))?(?::(\w+))?")
 _ABSENT = object()
 _WHERE_ABSENT: Mapping[str | None, Any] = {None: _ABSENT, "empty": "", "null": None}
@@ -26,6 +27,8 @@ class Member:
     name: str
     taken_from: str
     json_type: str
+    shape: str = ""
+    """The shape of the object, or of the objects in the list; empty for any."""
     optional: bool = False
     """Whether VoIPBIN leaves it out when it is empty."""
     secret: bool = False
@@ -37,7 +40,9 @@ class Member:
         if self.always_zero:
             return ZERO_UUID
         value = internal.get(self.taken_from, self.where_absent)
-        return _ABSENT if self.optional and not value else value
+        if self.optional and not value:
+            return _ABSENT
+        return _shaped(value, self.shape) if self.shape else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,15 @@ def without_secrets(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if name not in SECRET_NAMES}
 
 
+def _shaped(value: Any, shape: str) -> Any:
+    if type(value) is list:
+        return [_shaped(each, shape) for each in value]
+    if type(value) is not dict or not shape:
+        return value
+    inner = SHAPES[shape]
+    return {name: _shaped(each, inner[name]) for name, each in value.items() if name in inner}
+
+
 def _member(word: str) -> Member:
     found = _WORD.fullmatch(word)
     if found is None:
@@ -75,12 +89,20 @@ def _member(word: str) -> Member:
     return Member(
         name=name,
         taken_from=source or name,
-        json_type=json_type or "string",
+        json_type=_json_type(json_type or "string"),
+        shape=shape if (shape := (json_type or "").removesuffix(LIST)) in SHAPES else "",
         optional=optional is not None,
         secret=secret is not None,
         always_zero=absent == "zero",
         where_absent=_WHERE_ABSENT.get(absent, _ABSENT),
     )
+
+
+def _json_type(marked: str) -> str:
+    """Return the JSON type of a member that is marked with one, or with a shape."""
+    if marked in SHAPES:
+        return "object"
+    return "array" if marked.removesuffix(LIST) in SHAPES else marked
 
 
 def _resources(listed: Mapping[str, str]) -> Iterable[Resource]:
