@@ -15,6 +15,7 @@ from service.dev.servers import free_port
 from service.dialects.bus_message import BusMessage, Occasion
 from service.dialects.known import dialects_of
 from service.dialects.voipbin.exchanges import TOPIC
+from service.dialects.voipbin.kinds import KINDS
 from service.dialects.voipbin.request import SIGNATURE
 from service.settings.load import load_settings
 from service.settings.model import Settings
@@ -87,6 +88,26 @@ async def test_events_of_both_taps_and_of_kazoo_go_end_to_end(
     assert "X-Hook-ID" in by_path["/kazoo"].headers
 
 
+async def test_every_vector_goes_end_to_end(
+    database: Documents, receiver: Receiver, bus: Bus
+) -> None:
+    every = [one for one in read() if one["resource"] != "transcript_internal"]
+    inside = [kind.hook_id for kind in KINDS if not kind.reaches_all]
+    owners = {one["customer_id"]: one for one in every}
+    await database["webhooks"].insert_many(
+        [
+            document(one, _id=owner, event_types=["*", *inside], uri=receiver.url(f"/{owner}"))
+            for owner, one in owners.items()
+        ]
+    )
+    for vector in every:
+        for message in messages(vector):
+            await bus.publish(message)
+    wanted = sorted(one["webhook_body"] for one in every if one["webhook_body"] is not None)
+    await receiver.until(lambda: len(receiver.requests) >= len(wanted), 60, "every delivery")
+    assert sorted(request.body.decode() for request in receiver.requests) == wanted
+
+
 async def test_samples_fire_their_hooks(
     both: Settings, database: Documents, receiver: Receiver, bus: Bus
 ) -> None:
@@ -122,7 +143,7 @@ def stored(vector: Vector, verb: str, receiver: Receiver) -> dict[str, object]:
 def messages(vector: Vector) -> list[BusMessage]:
     """Return what VoIPBIN publishes of an event, on both taps."""
     inside = BusMessage(vector["exchange"], "fanout", "", vector["fanout_body"], {}, durable=True)
-    body = {"publisher": "webhook-manager", **json.loads(vector["webhook_body"])}
+    body = {"publisher": "webhook-manager", **json.loads(vector["webhook_body"] or "{}")}
     return [
         inside,
         *(
