@@ -19,11 +19,10 @@ Document = Mapping[str, Any]
 
 MARK = "sealed:"
 NONCE_BYTES = 12
-PLAIN_MEMBERS = ("secret", "previous_secret")
+PLAIN_MEMBER = "secret"
 NESTED_MEMBERS = ("headers", "auth")
 LISTED_MEMBERS = ("previous_secrets",)
 """Lists of objects, each with a `secret`."""
-SECRET_MEMBERS = (*PLAIN_MEMBERS, *NESTED_MEMBERS, *LISTED_MEMBERS)
 
 
 class Unreadable(ValueError):
@@ -114,6 +113,18 @@ class SecretBox:
         return hmac.digest(self._signing_key or b"", b"ed25519:" + webhook_id.encode(), "sha256")
 
 
+def secret_members(document: Document) -> list[str]:
+    """Return the members of a webhook's document that hold secrets."""
+    others = (name for name in (*NESTED_MEMBERS, *LISTED_MEMBERS) if name in document)
+    return [*plain_members(document), *others]
+
+
+def plain_members(members: Document) -> list[str]:
+    """Return the members that are a secret: those of dialects have their names before it."""
+    ending = f"_{PLAIN_MEMBER}"
+    return [name for name in members if name == PLAIN_MEMBER or name.endswith(ending)]
+
+
 def _bound(place: str, key_name: str) -> bytes:
     return f"{place}\0{key_name}".encode()
 
@@ -123,8 +134,8 @@ def _each_secret(
 ) -> None:
     """Replace each secret text by the result of `turn`, which may be None."""
     place = f"{owner.get('account_id')}\0{owner.get('_id')}"
-    for name in PLAIN_MEMBERS:
-        if isinstance(members.get(name), str):
+    for name in plain_members(members):
+        if isinstance(members[name], str):
             members[name] = turn(name, members[name], f"{place}\0{name}")
     for name in NESTED_MEMBERS:
         if isinstance(members.get(name), dict):

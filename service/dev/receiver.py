@@ -28,7 +28,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as it arrived; `body` of a GET is its raw query. `at` is monotonic seconds."""
+    """A request as it arrived; `body` of a GET without one is its raw query.
+
+    `at` is monotonic seconds.
+    """
 
     path: str
     method: str
@@ -120,7 +123,7 @@ class Receiver:
     async def _handle(self, request: web.Request) -> web.Response:
         answer = self._next_answer(request.path)
         body = await request.read()
-        if request.method == "GET":
+        if request.method == "GET" and not body:
             body = request.raw_path.partition("?")[2].encode()
         received = ReceivedRequest(
             request.path,

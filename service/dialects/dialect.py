@@ -4,7 +4,7 @@ A dialect has the bindings, the decoder of messages, the hooks, and the writer o
 free of asyncio and drivers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -71,6 +71,10 @@ def _nothing_more(_: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _as_it_is(webhook: Webhook) -> Webhook:
+    return webhook
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """Everything specific to one switch. `name` is the `source` of its events."""
@@ -82,6 +86,8 @@ class Dialect:
     announcement: Announcement | None = None
     attempt_members: Callable[[Mapping[str, Any]], dict[str, Any]] = _nothing_more
     """Turns a row of the attempt log into the members that the switch's API has of an attempt."""
+    catalogued: Callable[[Webhook], Webhook] = _as_it_is
+    """Returns a stored webhook with hooks of the catalogue for the names that it uses."""
     test_hook: str = ""
     """The hook whose sample is the test request of a webhook on `all`."""
     bindings: tuple[Binding, ...] = field(init=False)
@@ -114,7 +120,7 @@ class Dialects:
     def __post_init__(self) -> None:
         by_name = {one.name: one for one in (*self.enabled, *self.others)}
         exchanges = {binding.exchange: one for one in self.enabled for binding in one.bindings}
-        hooks = {hook.hook_id: hook for one in self.enabled for hook in one.hooks}
+        hooks = _by_id(self.enabled)
         object.__setattr__(self, "default_source", self.default_source or self.enabled[0].name)
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "by_exchange", exchanges)
@@ -123,6 +129,11 @@ class Dialects:
     def of(self, source: str) -> Dialect:
         """Return the dialect of a source; an empty source means the default."""
         return self.by_name[source or self.default_source]
+
+    def catalogued(self, webhook: Webhook) -> Webhook:
+        """Return a stored webhook with hooks of its dialect's catalogue for the names it uses."""
+        dialect = self.by_name.get(webhook.source)
+        return webhook if dialect is None else dialect.catalogued(webhook)
 
     def of_exchange(self, exchange: str) -> Dialect:
         """Return the dialect of an exchange; an unknown exchange gives the first dialect."""
@@ -138,3 +149,13 @@ class Dialects:
         """Exchanges of the switches on which announcements are published."""
         found = (one.announcement.exchange for one in self.enabled if one.announcement)
         return tuple(dict.fromkeys(found))
+
+
+def _by_id(dialects: Iterable[Dialect]) -> dict[str, Hook]:
+    """Return the hooks by id. Raises ValueError where two dialects have the same one."""
+    found: dict[str, Hook] = {}
+    for hook in (hook for one in dialects for hook in one.hooks):
+        other = found.setdefault(hook.hook_id, hook)
+        if other is not hook:
+            raise ValueError(f"hook {hook.hook_id!r} is of {other.source} and of {hook.source}")
+    return found

@@ -6,7 +6,9 @@ from typing import Protocol
 from service.dialects.dialect import Dialects
 from service.dialects.kazoo.catalogue import NAME as KAZOO
 from service.dialects.kazoo.dialect import kazoo
-from service.dialects.policies import KazooPolicy
+from service.dialects.policies import KazooPolicy, VoipbinPolicy
+from service.dialects.voipbin.catalogue import NAME as VOIPBIN
+from service.dialects.voipbin.dialect import voipbin
 
 
 class Broker(Protocol):
@@ -32,10 +34,18 @@ class DialectSettings(Protocol):
     def kazoo(self) -> KazooPolicy:
         """Settings of Kazoo."""
 
+    @property
+    def voipbin(self) -> VoipbinPolicy:
+        """Settings of VoIPBIN."""
+
 
 def dialects_of(settings: DialectSettings) -> Dialects:
     """Return all dialects with the operator's settings; `amqp.sources` lists the enabled ones."""
-    known = {KAZOO: kazoo(settings.kazoo, settings.amqp.max_message_bytes)}
+    most_bytes = settings.amqp.max_message_bytes
+    known = {
+        KAZOO: kazoo(settings.kazoo, most_bytes),
+        VOIPBIN: voipbin(settings.voipbin, most_bytes),
+    }
     enabled = tuple(known[name] for name in settings.amqp.sources)
     others = tuple(one for name, one in known.items() if name not in settings.amqp.sources)
     # Deliveries and webhooks of the first releases have no source.

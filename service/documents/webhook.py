@@ -46,10 +46,11 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
     if size > MOST_DOCUMENT_BYTES:
         raise BadDocument(f"document has {size} bytes; at most {MOST_DOCUMENT_BYTES} are allowed")
     custom_data, hooks = _object(document, "custom_data"), hooks_of(document)
+    source = _text(document, "source") if document.get("source") else default_source
     return Webhook(
         webhook_id=str(document["_id"]),
         account_id=_text(document, "account_id"),
-        source=_text(document, "source") if document.get("source") else default_source,
+        source=source,
         hooks=hooks,
         uri=_text(document, "uri"),
         name=str(document.get("name") or ""),
@@ -67,6 +68,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
             for earlier in earlier_secrets(document)
             if (key := secret_key(earlier, "secret")) is not None
         ),
+        dialect_secret=_dialect_secret(document, source),
         signing_seed=document.get("signing_seed"),
         headers=_headers(document),
         oauth=_oauth(document),
@@ -196,6 +198,18 @@ def secret_key(document: Document, name: str) -> bytes | None:
     if not 24 <= len(key) <= 64:
         raise BadDocument(f"{name} must have 24 to 64 bytes, not {len(key)}")
     return key
+
+
+def _dialect_secret(document: Document, source: str) -> bytes | None:
+    """Return the key in the member that is named after the dialect: any text, as it stands.
+
+    Raises BadDocument.
+    """
+    name = f"{source}_secret"
+    value = document.get(name)
+    if not isinstance(value, str | None):
+        raise BadDocument(f"{name} must be a string, not {type(value).__name__}")
+    return value.encode() if value else None
 
 
 def earlier_secrets(document: Document) -> list[Document]:

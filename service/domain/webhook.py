@@ -70,6 +70,8 @@ class Webhook:
     """The HMAC key of the Standard Webhooks signature; without one, requests are not signed."""
     previous_secrets: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
     """Keys before the last rotations, each with the unix time until which it also signs."""
+    dialect_secret: bytes | None = field(default=None, repr=False)
+    """Key of the dialect's own signature, beside Standard Webhooks."""
     signing_seed: bytes | None = field(default=None, repr=False)
     """The seed of its Ed25519 key, for signatures that a public key verifies."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)

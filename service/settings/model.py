@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from service.dialects.policies import KazooPolicy
+from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
@@ -41,7 +41,7 @@ class AmqpSettings(Section):
     for a receiver that hangs, for a confirm of the broker, or for the store."""
     window_bytes: Annotated[int, Ge(1_048_576), Le(4_294_967_296)] = 67_108_864
     """Bytes of the messages held of a queue, above which no further message is parked."""
-    sources: Annotated[tuple[Literal["kazoo"], ...], Len(1)] = ("kazoo",)
+    sources: Annotated[tuple[Literal["kazoo", "voipbin"], ...], Len(1)] = ("kazoo",)
     """The dialects of the switches on this broker."""
     declare_sources: bool = True
     """Declare the switch's exchanges exactly as it does, where the broker permits it."""
@@ -257,6 +257,7 @@ class Settings(Section):
     tls: TlsPolicy = TlsPolicy()
     cache: CachePolicy = CachePolicy()
     kazoo: KazooPolicy = KazooPolicy()
+    voipbin: VoipbinPolicy = VoipbinPolicy()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()

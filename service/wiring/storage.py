@@ -29,7 +29,7 @@ def storage_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Stor
     """Return the parts, connected when first used."""
     store, client = Store(database_of(settings), metrics), mongo_client_of(settings)
     secret_box = secret_box_of(settings)
-    webhooks = MongoWebhooks(store, secret_box, dialects.default_source)
+    webhooks = MongoWebhooks(store, secret_box, dialects.default_source, dialects.catalogued)
     directory = RememberedDirectory(webhooks, settings.cache, metrics)
     attempts = settings.attempts
     attempt_log = MongoAttemptLog(store, client, keep_payloads=attempts.keep_payloads)

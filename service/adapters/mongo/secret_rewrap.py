@@ -3,7 +3,7 @@
 from pymongo.errors import PyMongoError
 
 from service.adapters.mongo.store import Document, Store, unavailable
-from service.adapters.secret_box import SECRET_MEMBERS, SecretBox
+from service.adapters.secret_box import SecretBox, secret_members
 
 
 async def rewrap(store: Store, secret_box: SecretBox, *, dry_run: bool) -> tuple[int, int]:
@@ -30,7 +30,7 @@ async def rewrap(store: Store, secret_box: SecretBox, *, dry_run: bool) -> tuple
 
 
 async def _replace(store: Store, secret_box: SecretBox, stored: Document, plain: Document) -> None:
-    held = [name for name in SECRET_MEMBERS if name in stored]
+    held = secret_members(stored)
     sealed = secret_box.sealed({name: plain[name] for name in held}, stored)
     same = {"_id": stored["_id"], **{name: {"$eq": stored[name]} for name in held}}
     await store.ask(store.database["webhooks"].update_one(same, {"$set": sealed}))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -32,10 +32,17 @@ class MongoWebhooks:
     backlog of a thousand accounts would otherwise cost two thousand queries.
     """
 
-    def __init__(self, store: Store, secret_box: SecretBox, default_source: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        secret_box: SecretBox,
+        default_source: str,
+        catalogued: Callable[[Webhook], Webhook] = lambda webhook: webhook,
+    ) -> None:
         self._store = store
         self._default_source = default_source
         self._secret_box = secret_box
+        self._catalogued = catalogued
         self._accounts = store.database["accounts"]
         self._webhooks = store.database["webhooks"]
         self._numbers = store.database["numbers"]
@@ -87,7 +94,7 @@ class MongoWebhooks:
 
     def _webhook_or_warning(self, document: Document) -> Webhook | None:
         try:
-            return webhook_of(self._secret_box.opened(document), self._default_source)
+            webhook = webhook_of(self._secret_box.opened(document), self._default_source)
         except BadDocument as error:
             log.warning(
                 "webhook.skipped",
@@ -96,3 +103,4 @@ class MongoWebhooks:
                 problem=str(error),
             )
             return None
+        return self._catalogued(webhook)

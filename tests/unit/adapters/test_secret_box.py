@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.adapters.secret_box import MARK, SecretBox
+from service.adapters.secret_box import MARK, SecretBox, secret_members
 from service.documents.webhook import BadDocument, webhook_of
 from service.text.keys import named_key, new_key
 from tests.builders import ACCOUNT
@@ -103,3 +103,14 @@ def test_a_key_that_is_none_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(ValueError, match="a key must be") as error:
         named_key(text)
     assert "AAAA" not in str(error.value)
+
+
+def test_the_secret_of_a_dialect_is_sealed_as_well() -> None:
+    stored = document(source="toy", toy_secret="hush-5", previous_secrets=None)
+    secret_box = SecretBox([OLD])
+    sealed = secret_box.sealed(stored, stored)
+    assert "hush-5" not in str(sealed)
+    assert secret_box.is_current(sealed)
+    assert not secret_box.is_current(sealed | {"toy_secret": "hush-5"})
+    assert webhook_of(secret_box.opened(sealed)).dialect_secret == b"hush-5"
+    assert "toy_secret" in secret_members(sealed)

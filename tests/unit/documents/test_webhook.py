@@ -219,3 +219,25 @@ def test_a_document_that_is_too_large_is_no_webhook() -> None:
     read(custom_data={"x": "y" * (MOST_DOCUMENT_BYTES - rest)})
     assert "at most 32768" in problem(custom_data={"x": "y" * (MOST_DOCUMENT_BYTES - rest + 1)})
     assert "1000000 bytes" in problem(too_large=1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("members", "key"),
+    [
+        ({"source": "toy", "toy_secret": "any text, \u043a"}, "any text, \u043a".encode()),
+        ({"source": "toy", "toy_secret": ""}, None),
+        ({"source": "toy", "other_secret": "x"}, None),
+        ({}, None),
+    ],
+)
+def test_the_secret_of_a_dialect_is_the_text_that_stands_there(
+    members: dict[str, str], key: bytes | None
+) -> None:
+    assert read(**members).dialect_secret == key
+
+
+def test_the_secret_of_a_dialect_is_never_shown() -> None:
+    with pytest.raises(BadDocument) as refused:
+        read(source="toy", toy_secret=4711)
+    assert "4711" not in str(refused.value)
+    assert "hush" not in repr(read(source="toy", toy_secret="hush"))

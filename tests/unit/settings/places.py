@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from service.dialects.dialect import Dialect
 from service.settings.model import Settings
 from service.wiring.parts import secret_box_of
 from tests.unit.settings.whole import Whole
@@ -80,6 +81,11 @@ def application_of(whole: Whole) -> Any:
 
 def enabled_dialects(whole: Whole) -> tuple[str, ...]:
     return tuple(each.name for each in whole.service.dialects.enabled)
+
+
+def taps_of(dialect: Dialect) -> tuple[str, ...]:
+    """Return the kinds of exchanges that a dialect binds."""
+    return tuple({binding.exchange_type for binding in dialect.bindings})
 
 
 def file_of_keys(whole: Whole) -> Path | None:

@@ -54,7 +54,7 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
     assert problem == (
         "ampq (file FILE): there is no such key; allowed are amqp, api, attempts, breaker, "
         "cache, disable, egress, health, http, kazoo, log, metrics, mongo, retry, secrets, "
-        "shutdown, tls, tracing"
+        "shutdown, tls, tracing, voipbin"
     )
 
 
@@ -79,7 +79,10 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
         ("api: {port: http}", "api.port (file FILE): Input should be a valid integer, unable to"),
         ("egress: {allow: [10.0.0.1/8]}", "egress.allow (file FILE): "),
         ("amqp: {sources: []}", "amqp.sources (file FILE): Tuple should have at least 1 item"),
-        ("amqp: {sources: [asterisk]}", "amqp.sources (file FILE): Input should be 'kazoo', got"),
+        (
+            "amqp: {sources: [asterisk]}",
+            "amqp.sources (file FILE): Input should be 'kazoo' or 'voipbin', got",
+        ),
         ("amqp: {prefix: 'a b'}", "amqp.prefix (file FILE): String should match pattern"),
         ("log: {level: loud}", "log.level (file FILE): Input should be 'debug', 'info', 'warning'"),
         ("http: 5", "http (file FILE): "),

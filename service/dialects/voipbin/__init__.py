@@ -1,0 +1,1 @@
+"""VoIPBIN: events without an id, and requests that equal its own byte for byte."""

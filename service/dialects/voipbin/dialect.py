@@ -1,0 +1,21 @@
+"""VoIPBIN as one value; see `service.dialects.dialect`."""
+
+from service.dialects.dialect import Dialect
+from service.dialects.voipbin.catalogue import NAME, hooks
+from service.dialects.voipbin.decode import VoipbinDecoder
+from service.dialects.voipbin.names import HookNames
+from service.dialects.voipbin.policy import VoipbinPolicy
+from service.dialects.voipbin.request import VoipbinRequests
+
+
+def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
+    """Return the dialect as the operator has set it."""
+    offered = hooks(policy)
+    return Dialect(
+        name=NAME,
+        hooks=offered,
+        decoder=VoipbinDecoder(policy, max_message_bytes),
+        requests=VoipbinRequests(),
+        catalogued=HookNames().catalogued,
+        test_hook=offered[0].hook_id,
+    )
