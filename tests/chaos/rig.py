@@ -18,6 +18,7 @@ from service.dev.process import ServiceProcess
 from service.dev.rabbit_server import RabbitServer
 from service.dev.servers import MongoServer
 from service.domain.errors import SwitchhookError
+from tests.chaos.normals import beyond_normal
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Row
 from tests.chaos.sink import Sink
@@ -231,3 +232,5 @@ class Rig:
         assert self.tally.renamed() == []
         assert row.lost == 0, row
         assert row.duplicated <= row.bound, row
+        if self.full:
+            assert beyond_normal(row) == [], row
