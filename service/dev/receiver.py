@@ -17,7 +17,7 @@ LARGEST_BODY = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScriptedAnswer:
     """A scripted answer, sent after `delay_s`."""
 
     status: int = 200
@@ -64,7 +64,7 @@ class Receiver:
 
     def __init__(self, on_request: Callable[[ReceivedRequest], None] | None = None) -> None:
         self.requests: list[ReceivedRequest] = []
-        self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self._scripts: defaultdict[str, deque[ScriptedAnswer]] = defaultdict(deque)
         self._on_request = on_request
         self._arrival = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -74,9 +74,11 @@ class Receiver:
         """Return the address of a path."""
         return f"http://{HOST}:{self.port}{path}"
 
-    def script(self, path: str, *answers: Answer | int) -> None:
+    def script(self, path: str, *answers: ScriptedAnswer | int) -> None:
         """Set the answers of a path, in order; the last one is repeated."""
-        given = (Answer(answer) if isinstance(answer, int) else answer for answer in answers)
+        given = (
+            ScriptedAnswer(answer) if isinstance(answer, int) else answer for answer in answers
+        )
         self._scripts[path] = deque(given)
 
     def at(self, path: str) -> list[ReceivedRequest]:
@@ -143,8 +145,8 @@ class Receiver:
             await asyncio.sleep(answer.delay_s)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
-    def _next_answer(self, path: str) -> Answer:
+    def _next_answer(self, path: str) -> ScriptedAnswer:
         script = self._scripts.get(path)
         if not script:
-            return Answer()
+            return ScriptedAnswer()
         return script.popleft() if len(script) > 1 else script[0]

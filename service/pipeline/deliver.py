@@ -247,6 +247,12 @@ class Deliverer:
         """Turn the delivery into a dead letter."""
         await self.dead_letter([DeadLetter(delivery, reason, uri, self.clock())])
 
+    async def settle_undeliverable(self, letters: Sequence[DeadLetter]) -> None:
+        """Dead-letter deliveries of one event that are not attempted."""
+        await self.dead_letter(letters)
+        for letter in letters:
+            self.finished.add(letter.delivery)
+
     async def dead_letter(self, letters: Sequence[DeadLetter]) -> None:
         """Publish dead letters of one event to their queue."""
         await self.availability.until_confirmed(lambda: self.queues.dead_letter(letters))

@@ -55,7 +55,5 @@ class RetryWork:
                 reason, now = DeadLetterReason.WEBHOOK_DISABLED, self.deliverer.clock()
                 disabled.append(DeadLetter(delivery, reason, webhook.uri, now))
         if disabled:
-            await self.deliverer.dead_letter(disabled)
-            for letter in disabled:
-                self.finished.add(letter.delivery)
+            await self.deliverer.settle_undeliverable(disabled)
         return owed

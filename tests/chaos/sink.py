@@ -9,7 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.proxy import reserved_port
 
 
@@ -43,7 +43,7 @@ class Sink:
         self.underway = 0
         self.most_underway = 0
         self.on_request: Callable[[Seen], None] | None = None
-        self._answers: dict[str, Answer | Callable[[int], Answer]] = {}
+        self._answers: dict[str, ScriptedAnswer | Callable[[int], ScriptedAnswer]] = {}
         self._hosts: set[str] = set()
         self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
 
@@ -54,7 +54,7 @@ class Sink:
             await web.TCPSite(self._runner, host, self.port, reuse_address=True).start()
         return f"http://{host}:{self.port}{path}"
 
-    def answer(self, path: str, answer: Answer | Callable[[int], Answer]) -> None:
+    def answer(self, path: str, answer: ScriptedAnswer | Callable[[int], ScriptedAnswer]) -> None:
         """Set what a path answers from now on: always the same, or depending on the attempt."""
         self._answers[path] = answer
 
@@ -89,10 +89,10 @@ class Sink:
             self.underway -= 1
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
-    def _note(self, request: web.BaseRequest, body: bytes) -> tuple[Seen, Answer]:
+    def _note(self, request: web.BaseRequest, body: bytes) -> tuple[Seen, ScriptedAnswer]:
         attempt = int(request.headers.get("X-Switchhook-Attempt", "0"))
-        answer = self._answers.get(request.path, Answer())
-        if not isinstance(answer, Answer):
+        answer = self._answers.get(request.path, ScriptedAnswer())
+        if not isinstance(answer, ScriptedAnswer):
             answer = answer(attempt)
         seen = Seen(
             request.path,

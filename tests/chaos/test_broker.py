@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.proxy import FAIR, Proxy, Weather
 from tests.chaos.rig import PREFETCH, SETTLED_S, Rig
 from tests.chaos.tally import Stopwatch
@@ -14,9 +14,9 @@ from tests.e2e.harness import eventually
 CONNECTED = [f'switchhook_broker_connected{{link="{link}"}}' for link in ("consume", "publish")]
 
 
-def flaky(attempt: int) -> Answer:
+def flaky(attempt: int) -> ScriptedAnswer:
     """Fail at first, so that every delivery has to go through a tier."""
-    return Answer(503 if attempt == 1 else 200)
+    return ScriptedAnswer(503 if attempt == 1 else 200)
 
 
 @pytest.mark.timeout(600)
@@ -31,7 +31,7 @@ async def test_a_broker_killed_under_load_loses_nothing(rig: Rig) -> None:
 
 
 async def _restarted(rig: Rig, fault_name: str, *, kill: bool) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=0.05))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.05))
     rig.sink.answer("/flaky", flaky)
     accounts = [*await rig.healthy(8), *await rig.healthy(2, "/flaky")]
     await rig.service()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.cluster import Member, Node, rabbit_cluster, replica_set, set_url
 from tests.chaos.conftest import ROWS, SEED
 from tests.chaos.rig import PREFETCH, SETTLED_S, Rig
@@ -37,7 +37,7 @@ async def test_the_leaders_of_both_clusters_are_killed_under_load_and_nothing_is
             stack, tmp_path, nodes[1], members[0], "", client["cluster"], sink,
             random.Random(config.stash[SEED]), config.stash[ROWS], full=True,
         )  # fmt: skip
-        sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+        sink.answer("/flaky", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
         first, second = [[*await rig.healthy(8), *await rig.healthy(2, "/flaky")] for _ in range(2)]
         urls = " ".join(node.url for node in nodes)
         await asyncio.gather(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos import faulty_receivers
 from tests.chaos.faulty_receivers import Authority, FaultyReceiver
 from tests.chaos.proxy import HOST, reserved_port
@@ -88,12 +88,15 @@ async def test_misbehaving_endpoints_harm_nobody_else_and_nothing_of_theirs_is_l
 
 async def _villains(rig: Rig, stack: AsyncExitStack, authority: Authority) -> Mapping[str, Villain]:
     sink = rig.sink
-    sink.answer("/slow", Answer(delay_s=TOTAL_TIMEOUT_S / 2))
-    sink.answer("/loop", Answer(302, headers={"Location": "/loop"}))
-    sink.answer("/away", Answer(307, headers={"Location": "/elsewhere"}))
-    sink.answer("/500", Answer(500))
-    sink.answer("/410", Answer(410))
-    sink.answer("/429", lambda n: Answer(429, headers={"Retry-After": "2"}) if n == 1 else Answer())
+    sink.answer("/slow", ScriptedAnswer(delay_s=TOTAL_TIMEOUT_S / 2))
+    sink.answer("/loop", ScriptedAnswer(302, headers={"Location": "/loop"}))
+    sink.answer("/away", ScriptedAnswer(307, headers={"Location": "/elsewhere"}))
+    sink.answer("/500", ScriptedAnswer(500))
+    sink.answer("/410", ScriptedAnswer(410))
+    sink.answer(
+        "/429",
+        lambda n: ScriptedAnswer(429, headers={"Retry-After": "2"}) if n == 1 else ScriptedAnswer(),
+    )
     answering = {
         "endpoint slow, but within its time": ("/slow", None),
         "endpoint redirecting to itself": ("/loop", "redirected"),

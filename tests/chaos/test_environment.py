@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.rig import Rig
 from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import eventually
@@ -74,7 +74,7 @@ async def test_a_name_that_fails_to_resolve_and_then_does_costs_no_event(rig: Ri
 
 @pytest.mark.long
 async def test_a_process_without_file_descriptors_loses_nothing(rig: Rig) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=2))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=2))
     accounts = [
         await rig.account(await rig.sink.url(f"127.7.0.{n}", "/ok"), retries=5)
         for n in range(1, 11)

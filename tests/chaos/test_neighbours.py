@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos import faulty_receivers
 from tests.chaos.faulty_receivers import FaultyReceiver
 from tests.chaos.report import Row
@@ -124,7 +124,7 @@ async def test_memory_and_requests_in_flight_are_bounded_under_a_backlog_and_slo
     rig: Rig,
 ) -> None:
     events = 200_000 if rig.full else 6_000
-    rig.sink.answer("/ok", Answer(delay_s=0.05))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.05))
     accounts = await rig.healthy(10)
     limits = {
         "SWITCHHOOK_HTTP__POOL_LIMIT": str(POOL),
@@ -165,7 +165,7 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
         for n in range(1, 6)
     ]
     bystanders = await rig.healthy(5)
-    rig.sink.answer("/down", Answer(503))
+    rig.sink.answer("/down", ScriptedAnswer(503))
     if rig.full:
         rig.schedule_s = (0.5, 2.0, 5.0, 60.0, 600.0)
     await rig.service(
@@ -177,7 +177,7 @@ async def test_the_herd_after_an_outage_of_the_receivers_is_let_in_by_the_cap(
     with Stopwatch() as outage:
         await asyncio.sleep(seconds)
     rig.sink.peak.clear()
-    rig.sink.answer("/down", Answer(delay_s=0.05))
+    rig.sink.answer("/down", ScriptedAnswer(delay_s=0.05))
     await load.stop()
     await rig.tally.until_settled(700 if rig.full else 60)
     row = await rig.verdict(

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.owners import TwoWorkers
 from tests.chaos.proxy import FAIR, Weather
 from tests.chaos.rig import NAMES, PREFETCH, Rig
@@ -22,7 +22,7 @@ RETRIED = 'switchhook_deliveries_total{outcome="retried"}'
 
 @pytest.mark.timeout(600)
 async def test_a_worker_killed_in_the_middle_of_deliveries_loses_nothing(rig: Rig) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=0.2))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.2))
     accounts = await rig.healthy(10)
     survivor, victim = await asyncio.gather(rig.service(), rig.service())
     load, before = await rig.under_load(accounts, 150, 3)
@@ -47,7 +47,7 @@ async def test_a_worker_killed_between_confirm_and_acknowledgement_sends_again_w
     rig: Rig,
 ) -> None:
     """Its acknowledgements are held back on the wire: none of what it settled counts as done."""
-    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    rig.sink.answer("/flaky", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
     accounts = [*await rig.healthy(2), *await rig.healthy(2, "/flaky")]
     proxy = await rig.proxy(rig.broker.port)
     service = await rig.service(SWITCHHOOK_AMQP__URL=rig.through(proxy))
@@ -78,7 +78,7 @@ async def test_all_workers_killed_at_once_are_back_before_anybody_waits_for_long
     rig: Rig,
 ) -> None:
     """Their supervisor stays."""
-    rig.sink.answer("/ok", Answer(delay_s=0.2))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.2))
     accounts = await rig.healthy(10)
     service = await rig.start(TwoWorkers, {})
     load, before = await rig.under_load(accounts, 150, 2)
@@ -140,8 +140,8 @@ async def test_a_service_killed_as_a_whole_catches_up_once_it_is_started(rig: Ri
 
 @pytest.mark.timeout(600)
 async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(rig: Rig) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=0.1))
-    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.1))
+    rig.sink.answer("/flaky", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
     accounts = [*await rig.healthy(8), *await rig.healthy(2, "/flaky")]
     workers = await asyncio.gather(rig.service(), rig.service())
     load, before = await rig.under_load(accounts, 150, 2)
@@ -163,7 +163,7 @@ async def test_a_rolling_restart_under_load_loses_and_repeats_nothing(rig: Rig) 
 
 @pytest.mark.timeout(600)
 async def test_a_frozen_worker_is_killed_before_anybody_waits_for_long(rig: Rig) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=0.1))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.1))
     accounts = await rig.healthy(10)
     service = await rig.start(TwoWorkers, {})
     load, before = await rig.under_load(accounts, 100, 3)
@@ -195,7 +195,7 @@ async def test_a_worker_frozen_until_the_broker_gives_up_on_it_repeats_at_most_i
     The broker sends a heartbeat every 5 s and closes a connection that was silent for 20 s, two
     heartbeat intervals of 10 s, which it finds up to 10 s later.
     """
-    rig.sink.answer("/ok", Answer(delay_s=0.1))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.1))
     accounts = await rig.healthy(10)
     frozen, _ = await asyncio.gather(rig.service(), rig.service())
     load, before = await rig.under_load(accounts, 100, 3)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.rig import Rig
 from tests.chaos.tally import Stopwatch
 
@@ -19,8 +19,8 @@ GROWTH = 0.1
 @pytest.mark.soak
 @pytest.mark.timeout(60 * (MINUTES + 15))
 async def test_half_an_hour_at_half_the_rate_leaves_memory_flat(rig: Rig) -> None:
-    rig.sink.answer("/ok", Answer(delay_s=0.01))
-    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.01))
+    rig.sink.answer("/flaky", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
     accounts = [*await rig.healthy(45), *await rig.healthy(5, "/flaky")]
     service = await rig.service(SWITCHHOOK_LOG__LEVEL="warning")
     rate = await _rate(rig, accounts) / 2

@@ -10,7 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.proxy import FAIR, Weather
 from tests.chaos.report import Row
 from tests.chaos.rig import Rig
@@ -26,7 +26,7 @@ STRANGER = "127.1.1.1"
 
 async def _under_way(rig: Rig, **settings: str) -> tuple[Load, list[str], Span]:
     """Start a service and a load on accounts it knows, some of whose deliveries are retried."""
-    rig.sink.answer("/flaky", lambda attempt: Answer(503 if attempt == 1 else 200))
+    rig.sink.answer("/flaky", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
     accounts = [*await rig.healthy(9), *await rig.healthy(1, "/flaky")]
     # What is remembered becomes too old during the fault, not only after a minute.
     await rig.service(SWITCHHOOK_CACHE__MAX_AGE_S="5", **settings)

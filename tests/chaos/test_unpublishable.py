@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.dev.receiver import Answer
+from service.dev.receiver import ScriptedAnswer
 from tests.chaos.proxy import FAIR, Proxy, Weather
 from tests.chaos.rig import Rig
 from tests.chaos.tally import Stopwatch, p99
@@ -51,7 +51,7 @@ TROUBLES: dict[str, Callable[[Rig, Proxy], AsyncIterator[None]]] = {
 async def test_what_cannot_be_published_delays_no_healthy_endpoint(rig: Rig, name: str) -> None:
     if name != "publishing connection hung" and not rig.full:
         pytest.skip("in full length only")
-    rig.sink.answer("/failing", lambda attempt: Answer(503 if attempt == 1 else 200))
+    rig.sink.answer("/failing", lambda attempt: ScriptedAnswer(503 if attempt == 1 else 200))
     accounts = [*await rig.healthy(9), *await rig.healthy(1, "/failing")]
     proxy = await rig.proxy(rig.broker.port)
     service = await rig.service(SWITCHHOOK_AMQP__URL=rig.through(proxy))

@@ -15,7 +15,7 @@ from aiormq.exceptions import AMQPError
 from service.dev.documents import ROOT
 from service.dev.process import ServiceProcess
 from service.dev.rabbit_server import RabbitServer
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, call_event, switch, webhook_document
@@ -91,7 +91,7 @@ def url_of(broker: RabbitServer, user: str) -> str:
 async def test_our_own_broker_starts_with_all_that_the_service_needs_and_so_again(
     directory: Path, start_service: StartService, database: Documents, receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(status=503), Answer(status=200))
+    receiver.script("/hook", ScriptedAnswer(status=503), ScriptedAnswer(status=200))
     async with broker_of_the_files(directory / "own") as broker:
         service = await start_service(SWITCHHOOK_AMQP__URL=url_of(broker, USER))
         await delivered(url_of(broker, ADMIN), database, receiver)
@@ -148,7 +148,7 @@ async def test_on_the_switchs_broker_the_documented_permissions_are_enough(
     await import_definitions(broker, tmp_path / "definitions.json", definitions)
     own_url = amqp_url.replace("guest:guest", f"{user}:{PASSWORD}")
     service = await start_service(SWITCHHOOK_AMQP__URL=own_url)
-    receiver.script("/hook", Answer(status=410))
+    receiver.script("/hook", ScriptedAnswer(status=410))
     async with listening(amqp_url, "notifications", "notifications.webhook.disabled") as heard:
         await delivered(amqp_url, database, receiver)
         message = await asyncio.wait_for(heard.get(), 10)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import free_port
 from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
@@ -14,7 +14,7 @@ async def test_failing_attempts_are_listed_newest_first_as_kazoo_tells_them(
     shared: SharedService, receiver: Receiver
 ) -> None:
     api = await shared.tenant()
-    receiver.script("/bad", Answer(500, headers={"X-Reason": "Full"}, body=b"boom"))
+    receiver.script("/bad", ScriptedAnswer(500, headers={"X-Reason": "Full"}, body=b"boom"))
     webhook = await api.create(receiver.url("/bad?token=hush"), retries=2)
     await shared.call(api.account_id, "c-1")
     found = await attempts_of(api, 3)
@@ -141,7 +141,7 @@ async def test_an_attempt_is_told_in_full_with_all_that_is_secret_hidden(
     shared: SharedService, receiver: Receiver
 ) -> None:
     api = await shared.tenant()
-    receiver.script("/bad", Answer(500, body=b"boom"))
+    receiver.script("/bad", ScriptedAnswer(500, body=b"boom"))
     webhook = await api.create(
         receiver.url("/bad"),
         retries=0,
@@ -198,7 +198,7 @@ async def test_stats_count_outcomes_and_measure_durations(
     shared: SharedService, receiver: Receiver
 ) -> None:
     api = await shared.tenant()
-    receiver.script("/mixed", 500, Answer(200, delay_s=0.3), 200)
+    receiver.script("/mixed", 500, ScriptedAnswer(200, delay_s=0.3), 200)
     webhook = await api.create(receiver.url("/mixed"))
     where = f"webhooks/{webhook['id']}"
     empty = (await api.get(f"{where}/stats")).data

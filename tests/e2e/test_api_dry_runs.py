@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.api_client import problem
 from tests.e2e.shared_service import SharedService, attempts_of
 
@@ -15,7 +15,9 @@ async def test_a_test_request_is_sent_at_once_and_counts_for_nothing(
     shared: SharedService, receiver: Receiver
 ) -> None:
     api = await shared.tenant()
-    receiver.script("/bad", Answer(500, body=b"not today"), Answer(200, body=b"thanks"))
+    receiver.script(
+        "/bad", ScriptedAnswer(500, body=b"not today"), ScriptedAnswer(200, body=b"thanks")
+    )
     webhook = await api.create(receiver.url("/bad"), hook="channel_destroy", retries=3)
     where = f"webhooks/{webhook['id']}"
     reply = await api.post(f"{where}/test")

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from service.dev.receiver import Answer, ReceivedRequest, Receiver
+from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
 from tests.e2e.harness import eventually
 from tests.e2e.shared_service import SharedService
 
@@ -97,7 +97,7 @@ async def test_a_fallback_that_fails_is_not_asked_again(
 
 async def test_a_webhooks_own_timeout_is_kept_to(shared: SharedService, receiver: Receiver) -> None:
     api = await shared.tenant()
-    receiver.script("/slow", Answer(200, delay_s=1.8))
+    receiver.script("/slow", ScriptedAnswer(200, delay_s=1.8))
     await api.create(receiver.url("/slow"), retries=0, timeout_s=1, name="impatient")
     await api.create(receiver.url("/slow"), retries=0, name="patient")
     await shared.call(api.account_id, "c-1")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST
 from tests.api_client import Client
 from tests.conftest import Documents
@@ -162,7 +162,7 @@ async def test_a_request_that_takes_its_time_to_answer_is_not_cut_off(
 ) -> None:
     api = await hurried.tenant()
     slow_s = max(HEADERS_S, BODY_S, IDLE_S) + 1
-    receiver.script("/slow", Answer(200, delay_s=slow_s))
+    receiver.script("/slow", ScriptedAnswer(200, delay_s=slow_s))
     webhook = await api.create(receiver.url("/slow"), timeout_s=10)
     reply = await api.post(f"webhooks/{webhook['id']}/test")
     assert (reply.status, reply.data["outcome"]) == (200, "succeeded")
@@ -232,7 +232,7 @@ async def test_deliveries_have_descriptors_however_many_are_connected(
     stack: AsyncExitStack,
 ) -> None:
     await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
-    receiver.script("/hook", Answer(200, delay_s=0.5))
+    receiver.script("/hook", ScriptedAnswer(200, delay_s=0.5))
     # The default would be 400 connections of the API, and 200 of the pool.
     few = FewDescriptors(tmp_path / "few", settings)
     stack.push_async_callback(few.stop)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
     ACCOUNT,
@@ -117,7 +117,7 @@ async def _rows(database: Documents, count: int) -> list[dict[str, object]]:
 async def test_retry_after_picks_the_next_tier_that_is_long_enough(
     start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(429, headers={"Retry-After": "0.5"}), 200)
+    receiver.script("/hook", ScriptedAnswer(429, headers={"Retry-After": "0.5"}), 200)
     await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     await start_service(**QUICK)
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:

@@ -9,7 +9,7 @@ import pytest
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
 from service.dev.rabbit_server import RabbitServer
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
     BadText,
@@ -36,7 +36,7 @@ async def own_broker(tmp_path: Path) -> AsyncIterator[RabbitServer]:
 async def test_kill_9_in_the_middle_of_500_events_loses_none(
     start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
 ) -> None:
-    receiver.script("/slow", Answer(200, delay_s=0.3))
+    receiver.script("/slow", ScriptedAnswer(200, delay_s=0.3))
     await database["webhooks"].insert_one(webhook_document(receiver.url("/slow")))
     service = await start_service()
     calls = {f"call-{number}" for number in range(500)}
@@ -69,7 +69,7 @@ async def test_a_broker_restarted_under_load_comes_back_with_bindings_and_nothin
     database: Documents,
     receiver: Receiver,
 ) -> None:
-    receiver.script("/hook", Answer(200, delay_s=0.05))
+    receiver.script("/hook", ScriptedAnswer(200, delay_s=0.05))
     await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     await start_service(SWITCHHOOK_AMQP__URL=own_broker.url)
     await asyncio.sleep(SETTLED_S)

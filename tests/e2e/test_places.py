@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, call_event, eventually, switch, webhook_document
 from tests.e2e.workers import StartWorkers
@@ -17,7 +17,7 @@ async def _publish(settings: dict[str, str], calls: int) -> None:
 async def test_places_names_the_account_and_the_endpoint_that_hold_them(
     start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
 ) -> None:
-    receiver.script("/slow", Answer(delay_s=3))
+    receiver.script("/slow", ScriptedAnswer(delay_s=3))
     await database["webhooks"].insert_one(webhook_document(receiver.url("/slow")))
     service = await start_service()
     assert await service.places() == {"accounts": [], "endpoints": []}
@@ -38,7 +38,7 @@ async def test_the_supervisor_answers_for_all_workers(
     database: Documents,
     receiver: Receiver,
 ) -> None:
-    receiver.script("/slow", Answer(delay_s=3))
+    receiver.script("/slow", ScriptedAnswer(delay_s=3))
     await database["webhooks"].insert_one(webhook_document(receiver.url("/slow")))
     service = await start_workers()
     await _publish(settings, 6)

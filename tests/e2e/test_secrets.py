@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
@@ -52,7 +52,7 @@ async def make_webhooks(tenant: Client, receiver: Receiver) -> list[dict[str, An
         },
     ]
     token = json.dumps({"access_token": ACCESS_TOKEN, "expires_in": 60}).encode()
-    receiver.script("/token", Answer(200, body=token))
+    receiver.script("/token", ScriptedAnswer(200, body=token))
     made = []
     for number, auth in enumerate(auths):
         path = f"/hook-{number}"

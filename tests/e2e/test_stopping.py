@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST, free_port
 from tests.conftest import StartService
 from tests.e2e.harness import (
@@ -28,7 +28,7 @@ EVENTS = "switchhook.events"
 async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
     start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(200, delay_s=1.0))
+    receiver.script("/hook", ScriptedAnswer(200, delay_s=1.0))
     service = await start_service()
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         for number in range(10):
@@ -49,7 +49,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
 async def test_an_endpoint_that_hangs_is_waited_for_until_the_grace_period_is_over(
     start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(200, delay_s=20), 200)
+    receiver.script("/hook", ScriptedAnswer(200, delay_s=20), 200)
     service = await start_service(
         SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="20", SWITCHHOOK_SHUTDOWN__GRACE_S="1"
     )
@@ -70,7 +70,7 @@ async def test_an_endpoint_that_hangs_is_waited_for_until_the_grace_period_is_ov
 async def test_a_second_sigterm_exits_at_once(
     start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(200, delay_s=4.0))
+    receiver.script("/hook", ScriptedAnswer(200, delay_s=4.0))
     service = await start_service()
     await _one_in_flight(settings, receiver)
     os.kill(service.pid, signal.SIGTERM)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.conftest import Documents
 from tests.e2e.harness import calls_told, depth, eventually, has_logged, logged, metric
 from tests.e2e.workers import (
@@ -29,7 +29,7 @@ EVENTS = "switchhook.events"
 async def test_kill_9_of_one_worker_loses_nothing_and_it_comes_back(
     start_workers: StartWorkers, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=0.2))
+    receiver.script("/hook", ScriptedAnswer(delay_s=0.2))
     service = await start_workers()
     before = pids(service)
     async with load(settings) as published:
@@ -60,7 +60,7 @@ async def test_being_stopped_finishes_what_is_in_flight(
     receiver: Receiver,
     scratch: Path,
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=1))
+    receiver.script("/hook", ScriptedAnswer(delay_s=1))
     service = await start_workers()
     workers = set(pids(service).values())
     await publish(settings, 20)
@@ -87,7 +87,7 @@ def _stop(how: str, supervisor: int, workers: set[int]) -> None:
 async def test_a_second_signal_ends_everything_at_once(
     start_workers: StartWorkers, settings: dict[str, str], receiver: Receiver, scratch: Path
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=20))
+    receiver.script("/hook", ScriptedAnswer(delay_s=20))
     service = await start_workers(SWITCHHOOK_HTTP__TOTAL_TIMEOUT_S="20")
     workers = set(pids(service).values())
     await publish(settings, 2)
@@ -112,7 +112,7 @@ async def test_a_second_signal_ends_everything_at_once(
 async def test_workers_do_not_outlive_a_supervisor_that_is_killed_but_finish_their_work(
     start_workers: StartWorkers, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=1))
+    receiver.script("/hook", ScriptedAnswer(delay_s=1))
     service = await start_workers()
     workers = set(pids(service).values())
     await publish(settings, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.e2e.harness import calls_told, eventually, has_logged, logged, metric
 from tests.e2e.workers import CONSUMED, StartWorkers, load, pids
 
@@ -18,7 +18,7 @@ READY = "broker.consuming"
 async def test_a_rolling_restart_under_load_delivers_every_event_exactly_once(
     start_workers: StartWorkers, settings: dict[str, str], receiver: Receiver
 ) -> None:
-    receiver.script("/hook", Answer(delay_s=0.05))
+    receiver.script("/hook", ScriptedAnswer(delay_s=0.05))
     service = await start_workers()
     before = pids(service)
     async with load(settings) as published:

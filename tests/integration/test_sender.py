@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service.adapters.http.sender import HttpSender
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST, free_port
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.policy import EgressPolicy, HttpPolicy
@@ -205,7 +205,7 @@ async def test_plain_http_is_refused_where_the_policy_says_so(receiver: Receiver
 
 async def test_a_redirect_is_not_followed_and_cookies_are_not_kept(receiver: Receiver) -> None:
     away = {"Location": receiver.url("/inside"), "Set-Cookie": "a=b"}
-    receiver.script("/", Answer(307, headers=away))
+    receiver.script("/", ScriptedAnswer(307, headers=away))
     async with sender() as made:
         request = Request("POST", receiver.url("/"), "", {}, b"{}")
         assert (await made.send(request)).outcome is Outcome.REDIRECTED

@@ -18,7 +18,7 @@ from service.adapters.http.answer import AnswerReader
 from service.adapters.http.exchange import Destination
 from service.adapters.http.protocol import Exchanging
 from service.adapters.http.sender import HttpSender
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.domain.delivery import Outcome, Request
 from service.domain.errors import NothingSent
 from service.observability.metrics import Metrics
@@ -115,7 +115,7 @@ async def test_with_a_driver_that_has_changed_the_documented_way_is_used(
     name: str, own_metrics: Metrics, receiver: Receiver
 ) -> None:
     change, error = CHANGES[name]
-    receiver.script("/a/b", *[Answer(503, headers={"Retry-After": "7"})] * 9)
+    receiver.script("/a/b", *[ScriptedAnswer(503, headers={"Retry-After": "7"})] * 9)
     with capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
         change(patch)
         made = HttpSender(QUICK, LOOPBACK, own_metrics)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from service.dev.dashboard import queries
-from service.dev.receiver import Answer, Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.domain.errors import SwitchhookError
 from tests.e2e.harness import call_event, eventually, switch, webhook_document
 from tests.watch.monitored import Monitored
@@ -61,7 +61,7 @@ async def test_a_broker_that_takes_no_messages_is_seen(
     monitored: Monitored, slow_receiver: Receiver
 ) -> None:
     account = "d" * 32
-    slow_receiver.script("/slow", Answer(503, delay_s=2))
+    slow_receiver.script("/slow", ScriptedAnswer(503, delay_s=2))
     uri = slow_receiver.url("/slow")
     document = webhook_document(uri, _id="e" * 32, account_id=account, retries=5)
     await monitored.database["webhooks"].insert_one(document)
