@@ -168,7 +168,7 @@ async def test_every_failure_of_crossbar_is_told_in_one_line(
     with pytest.raises(CrossbarRefused, match="Crossbar has no account nobody"):
         await fetch_webhooks(client, ours, "nobody", descendants=False)
     for garbage, text in (
-        (b"<html>", "is --url right?"),
+        (b"<html>", "check --url"),
         (b'{"data": 3}', "contains no document"),
         (b"[]", "is not from Crossbar"),
     ):
