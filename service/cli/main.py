@@ -20,6 +20,7 @@ from service.adapters.rabbitmq.bus import Bus
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
 from service.cli.migration import accounts, webhooks
+from service.cli.portal import portal
 from service.cli.secrets import secrets
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
@@ -208,5 +209,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for command in (accounts, webhooks, token, deadletters, secrets, bench):
+for command in (accounts, webhooks, token, portal, deadletters, secrets, bench):
     main.add_command(command)

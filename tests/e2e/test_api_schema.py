@@ -42,7 +42,7 @@ CHECKS = {
 LEAST_CASES = 2000
 FUZZED_EACH = 22
 """For each operation, beside the 1500 cases that are made without chance."""
-OPERATIONS = 27
+OPERATIONS = 30
 FAILING_WEBHOOKS = 20
 SPARE_WEBHOOKS = 100
 WEBHOOK = "/v2/accounts/{account_id}/webhooks/{webhook_id}"

@@ -59,6 +59,7 @@ TAGS = {
     "Attempts": "Every HTTP request that was made.",
     "Dead letters": "Deliveries that were given up; they can be replayed.",
     "Replays": "Orders to deliver dead letters again.",
+    "Console": "Access to the pages for people.",
     "Service": "About the API itself.",
 }
 PATH_PARAMETERS = {

@@ -10,7 +10,15 @@ from referencing.jsonschema import DRAFT202012
 from service.api.description import examples
 from service.api.description.openapi import TAGS, describe, description_operation
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
+from service.api.resources import (
+    attempts,
+    dead_letters,
+    dry_runs,
+    glances,
+    hooks,
+    portal,
+    webhooks,
+)
 from tests.dialects import DIALECTS
 
 NOBODY = cast("Any", None)
@@ -23,6 +31,8 @@ def declared() -> list[Operation]:
         dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         dead_letters.LetterHandlers(NOBODY, NOBODY),
+        glances.GlanceHandlers(NOBODY),
+        portal.PortalHandlers(NOBODY, ""),
         webhooks.WebhookHandlers(NOBODY, NOBODY),
     )
     return [*found, description_operation(found, HOOK_IDS)]
