@@ -2,6 +2,7 @@
 
 import resource
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
+from service.adapters.mongo.tallies import MongoTallies
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.clients import Clients
@@ -17,16 +19,27 @@ from service.api.http.connections import ConnectionLimits, Connections, most_con
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
+from service.api.resources import (
+    attempts,
+    dead_letters,
+    dry_runs,
+    glances,
+    hooks,
+    portal,
+    webhooks,
+)
 from service.api.shapes.pages import Pages
 from service.dialects.crossbar import CrossbarTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
+from service.management.glance import Glance
 from service.management.replay_runner import ReplayRunner
+from service.management.sessions import Sessions
 from service.management.webhooks import Webhooks
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
+from service.wiring.console import Shared, add_console
 from service.wiring.sending import TESTS
 from service.wiring.service import Service
 
@@ -73,13 +86,17 @@ def build_api(service: Service) -> Api:
     letters = DeadLetters(
         MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
     )
-    operations = _operations(service, letters)
+    tokens = MongoTokens(store)
     auth = settings.api.auth
     foreign = (
         CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
     )
+    authentication = Authentication(tokens, foreign)
+    sessions = sessions_of(settings, tokens, authentication)
+    glance = Glance(MongoTallies(store))
+    operations = _operations(service, letters, glance, sessions)
     gatekeeper = Gatekeeper(
-        Authentication(MongoTokens(store), foreign),
+        authentication,
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
         Clients(settings.api.trusted_proxies),
@@ -88,10 +105,25 @@ def build_api(service: Service) -> Api:
     application = api_application(
         every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
+    add_console(application, service, Shared(every, gatekeeper, sessions, glance, letters))
     return Api(application, ReplayRunner(letters), foreign)
 
 
-def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
+def sessions_of(
+    settings: Settings, tokens: MongoTokens, authentication: Authentication
+) -> Sessions:
+    """Return the use cases of the console's sessions and links."""
+    return Sessions(
+        tokens,
+        authentication,
+        timedelta(hours=settings.console.session_hours),
+        timedelta(minutes=settings.console.portal_link_minutes),
+    )
+
+
+def _operations(
+    service: Service, letters: DeadLetters, glance: Glance, sessions: Sessions
+) -> list[Operation]:
     """Return all operations."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
@@ -121,5 +153,7 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
+        glances.GlanceHandlers(glance),
+        portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
     )

@@ -1,0 +1,103 @@
+"""One webhook: its health and attempts, a test, its secret, switching it off, deleting it."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from service.console.pages.filters import ATTEMPTS, listed
+from service.console.pages.webhooks import glances_of, secret_page
+from service.console.snippets import snippets
+from service.console.visit import Visit
+from service.domain.delivery import Outcome
+from service.domain.errors import Conflict, Invalid
+from service.domain.webhook import ALL_HOOKS
+
+ON_A_PAGE = 25
+OVERLAPS = {"0": "at once", "3600": "1 hour", "86400": "1 day", "604800": "1 week"}
+
+
+async def one(visit: Visit) -> web.StreamResponse:
+    """Show a webhook with its attempts."""
+    webhook = (await visit.ask("getWebhook")).data
+    glances = await glances_of(visit)
+    return visit.page(
+        "webhook.html",
+        webhook=webhook,
+        glance=(glances or {}).get(webhook["id"]),
+        counted=glances is not None,
+        attempts=await listed(visit, "listWebhookAttempts", ATTEMPTS, ON_A_PAGE),
+        outcomes=list(Outcome),
+        snippets=snippets(None),
+        done=visit.query.get("done"),
+    )
+
+
+async def switch(visit: Visit) -> web.StreamResponse:
+    """Enable or disable a webhook."""
+    enabled = visit.form.get("enabled") == "true"
+    await visit.ask("patchWebhook", body={"enabled": enabled})
+    done = "enabled" if enabled else "disabled"
+    return visit.to("webhooks", visit.request.match_info["webhook_id"], done=done)
+
+
+async def ask_test(visit: Visit) -> web.StreamResponse:
+    """Ask which sample to send."""
+    webhook = (await visit.ask("getWebhook")).data
+    return visit.page("test.html", webhook=webhook, hooks=_hooks(visit, webhook), problem="")
+
+
+async def test(visit: Visit) -> web.StreamResponse:
+    """Send a sample, and show the attempt."""
+    hook = visit.form.get("hook", "")
+    webhook = (await visit.ask("getWebhook")).data
+    try:
+        reply = await visit.ask("testWebhook", body={"hook": hook} if hook else {})
+    except (Conflict, Invalid) as error:
+        hooks = _hooks(visit, webhook)
+        return visit.page("test.html", 409, webhook=webhook, hooks=hooks, problem=str(error))
+    return visit.page("tested.html", webhook=webhook, attempt=reply.data)
+
+
+def _hooks(visit: Visit, webhook: dict[str, object]) -> list[str]:
+    """Return the hooks whose samples the webhook would get."""
+    named = webhook.get("event_types") or [webhook.get("hook")]
+    hooks = visit.console.dialects.hooks
+    chosen = [str(name) for name in named if name in hooks] if isinstance(named, list) else []
+    return list(hooks) if ALL_HOOKS in (named if isinstance(named, list) else ()) else chosen
+
+
+async def ask_rotation(visit: Visit) -> web.StreamResponse:
+    """Ask for how long the old secret shall sign as well."""
+    webhook = (await visit.ask("getWebhook")).data
+    return visit.page("rotate.html", webhook=webhook, overlaps=OVERLAPS, problem="")
+
+
+async def rotate(visit: Visit) -> web.StreamResponse:
+    """Give the webhook a new secret and show it, once."""
+    overlap = visit.form.get("overlap_s", "86400")
+    overlap_s = int(overlap) if overlap in OVERLAPS else 86_400
+    try:
+        reply = await visit.ask("rotateSecret", body={"overlap_s": overlap_s})
+    except Conflict as error:
+        webhook = (await visit.ask("getWebhook")).data
+        return visit.page(
+            "rotate.html", 409, webhook=webhook, overlaps=OVERLAPS, problem=str(error)
+        )
+    notes = {"overlap": timedelta(seconds=overlap_s)}
+    return secret_page(visit, "rotated.html", reply.data, notes)
+
+
+async def ask_deletion(visit: Visit) -> web.StreamResponse:
+    """Name what a deletion does, before it is done."""
+    webhook = (await visit.ask("getWebhook")).data
+    letters = await visit.ask(
+        "discardDeadLetters", body={"filter": {"hook_id": webhook["id"]}, "dry_run": True}
+    ) if not visit.principal.read_only else None  # fmt: skip
+    waiting = 0 if letters is None else letters.data["matched"]
+    return visit.page("delete.html", webhook=webhook, letters=waiting)
+
+
+async def delete(visit: Visit) -> web.StreamResponse:
+    """Delete the webhook for good."""
+    await visit.ask("deleteWebhook")
+    return visit.to("webhooks", done="deleted")

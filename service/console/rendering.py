@@ -1,0 +1,144 @@
+"""Templates with escaping always on, and the filters that they use."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, Undefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from service import __version__
+from service.console.addresses import url_of
+from service.console.charts import spark_line, track
+from service.text.plural import counted
+
+HERE = Path(__file__).parent
+UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+NOTHING = "\N{EN DASH}"
+LONGEST_SHOWN = 200_000
+"""Characters of a body on a page."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Missing(Undefined):
+    """A member that is absent: false where a template asks, an error where it is shown."""
+
+    __str__ = Undefined._fail_with_undefined_error  # noqa: SLF001 (jinja2's own subclasses do so)
+
+
+class Pages:
+    """The templates, compiled when first used."""
+
+    def __init__(self, now: Callable[[], datetime] = _now) -> None:
+        self._now = now
+        self._environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=Missing,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {
+            "ago": self._ago,
+            "at": when,
+            "milliseconds": milliseconds,
+            "pretty": pretty,
+            "share": share,
+            "counted": counted,
+            "words": words,
+        }
+        self._environment.globals |= {
+            "version": __version__,
+            "spark_line": spark_line,
+            "track": track,
+            "with_query": with_query,
+            "visit_url": account_url,
+        }
+
+    def render(self, template: str, **values: Any) -> str:
+        """Return the template's text. Raises jinja2's errors, which are bugs."""
+        return self._environment.get_template(template).render(**values)
+
+    def _ago(self, value: Any) -> Markup:
+        at = when(value)
+        if at is None:
+            return Markup('<span class="none">never</span>')
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            at.isoformat(timespec="milliseconds"),
+            f"{at:%Y-%m-%d %H:%M:%S} UTC",
+            relative((self._now() - at).total_seconds()),
+        )
+
+
+def account_url(account_id: str, *parts: str, **query: str) -> str:
+    """Return the URL of a page of an account."""
+    return url_of("accounts", account_id, *parts, **query)
+
+
+def when(value: Any) -> datetime | None:
+    """Return a time given as ISO 8601 or as a value."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if isinstance(value, datetime) else None
+
+
+def relative(seconds: float) -> str:
+    """Return an age, or a time to come, in words."""
+    amount = abs(seconds)
+    if amount < 1:
+        return "just now"
+    size, unit = next((size, unit) for size, unit in UNITS if amount >= size)
+    text = counted(int(amount // size), unit)
+    return f"in {text}" if seconds < 0 else f"{text} ago"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a duration in the unit that people read best."""
+    if value is None:
+        return NOTHING
+    if value >= 10_000:
+        return f"{value / 1000:.0f} s"
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def share(value: float | None) -> str:
+    """Return a share in percent; only a full one is shown as 100 %."""
+    if value is None:
+        return NOTHING
+    percent = value * 100
+    return "100 %" if value == 1 else f"{min(percent, 99.9):.1f} %"
+
+
+def pretty(value: Any) -> str:
+    """Return a value, or JSON text, as indented JSON; any other text unchanged."""
+    text = value if isinstance(value, str) else None
+    try:
+        parsed = value if text is None else json.loads(text)
+    except ValueError:
+        parsed = None
+    shown = text if parsed is None and text else json.dumps(parsed, indent=2, ensure_ascii=False)
+    return str(shown)[:LONGEST_SHOWN]
+
+
+def words(value: str | None) -> str:
+    """Return an identifier as words."""
+    return (value or "").replace("_", " ")
+
+
+@pass_context
+def with_query(context: Context, **changes: Any) -> str:
+    """Return the query of this page with some values changed; None removes one."""
+    current: Mapping[str, str] = context["visit"].query
+    merged = {**current, **changes}
+    kept = {key: value for key, value in merged.items() if value not in (None, "")}
+    query: str = urlencode(kept)
+    return f"?{query}"
