@@ -4,8 +4,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .run
-more=(tests/e2e/test_api_*.py tests/e2e/test_{disabling,moving,secrets,tracing}.py)
-(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/watch "${more[@]}") \
+more=(tests/e2e/test_api_*.py tests/e2e/test_{console,disabling,moving,secrets,tracing}.py)
+(.venv/bin/mypy && .venv/bin/pytest tests/unit tests/property tests/integration tests/deploy tests/watch \
+  tests/browser "${more[@]}") \
   > .run/tests.log 2>&1 &
 .venv/bin/pytest tests/chaos tests/e2e "${more[@]/#/--ignore=}"
 first=$?
