@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, Undefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from service import __version__
 from service.console.addresses import url_of
@@ -53,6 +53,7 @@ class Pages:
             "share": share,
             "counted": counted,
             "words": words,
+            "prose": prose,
         }
         self._environment.globals |= {
             "version": __version__,
@@ -132,6 +133,16 @@ def pretty(value: Any) -> str:
 def words(value: str | None) -> str:
     """Return an identifier as words."""
     return (value or "").replace("_", " ")
+
+
+def prose(value: str) -> Markup:
+    """Return our own text with what stands in backticks as code."""
+    parts = value.split("`")
+    if len(parts) % 2 == 0:
+        return escape(value)
+    marked = [Markup("<code>{}</code>").format(one) if n % 2 else escape(one)
+              for n, one in enumerate(parts)]  # fmt: skip
+    return Markup("").join(marked)
 
 
 @pass_context

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from service.console.charts import spark_line, track
 from service.console.pages.calls import time_line
-from service.console.rendering import Pages, milliseconds, pretty, relative, share
+from service.console.rendering import Pages, milliseconds, pretty, prose, relative, share
 
 HOUR = {"at": "2026-01-01T00:00:00+00:00", "succeeded": 0, "failed": 0}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,6 +50,18 @@ def test_a_failure_among_thousands_can_be_seen() -> None:
     svg = spark_line([{**HOUR, "succeeded": 100_000, "failed": 1}])
     (height,) = re.findall(r'class="bad"[^>]*height="([0-9.]+)"', svg)
     assert float(height) >= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a `b` c", "a <code>b</code> c"),
+        ("`<i>`", "<code>&lt;i&gt;</code>"),
+        ("a ` <b>", "a ` &lt;b&gt;"),
+    ],
+)
+def test_names_in_our_texts_are_shown_as_code(text: str, shown: str) -> None:
+    assert prose(text) == shown
 
 
 def test_charts_are_markup_with_numbers_alone() -> None:
