@@ -1,6 +1,6 @@
 """Charts as inline SVG, made on the server; colours come from the style sheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -14,32 +14,38 @@ def spark_line(hours: Sequence[Mapping[str, Any]]) -> Markup:
     most = max((hour["succeeded"] + hour["failed"] for hour in hours), default=0)
     attempts = sum(hour["succeeded"] + hour["failed"] for hour in hours)
     failed = sum(hour["failed"] for hour in hours)
-    bars = Markup("").join(_bar(number, hour, most) for number, hour in enumerate(hours))
+    paths: dict[str, list[str]] = {"idle": [], "good": [], "bad": []}
+    for number, hour in enumerate(hours):
+        for kind, top, height in _bars(hour["succeeded"], hour["failed"], most):
+            paths[kind].append(f"M{number * (BAR + GAP)} {top:.1f}h{BAR}v{height:.1f}h-{BAR}z")
+    drawn = Markup("").join(
+        Markup('<path class="{}" d="{}"/>').format(kind, "".join(path))
+        for kind, path in paths.items()
+        if path
+    )
     return Markup(
         '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" '
         'role="img" aria-label="{}">{}</svg>'
     ).format(
-        len(hours) * (BAR + GAP),
+        max(1, len(hours)) * (BAR + GAP),
         HEIGHT,
         f"last 24 hours: {attempts} attempts, {failed} failed",
-        bars,
+        drawn,
     )
 
 
-def _bar(number: int, hour: Mapping[str, Any], most: int) -> Markup:
-    x = number * (BAR + GAP)
-    count = hour["succeeded"] + hour["failed"]
+def _bars(succeeded: int, failed: int, most: int) -> Iterator[tuple[str, float, float]]:
+    """Yield kind, top and height of the parts of a bar; a single failure is always visible."""
+    count = succeeded + failed
     if not count:
-        return Markup('<rect class="idle" x="{}" y="{}" width="{}" height="1"/>').format(
-            x, HEIGHT - 1, BAR
-        )
+        yield "idle", HEIGHT - 1.0, 1.0
+        return
     height = max(2.0, HEIGHT * count / most)
-    bad = height * hour["failed"] / count
-    bad = max(bad, 2.0) if hour["failed"] else 0.0
-    return Markup(
-        '<rect class="good" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>'
-        '<rect class="bad" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>'
-    ).format(x, HEIGHT - height, BAR, max(0.0, height - bad), x, HEIGHT - bad, BAR, bad)
+    bad = max(2.0, height * failed / count) if failed else 0.0
+    if succeeded:
+        yield "good", HEIGHT - height, max(0.0, height - bad)
+    if failed:
+        yield "bad", HEIGHT - bad, bad
 
 
 def track(start: float, length: float, kind: str) -> Markup:

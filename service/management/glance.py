@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.domain.endpoint import endpoint_of
 from service.management.ports import AttemptTallies
+from service.management.selection import Selection
 from service.management.tally import Figures, Tally, figures_of
 
 HOURS = 24
@@ -51,11 +52,17 @@ class Glance:
     tallies: AttemptTallies
     now: Callable[[], datetime] = _now
 
-    async def webhooks(self, account_id: str, *, own_only: bool) -> Mapping[str, WebhookGlance]:
-        """Return the health of an account's webhooks by id; without an attempt, none."""
+    async def webhooks(
+        self, account_id: str, webhook_ids: Sequence[str] | None = None, *, own_only: bool
+    ) -> Mapping[str, WebhookGlance]:
+        """Return the health of these webhooks of an account, or of all, by id.
+
+        A webhook without an attempt is left out.
+        """
         last = self.now().replace(minute=0, second=0, microsecond=0)
         hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
-        found = await self.tallies.by_hour(account_id, hours[0], MOST_COUNTED, own_only=own_only)
+        selection = Selection(account_id, since=hours[0], own_only=own_only)
+        found = await self.tallies.by_hour(selection, webhook_ids, MOST_COUNTED)
         return {key: _glance(tallies, hours) for key, tallies in _by_key(found).items()}
 
     async def accounts(self, span: timedelta) -> Sequence[OwnedFigures]:

@@ -136,9 +136,12 @@ class AttemptTallies(Protocol):
     """
 
     async def by_hour(
-        self, account_id: str, since: datetime, most: int, *, own_only: bool
+        self, selection: Selection, webhook_ids: Sequence[str] | None, most: int
     ) -> Sequence[Tally]:
-        """Return the sums of an account by webhook and hour."""
+        """Return the sums of an account by webhook and hour, of these webhooks or of all.
+
+        Of the selection, `account_id`, `since` and `own_only` count.
+        """
 
     async def by_account(self, since: datetime, most: int) -> Sequence[Tally]:
         """Return the sums of all accounts."""

@@ -5,11 +5,12 @@ much nor the store more than that.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from service.adapters.mongo.store import Store
 from service.domain.delivery import Outcome, time_key
+from service.management.selection import Selection
 from service.management.tally import BANDS_PER_OCTAVE, Tally
 
 WITHIN_S = 2.0
@@ -17,6 +18,7 @@ MOST_GROUPS = 20_000
 BAND = {
     "$floor": {"$multiply": [BANDS_PER_OCTAVE, {"$log": [{"$max": ["$duration_ms", 1]}, 2]}]}
 }  # fmt: skip
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = {"$dateTrunc": {"date": "$started_at", "unit": "hour"}}
 
 
@@ -29,13 +31,16 @@ class MongoTallies:
         self._within_s = within_s
 
     async def by_hour(
-        self, account_id: str, since: datetime, most: int, *, own_only: bool
+        self, selection: Selection, webhook_ids: Sequence[str] | None, most: int
     ) -> Sequence[Tally]:
         """See `management.ports.AttemptTallies`."""
-        wanted = {"account_id": {"$eq": account_id}} | (
-            {"event_account_id": None} if own_only else {}
-        )
-        return await self._sums(wanted, since, most, {"key": "$webhook_id", "hour": HOUR})
+        wanted: dict[str, Any] = {"account_id": {"$eq": selection.account_id}}
+        if selection.own_only:
+            wanted["event_account_id"] = None
+        if webhook_ids is not None:
+            wanted["webhook_id"] = {"$in": list(webhook_ids)}
+        keys = {"key": "$webhook_id", "hour": HOUR}
+        return await self._sums(wanted, selection.since or EARLIEST, most, keys)
 
     async def by_account(self, since: datetime, most: int) -> Sequence[Tally]:
         """See `management.ports.AttemptTallies`."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from service.api.http.operation import Answer, ApiCall, operation
 from service.api.shapes.answers import GlanceAnswer
+from service.api.shapes.queries import GlanceQuery
 from service.management.glance import Glance, WebhookGlance
 
 
@@ -20,10 +21,13 @@ class GlanceHandlers:
         name="getWebhooksHealth",
         tag="Attempts",
         data=list[GlanceAnswer],
+        query=GlanceQuery,
     )
     async def webhooks(self, call: ApiCall) -> Answer:
         """Return the health of each webhook that had an attempt within 24 hours."""
-        found = await self.glance.webhooks(call.account_id, own_only=call.own_only)
+        query: GlanceQuery = call.query
+        ids = None if query.hook_ids is None else query.hook_ids.split(",")
+        found = await self.glance.webhooks(call.account_id, ids, own_only=call.own_only)
         return Answer([_view(webhook_id, one) for webhook_id, one in found.items()])
 
 
