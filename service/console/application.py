@@ -119,7 +119,7 @@ def console_application(console: Console) -> web.Application:
 
 
 def outer_routes(console: Console) -> list[web.RouteDef]:
-    """Return `/` and `/v2/docs`."""
+    """Return `/`, `/console` and `/v2/docs`."""
     frame = _Frame(console)
 
     async def root(request: web.Request) -> web.StreamResponse:
@@ -128,7 +128,14 @@ def outer_routes(console: Console) -> list[web.RouteDef]:
     async def docs(request: web.Request) -> web.StreamResponse:
         return await frame.answer(request, lambda _: entry.docs(console, request))
 
-    return [web.get("/", root), web.get("/v2/docs", docs)]
+    async def without_slash(_: web.Request) -> web.StreamResponse:
+        return redirect(url_of(""))
+
+    return [
+        web.get("/", root),
+        web.get("/console", without_slash),
+        web.get("/v2/docs", docs),
+    ]
 
 
 def _with_session(console: Console, page: PageHandler) -> Any:
@@ -171,7 +178,7 @@ async def _form(console: Console, request: web.Request) -> MultiDict[str]:
     return MultiDict((key, value.replace("\r\n", "\n")) for key, value in pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Frame:
     """Turns errors into pages and adds the headers of a page."""
 
@@ -207,8 +214,10 @@ class _Frame:
         if request.method == "GET" and cross_site(request):
             text = self.console.pages.render("again.html", to=request.path_qs)
             return web.Response(text=text, content_type="text/html")
-        if request.path.startswith("/console/portal/"):
-            return self._told(403, "link", "This link has expired, or was revoked.")
+        if request.headers.get("Sec-Fetch-Dest") == "iframe" and self.console.frame_ancestors:
+            # The form for a token cannot be shown in a frame; this page can, and has no secret.
+            request["portal"] = True
+            return self._told(403, "link", "Your session has ended. Load the page around it anew.")
         wanted = {} if request.path == "/console/" else {"next": request.path_qs}
         return redirect(url_of("sign-in", **(wanted if request.method == "GET" else {})))
 

@@ -73,7 +73,7 @@ class SettingInForce:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Watched:
     """The running service as its operator looks at it."""
 

@@ -33,7 +33,7 @@ class Missing(Undefined):
     __str__ = Undefined._fail_with_undefined_error  # noqa: SLF001 (jinja2's own subclasses do so)
 
 
-class Pages:
+class Templates:
     """The templates, compiled when first used."""
 
     def __init__(self, now: Callable[[], datetime] = _now) -> None:

@@ -10,7 +10,7 @@ from multidict import MultiDict
 
 from service.console.addresses import url_of
 from service.console.ports import Gate, Operations, Reply, Watched
-from service.console.rendering import Pages
+from service.console.rendering import Templates
 from service.dialects.dialect import Dialects
 from service.domain.errors import Forbidden, NotFound
 from service.domain.principal import Principal
@@ -20,7 +20,7 @@ from service.management.search import Search
 from service.management.sessions import Session, Sessions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Console:
     """The parts that all pages share."""
 
@@ -32,7 +32,7 @@ class Console:
     search: Search
     letters: DeadLetters
     dialects: Dialects
-    pages: Pages
+    pages: Templates
     frame_ancestors: Sequence[str]
     session_lifetime: timedelta
     body_timeout_s: float

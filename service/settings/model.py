@@ -1,6 +1,7 @@
 """Every setting, with its default, its bounds and its meaning."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -265,6 +266,13 @@ class TracingSettings(Section):
         return _http(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the values of keys came from; settings with the same values are equal all the same."""
+
+    by_key: dict[str, str] = field(default_factory=dict, compare=False)
+
+
 class Settings(Section):
     """All settings, frozen."""
 
@@ -288,15 +296,15 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogPolicy = LogPolicy()
-    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _origins: Origins = PrivateAttr(default_factory=Origins)
 
     def note_origins(self, origins: Mapping[str, str]) -> None:
         """Remember where the values of keys came from."""
-        self._origins.update(origins)
+        self._origins.by_key.update(origins)
 
     def origin_of(self, key: str) -> str:
         """Return the file or variable that sets a key, or `default`."""
-        return self._origins.get(key) or "default"
+        return self._origins.by_key.get(key) or "default"
 
     @property
     def console_url(self) -> str:

@@ -14,7 +14,7 @@ from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.operation import Operation
 from service.console.application import console_application, outer_routes
 from service.console.ports import SettingInForce, Watched
-from service.console.rendering import Pages
+from service.console.rendering import Templates
 from service.console.visit import Console, Streams
 from service.management.dead_letters import DeadLetters
 from service.management.glance import Glance
@@ -55,7 +55,7 @@ def console_of(service: Service, shared: Shared) -> Console:
         search=Search(records, service.dialects),
         letters=shared.letters,
         dialects=service.dialects,
-        pages=Pages(),
+        pages=Templates(),
         frame_ancestors=settings.console.frame_ancestors,
         session_lifetime=timedelta(hours=settings.console.session_hours),
         body_timeout_s=settings.api.body_timeout_s,

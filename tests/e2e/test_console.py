@@ -405,6 +405,8 @@ async def test_the_root_leads_a_browser_on_and_tells_a_program_where_the_api_is(
 ) -> None:
     response = await browser.ask("GET", "/", headers={"Accept": "text/html,*/*"})
     assert (response.status, response.headers["Location"]) == (303, "/console/")
+    response = await browser.ask("GET", "/console")
+    assert (response.status, response.headers["Location"]) == (303, "/console/")
     response = await browser.ask("GET", "/")
     assert (await response.json())["data"]["api"] == "/v2"
     docs = await browser.page("/v2/docs")

@@ -11,7 +11,7 @@ from service.api.http.texts import refuse_controls
 from service.domain.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Calls:
     """Calls operations by name for a principal that is authenticated already."""
 

@@ -1,6 +1,7 @@
 """Attempts: all of an account, one side by side, and those of a webhook live."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from service.console.curl import curl_of
+from service.console.guarding import SESSION_COOKIE
 from service.console.pages.filters import ATTEMPTS, asked, listed
 from service.console.visit import Visit
 from service.domain.delivery import Outcome
@@ -24,7 +26,9 @@ from service.domain.errors import (
 ON_A_PAGE = 50
 MOST_OF_A_DELIVERY = 50
 LOOK_EVERY_S = 2.0
+RESUME_EVERY = 5
 STREAM_S = 600.0
+MOST_NEW = 25
 RETRY_S = 10.0
 
 Attempt = Mapping[str, Any]
@@ -101,7 +105,7 @@ async def live(visit: Visit) -> web.StreamResponse:
     if streams.open >= streams.most:
         raise TooManyRequests(RETRY_S, streams.most)
     last = visit.request.headers.get("Last-Event-ID") or visit.query.get("after", "")
-    newest = await _newer(visit, last)
+    newest = await _newer(visit, last, None)
     streams.open += 1
     try:
         response = web.StreamResponse(
@@ -121,24 +125,29 @@ async def _stream(
     visit: Visit, response: web.StreamResponse, last: str, newest: Sequence[Attempt]
 ) -> None:
     deadline = time.monotonic() + STREAM_S
-    while time.monotonic() < deadline:
+    since: str | None = None
+    for look in itertools.count(1):
+        if time.monotonic() > deadline:
+            return
         for attempt in newest:
-            last = str(attempt["id"])
+            last, since = str(attempt["id"]), attempt["started_at"]
             row = visit.page("attempt_row.html", attempt=attempt).text or ""
             await response.write(f"id: {last}\ndata: {json.dumps(row)}\n\n".encode())
         if not newest:
             await response.write(b": waiting\n\n")
         await asyncio.sleep(LOOK_EVERY_S)
         try:
-            # The session may have ended, or lost its rights, since the last look.
-            await visit.console.sessions.resume(visit.request.cookies["switchhook_session"])
-            newest = await _newer(visit, last)
+            if look % RESUME_EVERY == 0:
+                # The session may have ended since, by revoking its token for one.
+                await visit.console.sessions.resume(visit.request.cookies[SESSION_COOKIE])
+            newest = await _newer(visit, last, since)
         except Unavailable:
             newest = ()
 
 
-async def _newer(visit: Visit, last: str) -> Sequence[Attempt]:
-    """Return the attempts after one, the oldest first."""
+async def _newer(visit: Visit, last: str, since: str | None) -> Sequence[Attempt]:
+    """Return the attempts after one, the oldest first; `since` is its time, if it is known."""
     query = asked(visit.query, {key: ATTEMPTS[key] for key in ("result", "outcome", "call_id")})
-    reply = await visit.ask("listWebhookAttempts", query={**query, "page_size": "25"})
+    query |= {"page_size": str(MOST_NEW)} | ({} if since is None else {"created_from": since})
+    reply = await visit.ask("listWebhookAttempts", query=query)
     return [attempt for attempt in reversed(reply.data) if str(attempt["id"]) > last]

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from service.console.charts import spark_line, track
 from service.console.pages.calls import time_line
-from service.console.rendering import Pages, milliseconds, pretty, prose, relative, share
+from service.console.rendering import Templates, milliseconds, pretty, prose, relative, share
 
 HOUR = {"at": "2026-01-01T00:00:00+00:00", "succeeded": 0, "failed": 0}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,8 +84,8 @@ def test_a_time_line_goes_from_the_first_attempt_to_the_end_of_the_last() -> Non
 
 def test_every_template_escapes_what_it_shows() -> None:
     hostile = '"><script>alert(1)</script>'
-    text = Pages().render("error.html", status=400, kind=hostile, text=hostile)
+    text = Templates().render("error.html", status=400, kind=hostile, text=hostile)
     assert "<script>alert" not in text
-    text = Pages().render("sign_in.html", csrf=hostile, next=hostile, problem=hostile)
+    text = Templates().render("sign_in.html", csrf=hostile, next=hostile, problem=hostile)
     assert "<script>alert" not in text
     assert text.count("&lt;script&gt;") == 3
