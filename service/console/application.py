@@ -71,6 +71,7 @@ PAGES: tuple[tuple[str, str, PageHandler], ...] = (
     ("POST", f"{WEBHOOK}/switch", webhook.switch),
     ("GET", f"{WEBHOOK}/test", webhook.ask_test),
     ("POST", f"{WEBHOOK}/test", webhook.test),
+    ("GET", f"{WEBHOOK}/match", webhook.match),
     ("GET", f"{WEBHOOK}/secret", webhook.ask_rotation),
     ("POST", f"{WEBHOOK}/secret", webhook.rotate),
     ("GET", f"{WEBHOOK}/delete", webhook.ask_deletion),

@@ -59,9 +59,11 @@ def pairs_in(text: str) -> dict[str, Any]:
     return pairs
 
 
-def lines_of(members: Mapping[str, Any] | None) -> str:
-    """Return the members as lines, which `pairs_in` reads."""
-    return "\n".join(f"{name}: {_line(value)}" for name, value in (members or {}).items())
+def lines_of(members: Any) -> str:
+    """Return the members as lines, which `pairs_in` reads; nothing if it is no object."""
+    if not isinstance(members, Mapping):
+        return ""
+    return "\n".join(f"{name}: {_line(value)}" for name, value in members.items())
 
 
 def _value(text: str) -> Any:
@@ -74,7 +76,7 @@ def _value(text: str) -> Any:
 
 
 def _line(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 def fields_of(view: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,20 @@
 """Templates with escaping always on, and the filters that they use."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, Undefined, pass_context
+import orjson
+from jinja2 import Environment, FileSystemLoader, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from service import __version__
 from service.console.addresses import url_of
 from service.console.charts import spark_line, track
+from service.text.json_text import read_json, write_json
 from service.text.plural import counted
 
 HERE = Path(__file__).parent
@@ -27,12 +28,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Missing(Undefined):
-    """A member that is absent: false where a template asks, an error where it is shown."""
-
-    __str__ = Undefined._fail_with_undefined_error  # noqa: SLF001 (jinja2's own subclasses do so)
-
-
 class Templates:
     """The templates, compiled when first used."""
 
@@ -41,7 +36,6 @@ class Templates:
         self._environment = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
-            undefined=Missing,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -120,14 +114,15 @@ def share(value: float | None) -> str:
 
 
 def pretty(value: Any) -> str:
-    """Return a value, or JSON text, as indented JSON; any other text unchanged."""
-    text = value if isinstance(value, str) else None
+    """Return a value, or JSON text, as indented JSON; any other text unchanged.
+
+    A receiver may send any text, also one that is nested too deeply to be indented.
+    """
     try:
-        parsed = value if text is None else json.loads(text)
-    except ValueError:
-        parsed = None
-    shown = text if parsed is None and text else json.dumps(parsed, indent=2, ensure_ascii=False)
-    return str(shown)[:LONGEST_SHOWN]
+        parsed = read_json(value) if isinstance(value, str) else value
+        return write_json(parsed, orjson.OPT_INDENT_2).decode()[:LONGEST_SHOWN]
+    except (ValueError, TypeError):
+        return str(value)[:LONGEST_SHOWN]
 
 
 def words(value: str | None) -> str:

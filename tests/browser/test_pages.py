@@ -63,6 +63,7 @@ async def seeded(stage: Stage) -> Seeded:
         "webhook": one,
         "edit": f"{one}/edit",
         "test": f"{one}/test",
+        "match": f"{one}/match?hook=channel_answer",
         "secret": f"{one}/secret",
         "delete": f"{one}/delete",
         "attempt-failed": f"{one}/attempts/{failed['id']}",

@@ -253,6 +253,34 @@ async def test_what_accounts_and_receivers_write_is_shown_as_text(
     assert "&lt;script&gt;" in live
 
 
+async def test_what_another_tool_or_a_receiver_wrote_breaks_no_page(
+    shared: SharedService, browser: Browser, tenant: Client, receiver: Receiver
+) -> None:
+    bodies = (b"[" * 5000, b'{"a":' * 300 + b"1" + b"}" * 300, b"\xff\xfe\x00", b"1e999", b"9" * 99)
+    webhook = await tenant.create(receiver.url("/odd"), retries=0)
+    for number, body in enumerate(bodies):
+        receiver.script("/odd", ScriptedAnswer(500, 0.0, {}, body))
+        await shared.call(tenant.account_id, f"c-{number}")
+        await attempts_of(tenant, number + 1)
+    odd: tuple[dict[str, Any], ...] = (
+        {},
+        {"uri": 5, "hook": None, "custom_data": "x", "modifiers": [1], "headers": 5, "auth": "x"},
+        {"event_types": [], "retries": "x", "http_verb": {}, "name": {"a": 1}, "history": "x"},
+        {"uri": "http://a/", "hook": "all", "custom_data": {"a": {"b": datetime.now(UTC)}}},
+    )
+    own = {"account_id": tenant.account_id}
+    await shared.database["webhooks"].insert_many(
+        {"_id": f"{number}-{webhook['id']}", **own, **members} for number, members in enumerate(odd)
+    )
+    await signed_in(browser, tenant.token)
+    await browser.page(of(tenant, "webhooks"))
+    for attempt in (await tenant.get("webhooks/attempts")).data:
+        await browser.page(of(tenant, f"webhooks/{webhook['id']}/attempts/{attempt['id']}"))
+    for number in range(len(odd)):
+        for path in ("", "/edit", "/test", "/match", "/secret", "/delete"):
+            await browser.page(of(tenant, f"webhooks/{number}-{webhook['id']}{path}"))
+
+
 async def first_row(browser: Browser, path: str) -> str:
     headers = {"Cookie": f"switchhook_session={browser.cookies['switchhook_session']}"}
     async with browser.session.get(f"{browser.url}{path}", headers=headers) as response:
@@ -305,6 +333,28 @@ async def test_a_person_creates_tries_edits_and_deletes_a_webhook(
     await browser.page(f"{one}/delete")
     assert (await browser.send(f"{one}/delete")).status == 303
     assert (await tenant.get("webhooks")).data == []
+
+
+async def test_a_person_is_told_why_a_webhook_would_not_get_an_event(
+    browser: Browser, tenant: Client, receiver: Receiver
+) -> None:
+    hook = {"hook": "channel_destroy", "modifiers": {"hangup_cause": "USER_BUSY"}}
+    webhook = await tenant.create(receiver.url("/a"), **hook)
+    await signed_in(browser, tenant.token)
+    page = of(tenant, f"webhooks/{webhook['id']}/match")
+
+    async def told(event: str, name: str = "channel_destroy") -> str:
+        query = URL.build(query={"hook": name, "event": event})
+        return unescape(await browser.page(f"{page}{query}"))
+
+    assert "it would be sent" in await told('{"Hangup-Cause": "USER_BUSY"}')
+    assert "it would not be sent" in await told('{"Hangup-Cause": "NORMAL_CLEARING"}')
+    assert "modifiers.hangup_cause" in await told("")
+    assert "the event's hook is channel_create" in await told("", "channel_create")
+    for wrong in ("[1]", "{", "<script>alert(1)</script>", "[" * 2000):
+        assert 'id="event-problem"' in await told(wrong)
+    assert 'id="hook-problem"' in await told("", "nonsense")
+    await browser.page(of(tenant, f"webhooks/{webhook['id']}0/match"), 404)
 
 
 async def test_dead_letters_are_counted_before_they_are_replayed_or_discarded(

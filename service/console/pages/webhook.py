@@ -1,16 +1,21 @@
 """One webhook: its health and attempts, a test, its secret, switching it off, deleting it."""
 
 from datetime import timedelta
+from typing import Any
 
+import orjson
 from aiohttp import web
 
+from service.console.forms import in_words
 from service.console.pages.filters import ATTEMPTS, listed
 from service.console.pages.webhooks import glances_of, secret_page
 from service.console.snippets import snippets
 from service.console.visit import Visit
+from service.dialects.hook import Hook
 from service.domain.delivery import Outcome
-from service.domain.errors import Conflict, Invalid
+from service.domain.errors import Conflict, Invalid, RejectedMessage
 from service.domain.webhook import ALL_HOOKS
+from service.pipeline.dry_run.sample import DOCUMENTED
 
 ON_A_PAGE = 25
 OVERLAPS = {"0": "at once", "3600": "1 hour", "86400": "1 day", "604800": "1 week"}
@@ -64,6 +69,56 @@ def _hooks(visit: Visit, webhook: dict[str, object]) -> list[str]:
     hooks = visit.console.dialects.hooks
     chosen = [str(name) for name in named if name in hooks] if isinstance(named, list) else []
     return list(hooks) if ALL_HOOKS in (named if isinstance(named, list) else ()) else chosen
+
+
+async def match(visit: Visit) -> web.StreamResponse:
+    """Tell whether the webhook would get an event, and if not, why."""
+    webhook = (await visit.ask("getWebhook")).data
+    hook, text = visit.query.get("hook", ""), visit.query.get("event", "")
+    verdicts: list[dict[str, Any]] = []
+    problems: dict[str, str] = {}
+    if hook:
+        try:
+            question = {"hook": hook, "event": _object(text)}
+            reply = await visit.ask("matchWebhooks", body=question)
+            verdicts = [_verdict(one, webhook["id"]) for one in reply.data]
+        except Invalid as error:
+            problems = in_words(error.problems)
+        except RejectedMessage as error:
+            problems = {"event": error.detail}
+    hooks = visit.console.dialects.hooks
+    return visit.page(
+        "match.html",
+        webhook=webhook,
+        hooks=hooks,
+        hook=hook or webhook.get("hook"),
+        text=text,
+        verdicts=verdicts,
+        problems=problems,
+        sample=_sample_body(hooks.get(hook or str(webhook.get("hook")))),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text. Raises Invalid."""
+    try:
+        value = orjson.loads(text or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Invalid.of("event", "invalid", 'must be a JSON object, such as {"Action": "x"}')
+    return value
+
+
+def _verdict(answer: dict[str, Any], webhook_id: str) -> dict[str, Any]:
+    """Return the verdict on one webhook, with the event and its payload."""
+    of_webhook = next(one for one in answer["webhooks"] if one["id"] == webhook_id)
+    return {"hook": answer["hook"], "payload": answer["payload"], **of_webhook}
+
+
+def _sample_body(hook: Hook | None) -> dict[str, Any]:
+    """Return the switch's own message that the sample of a hook consists of."""
+    return {} if hook is None else dict(hook.sample(DOCUMENTED).body)
 
 
 async def ask_rotation(visit: Visit) -> web.StreamResponse:
