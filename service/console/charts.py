@@ -5,6 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from service.text.plural import counted
+
 BAR, GAP, HEIGHT = 4, 1, 24
 TRACK = 1000
 
@@ -29,7 +31,7 @@ def spark_line(hours: Sequence[Mapping[str, Any]]) -> Markup:
     ).format(
         max(1, len(hours)) * (BAR + GAP),
         HEIGHT,
-        f"last 24 hours: {attempts} attempts, {failed} failed",
+        f"last 24 hours: {counted(attempts, 'attempt')}, {failed} failed",
         drawn,
     )
 
