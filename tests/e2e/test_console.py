@@ -350,7 +350,9 @@ async def test_a_person_is_told_why_a_webhook_would_not_get_an_event(
     assert "it would be sent" in await told('{"Hangup-Cause": "USER_BUSY"}')
     assert "it would not be sent" in await told('{"Hangup-Cause": "NORMAL_CLEARING"}')
     assert "modifiers.hangup_cause" in await told("")
-    assert "the event's hook is channel_create" in await told("", "channel_create")
+    other = await told("", "channel_create")
+    assert "channel_create: " in other
+    assert "the event's hook is channel_create" in other
     for wrong in ("[1]", "{", "<script>alert(1)</script>", "[" * 2000):
         assert 'id="event-problem"' in await told(wrong)
     assert 'id="hook-problem"' in await told("", "nonsense")

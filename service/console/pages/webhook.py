@@ -113,7 +113,7 @@ def _object(text: str) -> dict[str, Any]:
 def _verdict(answer: dict[str, Any], webhook_id: str) -> dict[str, Any]:
     """Return the verdict on one webhook, with the event and its payload."""
     of_webhook = next(one for one in answer["webhooks"] if one["id"] == webhook_id)
-    return {"hook": answer["hook"], "payload": answer["payload"], **of_webhook}
+    return {**of_webhook, "hook": answer["hook"], "payload": answer["payload"]}
 
 
 def _sample_body(hook: Hook | None) -> dict[str, Any]:
