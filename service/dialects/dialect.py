@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from service.dialects.binding import Binding, merged
 from service.dialects.bus_message import BusMessage
+from service.dialects.collection import WebhookCollection
 from service.dialects.hook import Hook
+from service.dialects.rpc import RpcServer
 from service.domain.event import Event, Message
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook
@@ -90,6 +92,10 @@ class Dialect:
     """Returns a stored webhook with hooks of the catalogue for the names that it uses."""
     test_hook: str = ""
     """The hook whose sample is the test request of a webhook on `all`."""
+    collection: WebhookCollection | None = None
+    """The API for webhooks that the switch's customers know."""
+    rpc: RpcServer | None = None
+    """Answers the switch's services in place of one of them."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
 
@@ -146,9 +152,15 @@ class Dialects:
 
     @property
     def announcing_exchanges(self) -> tuple[str, ...]:
-        """Exchanges of the switches on which announcements are published."""
-        found = (one.announcement.exchange for one in self.enabled if one.announcement)
+        """Exchanges of the switches on which we publish."""
+        found = [one.announcement.exchange for one in self.enabled if one.announcement]
+        found += [exchange for one in self.served for exchange in one[1].publishes_on]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def served(self) -> tuple[tuple[Dialect, RpcServer], ...]:
+        """The dialects that answer requests of their switch's services."""
+        return tuple((one, one.rpc) for one in self.enabled if one.rpc is not None)
 
 
 def _by_id(dialects: Iterable[Dialect]) -> dict[str, Hook]:

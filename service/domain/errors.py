@@ -55,6 +55,12 @@ class NothingSent(SwitchhookError):
     """Our machine lacks a resource for a request, such as descriptors: defer the delivery."""
 
 
+class SwitchApiUnavailable(Unavailable):
+    """A switch's API that tells the owners of tokens does not answer, or not as it should."""
+
+    about = "switch API"
+
+
 class CrossbarUnavailable(Unavailable):
     """Crossbar, a switch's REST API, does not answer, or gives an unexpected answer."""
 

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from service.domain.immutable import immutable
+from service.domain.provision import Provision
 
 
 @immutable
@@ -42,6 +43,10 @@ class Event:
     """Whether hook `all` gets it; false where another event of the same message reaches `all`."""
     webhook: Mapping[str, Any] | None = None
     """The document of the one webhook it goes to, where the message carries that webhook."""
+    provision: Provision | None = None
+    """What it tells about a destination that the switch manages itself."""
+    scope_id: str | None = None
+    """The scope it happened in, which may have a webhook of its own; see `ScopedWebhook`."""
 
 
 def event_id_of(source: str, body: bytes) -> str:

@@ -108,6 +108,8 @@ class Account:
     """Its own rule for disabling webhooks; None means the platform's."""
     require_https: bool = False
     """Whether its own webhooks may not use plain http; those of its descendants may."""
+    dialect_secrets: Mapping[str, bytes] = field(default_factory=lambda: NOTHING)
+    """By source, the key of the dialect's signature for its webhooks that have none."""
 
     def own(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return its webhooks for its own events of a hook."""
@@ -119,7 +121,7 @@ class Account:
 
     def bound(self, webhook: Webhook) -> Webhook:
         """Return one of the account's webhooks with the account's own rules applied."""
-        return _bound(webhook, require_https=self.require_https)
+        return _bound(webhook, self.dialect_secrets, require_https=self.require_https)
 
 
 def account_of(
@@ -130,10 +132,13 @@ def account_of(
     disable: DisablePolicy | None = None,
     *,
     require_https: bool = False,
+    dialect_secrets: Mapping[str, bytes] = NOTHING,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
     enabled = tuple(
-        _bound(webhook, require_https=require_https) for webhook in webhooks if webhook.enabled
+        _bound(webhook, dialect_secrets, require_https=require_https)
+        for webhook in webhooks
+        if webhook.enabled
     )
     inherited = tuple(webhook for webhook in enabled if webhook.include_subaccounts)
     return Account(
@@ -146,10 +151,14 @@ def account_of(
         _by_hook(inherited),
         disable,
         require_https,
+        dialect_secrets,
     )
 
 
-def _bound(webhook: Webhook, *, require_https: bool) -> Webhook:
+def _bound(webhook: Webhook, secrets: Mapping[str, bytes], *, require_https: bool) -> Webhook:
+    secret = secrets.get(webhook.source)
+    if secret is not None and webhook.dialect_secret is None:
+        webhook = replace(webhook, dialect_secret=secret)
     if not require_https:
         return webhook
     oauth = replace(webhook.oauth, https_only=True) if webhook.oauth else None

@@ -21,7 +21,7 @@ from service.documents.webhook_form import HIDDEN, completed
 from service.domain.disable import DisablePolicy
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
-from service.domain.webhook import NOTHING
+from service.domain.webhook import ALL_HOOKS, NOTHING
 from service.egress.rules import in_words
 from service.management.ports import (
     Accounts,
@@ -60,6 +60,7 @@ class Webhooks:
     accounts: Accounts
     guard: UriGuard
     hooks: Mapping[str, Hook]
+    default_source: str
     disable_policy: DisablePolicy
     most_per_account: int
     makes_key_pairs: bool
@@ -67,13 +68,15 @@ class Webhooks:
     """Called with every account whose webhooks changed, so that this process notices at once."""
     now: Callable[[], datetime] = _now
 
-    async def all(self, account_id: str) -> Sequence[Document]:
-        """Return the documents of all webhooks of an account, in any order."""
-        return await self.documents.of_account(account_id)
+    async def all(self, account_id: str, source: str | None = None) -> Sequence[Document]:
+        """Return the documents of an account's webhooks, of one source or all, in any order."""
+        found = await self.documents.of_account(account_id)
+        return [one for one in found if source in (None, one.get("source"))]
 
-    async def one(self, account_id: str, webhook_id: str) -> Document:
-        """Return the document of a webhook."""
-        return _found(await self.documents.find(account_id, webhook_id), webhook_id)
+    async def one(self, account_id: str, webhook_id: str, source: str | None = None) -> Document:
+        """Return the document of a webhook; with a `source`, only one of that dialect."""
+        document = _found(await self.documents.find(account_id, webhook_id), webhook_id)
+        return _found(document if source in (None, document.get("source")) else None, webhook_id)
 
     async def includes_subaccounts(self, account_id: str, webhook_id: str) -> bool:
         """Return whether a webhook gets the events of the accounts below its own."""
@@ -96,6 +99,7 @@ class Webhooks:
         Raises Conflict where the account has too many.
         """
         given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
+        given |= {key: value for key, value in self._source(given).items() if value is not None}
         await self._check(account_id, given, given)
         entry = self._entry(by, "created", ())
         document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
@@ -127,7 +131,7 @@ class Webhooks:
         moved = check_moves(members, stored)
         if moved:
             raise Invalid(moved)
-        changes = unhidden(members, stored)
+        changes = unhidden(members, stored) | self._source(members)
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # the default
         merged = {**stored, **changes}
@@ -198,6 +202,21 @@ class Webhooks:
         if changed is None:
             raise Conflict("the webhook was changed at the same time; rotate again")
         return changed
+
+    def _source(self, members: Document) -> dict[str, Any]:
+        """Return the dialect of the hook that members name; None where it is the default.
+
+        `all` means every hook of the one dialect that is enabled, or of the default one.
+        """
+        named = members.get("hook") or ""
+        if named == ALL_HOOKS:
+            sources = {hook.source for hook in self.hooks.values()}
+        else:
+            sources = {self.hooks[named].source} if named in self.hooks else set()
+        if len(sources) != 1:
+            return {}
+        source = sources.pop()
+        return {"source": None if source == self.default_source else source}
 
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
         problems = check_members(given, merged, self.hooks) | check_size(given, merged)

@@ -1,8 +1,9 @@
 """The event lane's work: from a message to the first attempts, with no broker in between."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.dialects.dialect import Dialects
@@ -13,6 +14,7 @@ from service.domain.event import Event
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
+from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
@@ -40,6 +42,7 @@ class EventWork:
 
     ingest: Ingest
     directory: Directory
+    managed: ManagedWebhooks
     deliverer: Deliverer
     finished: FinishedDeliveries
     metrics: Metrics
@@ -56,17 +59,37 @@ class EventWork:
             events = await self.availability.until_available(lambda: self.ingest.events(incoming))
         if not events:
             self.metrics.ignored.inc()
+        arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
         for event in events:
             self.metrics.consumed[event.source, event.hook].inc()
             if event.account_id is None:
                 self.metrics.unowned.inc()
                 continue
-            with self.tracer.span("match", span.traceparent) as matching:
-                account, webhooks = await self._interested(event, event.account_id)
-                matching.note(hook=event.hook, webhooks=len(webhooks))
-            if webhooks:
-                arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
-                await self._tell(event, account, webhooks, arrival, progress)
+            if event.provision is not None:
+                await self.managed.keep(event.provision)
+            own = self._deliver(event, event.account_id, arrival, progress)
+            if event.scope_id is None:
+                await own
+            else:
+                scoped = self._deliver_in_scope(event, event.account_id, arrival, progress)
+                await asyncio.gather(own, scoped)
+
+    async def _deliver_in_scope(
+        self, event: Event, account_id: str, arrival: Arrival, progress: Progress
+    ) -> None:
+        """Deliver to the webhook of the event's scope, if there is one."""
+        webhook = await self.managed.scoped(event.scope_id or "")
+        if webhook is not None:
+            await self._deliver(replace(event, webhook=webhook), account_id, arrival, progress)
+
+    async def _deliver(
+        self, event: Event, account_id: str, arrival: Arrival, progress: Progress
+    ) -> None:
+        with self.tracer.span("match", arrival.traceparent) as matching:
+            account, webhooks = await self._interested(event, account_id)
+            matching.note(hook=event.hook, webhooks=len(webhooks))
+        if webhooks:
+            await self._tell(event, account, webhooks, arrival, progress)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks whose hooks and filters match."""

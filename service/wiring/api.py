@@ -1,6 +1,7 @@
 """The management API put together on the running service: plain constructor calls."""
 
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,8 +19,10 @@ from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
+from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
-from service.dialects.crossbar import CrossbarTokens
+from service.dialects.foreign_tokens import foreign_tokens
+from service.dialects.token_check import CheckedTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
@@ -41,12 +44,12 @@ class Api:
 
     application: web.Application
     runner: ReplayRunner
-    foreign: CrossbarTokens | None
+    foreign: Sequence[CheckedTokens]
 
     async def close(self) -> None:
         """Close all connections."""
-        if self.foreign is not None:
-            await self.foreign.close()
+        for tokens in self.foreign:
+            await tokens.close()
 
 
 def connections_for(settings: Settings) -> Connections:
@@ -73,26 +76,24 @@ def build_api(service: Service) -> Api:
     letters = DeadLetters(
         MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
     )
-    operations = _operations(service, letters)
+    operations, foreign_operations = _operations(service, letters)
     auth = settings.api.auth
-    foreign = (
-        CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
-    )
+    foreign = foreign_tokens(auth.crossbar_url, auth.crossbar_cache_s, settings.voipbin)
     gatekeeper = Gatekeeper(
         Authentication(MongoTokens(store), foreign),
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
         Clients(settings.api.trusted_proxies),
     )
-    every = [*operations, description_operation(operations, hook_ids)]
+    every = [*operations, description_operation(operations, hook_ids), *foreign_operations]
     application = api_application(
         every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
     return Api(application, ReplayRunner(letters), foreign)
 
 
-def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
-    """Return all operations."""
+def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation], list[Operation]]:
+    """Return our own operations, and those of the switches' collections."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
     subscriptions = Webhooks(
@@ -102,6 +103,7 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         accounts=MongoAccounts(store),
         guard=ResolvingGuard(settings.egress, settings.own_ports),
         hooks=service.dialects.hooks,
+        default_source=service.dialects.default_source,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
         makes_key_pairs=service.storage.secret_box.makes_key_pairs,
@@ -116,10 +118,13 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         service.sending.places[TESTS],
     )
     directory, dialects = service.storage.directory, service.dialects
-    return operations_of(
+    own = operations_of(
         hooks.HookHandlers(dialects),
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
         webhooks.WebhookHandlers(subscriptions, pages),
     )
+    collections = [one.collection for one in dialects.enabled if one.collection is not None]
+    foreign = [ForeignWebhooks(collection, subscriptions) for collection in collections]
+    return own, [operation for one in foreign for operation in one.operations()]

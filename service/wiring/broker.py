@@ -12,7 +12,7 @@ from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.settings.model import Settings
-from service.wiring.lanes import DEAD_LETTER_PREFETCH, Lanes
+from service.wiring.lanes import DEAD_LETTER_PREFETCH, REQUEST_PREFETCH, Lanes
 from service.wiring.parts import link_of, permissions_of
 
 
@@ -51,6 +51,17 @@ def broker_of(
             (names.deliveries, amqp.delivery_prefetch, lanes.deliveries),
             (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
         )
+    ]
+    subscriptions += [
+        Subscription(
+            queue,
+            REQUEST_PREFETCH,
+            lane.window_size,
+            lane.accept,
+            lane.note_waiting,
+            of_switch=True,
+        )
+        for queue, lane in lanes.requests.items()
     ]
     bindings = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
     # Four looks within `health.stall_s`, so that the health check notices in time.

@@ -1,13 +1,16 @@
 """The three lanes, each with its work and its prefetch window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from service.adapters.mongo.logs import MongoDeadLetters
+from service.adapters.mongo.provisions import MongoProvisions
 from service.adapters.mongo.suspects import MongoSuspectCounts
+from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
+from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Deliverer
@@ -21,6 +24,7 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
+from service.pipeline.rpc import RpcWork
 from service.ports import Queues
 from service.settings.model import Settings
 from service.wiring.sending import DELIVERIES, EVENTS, Sending
@@ -28,6 +32,7 @@ from service.wiring.storage import Storage
 
 DEAD_LETTERS = "dead_letters"
 DEAD_LETTER_PREFETCH = 50
+REQUEST_PREFETCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,11 @@ class Lanes:
     events: Lane
     deliveries: Lane
     dead_letters: Lane
+    requests: Mapping[str, Lane]
+    """Lanes of requests from the switches' services, by the name of their queue."""
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.events, self.deliveries, self.dead_letters))
+        return iter((self.events, self.deliveries, self.dead_letters, *self.requests.values()))
 
 
 def lanes_of(
@@ -49,11 +56,11 @@ def lanes_of(
     storage: Storage,
     sending: Sending,
     disabler: Disabler,
-    queues: Queues,
+    publisher: Publisher,
 ) -> Lanes:
     """Return the lanes; events and deliveries have shares of the pool of their own."""
     amqp, availability = settings.amqp, Availability(metrics)
-    deliverer = _deliverer(settings, metrics, availability, storage, sending, disabler, queues)
+    deliverer = _deliverer(settings, metrics, availability, storage, sending, disabler, publisher)
     events, deliveries = _works(dialects, storage, sending, deliverer)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
@@ -62,12 +69,20 @@ def lanes_of(
         window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
         suspects = Suspects(amqp.poison_after, counts)
         pace = sending.pace.now
-        return Lane(name, work, window, queues, metrics, availability, suspects, pace=pace)
+        return Lane(name, work, window, publisher, metrics, availability, suspects, pace=pace)
 
     return Lanes(
         events=lane(EVENTS, events, amqp.prefetch),
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
+        requests={
+            server.queue: lane(
+                f"{dialect.name}_requests",
+                RpcWork(dialect, server, publisher.switch_bus, publisher, availability),
+                REQUEST_PREFETCH,
+            )
+            for dialect, server in dialects.served
+        },
     )
 
 
@@ -100,6 +115,11 @@ def _works(
     events = EventWork(
         ingest=Ingest(dialects, storage.directory),
         directory=storage.directory,
+        managed=ManagedWebhooks(
+            MongoProvisions(storage.store, storage.secret_box),
+            storage.directory,
+            deliverer.availability,
+        ),
         deliverer=deliverer,
         finished=deliverer.finished,
         metrics=deliverer.metrics,

@@ -95,19 +95,23 @@ class Route:
                 failed = failure_of(error)
                 if failed.status >= 500:
                     log.warning("api.failed", path=self.operation.path, error=str(error))
-                return failure(failed, request_id)
+                return self._failure(failed, request_id)
             except web.HTTPRequestEntityTooLarge:
-                return failure(TOO_LARGE, request_id)
+                return self._failure(TOO_LARGE, request_id)
             except BodyTooSlow:
-                response = failure(TOO_SLOW, request_id)
+                response = self._failure(TOO_SLOW, request_id)
                 response.force_close()
                 return response
             except ClientHungUp:
                 log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
-                return failure(HUNG_UP, request_id)
+                return self._failure(HUNG_UP, request_id)
             except Exception:
                 log.exception("api.bug", method=self.operation.method, path=self.operation.path)
-                return failure(BUG, request_id)
+                return self._failure(BUG, request_id)
+
+    def _failure(self, failed: Failure, request_id: str) -> web.Response:
+        form = self.operation.form
+        return failure(failed, request_id) if form is None else form.failure(failed, request_id)
 
     async def _members(self, request: web.Request) -> Mapping[str, Any]:
         try:
@@ -132,6 +136,8 @@ class Route:
         call = ApiCall(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
+        if operation.form is not None:
+            return operation.form.success(answer, request_id)
         if operation.bare:
             return web.json_response(answer.data, headers=ALWAYS)
         known = principal is not ANYBODY

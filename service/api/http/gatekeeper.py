@@ -38,7 +38,9 @@ class Gatekeeper:
         if operation.access is Access.OPEN:
             self._count(f"peer:{self.clients.key(request)}")
             return ANYBODY
-        principal = await self._principal(request)
+        form = operation.form
+        token = _token(request) if form is None else form.token(request) or _token(request)
+        principal = await self._principal(request, token)
         if operation.access is Access.WRITE and principal.read_only:
             raise Forbidden("the token may only read")
         account_id = request.match_info.get("account_id")
@@ -51,13 +53,12 @@ class Gatekeeper:
         if not call.principal.reaches_below and await operation.below(call):
             raise Forbidden("the token has no right to the accounts below its own")
 
-    async def _principal(self, request: web.Request) -> Principal:
+    async def _principal(self, request: web.Request, text: str | None) -> Principal:
         """Authenticate the request. A request over the limit is refused before any look-up.
 
         A token that was valid before counts for its holder. Any other token counts as a guess of
         the client until it proves valid.
         """
-        text = _token(request)
         holder = None if text is None else self.authentication.holder_before(text)
         if holder is not None and text is not None:
             self._count(holder)

@@ -2,20 +2,24 @@
 
 from service.dialects.dialect import Dialect
 from service.dialects.voipbin.catalogue import NAME, hooks
+from service.dialects.voipbin.collection import VoipbinWebhooks
 from service.dialects.voipbin.decode import VoipbinDecoder
 from service.dialects.voipbin.names import HookNames
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import VoipbinRequests
+from service.dialects.voipbin.rpc import WebhookManager
 
 
 def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
     """Return the dialect as the operator has set it."""
-    offered = hooks(policy)
+    offered, names = hooks(policy), HookNames()
     return Dialect(
         name=NAME,
         hooks=offered,
         decoder=VoipbinDecoder(policy, max_message_bytes),
         requests=VoipbinRequests(),
-        catalogued=HookNames().catalogued,
+        catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
+        collection=VoipbinWebhooks(names, require_https=policy.require_https),
+        rpc=WebhookManager(max_message_bytes) if "rpc" in policy.taps else None,
     )

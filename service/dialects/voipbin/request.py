@@ -45,7 +45,11 @@ class GoContents:
 
     @cached_property
     def _only(self) -> Content:
-        return Content("application/json", go_json(dict(self._payload)))
+        members = dict(self._payload)
+        if "type" not in members:
+            # What a flow sends has a body and a content type of its own.
+            return Content(str(members["data_type"]), go_json(members["data"]))
+        return Content("application/json", go_json(members))
 
     def content(self, webhook: Webhook) -> Content:  # noqa: ARG002
         """Return the body."""

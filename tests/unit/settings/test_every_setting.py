@@ -30,6 +30,7 @@ from tests.unit.settings.places import (
     server,
     shown_by,
     taps_of,
+    tokens_of,
 )
 from tests.unit.settings.whole import Whole, whole_of
 
@@ -174,6 +175,12 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         ("fanout",),
         (one(lambda whole: taps_of(whole.service.dialects.by_name["voipbin"])),),
     ),
+    "voipbin.require_https": (False, (at("VoipbinWebhooks", "_require_https"),)),
+    "voipbin.api_url": (
+        "https://odd.example/v1.0",
+        (at("VoipbinQuestion", "_url", lambda url: url.removesuffix("/customer")),),
+    ),
+    "voipbin.api_cache_s": (27.25, (tokens_of("VoIPBIN's API"),)),
     "voipbin.forward_secrets": (True, (at("VoipbinDecoder", "_with_secrets"),)),
     "api.host": ("odd.example", (server(0, 1),)),
     "api.port": (8888, (server(0, 2), at("EgressGuard", "own_ports", min))),
@@ -191,9 +198,9 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "api.max_webhooks_per_account": (996, (at("Webhooks", "most_per_account"),)),
     "api.auth.crossbar_url": (
         "http://odd.example:8000",
-        (at("CrossbarTokens", "_url", lambda url: url.removesuffix("/v2/token_auth")),),
+        (at("CrossbarQuestion", "_url", lambda url: url.removesuffix("/v2/token_auth")),),
     ),
-    "api.auth.crossbar_cache_s": (28.5, (at("CrossbarTokens", "_cache_s"),)),
+    "api.auth.crossbar_cache_s": (28.5, (tokens_of("Crossbar"),)),
     "metrics.host": ("numbers.example", (server(1, 1),)),
     "metrics.port": (9999, (server(1, 2), at("EgressGuard", "own_ports", max))),
     "attempts.retention_days": (27.5, (one(lambda whole: whole.said["retention_days"]),)),

@@ -15,7 +15,7 @@ from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import Names
+from service.adapters.rabbitmq.topology.queues import Names, declare_for_switch
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
 from service.domain.trace import traceparent_in
@@ -43,6 +43,8 @@ class Subscription:
     window_size: Callable[[], int]
     accept: Callable[[Incoming], None]
     note_waiting: Callable[[int], None]
+    of_switch: bool = False
+    """Whether the queue belongs to the switch, and is declared as its services do."""
 
 
 class Consumer:
@@ -75,6 +77,9 @@ class Consumer:
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
         await self.upkeep.declare(connection)
+        for subscription in self._subscriptions:
+            if subscription.of_switch:
+                await declare_for_switch(connection, subscription.queue)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
@@ -153,8 +158,8 @@ class ReceivedMessage:
     """An unacknowledged message; see `ports.Incoming`."""
 
     __slots__ = (
-        "_acks", "_tag", "body", "content_encoding", "deliveries", "exchange", "redelivered",
-        "routing_key", "traceparent",
+        "_acks", "_properties", "_tag", "body", "content_encoding", "deliveries", "exchange",
+        "redelivered", "routing_key", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -169,7 +174,18 @@ class ReceivedMessage:
         self.redelivered = bool(deliver.redelivered)
         self.deliveries = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
         self._acks = acks
+        self._properties = properties
         self._tag = deliver.delivery_tag or 0
+
+    @property
+    def reply_to(self) -> str | None:
+        """See `ports.Incoming`."""
+        return self._properties.reply_to
+
+    @property
+    def correlation_id(self) -> str | None:
+        """See `ports.Incoming`."""
+        return self._properties.correlation_id
 
     def ack(self) -> None:
         """Acknowledge on the channel that brought the message, and on no other.

@@ -17,7 +17,7 @@ from typing import Any
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelPreconditionFailed
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from service.adapters.rabbitmq.diagnosis import needing
 from service.domain.errors import TopologyConflict
@@ -136,3 +136,29 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
             queue = await channel.declare_queue(name, durable=True, arguments=arguments)
         with needing(("queue", "write"), ("exchange", "read")):
             await queue.bind(names.exchange, name)
+
+
+async def declare_for_switch(connection: AbstractConnection, name: str) -> None:
+    """Declare a queue of the switch's services as they do, unless it exists in whatever form.
+
+    Raises NotPermitted.
+    """
+    if await _exists(connection, name):
+        return
+    channel = await connection.channel()
+    try:
+        with needing(("queue", "configure")):
+            await channel.declare_queue(name, durable=True)
+    finally:
+        await channel.close()
+
+
+async def _exists(connection: AbstractConnection, name: str) -> bool:
+    channel = await connection.channel()
+    try:
+        await channel.declare_queue(name, passive=True)
+    except ChannelNotFoundEntity:
+        return False
+    finally:
+        await channel.close()
+    return True
