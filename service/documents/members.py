@@ -21,6 +21,7 @@ class Kind(Enum):
     TEXTS = auto()
     VALUES = auto()
     SECONDS = auto()
+    WINDOW = auto()
     SECRET = auto()
 
 
@@ -90,6 +91,12 @@ MEMBERS = (
         "timeout_s",
         Kind.SECONDS,
         "Seconds until the whole answer must have arrived; if absent, the platform's limit.",
+        optional=True,
+    ),
+    Member(
+        "coalesce_ms",
+        Kind.WINDOW,
+        "Milliseconds within which only the latest of a burst of interim events is sent.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

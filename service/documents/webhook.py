@@ -17,6 +17,7 @@ FILTER_KEYS = ("type", "action")
 INTERNAL_LEG = "internal_leg"
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
+LEAST_COALESCE_MS, MOST_COALESCE_MS = 100, 10_000
 MOST_DOCUMENT_BYTES = 32_768
 """Largest size of a webhook's document without its history. All webhooks of an account, and the
 bodies made with their custom data, are in memory at the same time."""
@@ -73,6 +74,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         headers=_headers(document),
         oauth=_oauth(document),
         timeout_s=_timeout_s(document),
+        coalesce_ms=_coalesce_ms(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
     )
 
@@ -264,3 +266,14 @@ def _timeout_s(document: Document) -> float | None:
         return max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, float(value)))
     except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"timeout_s must be a number from 1 to 30, not {value!r}") from None
+
+
+def _coalesce_ms(document: Document) -> int | None:
+    value = document.get("coalesce_ms")
+    if value is None:
+        return None
+    try:
+        return max(LEAST_COALESCE_MS, min(MOST_COALESCE_MS, int(value)))
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from {LEAST_COALESCE_MS} to {MOST_COALESCE_MS}"
+        raise BadDocument(f"coalesce_ms must be {allowed}, not {value!r}") from None

@@ -45,6 +45,11 @@ class Event:
     """The document of the one webhook it goes to, where the message carries that webhook."""
     provision: Provision | None = None
     """What it tells about a destination that the switch manages itself."""
+    burst_id: str | None = None
+    """The burst of events it belongs to, of which only the latest may matter; see
+    `Webhook.coalesce_ms`."""
+    ends_burst: bool = False
+    """Whether the burst is over, and events of it that are still to come are out of date."""
     scope_id: str | None = None
     """The scope it happened in, which may have a webhook of its own; see `ScopedWebhook`."""
 

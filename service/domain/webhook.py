@@ -80,6 +80,8 @@ class Webhook:
     """The client whose access tokens its requests carry."""
     timeout_s: float | None = None
     """Seconds until the whole answer must have arrived; None means the platform's."""
+    coalesce_ms: int | None = None
+    """Of the events of a burst, only the latest within so many milliseconds is sent."""
     fallback_uri: str | None = None
     """The URI of one last attempt when the retries of a delivery are used up."""
     https_only: bool = False

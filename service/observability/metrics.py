@@ -89,6 +89,7 @@ class Metrics:
         self.dead_lettered = deliveries.labels("dead_lettered")
         self.cancelled = deliveries.labels("cancelled")
         self.shadowed = deliveries.labels("shadowed")
+        self.coalesced = deliveries.labels("coalesced")
         self.deferred = _by(
             self._counter("deferrals_total", "Deliveries deferred without an attempt", "reason"),
             DeferReason,

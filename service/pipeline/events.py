@@ -15,7 +15,8 @@ from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.managed import ManagedWebhooks
-from service.pipeline.deliver import Batch, Deliverer
+from service.pipeline.coalescing import Bursts
+from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.match import fits, subscribed
@@ -43,6 +44,7 @@ class EventWork:
     ingest: Ingest
     directory: Directory
     managed: ManagedWebhooks
+    bursts: Bursts
     deliverer: Deliverer
     finished: FinishedDeliveries
     metrics: Metrics
@@ -65,6 +67,8 @@ class EventWork:
             if event.account_id is None:
                 self.metrics.unowned.inc()
                 continue
+            if event.ends_burst and event.burst_id is not None:
+                self.bursts.end(event.burst_id)
             if event.provision is not None:
                 await self.managed.keep(event.provision)
             own = self._deliver(event, event.account_id, arrival, progress)
@@ -117,7 +121,15 @@ class EventWork:
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
-        await self.deliverer.deliver(owed, batch)
+        if event.burst_id is None or event.ends_burst:
+            await self.deliverer.deliver(owed, batch)
+        else:
+            await asyncio.gather(*(self._deliver_latest(event, pair, batch) for pair in owed))
+
+    async def _deliver_latest(self, event: Event, pair: Pair, batch: Batch) -> None:
+        """Deliver an event of a burst, unless a later one takes its place meanwhile."""
+        if await self.bursts.is_latest(event, pair[1]):
+            await self.deliverer.deliver(iter((pair,)), batch)
 
     async def _account(self, account_id: str) -> Account:
         account = self.directory.remembered(account_id)

@@ -11,6 +11,7 @@ from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
+from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Deliverer
@@ -120,6 +121,7 @@ def _works(
             storage.directory,
             deliverer.availability,
         ),
+        bursts=Bursts(deliverer.metrics),
         deliverer=deliverer,
         finished=deliverer.finished,
         metrics=deliverer.metrics,

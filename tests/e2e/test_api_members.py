@@ -126,6 +126,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
     receiver.script("/gone", 410)
     options = {
         "timeout_s": 3,
+        "coalesce_ms": 500,
         "headers": {"X-Key": "k"},
         "auth": {"type": "bearer", "token": "t"},
         "fallback_uri": receiver.url("/fallback"),

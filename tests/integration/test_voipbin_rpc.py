@@ -195,3 +195,27 @@ async def stored(database: Documents, customer_id: str, path: str) -> None:
 
 async def is_gone(database: Documents) -> bool:
     return await database["webhooks"].find_one({"account_id": CUSTOMER}) is None
+
+
+async def test_of_interim_speech_the_latest_is_sent_and_none_after_the_end(
+    services: VoipbinServices, database: Documents, receiver: Receiver
+) -> None:
+    owner = {"customer_id": CUSTOMER, "secret": "text"}
+    webhook = document(owner, uri=receiver.url("/speech"), coalesce_ms=300)
+    await database["webhooks"].insert_one(webhook)
+
+    async def speak(name: str, text: str) -> None:
+        speech = {"id": text, "streaming_id": "s1", "message": text}
+        await services.call("/v1/webhooks", event_of(name, speech))
+
+    for text in ("I", "I would", "I would like"):
+        await speak("transcribe_speech_interim", text)
+    await receiver.until(lambda: len(receiver.requests) == 1, 20, "the latest")
+    await speak("transcribe_speech_interim", "I would like to")
+    await speak("transcribe_speech_ended", "I would like to pay")
+    await speak("transcribe_speech_interim", "too late")
+    await receiver.until(lambda: len(receiver.requests) == 2, 20, "the end")
+    await services.call("/v1/webhooks", event_of("call_created", {"id": "c1"}))
+    await receiver.until(lambda: len(receiver.requests) == 3, 20, "another event")
+    said = [json.loads(request.body)["data"].get("message") for request in receiver.requests]
+    assert said == ["I would like", "I would like to pay", None]

@@ -18,7 +18,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.documents.webhook import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
+from service.documents.webhook import (
+    LEAST_COALESCE_MS,
+    LEAST_TIMEOUT_S,
+    MOST_COALESCE_MS,
+    MOST_TIMEOUT_S,
+)
 from service.domain.delivery import DeadLetterReason
 from service.domain.retry import MAX_RETRIES
 
@@ -115,6 +120,7 @@ Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
 Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
 Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
+Window = Annotated[int, Number, Field(ge=LEAST_COALESCE_MS, le=MOST_COALESCE_MS)]
 Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]
 Texts = Annotated[dict[str, str], Field(max_length=MOST_MEMBERS)]

@@ -23,6 +23,7 @@ from service.api.shapes.bodies import (
     Timeout,
     Uri,
     Verb,
+    Window,
 )
 from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
 from service.documents.members import MEMBERS, Kind, Member
@@ -38,6 +39,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.TEXTS: Texts,
     Kind.VALUES: Modifiers,
     Kind.SECONDS: Timeout,
+    Kind.WINDOW: Window,
     Kind.SECRET: Secret,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
@@ -46,6 +48,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.TEXTS: dict[str, Any],
     Kind.VALUES: Modifiers,
     Kind.SECONDS: float,
+    Kind.WINDOW: int,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -55,6 +58,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.RETRIES: Retries,
     Kind.FLAG: Flag,
     Kind.SECONDS: Timeout,
+    Kind.WINDOW: Window,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 

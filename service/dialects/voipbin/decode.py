@@ -24,6 +24,7 @@ from service.text.json_text import write_json
 SYSTEM_CUSTOMER = "00000000-0000-0000-0000-000000000002"
 NOBODY = frozenset({ZERO_UUID, SYSTEM_CUSTOMER})
 """Customers that VoIPBIN itself sends nothing to."""
+SPEECH_INTERIM, SPEECH_ENDED = "transcribe_speech_interim", "transcribe_speech_ended"
 REMEMBERED_EVENTS = 10_000
 """Some seconds of the busiest platform, within which the copies of an event arrive."""
 
@@ -101,6 +102,8 @@ class VoipbinDecoder:
             facts=_facts(kind, seen),
             reaches_all=kind.reaches_all,
             provision=provision,
+            burst_id=_burst_id(kind, seen),
+            ends_burst=kind.type == SPEECH_ENDED,
             scope_id=scope_in(kind, seen),
         )
 
@@ -131,6 +134,12 @@ def _call_id(kind: Kind, seen: Mapping[str, Any]) -> str | None:
         found = seen.get("id")
     else:
         found = seen.get("reference_id") if seen.get("reference_type") == "call" else None
+    return found if type(found) is str else None
+
+
+def _burst_id(kind: Kind, seen: Mapping[str, Any]) -> str | None:
+    """Return what the interim events of one speech have in common; their ids are always new."""
+    found = seen.get("streaming_id") if kind.type in (SPEECH_INTERIM, SPEECH_ENDED) else None
     return found if type(found) is str else None
 
 

@@ -26,12 +26,15 @@ class ManagedWebhooks:
     known: BoundedDict[str, Mapping[str, Any]] = field(default_factory=_none_yet)
 
     async def keep(self, provision: Provision) -> None:
-        """Store what a switch told; the next event of the account finds it."""
+        """Store what a switch told.
+
+        An event that this worker takes meanwhile finds the webhook of its scope already.
+        """
+        if isinstance(provision, ScopedWebhook):
+            self.known[provision.scope_id] = provision.document
         await self.availability.until_available(lambda: self.provisions.keep(provision))
         if isinstance(provision, AccountProvision):
             self.directory.forget(provision.account_id)
-        elif isinstance(provision, ScopedWebhook):
-            self.known[provision.scope_id] = provision.document
 
     async def scoped(self, scope_id: str) -> Mapping[str, Any] | None:
         """Return the document of the webhook of a scope.

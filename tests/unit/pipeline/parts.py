@@ -16,6 +16,7 @@ from service.observability.tracing import PassingOn
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.attempt import Attempter
+from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Batch, Deliverer
@@ -146,6 +147,7 @@ class Parts:
             self.ingest,
             self.directory,
             ManagedWebhooks(self.provisions, self.directory, self.availability),
+            Bursts(self.metrics),
             self.deliverer,
             self.finished,
             self.metrics,
