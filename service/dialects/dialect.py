@@ -13,6 +13,7 @@ from service.dialects.bus_message import BusMessage
 from service.dialects.collection import WebhookCollection
 from service.dialects.hook import Hook
 from service.dialects.rpc import RpcServer
+from service.dialects.sample_call import SampleCall
 from service.domain.event import Event, Message
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook
@@ -92,6 +93,8 @@ class Dialect:
     """Returns a stored webhook with hooks of the catalogue for the names that it uses."""
     test_hook: str = ""
     """The hook whose sample is the test request of a webhook on `all`."""
+    sample_call: SampleCall | None = None
+    """The call of the demonstration."""
     collection: WebhookCollection | None = None
     """The API for webhooks that the switch's customers know."""
     rpc: RpcServer | None = None

@@ -15,6 +15,9 @@ from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.text.keys import named_key
 
+Source = Literal["kazoo", "voipbin"]
+"""The name of a dialect."""
+
 
 class Section(BaseModel):
     """A frozen section of the settings; an unknown key is an error."""
@@ -41,7 +44,7 @@ class AmqpSettings(Section):
     for a receiver that hangs, for a confirm of the broker, or for the store."""
     window_bytes: Annotated[int, Ge(1_048_576), Le(4_294_967_296)] = 67_108_864
     """Bytes of the messages held of a queue, above which no further message is parked."""
-    sources: Annotated[tuple[Literal["kazoo", "voipbin"], ...], Len(1)] = ("kazoo",)
+    sources: Annotated[tuple[Source, ...], Len(1)] = ("kazoo",)
     """The dialects of the switches on this broker."""
     declare_sources: bool = True
     """Declare the switch's exchanges exactly as it does, where the broker permits it."""

@@ -19,6 +19,7 @@ from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import SIGNATURE
 from tests.api_client import Client
 from tests.e2e.shared_service import SharedService, StartShared, new_account
+from tests.e2e.test_command import switchhook
 
 ALL = "/v1.0/webhooks"
 GOOD = {"name": "CRM", "detail": "calls", "uri": "https://203.0.113.9/voipbin", "method": "POST"}
@@ -31,10 +32,21 @@ async def voipbin_api(customers: dict[str, str]) -> AsyncIterator[str]:
 
     async def customer(request: web.Request) -> web.Response:
         found = customers.get(request.query.get("accesskey", ""))
-        return web.json_response({"id": found}, status=200 if found else 401)
+        body = {"id": found, "webhook_uri": "https://203.0.113.9/", "webhook_secret": "own"}
+        return web.json_response(body, status=200 if found else 401)
+
+    async def every(request: web.Request) -> web.Response:
+        if request.query.get("accesskey") != ADMINISTRATOR:
+            return web.json_response({}, status=403)
+        start = int(request.query.get("page_token", "0"))
+        one = {"id": list(customers.values())[start], "webhook_method": "PUT"}
+        one["webhook_uri"] = "https://203.0.113.9/"
+        more = str(start + 1) if start + 1 < len(customers) else ""
+        return web.json_response({"result": [one], "next_page_token": more})
 
     application, port = web.Application(), free_port()
     application.router.add_get("/v1.0/customer", customer)
+    application.router.add_get("/v1.0/customers", every)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
@@ -43,6 +55,7 @@ async def voipbin_api(customers: dict[str, str]) -> AsyncIterator[str]:
 
 
 CUSTOMERS: dict[str, str] = {}
+ADMINISTRATOR = "the-administrator"
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +170,29 @@ async def test_our_own_api_takes_hooks_of_both_switches(
     assert moved.data.get("source") is None
     listed = {hook["id"] for hook in (await api.get("/v2/webhooks")).data}
     assert {"call_hangup", "channel_create"} <= listed
+
+
+async def test_customers_are_imported_from_voipbins_api(running: SharedService) -> None:
+    own, other = new_account(), new_account()
+    url = running.settings["SWITCHHOOK_VOIPBIN__API_URL"]
+    CUSTOMERS[ADMINISTRATOR], CUSTOMERS["another"] = own, other
+    command = ("import", "voipbin", "--url", url)
+    env = {**running.settings, "VOIPBIN_TOKEN": ADMINISTRATOR}
+    count = len(CUSTOMERS)
+    code, text = await switchhook(*command, "--dry-run", env=env)
+    assert (code, text) == (0, f"{count} accounts would be imported, {count} with a webhook\n")
+    assert await running.database["webhooks"].find_one({"account_id": own}) is None
+    for _ in range(2):
+        code, text = await switchhook(*command, env=env)
+        assert (code, text) == (0, f"{count} accounts imported, {count} with a webhook\n")
+    [webhook] = await running.database["webhooks"].find({"account_id": other}).to_list(None)
+    assert (webhook["http_verb"], webhook["event_types"]) == ("put", ["*"])
+    account = await running.database["accounts"].find_one({"_id": own})
+    assert account is not None
+    assert account["voipbin_secret"] == "own"
+    code, text = await switchhook(*command, env={**env, "VOIPBIN_TOKEN": "wrong"})
+    assert code == 1
+    assert "VoIPBIN refuses the token" in text
 
 
 async def happen(running: SharedService, account_id: str) -> None:

@@ -16,14 +16,15 @@ class VoipbinQuestion:
 
     api = "VoIPBIN's API"
 
-    def __init__(self, url: str) -> None:
-        self._url = f"{url.rstrip('/')}/customer"
+    def __init__(self, url: str, path: str = "customer") -> None:
+        self._url = f"{url.rstrip('/')}/{path}"
 
     def request(self, token: str) -> tuple[str, Mapping[str, str]]:
         """See `TokenQuestion`."""
         if token.count(".") == DOTS_OF_A_JWT:
             return self._url, {"Authorization": f"Bearer {token}"}
-        return f"{self._url}?{urlencode({'accesskey': token})}", {}
+        joined = "&" if "?" in self._url else "?"
+        return f"{self._url}{joined}{urlencode({'accesskey': token})}", {}
 
     def principal(self, status: int, body: bytes) -> Principal | None:
         """See `TokenQuestion`."""

@@ -1,6 +1,7 @@
 """VoIPBIN as one value; see `service.dialects.dialect`."""
 
 from service.dialects.dialect import Dialect
+from service.dialects.sample_call import SampleCall
 from service.dialects.voipbin.catalogue import NAME, hooks
 from service.dialects.voipbin.collection import VoipbinWebhooks
 from service.dialects.voipbin.decode import VoipbinDecoder
@@ -20,6 +21,12 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         requests=VoipbinRequests(),
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
+        sample_call=SampleCall(
+            hooks=("call_created", "call_ringing", "call_progressing", "call_hangup"),
+            answered="call_progressing",
+            ended="call_hangup",
+            told="A simulated call runs over VoIPBIN's bus: it comes, rings, is answered and ends.",
+        ),
         collection=VoipbinWebhooks(names, require_https=policy.require_https),
         rpc=WebhookManager(max_message_bytes) if "rpc" in policy.taps else None,
     )
