@@ -26,9 +26,7 @@ def text_of(content: bytes, charset: str, policy: AnswerPolicy) -> str:
     The encoding is that of the byte order mark, else `charset` of the content type, else of the
     XML declaration, else UTF-8 (RFC 7303, section 3; RFC 8259, section 8.1).
     """
-    if len(content) > policy.max_bytes:
-        detail = f"{len(content)} bytes; at most {policy.max_bytes} are allowed"
-        raise BadAnswer(BadAnswerReason.TOO_LARGE, detail)
+    refuse_size(content, policy)
     for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):
             text = _decoded(content, encoding).removeprefix("\ufeff")
@@ -38,6 +36,13 @@ def text_of(content: bytes, charset: str, policy: AnswerPolicy) -> str:
     if not text.strip():
         raise BadAnswer(BadAnswerReason.EMPTY, "the answer has no content")
     return text
+
+
+def refuse_size(content: bytes, policy: AnswerPolicy) -> None:
+    """Raise BadAnswer if the answer is too large."""
+    if len(content) > policy.max_bytes:
+        detail = f"{len(content)} bytes; at most {policy.max_bytes} are allowed"
+        raise BadAnswer(BadAnswerReason.TOO_LARGE, detail)
 
 
 def _declared(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """Reading and writing of attribute values by the types declared in `document`."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -161,11 +162,16 @@ def _within(field: Field, value: Any) -> bool:
 
 
 def _problem(field: Field, value: Any, scale: int = 1) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value //= scale
-    shown = str(value) if isinstance(value, str | int | float) else type(value).__name__
-    shown = shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"
     allowed = field.allowed
     if scale != 1:
+        value = value // scale if type(value) is int else value
         allowed = f"a whole number from {field.least // scale} to {field.most // scale}"
-    return f"{shown!r} is not allowed; allowed: {allowed}"
+    return f"{_shown(value)} is not allowed; allowed: {allowed}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return repr(value if len(value) <= MAX_QUOTED else f"{value[:MAX_QUOTED]}…")
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    return json.dumps(value)

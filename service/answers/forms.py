@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import orjson
 
 from service.answers import own
+from service.answers.content import refuse_size
 from service.answers.document import Answer, Document, Hangup, Redirect, Reject, Step, is_last
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.kazoo import names as kazoo_names
@@ -17,7 +18,7 @@ from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from service.answers.voipbin import names as voipbin_names
 from service.answers.voipbin import parse as voipbin_parse
 from service.answers.voipbin import write as voipbin_write
-from service.answers.written import Written
+from service.answers.written import Written, variables_in
 from service.answers.xml import twiml, voxml
 
 JSON: Final = "application/json"
@@ -41,6 +42,8 @@ class Form:
     content_type: str
     parse: Parser
     write: Callable[[Document], Written]
+    has_variables: bool = False
+    """Whether the switch replaces `${name}` in texts. Names differ from switch to switch."""
     returns: bool = False
     """Whether the flow that asked goes on after the last step; elsewhere, the call ends there."""
 
@@ -48,11 +51,14 @@ class Form:
 FORMS: Mapping[str, Form] = MappingProxyType({
     form.name: form
     for form in (
-        Form(voxml.NAME, XML, voxml.parse, voxml.write),
+        Form(voxml.NAME, XML, voxml.parse, voxml.write, has_variables=True),
         Form(twiml.NAME, XML, twiml.parse, twiml.write),
         Form(kazoo_names.NAME, JSON, kazoo_parse.parse, kazoo_write.write),
-        Form(voipbin_names.NAME, JSON, voipbin_parse.parse, voipbin_write.write, returns=True),
-        Form(own.NAME, JSON, own.parse, own.write),
+        Form(
+            voipbin_names.NAME, JSON, voipbin_parse.parse, voipbin_write.write,
+            has_variables=True, returns=True,
+        ),
+        Form(own.NAME, JSON, own.parse, own.write, has_variables=True),
     )
 })  # fmt: skip
 """The forms by name."""
@@ -83,12 +89,13 @@ def translate(
     is applied between reading and writing, for the links. A verb that the form cannot say raises
     `unsupported`; an attribute that it cannot say is named in `dropped`.
     """
+    refuse_size(content, policy)
     form = FORMS[source or form_of(content, content_type)]
     _refuse_type(form, content_type)
     document = change(form.parse(content, policy, charset_of(content_type)))
     target = FORMS[into]
-    fitted = _fitted(document, form, target)
-    result = target.write(fitted)
+    _refuse_variables(document, form, target)
+    result = target.write(_fitted(document, form, target))
     return Translated(result.content, target.content_type, document, result.dropped)
 
 
@@ -146,6 +153,19 @@ def _json_form(content: bytes) -> str:
         return voipbin_names.NAME
     is_flow = isinstance(value, dict) and "module" in value and "steps" not in value
     return kazoo_names.NAME if is_flow else own.NAME
+
+
+def _refuse_variables(document: Document, source: Form, target: Form) -> None:
+    """Raise BadAnswer for a variable that the target would not replace, or by another value.
+
+    Texts of our own form are written for a certain switch: their variables pass to it.
+    """
+    is_ours = own.NAME in (source.name, target.name)
+    if source is target or (is_ours and source.has_variables and target.has_variables):
+        return
+    for place in variables_in(document.steps):
+        detail = f"{place}: {target.name} does not know the variables of {source.name}"
+        raise BadAnswer(BadAnswerReason.UNSUPPORTED, detail)
 
 
 def _fitted(document: Document, source: Form, target: Form) -> Document:

@@ -11,6 +11,8 @@ from service.answers.fields import fields_of, from_json
 from service.answers.json_reader import depth_within
 from service.answers.policy import AnswerPolicy
 
+MAX_EXTRAS = 64
+
 
 def bad_attribute(place: str, problem: object) -> BadAnswer:
     """Return the error for a member with a wrong value."""
@@ -18,8 +20,12 @@ def bad_attribute(place: str, problem: object) -> BadAnswer:
 
 
 def json_text(value: Any) -> str:
-    """Return a JSON value as text."""
-    return orjson.dumps(value).decode()
+    """Return a JSON value as text. Raises BadAnswer for a number beyond 64 bits."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        detail = "a number does not fit into 64 bits"
+        raise BadAnswer(BadAnswerReason.MALFORMED, detail) from None
 
 
 class Budget:
@@ -100,6 +106,8 @@ class Members:
 
     def extras(self, form: str) -> tuple[Extra, ...]:
         """Return the members that were not read as members of this form alone."""
+        if len(self._left) > MAX_EXTRAS:
+            raise bad_attribute(self.place, f"more than {MAX_EXTRAS} members of {form} alone")
         return tuple(Extra(form, key, json_text(value)) for key, value in self._left.items())
 
     def refuse_rest(self) -> None:

@@ -126,6 +126,8 @@ def _extras(members: Members, budget: Budget) -> tuple[d.Extra, ...]:
 
 def _native(members: Members, budget: Budget, depth: int) -> d.Native:
     data = members.take("data", {})
+    if not isinstance(data, dict):
+        raise bad_attribute(f"{members.place}.data", "must be an object")
     budget.check_depth(f"{members.place}.data", data)
     keyed = Members(members.take("branches", {}), f"{members.place}.branches")
     branches = [

@@ -16,7 +16,7 @@ class AnswerPolicy:
     """Largest answer in bytes."""
     max_depth: Annotated[int, Ge(4), Le(32)] = 16
     """Most levels of verbs inside verbs; the root of a document is the first level."""
-    # Kazoo nests each verb in the one before it, two levels deep, and orjson writes at most 254.
+    # Kazoo nests each verb in the one before it, and readers of JSON bound the depth.
     max_verbs: Annotated[int, Ge(1), Le(100)] = 100
     """Most verbs of an answer, including those inside other verbs."""
 

@@ -131,6 +131,8 @@ def _problem_with(written: str, whole: str) -> str | None:
     if len(written) > MAX_CHARACTERS or NOT_IN_URLS.search(written):
         return f"has blanks or quotes, or more than {MAX_CHARACTERS} characters"
     parts = urlsplit(whole)
+    if urlsplit(written).scheme and not urlsplit(written).netloc:
+        return "has a scheme but no host"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return "must be http or https, with a host"
     return "has a variable in its host" if VARIABLE in parts.netloc else None

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import islice
+from typing import Any, TypeVar
 
 from service.answers.document import (
     Connect,
@@ -19,6 +21,11 @@ from service.answers.document import (
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of
 from service.answers.values import MOST_REPEATS, VARIABLE
+
+T = TypeVar("T")
+
+MAX_WRITTEN = 300
+"""Most nodes or actions of one document. Kazoo's are nested, two levels for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +101,17 @@ def problem_with(step: object) -> str | None:
     return None
 
 
-def refuse_variables(step: Step, place: str, notes: Notes) -> None:
-    """Raise BadAnswer if a step's text has a variable, which the form would not replace."""
-    texts = [getattr(step, name) for name in fields_of(type(step))]
-    if any(isinstance(text, str) and VARIABLE in text for text in texts):
-        raise notes.unsupported(place, f"{notes.form} does not know the variables of a document")
+def variables_in(steps: Iterable[Any], parent: str = "") -> Iterator[str]:
+    """Yield the places of texts with a variable, at any depth; a URL may have one."""
+    for place, step in placed(steps, parent):
+        for name, one in fields_of(type(step)).items():
+            text = getattr(step, name)
+            if one.role is None and isinstance(text, str) and VARIABLE in text:
+                yield f"{place}/@{name}"
+        for held in fields(step):
+            inner = getattr(step, held.name)
+            if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
+                yield from variables_in(inner, place)
 
 
 def repeats(step: Say | Play, place: str, notes: Notes) -> int:
@@ -107,6 +120,15 @@ def repeats(step: Say | Play, place: str, notes: Notes) -> int:
         notes.drop(f"{place}/@loop", f"repeated {MOST_REPEATS} times")
         return MOST_REPEATS
     return step.loop
+
+
+def bounded(parts: Iterable[T], place: str) -> list[T]:
+    """Return what a writer made of steps. Raises BadAnswer if that is too much."""
+    found = list(islice(parts, MAX_WRITTEN + 1))
+    if len(found) > MAX_WRITTEN:
+        detail = f"{place or 'document'}: more than {MAX_WRITTEN} verbs, once repetitions are written out"
+        raise BadAnswer(BadAnswerReason.TOO_MANY_VERBS, detail)
+    return found
 
 
 def refuse_otherwise(step: Redirect, place: str, notes: Notes) -> None:

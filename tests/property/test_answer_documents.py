@@ -80,7 +80,7 @@ def test_any_content_type_is_accepted_or_refused(into: str, kind: str, content: 
         translate(content, kind, into)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(st.sampled_from(["kazoo", "voipbin", "switchhook"]), VALUES, st.integers(0, 3))
 def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int) -> None:
     if wrap:
@@ -92,6 +92,7 @@ def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int)
     _survives(name, orjson.dumps(value))
 
 
+@settings(max_examples=100)
 @given(st.sampled_from(["voxml", "twiml"]), DOCUMENTS, st.data())
 def test_a_damaged_answer_is_an_answer_or_a_bad_answer(
     name: str, document: Document, data: st.DataObject
@@ -102,6 +103,7 @@ def test_a_damaged_answer_is_an_answer_or_a_bad_answer(
     _survives(name, content[:start] + data.draw(st.binary(max_size=8)) + content[end:])
 
 
+@settings(max_examples=100)
 @given(DOCUMENTS)
 def test_our_own_form_loses_nothing(document: Document) -> None:
     written = own.write(document)
@@ -109,13 +111,14 @@ def test_our_own_form_loses_nothing(document: Document) -> None:
     assert own.parse(written.content, ROOMY) == document
 
 
+@settings(max_examples=100)
 @given(DOCUMENTS)
 def test_voxml_loses_nothing_but_the_steps_for_an_unreachable_document(document: Document) -> None:
     expected = Document(without_otherwise(document.steps))
     assert voxml.parse(voxml.write(document).content, ROOMY) == expected
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(COMMON_DOCUMENTS, NAMES, NAMES)
 def test_the_common_verbs_keep_their_meaning_between_all_forms(
     document: Document, source: str, into: str
@@ -128,6 +131,7 @@ def test_the_common_verbs_keep_their_meaning_between_all_forms(
     assert meaning(FORMS[into].parse(result.content)) == meaning(document)
 
 
+@settings(max_examples=100)
 @given(DOCUMENTS)
 def test_every_link_is_absolute_or_a_bad_answer(document: Document) -> None:
     for link in links(document, "https://ivr.example.com/start"):

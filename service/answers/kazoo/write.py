@@ -19,9 +19,9 @@ from service.answers.values import KEYS, Input, Method
 from service.answers.written import (
     Notes,
     Written,
+    bounded,
     extras_of,
     reachable,
-    refuse_variables,
     repeats,
     written,
 )
@@ -35,16 +35,22 @@ def write(document: d.Document) -> Written:
     A document without steps hangs up: Kazoo refuses an empty object.
     """
     notes = Notes(NAME)
-    flow = _flow(document.steps, "", notes) or _node("hangup", {})
-    return written(document, orjson.dumps(flow), notes)
+    flow = _flow(document.steps, "", notes)
+    return written(document, flow or orjson.dumps(_node("hangup", {})), notes)
 
 
-def _flow(steps: Iterable[d.Step], parent: str, notes: Notes) -> Node | None:
-    """Return the first node, each node holding the next, or None if there are no steps."""
-    nodes = list(_nodes(steps, parent, notes))
-    for node, following in zip(reversed(nodes[:-1]), reversed(nodes[1:]), strict=True):
-        node["children"][NEXT] = following
-    return nodes[0] if nodes else None
+def _flow(steps: Iterable[d.Step], parent: str, notes: Notes) -> bytes:
+    """Return the JSON of the first node, each node holding the next; empty without steps.
+
+    It is put together from its end: orjson writes no more than 254 levels at once.
+    """
+    nodes = bounded(_nodes(steps, parent, notes), parent)
+    text = b""
+    for node in reversed(nodes):
+        if text:
+            node["children"][NEXT] = orjson.Fragment(text)
+        text = orjson.dumps(node)
+    return text
 
 
 def _nodes(steps: Iterable[d.Step], parent: str, notes: Notes) -> Iterator[Node]:
@@ -85,7 +91,6 @@ def _of_step(  # noqa: C901 - one case per verb; mypy finds a forgotten one
             yield _node("response", {"code": REASONS[step.reason], **_extra(step)})
         case d.Set():
             notes.drop_all_but(step, place, ["output", "value"])
-            refuse_variables(step, place, notes)
             variables = {step.output: step.value}
             yield _node("set_variables", {**_extra(step), "custom_application_vars": variables})
         case d.Connect() | d.Do() | d.If() | d.Pay() | d.Unset():
@@ -108,14 +113,13 @@ def _native(step: d.Native, place: str, notes: Notes) -> Node:
     node = _node(step.name, orjson.loads(step.data))
     for branch in step.branches:
         inner = _flow(branch.steps, f"{place}/{branch.key}", notes)
-        if inner is not None:
-            node["children"][branch.key] = inner
+        if inner:
+            node["children"][branch.key] = orjson.Fragment(inner)
     return node
 
 
 def _heard(step: d.Say | d.Play, place: str, notes: Notes) -> Iterator[Node]:
     if isinstance(step, d.Say):
-        refuse_variables(step, place, notes)
         notes.drop_all_but(step, place, ["text", "voice", "language", "loop"])
         if len(step.text) > MAX_TEXT:
             raise notes.unsupported(place, f"a text has at most {MAX_TEXT} characters in kazoo")

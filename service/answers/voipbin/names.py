@@ -47,3 +47,8 @@ def recording_option(step: d.Record) -> dict[str, Any]:
     The flow goes on at once; the input after it waits for the end of the recording.
     """
     return {"format": "wav", "end_of_silence": step.timeout_s, "duration": step.max_length_s}
+
+
+def jumps(action: dict[str, Any]) -> bool:
+    """Return whether an action goes on with another than the next."""
+    return action.get("type") in JUMPS or action.get("next_id") not in (None, "", NO_ID)

@@ -22,14 +22,13 @@ from service.answers.voipbin.names import (
     BEEP,
     DIGITS_KEPT,
     DIGITS_QUERY,
-    JUMPS,
     NAME,
     NEXT_ON_DIGIT,
-    NO_ID,
     REASONS,
     RESET_STEP,
     TEL,
     TYPES,
+    jumps,
     recording_option,
 )
 from service.answers.written import problem_with
@@ -57,8 +56,9 @@ def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = 
     actions = [
         _action(one, f"actions[{number}]", budget, ignored) for number, one in enumerate(value)
     ]
-    if any(_jumps(action) for action in actions):
-        return d.Document(tuple(_native(action) for action in actions))
+    if any(jumps(action.whole) for action in actions):
+        whole = (d.Native(NAME, action.kind, json_text(action.whole)) for action in actions)
+        return d.Document(tuple(whole), tuple(ignored))
     return d.Document(_folded(actions), tuple(ignored))
 
 
@@ -79,12 +79,10 @@ def _action(value: Any, place: str, budget: Budget, ignored: list[str]) -> Actio
     return Action(kind, option, f"{place}.option", value)
 
 
-def _jumps(action: Action) -> bool:
-    return action.kind in JUMPS or action.whole.get("next_id") not in (None, "", NO_ID)
-
-
 def _native(action: Action) -> d.Native:
-    return d.Native(NAME, action.kind, json_text(action.whole))
+    """Return an action as it is, without its id, which no other action refers to."""
+    kept = {"type": action.kind, "option": action.option}
+    return d.Native(NAME, action.kind, json_text(kept))
 
 
 def _folded(actions: Sequence[Action]) -> tuple[d.Step, ...]:

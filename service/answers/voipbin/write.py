@@ -15,16 +15,17 @@ from service.answers.voipbin.names import (
     DIGITS_QUERY,
     NAME,
     NEXT_ON_DIGIT,
-    NO_ID,
     REASONS,
     RESET_STEP,
     TEL,
     TYPES,
+    jumps,
     recording_option,
 )
 from service.answers.written import (
     Notes,
     Written,
+    bounded,
     extras_of,
     placed,
     reachable,
@@ -42,22 +43,17 @@ def write(document: d.Document) -> Written:
     """Return a document as actions. Raises BadAnswer for a step that VoIPBIN cannot run.
 
     Each action has an id, as VoIPBIN takes an action without one for the end of the call. The ids
-    follow from the content: the same document has the same ids.
+    follow from the content: the same document has the same ids. Actions with jumps keep theirs.
     """
     notes = Notes(NAME)
-    actions = list(_actions(document.steps, "", notes))
-    whole = json_text(actions)
-    numbered = [
-        action
-        if action.get("id", NO_ID) not in ("", NO_ID)
-        else {"id": str(uuid5(NAMESPACE, f"{number} {whole}")), **_without_id(action)}
-        for number, action in enumerate(actions)
-    ]
-    return written(document, orjson.dumps(numbered), notes)
-
-
-def _without_id(action: Action) -> Action:
-    return {name: value for name, value in action.items() if name != "id"}
+    actions = bounded(_actions(document.steps, "", notes))
+    if not any(jumps(action) for action in actions):
+        whole = uuid5(NAMESPACE, json_text(actions))
+        actions = [
+            {"id": str(uuid5(whole, str(number))), **action}
+            for number, action in enumerate(actions)
+        ]
+    return written(document, orjson.dumps(actions), notes)
 
 
 def _actions(steps: Iterable[d.Step], parent: str, notes: Notes) -> Iterator[Action]:

@@ -12,6 +12,9 @@ from service.answers.content import text_of
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.policy import AnswerPolicy
 
+MAX_ATTRIBUTES = 64
+"""Most attributes of an element; the verb with the most has 20."""
+
 
 @dataclass(slots=True)
 class Element:
@@ -68,6 +71,9 @@ class _Reader:
         if self._elements > self._policy.max_verbs:
             detail = f"more than {self._policy.max_verbs} verbs"
             raise BadAnswer(BadAnswerReason.TOO_MANY_VERBS, detail)
+        if len(attributes) > MAX_ATTRIBUTES:
+            detail = f"{name[:40]}: more than {MAX_ATTRIBUTES} attributes"
+            raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
         self._elements += 1
         if self._open:
             parent = self._open[-1]

@@ -1,8 +1,8 @@
 """TwiML, as the pivot app of Kazoo reads it.
 
 Facts are those of `kzt_twiml.erl`, `kzt_twiml_dial.erl` and `kzt_twiml_util.erl` of Kazoo: an
-unknown verb, language or voice ends the document there. Attributes that only Twilio knows are
-accepted in what is read, and named when the document is written.
+unknown verb, language or voice ends the document there, as does a number outside of its limits.
+Attributes that Kazoo's pivot does not read are accepted, written, and named.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from service.answers import document as d
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of, from_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import Input, Recording
+from service.answers.values import MAX_TIMEOUT_S, Input, Recording
 from service.answers.written import Notes, Written
 from service.answers.xml.reader import Element, read_xml
 from service.answers.xml.verbs import ENTITIES, Verb, XmlForm
@@ -27,6 +27,7 @@ LANGUAGES = {
 """The languages that Kazoo's pivot reads, by their BCP 47 tags."""
 VOICES = ("", "man", "woman", "male", "female")
 RECORDINGS = {Recording.NONE: "false", Recording.FROM_ANSWER: "true"}
+MAX_RECORDED_S = 3600
 OWN_URL = {"action": ""}
 """Without an `action`, the verb asks the document's own URL again."""
 ABSENT = frozenset({"history", "output"})
@@ -94,6 +95,8 @@ def _written_as(step: d.Step, place: str, notes: Notes) -> str | None:
             notes.drop_all_but(step, place, ["output", "value"])
             key, value = quoteattr(step.output), quoteattr(step.value, ENTITIES)
             return f"<Set><Variable key={key} value={value}/></Set>"
+        case d.Pause(duration_ms=0):
+            return ""
         case d.Answer():
             notes.drop(place, "twiml has no such verb; the next one answers")
             return ""
@@ -109,16 +112,49 @@ def _fitted(step: d.Step, place: str, notes: Notes) -> d.Step:
     match step:
         case d.Say():
             return _say(step, place, notes)
-        case d.Dial() if step.record not in RECORDINGS:
-            notes.drop(f"{place}/@record", "recorded from the answer on, in one channel")
-            return replace(step, record=Recording.FROM_ANSWER)
-        case d.Gather() if step.input is Input.SPEECH:
-            raise notes.unsupported(f"{place}/@input", "Kazoo's pivot does not recognise speech")
-        case d.Gather() if len(step.finish_on_key) > 1:
-            notes.drop(f"{place}/@finish_on_key", "only the first key ends the input")
-            return replace(step, finish_on_key=step.finish_on_key[0])
+        case d.Gather():
+            return _gather(step, place, notes)
+        case d.Dial():
+            return _dial(step, place, notes)
+        case d.Record():
+            return _record(step, place, notes)
         case d.Play() if step.digits:
             raise notes.unsupported(place, "Kazoo's pivot sends no tones")
+    return step
+
+
+def _gather(step: d.Gather, place: str, notes: Notes) -> d.Gather:
+    if step.input is Input.SPEECH:
+        raise notes.unsupported(f"{place}/@input", "Kazoo's pivot does not recognise speech")
+    if len(step.finish_on_key) > 1:
+        notes.drop(f"{place}/@finish_on_key", "only the first key ends the input")
+        step = replace(step, finish_on_key=step.finish_on_key[0])
+    if not step.timeout_ms:
+        notes.drop(f"{place}/@timeout_ms", "Kazoo's pivot waits for 1 s at least")
+        step = replace(step, timeout_ms=1000)
+    return step
+
+
+def _dial(step: d.Dial, place: str, notes: Notes) -> d.Dial:
+    if step.record not in RECORDINGS:
+        notes.drop(f"{place}/@record", "recorded from the answer on, in one channel")
+        step = replace(step, record=Recording.FROM_ANSWER)
+    if step.hangup_on_star and step.record is Recording.NONE:
+        notes.drop(f"{place}/@hangup_on_star", "Kazoo's pivot only has it for recorded calls")
+        step = replace(step, hangup_on_star=False)
+    if not step.timeout_s:
+        notes.drop(f"{place}/@timeout_s", "Kazoo's pivot waits for 1 s at least")
+        step = replace(step, timeout_s=1)
+    return step
+
+
+def _record(step: d.Record, place: str, notes: Notes) -> d.Record:
+    if not step.timeout_s:
+        notes.drop(f"{place}/@timeout_s", f"silence ends the recording after {MAX_TIMEOUT_S} s")
+        step = replace(step, timeout_s=MAX_TIMEOUT_S)
+    if step.max_length_s > MAX_RECORDED_S:
+        notes.drop(f"{place}/@max_length_s", f"Kazoo's pivot records {MAX_RECORDED_S} s at most")
+        step = replace(step, max_length_s=MAX_RECORDED_S)
     return step
 
 

@@ -40,12 +40,20 @@ class Verb:
     absent: Mapping[str, Any] = field(default_factory=dict)
     spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     without: frozenset[str] = frozenset()
+    attributes: Mapping[str, Field] = field(init=False)
+    """Types of the attributes by XML name."""
+    everything: Sequence[str] = field(init=False)
+    """Names of all that the element can say."""
 
-    def attributes(self) -> Iterator[tuple[str, Field]]:
-        """Yield the XML name and the type of each attribute."""
-        for name, one in fields_of(self.made).items():
-            if name != self.text and name not in self.without:
-                yield self.names.get(name) or xml_name(name), one
+    def __post_init__(self) -> None:
+        named = {
+            self.names.get(name) or xml_name(name): one
+            for name, one in fields_of(self.made).items()
+            if name != self.text and name not in self.without
+        }
+        said = (*(one.name for one in named.values()), self.text)
+        object.__setattr__(self, "attributes", named)
+        object.__setattr__(self, "everything", said)
 
 
 def xml_name(name: str) -> str:
@@ -119,14 +127,16 @@ class XmlForm:
         return step
 
     def _nested(self, element: Element, verb: Verb, ignored: list[str]) -> dict[str, Any]:
-        everything = {**self.verbs, **self.parts}
-        allowed = {name: everything[name] for names in verb.nested.values() for name in names}
+        if not verb.nested and not element.children:
+            return {}
+        known = {**self.verbs, **self.parts}
+        allowed = {name: known[name] for names in verb.nested.values() for name in names}
         if verb.text_as and element.text:
             path = element.position_of_next(verb.text_as)
             element.children.append(Element(verb.text_as, {}, path, texts=[element.text]))
         found = list(self._steps(element, allowed, ignored))
         return {
-            name: tuple(one for one in found if type(one) in {everything[tag].made for tag in tags})
+            name: tuple(one for one in found if type(one) in {known[tag].made for tag in tags})
             for name, tags in verb.nested.items()
         }
 
@@ -139,8 +149,7 @@ class XmlForm:
         if tag is None:
             raise notes.unsupported(place, f"{self.name} has no such verb")
         name, verb = tag
-        said = [one.name for _, one in verb.attributes()]
-        notes.drop_all_but(value, place, [*said, verb.text])
+        notes.drop_all_but(value, place, verb.everything)
         if isinstance(value, Redirect):
             refuse_otherwise(value, place, notes)
         inside = escape(getattr(value, verb.text), {"\r": "&#13;"}) if verb.text else ""
@@ -157,23 +166,27 @@ def _tag(value: object, table: Table) -> tuple[str, Verb] | None:
 
 def _attributes(element: Element, verb: Verb, ignored: list[str]) -> dict[str, Any]:
     values = dict(verb.absent)
-    unknown = set(element.attributes)
-    for xml, one in verb.attributes():
-        if xml not in element.attributes:
-            if one.required:
-                detail = f"{element.path}/@{xml}: missing; it must be {one.allowed}"
-                raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
+    for xml, text in element.attributes.items():
+        one = verb.attributes.get(xml)
+        if one is None:
+            ignored.append(f"{element.path}/@{xml[:40]}: unknown attribute")
             continue
-        unknown.discard(xml)
-        text = element.attributes[xml]
-        spelled = {written: plain for plain, written in verb.spellings.get(one.name, {}).items()}
         try:
-            values[one.name] = from_text(one, spelled.get(text, text), _scale(one.name))
+            values[one.name] = from_text(one, _plain(verb, one.name, text), _scale(one.name))
         except ValueError as error:
             detail = f"{element.path}/@{xml}: {error}"
             raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail) from None
-    ignored += [f"{element.path}/@{name[:40]}: unknown attribute" for name in sorted(unknown)]
+    for xml, one in verb.attributes.items():
+        if one.required and one.name not in values:
+            detail = f"{element.path}/@{xml}: missing; it must be {one.allowed}"
+            raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
     return values
+
+
+def _plain(verb: Verb, name: str, text: str) -> str:
+    """Return the neutral text of an attribute that the form spells in its own way."""
+    spellings = verb.spellings.get(name, {})
+    return next((plain for plain, written in spellings.items() if written == text), text)
 
 
 def _text(element: Element, one: Field) -> str:
@@ -193,7 +206,7 @@ def _refuse_text(element: Element) -> None:
 
 
 def _written_attributes(value: Any, verb: Verb, place: str, notes: Notes) -> Iterable[str]:
-    for xml, one in verb.attributes():
+    for xml, one in verb.attributes.items():
         held = getattr(value, one.name)
         if held == verb.absent.get(one.name, one.default):
             continue
