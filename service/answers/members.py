@@ -11,7 +11,8 @@ from service.answers.fields import fields_of, from_json
 from service.answers.json_reader import depth_within
 from service.answers.policy import AnswerPolicy
 
-MAX_EXTRAS = 64
+MAX_UNREAD = 64
+"""Most members of an object that belong to one form alone, or that are unknown."""
 
 
 def bad_attribute(place: str, problem: object) -> BadAnswer:
@@ -106,9 +107,17 @@ class Members:
 
     def extras(self, form: str) -> tuple[Extra, ...]:
         """Return the members that were not read as members of this form alone."""
-        if len(self._left) > MAX_EXTRAS:
-            raise bad_attribute(self.place, f"more than {MAX_EXTRAS} members of {form} alone")
+        self._refuse_flood()
         return tuple(Extra(form, key, json_text(value)) for key, value in self._left.items())
+
+    def unknown(self) -> list[str]:
+        """Return a note for each member that was not read. Raises BadAnswer if there are many."""
+        self._refuse_flood()
+        return [f"{self.place}.{key[:40]}: unknown member" for key in self._left]
+
+    def _refuse_flood(self) -> None:
+        if len(self._left) > MAX_UNREAD:
+            raise bad_attribute(self.place, f"more than {MAX_UNREAD} unknown members")
 
     def refuse_rest(self) -> None:
         """Raise BadAnswer if there are members that were not read."""

@@ -126,7 +126,8 @@ def bounded(parts: Iterable[T], place: str) -> list[T]:
     """Return what a writer made of steps. Raises BadAnswer if that is too much."""
     found = list(islice(parts, MAX_WRITTEN + 1))
     if len(found) > MAX_WRITTEN:
-        detail = f"{place or 'document'}: more than {MAX_WRITTEN} verbs, once repetitions are written out"
+        where = place or "document"
+        detail = f"{where}: more than {MAX_WRITTEN} verbs, once repetitions are written out"
         raise BadAnswer(BadAnswerReason.TOO_MANY_VERBS, detail)
     return found
 

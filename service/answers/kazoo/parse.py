@@ -44,7 +44,7 @@ def _steps(
         module, data = members.text("module"), members.take("data", {})
         budget.check_depth(f"{place}.data", data)
         children = Members(members.take("children") or {}, f"{place}.children")
-        ignored += [f"{place}.{key[:40]}: unknown member" for key in members.rest]
+        ignored += members.unknown()
         following = children.take(NEXT)
         branches = tuple(
             d.Branch(key, _steps(child, f"{place}.children.{key[:40]}", budget, depth + 1, ignored))

@@ -75,7 +75,7 @@ def _action(value: Any, place: str, budget: Budget, ignored: list[str]) -> Actio
         raise bad_attribute(f"{place}.option", "must be an object")
     for key in ("id", "next_id", "tm_execute"):
         members.take(key)
-    ignored += [f"{place}.{key[:40]}: unknown member" for key in members.rest]
+    ignored += members.unknown()
     return Action(kind, option, f"{place}.option", value)
 
 
@@ -239,7 +239,10 @@ def _gather(option: Members) -> tuple[d.Step, ...]:
 
 def _dial(option: Members) -> tuple[d.Step, ...] | None:
     """Return the call of telephone numbers; None where a destination is something else."""
-    targets = [_telephone(one) for one in option.take("destinations") or [None]]
+    addresses = option.take("destinations")
+    if not isinstance(addresses, list) or not addresses:
+        raise bad_attribute(f"{option.place}.destinations", "must be an array of addresses")
+    targets = [_telephone(one) for one in addresses]
     source = _telephone(option.peek("source")) if "source" in option else ""
     if source is None or None in targets:
         return None

@@ -46,7 +46,7 @@ def write(document: d.Document) -> Written:
     follow from the content: the same document has the same ids. Actions with jumps keep theirs.
     """
     notes = Notes(NAME)
-    actions = bounded(_actions(document.steps, "", notes))
+    actions = bounded(_actions(document.steps, "", notes), "")
     if not any(jumps(action) for action in actions):
         whole = uuid5(NAMESPACE, json_text(actions))
         actions = [

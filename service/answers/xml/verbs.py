@@ -29,7 +29,8 @@ class Verb:
     `text` is the attribute written as the element's text; `text_as` the element that a bare text
     stands for. `nested` has the elements allowed for each attribute that holds steps. `names` has
     the XML names that do not follow from the attribute's. `absent` has the values of attributes
-    that are not there, where they differ from the default. `only` limits the attributes.
+    that are not there, where they differ from the default. `spellings` has the form's own words for
+    values, `without` the attributes that the form lacks.
     """
 
     made: type

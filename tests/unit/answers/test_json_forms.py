@@ -299,3 +299,19 @@ def test_our_own_form_takes_native_steps_and_extras() -> None:
         d.Native("kazoo", "menu", '{"id":"m"}', (d.Branch("1", (d.Hangup(),)),)),
     )
     assert orjson.loads(own.write(document).content) == value
+
+
+def test_a_long_callflow_is_written_and_read_again() -> None:
+    steps = tuple(d.Gather(f"https://a.example.com/{number}") for number in range(100))
+    written = KAZOO.write(d.Document(steps))
+    modules = written.content.count(b'"module":')
+    assert modules == 200
+
+
+@pytest.mark.parametrize("form", ["kazoo", "voipbin"])
+def test_repetitions_that_make_too_much_are_refused(form: str) -> None:
+    says = (d.Say("a", loop=20),) * 16
+    with pytest.raises(
+        BadAnswer, match=r"too_many_verbs: document: .*once repetitions are written out"
+    ):
+        FORMS[form].write(d.Document(says))
