@@ -96,6 +96,7 @@ def _written_as(step: d.Step, place: str, notes: Notes) -> str | None:
             key, value = quoteattr(step.output), quoteattr(step.value, ENTITIES)
             return f"<Set><Variable key={key} value={value}/></Set>"
         case d.Pause(duration_ms=0):
+            notes.drop(place, "Kazoo's pivot has no pause of 0 s")
             return ""
         case d.Answer():
             notes.drop(place, "twiml has no such verb; the next one answers")

@@ -218,6 +218,7 @@ def test_twiml_spells_languages_recordings_and_variables_in_its_own_way() -> Non
         (d.Record("", timeout_s=0), b'<Record timeout="3600"/>', "Record[1]/@timeout_s: silence"),
         (d.Record("", max_length_s=7200), b"<Record/>", "Record[1]/@max_length_s: Kazoo's pivot"),
         (d.Hangup(History.FULL), b"<Hangup/>", "Hangup[1]/@history: twiml has no such attribute"),
+        (d.Pause(0), b"<Response></Response>", "Pause[1]: Kazoo's pivot has no pause of 0 s"),
         (d.Answer(), b"<Response></Response>", "Answer[1]: twiml has no such verb; the next one"),
         (d.Dial((d.Number("1"),), hangup_on_star=True), b"<Dial><Number>1", "Dial[1]/@hangup_on_"),
         (d.Dial((d.Number("1"),), timeout_s=0), b'<Dial timeout="1">', "Dial[1]/@timeout_s: Kazoo"),
