@@ -1,0 +1,243 @@
+"""Kazoo's form: a callflow node `{module, data, children}`, as its pivot app accepts it.
+
+The next step is the child `_`. Modules without a neutral step, and nodes with other children, are
+kept as `Native`. Members that only Kazoo has are kept as extras. Facts are those of Kazoo's schemas
+`callflows.*` and of its modules `cf_*`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from service.answers import document as d
+from service.answers.errors import BadAnswer, BadAnswerReason
+from service.answers.json_reader import read_json
+from service.answers.kazoo.modules import MODULES
+from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS, UNSET
+from service.answers.members import Budget, Members, bad_attribute, json_text
+from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
+from service.answers.values import Method, RejectReason
+from service.answers.written import problem_with
+
+UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+BUSY_CODES = ("486", "600")
+ASKING = (d.Gather, d.Dial, d.Record)
+
+
+def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = "") -> d.Document:
+    """Return the document of an answer. Raises BadAnswer."""
+    value = read_json(content, charset, policy)
+    if not isinstance(value, dict) or "module" not in value:
+        detail = 'the answer must be an object with the member "module"'
+        raise BadAnswer(BadAnswerReason.WRONG_TYPE, detail)
+    ignored: list[str] = []
+    return d.Document(_steps(value, "flow", Budget(policy), 1, ignored), tuple(ignored))
+
+
+def _steps(
+    node: Any, place: str, budget: Budget, depth: int, ignored: list[str]
+) -> tuple[d.Step, ...]:
+    found: list[d.Step] = []
+    while node is not None:
+        budget.spend(place, depth)
+        members = Members(node, place)
+        module, data = members.text("module"), members.take("data", {})
+        budget.check_depth(f"{place}.data", data)
+        children = Members(members.take("children") or {}, f"{place}.children")
+        ignored += members.unknown()
+        following = children.take(NEXT)
+        branches = tuple(
+            d.Branch(key, _steps(child, f"{place}.children.{key[:40]}", budget, depth + 1, ignored))
+            for key, child in children.rest.items()
+        )
+        steps = _of_node(module, data, branches, place)
+        place = f"{place}.children.{NEXT}"
+        if isinstance(steps[0], d.Redirect):
+            rest = () if following is None else _steps(following, place, budget, depth, ignored)
+            return _redirected(found, steps[0], rest)
+        _gathered(found, steps[0]) if isinstance(steps[0], d.Gather) else found.extend(steps)
+        node = following
+    return tuple(found)
+
+
+def _redirected(
+    before: list[d.Step], redirect: d.Redirect, rest: tuple[d.Step, ...]
+) -> tuple[d.Step, ...]:
+    """Return the steps with a pivot at their end.
+
+    After an input, a call or a recording, it is the `action` of that step.
+    """
+    last = before[-1] if before else None
+    if isinstance(last, ASKING) and last.action is None and not redirect.extras:
+        changed: dict[str, Any] = {"action": redirect.url, "method": redirect.method}
+        if isinstance(last, d.Gather):
+            changed["action_on_empty_result"] = not rest
+        return (*before[:-1], replace(last, **changed), *rest)
+    return (*before, replace(redirect, otherwise=rest))
+
+
+def _gathered(before: list[d.Step], gather: d.Gather) -> None:
+    """Append an input with the prompts right before it: their keys count, and stop them."""
+    prompts: list[d.Prompt] = []
+    while before and isinstance(before[-1], d.Say | d.Play | d.Pause):
+        prompts.insert(0, before.pop())  # type: ignore[arg-type]
+    before.append(replace(gather, prompts=tuple(prompts)))
+
+
+def _of_node(
+    module: str, data: Any, branches: tuple[d.Branch, ...], place: str
+) -> tuple[d.Step, ...]:
+    if module not in MODULES:
+        detail = f"{place}: {module[:64]!r} is no callflow module"
+        raise BadAnswer(BadAnswerReason.UNKNOWN_VERB, detail)
+    members = Members(data, f"{place}.data")
+    native = (d.Native(NAME, module, json_text(data), branches),)
+    if branches:
+        return native
+    steps = _neutral(module, members) or native
+    for step in steps:
+        problem = problem_with(step)
+        if problem:
+            raise bad_attribute(f"{place}.data", problem)
+    return steps
+
+
+def _neutral(module: str, data: Members) -> tuple[d.Step, ...] | None:
+    """Return the neutral steps of a node, or None if it has none."""
+    read = READERS.get(module)
+    return None if read is None else read(data)
+
+
+def _answer(data: Members) -> tuple[d.Step, ...]:
+    return (d.Answer(extras=data.extras(NAME)),)
+
+
+def _hangup(data: Members) -> tuple[d.Step, ...]:
+    return (d.Hangup(extras=data.extras(NAME)),)
+
+
+def _say(data: Members) -> tuple[d.Step, ...]:
+    names = {"text": "text", "voice": "voice", "language": "language"}
+    return (d.Say(**data.attributes(d.Say, names), extras=data.extras(NAME)),)
+
+
+def _play(data: Members) -> tuple[d.Step, ...] | None:
+    """Return the step that plays a URL; None for the id of a stored file."""
+    if not _is_url(data.peek("id")):
+        return None
+    return (d.Play(data.attribute(d.Play, "url", "id"), extras=data.extras(NAME)),)
+
+
+def _tones(data: Members) -> tuple[d.Step, ...]:
+    digits = data.attribute(d.Play, "digits", "digits")
+    return (d.Play(digits=digits, extras=data.extras(NAME)),)
+
+
+def _pause(data: Members) -> tuple[d.Step, ...]:
+    return (d.Pause(_duration_ms(data), extras=data.extras(NAME)),)
+
+
+def _record(data: Members) -> tuple[d.Step, ...]:
+    length = data.attribute(d.Record, "max_length_s", "time_limit")
+    return (d.Record(max_length_s=length, play_beep=False, extras=data.extras(NAME)),)
+
+
+def _pivot(data: Members) -> tuple[d.Step, ...]:
+    url = data.attribute(d.Redirect, "url", "voice_url")
+    return (d.Redirect(url, _method(data), extras=data.extras(NAME)),)
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and value.lower().startswith(("http://", "https://"))
+
+
+def _duration_ms(data: Members) -> int:
+    unit, duration = data.take("unit", "s"), data.take("duration", 0)
+    if not isinstance(unit, str) or unit not in UNIT_MS:
+        raise bad_attribute(f"{data.place}.unit", f"must be one of {', '.join(UNIT_MS)}")
+    if type(duration) is not int:
+        raise bad_attribute(f"{data.place}.duration", "must be a whole number")
+    made = Members({"duration": duration * UNIT_MS[unit]}, data.place)
+    return int(made.attribute(d.Pause, "duration_ms", "duration"))
+
+
+def _gather(data: Members) -> tuple[d.Step, ...]:
+    if data.peek("max_digits") == UNLIMITED_DIGITS:
+        data.take("max_digits")
+        digits = None
+    else:
+        digits = data.attribute(d.Gather, "num_digits", "max_digits", default=1)
+    several = data.take("terminators")
+    if "terminator" not in data and several is not None:
+        if not isinstance(several, list) or not all(isinstance(key, str) for key in several):
+            raise bad_attribute(f"{data.place}.terminators", "must be an array of keys")
+        keys = Members({"terminators": "".join(several)}, data.place)
+        finish = keys.attribute(d.Gather, "finish_on_key", "terminators")
+    else:
+        finish = data.attribute(d.Gather, "finish_on_key", "terminator")
+    step = d.Gather(
+        timeout_ms=data.attribute(d.Gather, "timeout_ms", "timeout"),
+        finish_on_key=finish,
+        num_digits=digits,
+        output=data.attribute(d.Gather, "output", "collection_name"),
+        extras=data.extras(NAME),
+    )
+    return (step,)
+
+
+def _dial(data: Members) -> tuple[d.Step, ...] | None:
+    """Return the call of a number; None where Kazoo dials what the caller dialled."""
+    if "to_did" not in data:
+        return None
+    number = d.Number(data.attribute(d.Number, "number", "to_did"))
+    # Without a time-out, Kazoo has its own: writing ours instead would change the call.
+    unset = () if "timeout" in data else (d.Extra(NAME, "timeout", UNSET),)
+    timeout_s = data.attribute(d.Dial, "timeout_s", "timeout")
+    return (d.Dial((number,), timeout_s=timeout_s, extras=(*unset, *data.extras(NAME))),)
+
+
+def _method(data: Members) -> Method:
+    """Return the method of a pivot, which may have either case; its default is `get`."""
+    method = data.take("method", "get")
+    if method not in ("get", "post", "GET", "POST"):
+        raise bad_attribute(f"{data.place}.method", "must be one of get, post")
+    return Method(method.upper())
+
+
+def _reject(data: Members) -> tuple[d.Step, ...]:
+    code = data.take("code", BUSY_CODES[0])
+    if not isinstance(code, str | int) or not str(code).isdecimal() or len(str(code)) != 3:
+        raise bad_attribute(f"{data.place}.code", "must be a SIP status of three digits")
+    reason = RejectReason.BUSY if str(code) in BUSY_CODES else RejectReason.REJECTED
+    own = () if REASONS[reason] == code else (d.Extra(NAME, "code", json_text(code)),)
+    return (d.Reject(reason, extras=(*own, *data.extras(NAME))),)
+
+
+def _variables(data: Members) -> tuple[d.Step, ...] | None:
+    """Return a step for each variable; None where a value is no text."""
+    held = data.take("custom_application_vars", {})
+    if not isinstance(held, dict) or not held or not all(type(one) is str for one in held.values()):
+        return None
+    made = Members(held, f"{data.place}.custom_application_vars")
+    extras = data.extras(NAME)
+    for name in held:
+        Members({name: name}, made.place).attribute(d.Set, "output", name)
+    return tuple(d.Set(name, made.attribute(d.Set, "value", name), extras=extras) for name in held)
+
+
+READERS: Mapping[str, Callable[[Members], tuple[d.Step, ...] | None]] = {
+    "answer": _answer,
+    "collect_dtmf": _gather,
+    "hangup": _hangup,
+    "offnet": _dial,
+    "pivot": _pivot,
+    "play": _play,
+    "record_caller": _record,
+    "resources": _dial,
+    "response": _reject,
+    "send_dtmf": _tones,
+    "set_variables": _variables,
+    "sleep": _pause,
+    "tts": _say,
+}
+"""Readers of the modules that have neutral steps; None means that the node has none."""
