@@ -88,6 +88,13 @@ class Provisions(Protocol):
         """Return the document of the webhook of a scope, or None."""
 
 
+class LinkGuard(Protocol):
+    """Judges the URLs inside of documents by the egress rules."""
+
+    async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
+        """Return the rule that forbids a URL, or None."""
+
+
 class Sender(Protocol):
     """Makes HTTP requests."""
 

@@ -8,7 +8,8 @@ import orjson
 
 from service.dialects.binding import Binding
 from service.dialects.bus_message import BusMessage, Occasion
-from service.dialects.dialect import Content, ContentWriter, Dialect
+from service.dialects.content import Content, ContentWriter
+from service.dialects.dialect import Dialect
 from service.dialects.hook import Hook
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message, event_id_of

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from service.dialects.binding import Binding, merged
 from service.dialects.bus_message import BusMessage
 from service.dialects.collection import WebhookCollection
+from service.dialects.content import ContentWriter
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
 from service.domain.event import Event, Message
-from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook
 
 
@@ -28,22 +29,6 @@ class Decoder(Protocol):
         `account_id` is the owner of the event's dialled number, for a message that names no
         account. Raises only RejectedMessage.
         """
-
-
-@immutable
-class Content:
-    """Content of a request: the body, or the query that is appended to the URI."""
-
-    content_type: str
-    content: bytes
-    in_query: bool = False
-
-
-class ContentWriter(Protocol):
-    """Writes the contents of one event's requests, each distinct one only once."""
-
-    def content(self, webhook: Webhook) -> Content:
-        """Return the content of the webhook's request for the event."""
 
 
 class RequestWriter(Protocol):
@@ -93,6 +78,8 @@ class Dialect:
     """Returns a stored webhook with hooks of the catalogue for the names that it uses."""
     test_hook: str = ""
     """The hook whose sample is the test request of a webhook on `all`."""
+    questions: tuple[Question, ...] = ()
+    """What its switch asks actionable webhooks."""
     sample_call: SampleCall | None = None
     """The call of the demonstration."""
     collection: WebhookCollection | None = None
@@ -125,6 +112,8 @@ class Dialects:
     by_exchange: Mapping[str, Dialect] = field(init=False)
     hooks: Mapping[str, Hook] = field(init=False)
     """Hooks of the enabled dialects by id, in the order of presentation."""
+    questions: Mapping[str, Question] = field(init=False)
+    """Questions of the enabled dialects by id."""
 
     def __post_init__(self) -> None:
         by_name = {one.name: one for one in (*self.enabled, *self.others)}
@@ -134,6 +123,8 @@ class Dialects:
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "by_exchange", exchanges)
         object.__setattr__(self, "hooks", hooks)
+        questions = {each.hook_id: each for one in self.enabled for each in one.questions}
+        object.__setattr__(self, "questions", questions)
 
     def of(self, source: str) -> Dialect:
         """Return the dialect of a source; an empty source means the default."""

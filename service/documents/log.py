@@ -46,7 +46,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
         "retries": attempt.retries,
         "started_at": _date(attempt.started_at),
     }
-    if not response.outcome.succeeded or attempt.test:
+    if not response.outcome.succeeded or attempt.test or attempt.answer is not None:
         row |= _exchange(attempt)
     if keep_payload and len(delivery.payload) <= MOST_PAYLOAD_BYTES:
         row["payload"] = delivery.payload
@@ -64,6 +64,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "trace_id": delivery.trace_id,
         "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
+        "answer": attempt.answer,
     }
     return {key: value for key, value in marks.items() if value is not None}
 

@@ -22,6 +22,9 @@ class Kind(Enum):
     VALUES = auto()
     SECONDS = auto()
     WINDOW = auto()
+    BUDGET = auto()
+    DOCUMENT = auto()
+    ANSWER_FORM = auto()
     SECRET = auto()
 
 
@@ -97,6 +100,25 @@ MEMBERS = (
         "coalesce_ms",
         Kind.WINDOW,
         "Milliseconds within which only the latest of a burst of interim events is sent.",
+        optional=True,
+    ),
+    Member(
+        "budget_s",
+        Kind.BUDGET,
+        "Actionable hooks: seconds from the question to the answer, whoever gives it.",
+        optional=True,
+    ),
+    Member(
+        "static_answer",
+        Kind.DOCUMENT,
+        "Actionable hooks: the document used where no server gives a usable one; without it, the "
+        "call goes on without a document.",
+        optional=True,
+    ),
+    Member(
+        "answer_form",
+        Kind.ANSWER_FORM,
+        "Actionable hooks: the form of the documents; if absent, their type and content tell it.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

@@ -44,6 +44,20 @@ class OAuthClient:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How an actionable webhook is asked for the document that steers a call."""
+
+    key: str = field(repr=False)
+    """The unguessable part of the address that the switch asks at; empty where it has none."""
+    budget_s: float = 4.5
+    """Seconds from the question to the answer, whoever gives it."""
+    static_answer: str | None = None
+    """The document that is used where no server gives a usable one."""
+    answer_form: str = ""
+    """The form of its documents; empty where type and content tell it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """An account's stored subscription: hooks, URI, verb, format and filters."""
 
@@ -82,6 +96,8 @@ class Webhook:
     """Seconds until the whole answer must have arrived; None means the platform's."""
     coalesce_ms: int | None = None
     """Of the events of a burst, only the latest within so many milliseconds is sent."""
+    asking: Asking | None = None
+    """Its part as an actionable webhook, if it is one."""
     fallback_uri: str | None = None
     """The URI of one last attempt when the retries of a delivery are used up."""
     https_only: bool = False

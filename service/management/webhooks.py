@@ -5,13 +5,15 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from secrets import token_bytes
+from secrets import token_bytes, token_hex
 from typing import Any
 
 import structlog
 
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.documents.webhook import (
+    ASK_KEY,
     SECRET_PREFIX,
     BadDocument,
     earlier_secrets,
@@ -37,6 +39,7 @@ from service.management.webhook_rules import check_members, check_size, unhidden
 from service.text.plural import counted
 
 SECRET_BYTES = 32
+ASK_KEY_BYTES = 16
 MOST_EARLIER_SECRETS = 10
 """Each earlier secret adds a signature to every request; receivers limit a header's length."""
 
@@ -60,6 +63,7 @@ class Webhooks:
     accounts: Accounts
     guard: UriGuard
     hooks: Mapping[str, Hook]
+    questions: Mapping[str, Question]
     default_source: str
     disable_policy: DisablePolicy
     most_per_account: int
@@ -101,6 +105,7 @@ class Webhooks:
         given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
         given |= {key: value for key, value in self._source(given).items() if value is not None}
         await self._check(account_id, given, given)
+        given |= self._ask_key(given, {})
         entry = self._entry(by, "created", ())
         document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
         document |= {
@@ -132,6 +137,7 @@ class Webhooks:
         if moved:
             raise Invalid(moved)
         changes = unhidden(members, stored) | self._source(members)
+        changes |= self._ask_key(members, stored)
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # the default
         merged = {**stored, **changes}
@@ -203,6 +209,12 @@ class Webhooks:
             raise Conflict("the webhook was changed at the same time; rotate again")
         return changed
 
+    def _ask_key(self, members: Document, stored: Document) -> dict[str, Any]:
+        """Return a key for the address of a webhook that becomes actionable."""
+        if members.get("hook") not in self.questions or stored.get(ASK_KEY):
+            return {}
+        return {ASK_KEY: token_hex(ASK_KEY_BYTES)}
+
     def _source(self, members: Document) -> dict[str, Any]:
         """Return the dialect of the hook that members name; None where it is the default.
 
@@ -212,14 +224,17 @@ class Webhooks:
         if named == ALL_HOOKS:
             sources = {hook.source for hook in self.hooks.values()}
         else:
-            sources = {self.hooks[named].source} if named in self.hooks else set()
+            known = self.hooks.get(named) or self.questions.get(named)
+            sources = set() if known is None else {known.source}
         if len(sources) != 1:
             return {}
         source = sources.pop()
         return {"source": None if source == self.default_source else source}
 
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
-        problems = check_members(given, merged, self.hooks) | check_size(given, merged)
+        problems = check_members(given, merged, self.hooks, self.questions) | check_size(
+            given, merged
+        )
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}

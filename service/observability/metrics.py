@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
 from service import __version__
+from service.domain.answer import AnswerSource, BadAnswerReason
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
@@ -52,6 +53,7 @@ class Metrics:
         )
         self._deliveries()
         self._attempts()
+        self._asks()
         self._queues()
         self._dependencies()
         self._process()
@@ -115,6 +117,19 @@ class Metrics:
         )
         self.event_to_delivery = self._histogram(
             "event_to_delivery_seconds", "Time from consuming an event to delivery at first attempt"
+        )
+
+    def _asks(self) -> None:
+        self.asks = _by(
+            self._counter("asks_total", "Questions of calls, by who gave the answer", "source"),
+            AnswerSource,
+        )
+        self.ask_duration = self._histogram(
+            "ask_duration_seconds", "Time from the question of a call to its answer"
+        )
+        self.answers_refused = _by(
+            self._counter("answers_refused_total", "Documents that could not be used", "reason"),
+            BadAnswerReason,
         )
 
     def _attempts(self) -> None:

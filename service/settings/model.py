@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
@@ -264,6 +265,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
+    answers: AnswerPolicy = AnswerPolicy()
     secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()

@@ -13,6 +13,7 @@ from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocumen
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
+from service.api.http.ask import AskEndpoint
 from service.api.http.clients import Clients
 from service.api.http.connections import ConnectionLimits, Connections, most_connections
 from service.api.http.gatekeeper import Gatekeeper
@@ -72,7 +73,7 @@ def connections_for(settings: Settings) -> Connections:
 def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
     settings, store = service.settings, service.storage.store
-    hook_ids = tuple(service.dialects.hooks)
+    hook_ids = (*service.dialects.hooks, *service.dialects.questions)
     letters = DeadLetters(
         MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
     )
@@ -89,7 +90,15 @@ def build_api(service: Service) -> Api:
     application = api_application(
         every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
+    application.add_routes(_ask_endpoint(service, gatekeeper).routes())
     return Api(application, ReplayRunner(letters), foreign)
+
+
+def _ask_endpoint(service: Service, gatekeeper: Gatekeeper) -> AskEndpoint:
+    """Return what answers the questions of switches."""
+    settings, directory = service.settings, service.storage.directory
+    guesses = RateLimit(settings.api.rate_per_s, settings.api.burst)
+    return AskEndpoint(service.asker, directory, service.dialects, guesses, gatekeeper.clients)
 
 
 def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation], list[Operation]]:
@@ -103,6 +112,7 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
         accounts=MongoAccounts(store),
         guard=ResolvingGuard(settings.egress, settings.own_ports),
         hooks=service.dialects.hooks,
+        questions=service.dialects.questions,
         default_source=service.dialects.default_source,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,

@@ -57,6 +57,8 @@ class WebhookTrail(BaseModel):
     problem: str | None = None
     public_key: str | None = None
     """The public key that verifies its `v1a` signatures."""
+    ask_path: str | None = None
+    """The path at which a switch asks an actionable webhook; whoever knows it may ask."""
     deleted: bool = False
     health: Health | None = None
     history: list[HistoryEntry] = Field(default_factory=list)
@@ -128,6 +130,8 @@ class AttemptInFull(AttemptAnswer):
     """One HTTP request, with the payload of its event."""
 
     payload: dict[str, Any] | None = None
+    answer: dict[str, Any] | None = None
+    """What became of the answer of an actionable webhook, and what was applied."""
 
 
 class LetterAttempt(Shape):

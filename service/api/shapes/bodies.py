@@ -19,8 +19,10 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from service.documents.webhook import (
+    LEAST_BUDGET_S,
     LEAST_COALESCE_MS,
     LEAST_TIMEOUT_S,
+    MOST_BUDGET_S,
     MOST_COALESCE_MS,
     MOST_TIMEOUT_S,
 )
@@ -120,6 +122,9 @@ Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
 Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
 Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
+Budget = Annotated[float, Number, Field(ge=LEAST_BUDGET_S, le=MOST_BUDGET_S)]
+AnswerDocument = Annotated[str, Field(min_length=1, max_length=16_384)]
+AnswerForm = Literal["voxml", "twiml", "kazoo", "voipbin", "switchhook"]
 Window = Annotated[int, Number, Field(ge=LEAST_COALESCE_MS, le=MOST_COALESCE_MS)]
 Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from service.api.shapes.answers import WebhookTrail
 from service.api.shapes.bodies import (
+    AnswerDocument,
+    AnswerForm,
     Body,
+    Budget,
     Flag,
     Format,
     HookId,
@@ -40,6 +43,9 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.VALUES: Modifiers,
     Kind.SECONDS: Timeout,
     Kind.WINDOW: Window,
+    Kind.BUDGET: Budget,
+    Kind.DOCUMENT: AnswerDocument,
+    Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
@@ -49,6 +55,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.VALUES: Modifiers,
     Kind.SECONDS: float,
     Kind.WINDOW: int,
+    Kind.BUDGET: float,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -59,6 +66,8 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.FLAG: Flag,
     Kind.SECONDS: Timeout,
     Kind.WINDOW: Window,
+    Kind.BUDGET: Budget,
+    Kind.ANSWER_FORM: AnswerForm,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 

@@ -5,6 +5,7 @@ from service.dialects.sample_call import SampleCall
 from service.dialects.voipbin.catalogue import NAME, hooks
 from service.dialects.voipbin.collection import VoipbinWebhooks
 from service.dialects.voipbin.decode import VoipbinDecoder
+from service.dialects.voipbin.fetch import FETCH
 from service.dialects.voipbin.names import HookNames
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import VoipbinRequests
@@ -21,6 +22,7 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         requests=VoipbinRequests(),
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
+        questions=(FETCH,),
         sample_call=SampleCall(
             hooks=("call_created", "call_ringing", "call_progressing", "call_hangup"),
             answered="call_progressing",

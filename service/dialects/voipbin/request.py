@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from service.dialects.dialect import Content
+from service.dialects.content import Content
 from service.dialects.voipbin.go_json import go_json
 from service.domain.event import Event
 from service.domain.webhook import NOTHING, Account, Webhook

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from service import __version__
-from service.dialects.dialect import ContentWriter, Dialect
+from service.dialects.content import ContentWriter
+from service.dialects.dialect import Dialect
 from service.domain.delivery import Request
 from service.domain.immutable import immutable
 from service.pipeline.request.destination import Owed
