@@ -66,7 +66,7 @@ FORMS: Mapping[str, Form] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """An answer in another form. `dropped` names what could not be translated, with its place."""
+    """An answer in another form. `dropped` names what was left out, with its position."""
 
     content: bytes
     content_type: str
@@ -163,8 +163,8 @@ def _refuse_variables(document: Document, source: Form, target: Form) -> None:
     is_ours = own.NAME in (source.name, target.name)
     if source is target or (is_ours and source.has_variables and target.has_variables):
         return
-    for place in variables_in(document.steps):
-        detail = f"{place}: {target.name} does not know the variables of {source.name}"
+    for position in variables_in(document.steps):
+        detail = f"{position}: {target.name} does not know the variables of {source.name}"
         raise BadAnswer(BadAnswerReason.UNSUPPORTED, detail)
 
 

@@ -1,4 +1,4 @@
-"""Bad answers: each has a reason, and a text that names the place."""
+"""Bad answers: each has a reason, and a text that names the position."""
 
 import orjson
 import pytest
@@ -328,3 +328,11 @@ def test_a_flood_of_members_or_attributes_is_refused() -> None:
     content = orjson.dumps({"module": "tts", "data": members})
     assert "more than 64 unknown members" in refused("kazoo", content).detail
     assert "more than 2500 objects" in refused("kazoo", b"[" + b"{}," * 2500 + b"{}]").detail
+
+
+def test_redirects_for_unreachable_documents_are_levels() -> None:
+    pivot = b'{"module":"pivot","data":{"voice_url":"https://a.example.com/"},"children":{"_":'
+    error = refused("kazoo", pivot * 20 + b"null" + b"}}" * 20)
+    assert error.reason is BadAnswerReason.TOO_DEEP
+    fetch = {"type": "fetch", "option": {"event_url": "https://a.example.com/"}}
+    assert refused("voipbin", orjson.dumps([fetch] * 20)).reason is BadAnswerReason.TOO_DEEP
