@@ -58,13 +58,13 @@ class Budget:
 
 
 class Members:
-    """Members of one object that are still to be read."""
+    """Members of one object that are still to be read; null means that a member is not there."""
 
     def __init__(self, value: Any, position: str) -> None:
         if not isinstance(value, dict):
             raise bad_attribute(position, f"must be an object, not {type(value).__name__}")
         self.position = position
-        self._left = dict(value)
+        self._left = {key: one for key, one in value.items() if one is not None}
 
     def __contains__(self, key: str) -> bool:
         return key in self._left

@@ -13,7 +13,7 @@ from service.answers import document as d
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of, to_json
 from service.answers.json_reader import read_json
-from service.answers.members import Budget, Members, bad_attribute, json_text
+from service.answers.members import MAX_UNREAD, Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from service.answers.written import Notes, Written, problem_with, written
 
@@ -117,12 +117,15 @@ def _parts(members: Members, name: str, part: type, budget: Budget, depth: int) 
 
 
 def _extras(members: Members, budget: Budget) -> tuple[d.Extra, ...]:
+    """Return the extras, null among them: it stands for a member that must not be written."""
     budget.check_depth(members.position, members.rest)
-    return tuple(
-        extra
-        for form, ones in members.rest.items()
-        for extra in Members(ones, f"{members.position}.{form[:40]}").extras(form)
-    )
+    found = []
+    for form, held in members.rest.items():
+        if not isinstance(held, dict) or len(held) > MAX_UNREAD:
+            detail = f"must be an object with at most {MAX_UNREAD} members"
+            raise bad_attribute(f"{members.position}.{form[:40]}", detail)
+        found += [d.Extra(form, name, json_text(value)) for name, value in held.items()]
+    return tuple(found)
 
 
 def _native(members: Members, budget: Budget, depth: int) -> d.Native:

@@ -20,7 +20,7 @@ from service.answers.document import (
 )
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of
-from service.answers.values import MOST_REPEATS, VARIABLE
+from service.answers.values import MOST_REPEATS, UNSET, VARIABLE
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Notes:
             if name not in kept and getattr(step, name) != one.default:
                 self.drop(f"{position}/@{name}", f"{self.form} has no such attribute")
         for extra in getattr(step, "extras", ()):
-            if extra.form != self.form:
+            if extra.form != self.form and extra.value != UNSET:
                 self.drop(f"{position}/{extra.name}", f"only {extra.form} has it")
 
     def unsupported(self, position: str, why: str) -> BadAnswer:

@@ -17,8 +17,10 @@ from service.answers.urls import links
 from service.answers.written import Written
 from service.answers.xml import voxml
 from tests.property.answer_strategies import (
+    ACTIONS,
     COMMON_DOCUMENTS,
     DOCUMENTS,
+    callflows,
     meaning,
     without_otherwise,
 )
@@ -55,7 +57,7 @@ def _survives(name: str, content: bytes) -> None:
         written = _written(target, document)
         if written is None:
             assert target.name == "twiml" or target.name != name
-        elif target.name == name:
+        elif target.name in (name, own.NAME):
             assert written.dropped or target.parse(written.content, ROOMY) == document
 
 
@@ -90,6 +92,16 @@ def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int)
             "switchhook": {"steps": value if isinstance(value, list) else [value]},
         }[name]
     _survives(name, orjson.dumps(value))
+
+
+@given(callflows())
+def test_a_callflow_is_an_answer_or_a_bad_answer(flow: dict[str, Any]) -> None:
+    _survives("kazoo", orjson.dumps(flow))
+
+
+@given(ACTIONS)
+def test_actions_are_an_answer_or_a_bad_answer(actions: list[Any]) -> None:
+    _survives("voipbin", orjson.dumps(actions))
 
 
 @settings(max_examples=100)

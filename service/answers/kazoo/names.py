@@ -16,5 +16,3 @@ MAX_TEXT = 1000
 """Longest text of `tts` (schema `callflows.tts`)."""
 RECORDED_S = range(5, 3601)
 """Accepted lengths of a recording (schema `callflows.record_caller`)."""
-UNSET = "null"
-"""JSON text of a member that was not there and must not be written."""

@@ -14,10 +14,10 @@ from service.answers.asked import is_action, redirected
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
 from service.answers.kazoo.modules import MODULES
-from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS, UNSET
+from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS
 from service.answers.members import Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import Method, RejectReason
+from service.answers.values import UNSET, Method, RejectReason
 from service.answers.written import problem_with
 
 UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}

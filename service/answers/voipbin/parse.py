@@ -17,7 +17,7 @@ from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
 from service.answers.members import Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import Method
+from service.answers.values import UNSET, Method
 from service.answers.voipbin.names import (
     BEEP,
     DIGITS_KEPT,
@@ -181,12 +181,16 @@ def _answer(option: Members) -> tuple[d.Step, ...]:
 
 def _say(option: Members) -> tuple[d.Step, ...]:
     names = {"text": "text", "language": "language", "voice": "voice_id"}
-    return (d.Say(**option.attributes(d.Say, names), extras=option.extras(NAME)),)
+    # Without a language, VoIPBIN has its own: writing ours instead would change the voice.
+    unset = () if "language" in option else (d.Extra(NAME, "language", UNSET),)
+    said = option.attributes(d.Say, names)
+    return (d.Say(**said, extras=(*unset, *option.extras(NAME))),)
 
 
 def _tones(option: Members) -> tuple[d.Step, ...]:
+    unset = () if "duration" in option else (d.Extra(NAME, "duration", UNSET),)
     digits = option.attribute(d.Play, "digits", "digits")
-    return (d.Play(digits=digits, extras=option.extras(NAME)),)
+    return (d.Play(digits=digits, extras=(*unset, *option.extras(NAME))),)
 
 
 def _pause(option: Members) -> tuple[d.Step, ...]:

@@ -7,7 +7,6 @@ from uuid import UUID, uuid5
 import orjson
 
 from service.answers import document as d
-from service.answers.members import json_text
 from service.answers.values import Input
 from service.answers.voipbin.names import (
     BEEP,
@@ -37,6 +36,7 @@ Action = dict[str, Any]
 
 NAMESPACE = UUID("c9d1a1f0-6a5c-4f0e-9a2b-5d8f3e7b1c44")
 DEFAULT_LANGUAGE = "en-US"
+TONE_MS = 100
 
 
 def write(document: d.Document) -> Written:
@@ -48,7 +48,7 @@ def write(document: d.Document) -> Written:
     notes = Notes(NAME)
     actions = bounded(_actions(document.steps, "", notes), "")
     if not any(jumps(action) for action in actions):
-        whole = uuid5(NAMESPACE, json_text(actions))
+        whole = uuid5(NAMESPACE, orjson.dumps(actions, option=orjson.OPT_SORT_KEYS).decode())
         actions = [
             {"id": str(uuid5(whole, str(number))), **action}
             for number, action in enumerate(actions)
@@ -112,6 +112,12 @@ def _extra(step: d.Step) -> dict[str, Any]:
     }
 
 
+def _option(step: d.Step, defaults: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Return an option: what the step says, then its extras, then defaults; null is left out."""
+    option = {**defaults, **_extra(step), **said}
+    return {name: value for name, value in option.items() if value is not None}
+
+
 def _native(step: d.Native, position: str, notes: Notes) -> Action:
     if step.form != NAME or step.name not in TYPES or step.branches:
         raise notes.unsupported(position, f"{step.name} of {step.form} is no type of action")
@@ -125,14 +131,9 @@ def _set(step: d.Set) -> Action:
 
 def _say(step: d.Say, position: str, notes: Notes, *, stops: bool = False) -> Iterator[Action]:
     notes.drop_all_but(step, position, ["text", "language", "voice", "loop"])
-    option: dict[str, Any] = {
-        **({NEXT_ON_DIGIT.name: "next"} if stops else {}),
-        **_extra(step),
-        "text": step.text,
-        "language": step.language or DEFAULT_LANGUAGE,
-    }
-    if step.voice:
-        option["voice_id"] = step.voice
+    defaults = {"language": DEFAULT_LANGUAGE} | ({NEXT_ON_DIGIT.name: "next"} if stops else {})
+    said = {"text": step.text, "language": step.language, "voice_id": step.voice}
+    option = _option(step, defaults, {name: value for name, value in said.items() if value})
     for _ in range(repeats(step, position, notes)):
         yield _action("talk", option)
 
@@ -141,7 +142,7 @@ def _play(step: d.Play, position: str, notes: Notes) -> Iterator[Action]:
     notes.drop_all_but(step, position, ["url", "digits", "loop"])
     times = repeats(step, position, notes)
     if step.digits:
-        option = {"duration": 100, "interval": 100, **_extra(step), "digits": step.digits}
+        option = _option(step, {"duration": TONE_MS}, {"digits": step.digits})
         yield from (_action("digits_send", option) for _ in range(times))
     else:
         yield _action("play", {**_extra(step), "stream_urls": [step.url] * times})
