@@ -82,7 +82,7 @@ def test_any_content_type_is_accepted_or_refused(into: str, kind: str, content: 
         translate(content, kind, into)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(["kazoo", "voipbin", "switchhook"]), VALUES, st.integers(0, 3))
 def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int) -> None:
     if wrap:
@@ -94,11 +94,13 @@ def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int)
     _survives(name, orjson.dumps(value))
 
 
+@settings(max_examples=100)
 @given(callflows())
 def test_a_callflow_is_an_answer_or_a_bad_answer(flow: dict[str, Any]) -> None:
     _survives("kazoo", orjson.dumps(flow))
 
 
+@settings(max_examples=100)
 @given(ACTIONS)
 def test_actions_are_an_answer_or_a_bad_answer(actions: list[Any]) -> None:
     _survives("voipbin", orjson.dumps(actions))
@@ -130,7 +132,7 @@ def test_voxml_loses_nothing_but_the_steps_for_an_unreachable_document(document:
     assert voxml.parse(voxml.write(document).content, ROOMY) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(COMMON_DOCUMENTS, NAMES, NAMES)
 def test_the_common_verbs_keep_their_meaning_between_all_forms(
     document: Document, source: str, into: str

@@ -58,7 +58,10 @@ def _steps(
             inner = depth if is_action(found, steps[0]) else depth + 1
             rest = () if following is None else _steps(following, position, budget, inner, ignored)
             return redirected(found, steps[0], rest)
-        _gathered(found, steps[0]) if isinstance(steps[0], d.Gather) else found.extend(steps)
+        if isinstance(steps[0], d.Gather):
+            _gathered(found, steps[0])
+        else:
+            found.extend(steps)
         node = following
     return tuple(found)
 
@@ -104,7 +107,10 @@ def _hangup(data: Members) -> tuple[d.Step, ...]:
 
 
 def _say(data: Members) -> tuple[d.Step, ...]:
-    names = {"text": "text", "voice": "voice", "language": "language"}
+    names = {"text": "text", "language": "language"}
+    # Voices of a single engine stay with Kazoo, among the extras.
+    if data.peek("voice") in ("male", "female"):
+        names["voice"] = "voice"
     return (d.Say(**data.attributes(d.Say, names), extras=data.extras(NAME)),)
 
 

@@ -14,6 +14,7 @@ from service.answers.kazoo.names import (
     REASONS,
     RECORDED_S,
     UNLIMITED_DIGITS,
+    VOICES,
 )
 from service.answers.values import KEYS, Input, Method
 from service.answers.written import (
@@ -123,7 +124,10 @@ def _heard(step: d.Say | d.Play, position: str, notes: Notes) -> Iterator[Node]:
         notes.drop_all_but(step, position, ["text", "voice", "language", "loop"])
         if len(step.text) > MAX_TEXT:
             raise notes.unsupported(position, f"a text has at most {MAX_TEXT} characters in kazoo")
-        said = {"text": step.text, "voice": step.voice, "language": step.language}
+        if step.voice and step.voice not in VOICES:
+            notes.drop(f"{position}/@voice", "kazoo's engines share only man and woman")
+        voice = VOICES.get(step.voice, "")
+        said = {"text": step.text, "voice": voice, "language": step.language}
         module, data = "tts", {name: value for name, value in said.items() if value}
     else:
         notes.drop_all_but(step, position, ["url", "digits", "loop"])

@@ -180,7 +180,7 @@ def _answer(option: Members) -> tuple[d.Step, ...]:
 
 
 def _say(option: Members) -> tuple[d.Step, ...]:
-    names = {"text": "text", "language": "language", "voice": "voice_id"}
+    names = {"text": "text", "language": "language"}
     # Without a language, VoIPBIN has its own: writing ours instead would change the voice.
     unset = () if "language" in option else (d.Extra(NAME, "language", UNSET),)
     said = option.attributes(d.Say, names)

@@ -130,10 +130,10 @@ def _set(step: d.Set) -> Action:
 
 
 def _say(step: d.Say, position: str, notes: Notes, *, stops: bool = False) -> Iterator[Action]:
-    notes.drop_all_but(step, position, ["text", "language", "voice", "loop"])
+    notes.drop_all_but(step, position, ["text", "language", "loop"])
     defaults = {"language": DEFAULT_LANGUAGE} | ({NEXT_ON_DIGIT.name: "next"} if stops else {})
-    said = {"text": step.text, "language": step.language, "voice_id": step.voice}
-    option = _option(step, defaults, {name: value for name, value in said.items() if value})
+    said = {"text": step.text} | ({"language": step.language} if step.language else {})
+    option = _option(step, defaults, said)
     for _ in range(repeats(step, position, notes)):
         yield _action("talk", option)
 
@@ -176,7 +176,9 @@ def _gather(step: d.Gather, position: str, notes: Notes) -> Iterator[Action]:
 
 
 def _dial(step: d.Dial, position: str, notes: Notes) -> Iterator[Action]:
-    notes.drop_all_but(step, position, ["numbers", "action", "method", "caller_id"])
+    notes.drop_all_but(
+        step, position, ["numbers", "action", "method", "caller_id", "answer_on_bridge"]
+    )
     for inner, number in (
         (f"{position}/Number[{n}]", one) for n, one in enumerate(step.numbers, 1)
     ):

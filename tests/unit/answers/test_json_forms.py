@@ -56,6 +56,8 @@ def actions_of(*steps: d.Step) -> tuple[list[tuple[str, Any]], tuple[str, ...]]:
         ("answer", {}, d.Answer()),
         ("hangup", {}, d.Hangup()),
         ("tts", {"text": "a", "voice": "female", "language": "en"}, d.Say("a", "en", "female")),
+        ("tts", {"text": "a", "voice": "Amy"},
+         d.Say("a", extras=(d.Extra("kazoo", "voice", '"Amy"'),))),
         ("tts", {"text": "a", "engine": "flite"},
          d.Say("a", extras=(d.Extra("kazoo", "engine", '"flite"'),))),
         ("play", {"id": "https://a.example.com/x.wav"}, d.Play("https://a.example.com/x.wav")),
@@ -126,6 +128,12 @@ def test_a_call_without_a_time_out_keeps_kazoos_own() -> None:
     assert written["data"] == {"timeout": 30, "to_did": "1"}
 
 
+def test_the_voices_of_xml_have_words_in_kazoo() -> None:
+    written, dropped = flow_of(d.Say("a", voice="woman"))
+    assert written["data"] == {"text": "a", "voice": "female"}
+    assert dropped == ()
+
+
 def test_an_empty_document_hangs_up_in_kazoo() -> None:
     assert flow_of() == (flow(("hangup", {})), ())
 
@@ -151,6 +159,7 @@ def test_any_number_of_digits_and_several_keys_are_written_for_kazoo() -> None:
         (d.Record(max_length_s=7200), "Record[1]/@max_length_s: kazoo records for 5 to 3600 s"),
         (d.Dial((d.Number("1"),), "a"), "Dial[1]/@action: kazoo asks it only if the call is not"),
         (d.Dial((d.Number("1"),), caller_id="2"), "Dial[1]/@caller_id: kazoo has no such"),
+        (d.Say("a", voice="Polly.Amy"), "Say[1]/@voice: kazoo's engines share only"),
         (d.Say("a", loop=0), "Say[1]/@loop: repeated 20 times"),
     ],
 )
@@ -190,7 +199,8 @@ def test_kazoo_takes_a_thousand_characters_and_one_number() -> None:
     ("kind", "option", "step"),
     [
         ("answer", {}, d.Answer()),
-        ("talk", {"text": "a", "language": "en-US", "voice_id": "v"}, d.Say("a", "en-US", "v")),
+        ("talk", {"text": "a", "language": "en-US", "voice_id": "v"},
+         d.Say("a", "en-US", extras=(d.Extra("voipbin", "voice_id", '"v"'),))),
         ("talk", {"text": "a", "language": "de-DE", "async": True},
          d.Say("a", "de-DE", extras=(d.Extra("voipbin", "async", "true"),))),
         ("play", {"stream_urls": ["https://a.example.com/"]}, d.Play("https://a.example.com/")),
