@@ -6,7 +6,7 @@ kept as `Native`. Members that only Kazoo has are kept as extras. Facts are thos
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.answers import document as d
@@ -30,40 +30,46 @@ def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = 
     if not isinstance(value, dict) or "module" not in value:
         detail = 'the answer must be an object with the member "module"'
         raise BadAnswer(BadAnswerReason.WRONG_TYPE, detail)
-    ignored: list[str] = []
-    return d.Document(_steps(value, "flow", Budget(policy), 1, ignored), tuple(ignored))
+    reader = _Reader(Budget(policy), [])
+    steps = reader.steps(value, "flow", 0, 1)
+    return d.Document(steps, tuple(reader.ignored))
 
 
-def _steps(
-    node: Any, position: str, budget: Budget, depth: int, ignored: list[str]
-) -> tuple[d.Step, ...]:
-    found: list[d.Step] = []
-    while node is not None:
-        budget.spend(position, depth)
-        members = Members(node, position)
-        module, data = members.text("module"), members.take("data", {})
-        budget.check_depth(f"{position}.data", data)
-        children = Members(members.take("children") or {}, f"{position}.children")
-        ignored += members.unknown()
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the nodes of one callflow. Positions count along `_`: `flow[2]` is the third node."""
+
+    budget: Budget
+    ignored: list[str]
+
+    def steps(self, node: Any, flow: str, number: int, depth: int) -> tuple[d.Step, ...]:
+        found: list[d.Step] = []
+        while node is not None:
+            position = f"{flow}[{number}]"
+            self.budget.spend(position, depth)
+            steps, node = self._of_node(Members(node, position), depth)
+            number += 1
+            if isinstance(steps[0], d.Redirect):
+                inner = depth if is_action(found, steps[0]) else depth + 1
+                return redirected(found, steps[0], self.steps(node, flow, number, inner))
+            if isinstance(steps[0], d.Gather):
+                _gathered(found, steps[0])
+            else:
+                found.extend(steps)
+        return tuple(found)
+
+    def _of_node(self, node: Members, depth: int) -> tuple[tuple[d.Step, ...], Any]:
+        """Return the steps of a node, and the node that follows."""
+        module, data = node.text("module"), node.take("data", {})
+        self.budget.check_depth(f"{node.position}.data", data)
+        children = Members(node.take("children", {}), f"{node.position}.children")
+        self.ignored.extend(node.unknown())
         following = children.take(NEXT)
         branches = tuple(
-            d.Branch(
-                key, _steps(child, f"{position}.children.{key[:40]}", budget, depth + 1, ignored)
-            )
+            d.Branch(key, self.steps(child, f"{children.position}.{key[:40]}", 0, depth + 1))
             for key, child in children.rest.items()
         )
-        steps = _of_node(module, data, branches, position)
-        position = f"{position}.children.{NEXT}"
-        if isinstance(steps[0], d.Redirect):
-            inner = depth if is_action(found, steps[0]) else depth + 1
-            rest = () if following is None else _steps(following, position, budget, inner, ignored)
-            return redirected(found, steps[0], rest)
-        if isinstance(steps[0], d.Gather):
-            _gathered(found, steps[0])
-        else:
-            found.extend(steps)
-        node = following
-    return tuple(found)
+        return _of_module(module, data, branches, node.position), following
 
 
 def _gathered(before: list[d.Step], gather: d.Gather) -> None:
@@ -74,7 +80,7 @@ def _gathered(before: list[d.Step], gather: d.Gather) -> None:
     before.append(replace(gather, prompts=tuple(prompts)))
 
 
-def _of_node(
+def _of_module(
     module: str, data: Any, branches: tuple[d.Branch, ...], position: str
 ) -> tuple[d.Step, ...]:
     if module not in MODULES:
