@@ -233,7 +233,7 @@ Step = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Steps of an answer, in order. `ignored` names what the parser read over, with its place."""
+    """Steps of an answer, in order. `ignored` names what was read over, with its position."""
 
     steps: tuple[Step, ...]
     ignored: tuple[str, ...] = field(default=(), compare=False)

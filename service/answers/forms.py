@@ -9,7 +9,20 @@ import orjson
 
 from service.answers import own
 from service.answers.content import refuse_size
-from service.answers.document import Answer, Document, Hangup, Redirect, Reject, Step, is_last
+from service.answers.document import (
+    Answer,
+    Dial,
+    Document,
+    Gather,
+    Hangup,
+    Play,
+    Record,
+    Redirect,
+    Reject,
+    Say,
+    Step,
+    is_last,
+)
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.kazoo import names as kazoo_names
 from service.answers.kazoo import parse as kazoo_parse
@@ -36,7 +49,7 @@ class Parser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Form of an answer: its parser and its writer, which both raise only BadAnswer."""
+    """Form of an answer: its parser and its writer; both raise only BadAnswer."""
 
     name: str
     content_type: str
@@ -66,7 +79,7 @@ FORMS: Mapping[str, Form] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """An answer in another form. `dropped` names what could not be translated, with its place."""
+    """An answer in another form. `dropped` names what was left out, with its position."""
 
     content: bytes
     content_type: str
@@ -163,8 +176,8 @@ def _refuse_variables(document: Document, source: Form, target: Form) -> None:
     is_ours = own.NAME in (source.name, target.name)
     if source is target or (is_ours and source.has_variables and target.has_variables):
         return
-    for place in variables_in(document.steps):
-        detail = f"{place}: {target.name} does not know the variables of {source.name}"
+    for position in variables_in(document.steps):
+        detail = f"{position}: {target.name} does not know the variables of {source.name}"
         raise BadAnswer(BadAnswerReason.UNSUPPORTED, detail)
 
 
@@ -174,9 +187,7 @@ def _fitted(document: Document, source: Form, target: Form) -> Document:
         return document
     steps = document.steps
     if target.returns:
-        if not steps or not isinstance(steps[0], Answer | Hangup | Redirect | Reject):
-            steps = (Answer(), *steps)
-        return replace(document, steps=_ended(steps))
+        return replace(document, steps=_ended(_answered(steps)))
     if not steps:
         detail = f"an empty array lets the flow go on, which {target.name} cannot say"
         raise BadAnswer(BadAnswerReason.UNSUPPORTED, detail)
@@ -184,6 +195,22 @@ def _fitted(document: Document, source: Form, target: Form) -> Document:
         return document
     note = f"end: the flow that asked would go on; in {target.name}, the call ends"
     return replace(document, ignored=(*document.ignored, note))
+
+
+def _answered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return steps that answer the call before the first one that takes this for granted.
+
+    A text answers by itself; so does a call that is answered when it is connected.
+    """
+    for number, step in enumerate(steps):
+        match step:
+            case Answer() | Say() | Redirect() | Reject() | Hangup() | Dial(answer_on_bridge=True):
+                return steps
+            case Gather(prompts=(Say(), *_)):
+                return steps
+            case Gather() | Record() | Dial() | Play():
+                return (*steps[:number], Answer(), *steps[number:])
+    return steps
 
 
 def _ended(steps: tuple[Step, ...]) -> tuple[Step, ...]:

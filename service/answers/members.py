@@ -1,4 +1,4 @@
-"""Members of JSON objects: read by the types of attributes, with their place in errors."""
+"""Members of JSON objects: read by the types of attributes, with their position in errors."""
 
 from dataclasses import MISSING
 from typing import Any
@@ -15,9 +15,9 @@ MAX_UNREAD = 64
 """Most members of an object that belong to one form alone, or that are unknown."""
 
 
-def bad_attribute(place: str, problem: object) -> BadAnswer:
+def bad_attribute(position: str, problem: object) -> BadAnswer:
     """Return the error for a member with a wrong value."""
-    return BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, f"{place}: {problem}")
+    return BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, f"{position}: {problem}")
 
 
 def json_text(value: Any) -> str:
@@ -36,31 +36,35 @@ class Budget:
         self.policy = policy
         self._verbs = 0
 
-    def spend(self, place: str, depth: int) -> None:
+    def spend(self, position: str, depth: int) -> None:
         """Count one verb. Raises BadAnswer where a limit is exceeded."""
         self._verbs += 1
         if self._verbs > self.policy.max_verbs:
-            detail = f"{place}: more than {self.policy.max_verbs} verbs"
+            detail = f"{position}: more than {self.policy.max_verbs} verbs"
             raise BadAnswer(BadAnswerReason.TOO_MANY_VERBS, detail)
+        self.check_level(position, depth)
+
+    def check_level(self, position: str, depth: int) -> None:
+        """Raise BadAnswer where verbs are nested too deeply."""
         if depth > self.policy.max_depth:
-            detail = f"{place}: more than {self.policy.max_depth} levels deep"
+            detail = f"{position}: more than {self.policy.max_depth} levels deep"
             raise BadAnswer(BadAnswerReason.TOO_DEEP, detail)
 
-    def check_depth(self, place: str, value: Any) -> None:
+    def check_depth(self, position: str, value: Any) -> None:
         """Raise BadAnswer where a JSON value is nested too deeply."""
         if not depth_within(value, self.policy.max_depth):
-            detail = f"{place}: more than {self.policy.max_depth} levels deep"
+            detail = f"{position}: more than {self.policy.max_depth} levels deep"
             raise BadAnswer(BadAnswerReason.TOO_DEEP, detail)
 
 
 class Members:
-    """Members of one object that are still to be read."""
+    """Members of one object that are still to be read; null means that a member is not there."""
 
-    def __init__(self, value: Any, place: str) -> None:
+    def __init__(self, value: Any, position: str) -> None:
         if not isinstance(value, dict):
-            raise bad_attribute(place, f"must be an object, not {type(value).__name__}")
-        self.place = place
-        self._left = dict(value)
+            raise bad_attribute(position, f"must be an object, not {type(value).__name__}")
+        self.position = position
+        self._left = {key: one for key, one in value.items() if one is not None}
 
     def __contains__(self, key: str) -> bool:
         return key in self._left
@@ -82,12 +86,12 @@ class Members:
         if key not in self._left:
             value = one.default if default is MISSING else default
             if value is MISSING:
-                raise bad_attribute(f"{self.place}.{key}", f"missing; it must be {one.allowed}")
+                raise bad_attribute(f"{self.position}.{key}", f"missing; it must be {one.allowed}")
             return value
         try:
             return from_json(one, self._left.pop(key))
         except ValueError as error:
-            raise bad_attribute(f"{self.place}.{key}", error) from None
+            raise bad_attribute(f"{self.position}.{key}", error) from None
 
     def attributes(self, made: type, names: dict[str, str]) -> dict[str, Any]:
         """Return attributes by name, read from the members that `names` has for them."""
@@ -97,7 +101,7 @@ class Members:
         """Return a member that must be a text. Raises BadAnswer."""
         value = self._left.pop(key, None)
         if not isinstance(value, str) or not value:
-            raise bad_attribute(f"{self.place}.{key}", "must be a text")
+            raise bad_attribute(f"{self.position}.{key}", "must be a text")
         return value
 
     @property
@@ -113,13 +117,13 @@ class Members:
     def unknown(self) -> list[str]:
         """Return a note for each member that was not read. Raises BadAnswer if there are many."""
         self._refuse_flood()
-        return [f"{self.place}.{key[:40]}: unknown member" for key in self._left]
+        return [f"{self.position}.{key[:40]}: unknown member" for key in self._left]
 
     def _refuse_flood(self) -> None:
         if len(self._left) > MAX_UNREAD:
-            raise bad_attribute(self.place, f"more than {MAX_UNREAD} unknown members")
+            raise bad_attribute(self.position, f"more than {MAX_UNREAD} unknown members")
 
     def refuse_rest(self) -> None:
         """Raise BadAnswer if there are members that were not read."""
         for key in self._left:
-            raise bad_attribute(f"{self.place}.{key[:40]}", "unknown member")
+            raise bad_attribute(f"{self.position}.{key[:40]}", "unknown member")

@@ -13,7 +13,7 @@ from service.answers import document as d
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of, to_json
 from service.answers.json_reader import read_json
-from service.answers.members import Budget, Members, bad_attribute, json_text
+from service.answers.members import MAX_UNREAD, Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
 from service.answers.written import Notes, Written, problem_with, written
 
@@ -64,74 +64,78 @@ def write(document: d.Document) -> Written:
 
 
 def _steps(
-    value: Any, place: str, allowed: Sequence[str], budget: Budget, depth: int
+    value: Any, position: str, allowed: Sequence[str], budget: Budget, depth: int
 ) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise bad_attribute(place, f"must be an array, not {type(value).__name__}")
+        raise bad_attribute(position, f"must be an array, not {type(value).__name__}")
     return tuple(
-        _step(one, f"{place}[{number}]", allowed, budget, depth) for number, one in enumerate(value)
+        _step(one, f"{position}[{number}]", allowed, budget, depth)
+        for number, one in enumerate(value)
     )
 
 
-def _step(value: Any, place: str, allowed: Sequence[str], budget: Budget, depth: int) -> Any:
-    budget.spend(place, depth)
+def _step(value: Any, position: str, allowed: Sequence[str], budget: Budget, depth: int) -> Any:
+    budget.spend(position, depth)
     if not isinstance(value, dict) or len(value) != 1:
-        raise bad_attribute(place, "must be an object with one member, the verb")
+        raise bad_attribute(position, "must be an object with one member, the verb")
     ((name, members),) = value.items()
-    place = f"{place}.{name[:40]}"
+    position = f"{position}.{name[:40]}"
     if name not in allowed:
-        detail = f"{place}: unknown verb; allowed here: {', '.join(allowed)}"
+        detail = f"{position}: unknown verb; allowed here: {', '.join(allowed)}"
         raise BadAnswer(BadAnswerReason.UNKNOWN_VERB, detail)
     if name == NATIVE:
-        return _native(Members(members, place), budget, depth)
-    return _made(VERBS[name], Members(members, place), budget, depth)
+        return _native(Members(members, position), budget, depth)
+    return _made(VERBS[name], Members(members, position), budget, depth)
 
 
 def _made(made: type, members: Members, budget: Budget, depth: int) -> Any:
     values = {name: members.attribute(made, name, name) for name in fields_of(made)}
     for name, allowed in NESTED.get(made, {}).items():
-        place = f"{members.place}.{name}"
-        values[name] = _steps(members.take(name, []), place, allowed, budget, depth + 1)
+        position = f"{members.position}.{name}"
+        values[name] = _steps(members.take(name, []), position, allowed, budget, depth + 1)
     for name, part in PARTS.get(made, {}).items():
         values[name] = _parts(members, name, part, budget, depth)
     if "extras" in members:
-        extras = Members(members.take("extras"), f"{members.place}.extras")
+        extras = Members(members.take("extras"), f"{members.position}.extras")
         values["extras"] = _extras(extras, budget)
     members.refuse_rest()
     problem = problem_with(step := made(**values))
     if problem:
-        raise bad_attribute(members.place, problem)
+        raise bad_attribute(members.position, problem)
     return step
 
 
 def _parts(members: Members, name: str, part: type, budget: Budget, depth: int) -> Any:
-    value, place = members.take(name, []), f"{members.place}.{name}"
+    value, position = members.take(name, []), f"{members.position}.{name}"
     if not isinstance(value, list):
-        raise bad_attribute(place, f"must be an array, not {type(value).__name__}")
+        raise bad_attribute(position, f"must be an array, not {type(value).__name__}")
     made = []
     for number, one in enumerate(value):
-        budget.spend(f"{place}[{number}]", depth + 1)
-        made.append(_made(part, Members(one, f"{place}[{number}]"), budget, depth + 1))
+        budget.spend(f"{position}[{number}]", depth + 1)
+        made.append(_made(part, Members(one, f"{position}[{number}]"), budget, depth + 1))
     return tuple(made)
 
 
 def _extras(members: Members, budget: Budget) -> tuple[d.Extra, ...]:
-    budget.check_depth(members.place, members.rest)
-    return tuple(
-        extra
-        for form, ones in members.rest.items()
-        for extra in Members(ones, f"{members.place}.{form[:40]}").extras(form)
-    )
+    """Return the extras, null among them: it stands for a member that must not be written."""
+    budget.check_depth(members.position, members.rest)
+    found = []
+    for form, held in members.rest.items():
+        if not isinstance(held, dict) or len(held) > MAX_UNREAD:
+            detail = f"must be an object with at most {MAX_UNREAD} members"
+            raise bad_attribute(f"{members.position}.{form[:40]}", detail)
+        found += [d.Extra(form, name, json_text(value)) for name, value in held.items()]
+    return tuple(found)
 
 
 def _native(members: Members, budget: Budget, depth: int) -> d.Native:
     data = members.take("data", {})
     if not isinstance(data, dict):
-        raise bad_attribute(f"{members.place}.data", "must be an object")
-    budget.check_depth(f"{members.place}.data", data)
-    keyed = Members(members.take("branches", {}), f"{members.place}.branches")
+        raise bad_attribute(f"{members.position}.data", "must be an object")
+    budget.check_depth(f"{members.position}.data", data)
+    keyed = Members(members.take("branches", {}), f"{members.position}.branches")
     branches = [
-        d.Branch(key, _steps(steps, f"{keyed.place}.{key[:40]}", STEPS, budget, depth + 1))
+        d.Branch(key, _steps(steps, f"{keyed.position}.{key[:40]}", STEPS, budget, depth + 1))
         for key, steps in keyed.rest.items()
     ]
     form, name = members.text("form"), members.text("name")

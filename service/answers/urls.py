@@ -1,4 +1,4 @@
-"""Links of a document: every URL with its place, made absolute, judged, and asked through us.
+"""Links of a document: every URL with its position, made absolute, judged, and asked through us.
 
 A document must be no way around the egress guard: `rewritten` hands each of its URLs to the
 caller's judge before the document is used.
@@ -17,7 +17,7 @@ from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of
 from service.answers.members import json_text
 from service.answers.values import VARIABLE, Method, Role
-from service.answers.written import placed
+from service.answers.written import positioned
 
 MAX_CHARACTERS = 2048
 WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
@@ -33,16 +33,16 @@ METHODS = {"recording_status_callback": "recording_status_callback_method",
 class Link:
     """URL in a document.
 
-    `url` is absolute, `written` as it stands. `place` ends with the attribute: `Dial[1]/@action`.
-    `method` is that of the request, if the form has one. `asked_if_empty` is False for the action
-    of an input that is not asked without an input: who is asked through us must then answer that
-    the next step follows.
+    `url` is absolute, `written` as it stands. `position` ends with the attribute:
+    `Dial[1]/@action`. `method` is that of the request, if the form has one. `asked_if_empty` is
+    False for the action of an input that is not asked without digits: the switch asks it all the
+    same, and must be answered that the next step follows.
     """
 
     url: str
     written: str
     role: Role
-    place: str
+    position: str
     method: Method | None = None
     asked_if_empty: bool = True
 
@@ -74,7 +74,7 @@ def rewritten(document: Document, base: str, judge: Judge, rewrite: Rewrite) -> 
     def change(link: Link) -> str:
         problem = judge(link)
         if problem is not None:
-            raise BadAnswer(BadAnswerReason.BAD_URL, f"{link.place}: {problem}")
+            raise BadAnswer(BadAnswerReason.BAD_URL, f"{link.position}: {problem}")
         return rewrite(link) if link.role is Role.ASK else link.url
 
     return replace(document, steps=_mapped_all(document.steps, "", _Visitor(base, change)))
@@ -85,9 +85,9 @@ class _Visitor:
     base: str
     change: Rewrite
 
-    def attribute(self, step: Any, name: str, role: Role, place: str) -> str:
+    def attribute(self, step: Any, name: str, role: Role, position: str) -> str:
         written = getattr(step, name)
-        where = f"{place}/@{name}"
+        where = f"{position}/@{name}"
         link = Link(
             resolved(self.base, written, where),
             written,
@@ -98,31 +98,35 @@ class _Visitor:
         )
         return self.change(link)
 
-    def native(self, value: Any, place: str, name: str = "") -> Any:
+    def native(self, value: Any, position: str, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: self.native(one, f"{place}/{key}", key) for key, one in value.items()}
+            return {key: self.native(one, f"{position}/{key}", key) for key, one in value.items()}
         if isinstance(value, list):
-            return [self.native(one, f"{place}/{number}", name) for number, one in enumerate(value)]
+            return [
+                self.native(one, f"{position}/{number}", name) for number, one in enumerate(value)
+            ]
         if isinstance(value, str) and name in ASK_MEMBERS:
-            return self.change(Link(resolved(self.base, value, place), value, Role.ASK, place))
-        if isinstance(value, str) and WRITTEN.match(value):
-            return self.change(Link(value, value, Role.OTHER, place))
+            return self.change(
+                Link(resolved(self.base, value, position), value, Role.ASK, position)
+            )
+        if isinstance(value, str) and WRITTEN.match(value.strip()):
+            return self.change(Link(value, value, Role.OTHER, position))
         return value
 
 
-def resolved(base: str, url: str, place: str) -> str:
+def resolved(base: str, url: str, position: str) -> str:
     """Return a URL of a document as absolute http or https URL (RFC 3986, section 5.2).
 
-    Raises BadAnswer. Variables may stand in the path or the query, not in the host: the judge must
-    see which host will be asked.
+    Raises BadAnswer. A fragment is left out, as no request has one. Variables may stand in the path
+    or the query, not in the host: the judge must see which host will be asked.
     """
     try:
-        whole = urljoin(base, url)
+        whole = urljoin(base, url).partition("#")[0]
         problem = _problem_with(url, whole)
     except ValueError as error:
         problem = str(error)
     if problem is not None:
-        raise BadAnswer(BadAnswerReason.BAD_URL, f"{place}: {problem}")
+        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {problem}")
     return whole
 
 
@@ -138,27 +142,27 @@ def _problem_with(written: str, whole: str) -> str | None:
     return "has a variable in its host" if VARIABLE in parts.netloc else None
 
 
-def _mapped_all(steps: tuple[Any, ...], place: str, visitor: _Visitor) -> tuple[Any, ...]:
-    return tuple(_mapped(step, at, visitor) for at, step in placed(steps, place))
+def _mapped_all(steps: tuple[Any, ...], position: str, visitor: _Visitor) -> tuple[Any, ...]:
+    return tuple(_mapped(step, at, visitor) for at, step in positioned(steps, position))
 
 
-def _mapped(step: Any, place: str, visitor: _Visitor) -> Any:
+def _mapped(step: Any, position: str, visitor: _Visitor) -> Any:
     """Return a step with its links changed, and those of the steps and members inside."""
     changes: dict[str, Any] = {}
     for name, one in fields_of(type(step)).items():
         if one.role is not None and _has_link(step, name):
-            changes[name] = visitor.attribute(step, name, one.role, place)
+            changes[name] = visitor.attribute(step, name, one.role, position)
     for held in fields(step):
         inner = getattr(step, held.name)
         if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
             is_extra = isinstance(inner[0], Extra)
             changes[held.name] = (
-                tuple(_mapped_extra(extra, place, visitor) for extra in inner)
+                tuple(_mapped_extra(extra, position, visitor) for extra in inner)
                 if is_extra
-                else _mapped_all(inner, place, visitor)
+                else _mapped_all(inner, position, visitor)
             )
     if isinstance(step, Native):
-        changes["data"] = json_text(visitor.native(orjson.loads(step.data), place))
+        changes["data"] = json_text(visitor.native(orjson.loads(step.data), position))
     return replace(step, **changes) if changes else step
 
 
@@ -168,6 +172,6 @@ def _has_link(step: Any, name: str) -> bool:
     return value is not None and not (value == "" and getattr(step, "digits", ""))
 
 
-def _mapped_extra(extra: Extra, place: str, visitor: _Visitor) -> Extra:
-    value = visitor.native(orjson.loads(extra.value), f"{place}/{extra.name}", extra.name)
+def _mapped_extra(extra: Extra, position: str, visitor: _Visitor) -> Extra:
+    value = visitor.native(orjson.loads(extra.value), f"{position}/{extra.name}", extra.name)
     return replace(extra, value=json_text(value))

@@ -117,6 +117,8 @@ class RejectReason(StrEnum):
     BUSY = "busy"
 
 
+UNSET = "null"
+"""JSON text of an extra that stands for a member that was not there and must not be written."""
 MAX_REPEATS = 1000
 MOST_REPEATS = 20
 """Most repetitions that are written out for a form that has no loop."""

@@ -1,4 +1,4 @@
-"""What writers share: places of steps, notes of what was left out, checks of whole steps."""
+"""What writers share: positions of steps, notes of what was left out, checks of whole steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from service.answers.document import (
 )
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of
-from service.answers.values import MOST_REPEATS, VARIABLE
+from service.answers.values import MOST_REPEATS, UNSET, VARIABLE
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ MAX_WRITTEN = 300
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A document in one form. `dropped` names what the form cannot say, with its place."""
+    """A document in one form. `dropped` names what the form cannot say, with its position."""
 
     content: bytes
     dropped: tuple[str, ...] = ()
@@ -43,27 +43,27 @@ class Notes:
     form: str
     dropped: list[str] = field(default_factory=list)
 
-    def drop(self, place: str, why: str) -> None:
+    def drop(self, position: str, why: str) -> None:
         """Note that something is left out."""
-        self.dropped.append(f"{place}: {why}")
+        self.dropped.append(f"{position}: {why}")
 
-    def drop_all_but(self, step: object, place: str, said: Iterable[str]) -> None:
+    def drop_all_but(self, step: object, position: str, said: Iterable[str]) -> None:
         """Note the attributes of a step that differ from their defaults and are not `said`."""
         kept = frozenset(said)
         for name, one in fields_of(type(step)).items():
             if name not in kept and getattr(step, name) != one.default:
-                self.drop(f"{place}/@{name}", f"{self.form} has no such attribute")
+                self.drop(f"{position}/@{name}", f"{self.form} has no such attribute")
         for extra in getattr(step, "extras", ()):
-            if extra.form != self.form:
-                self.drop(f"{place}/{extra.name}", f"only {extra.form} has it")
+            if extra.form != self.form and extra.value != UNSET:
+                self.drop(f"{position}/{extra.name}", f"only {extra.form} has it")
 
-    def unsupported(self, place: str, why: str) -> BadAnswer:
+    def unsupported(self, position: str, why: str) -> BadAnswer:
         """Return the error for a step that the form cannot say."""
-        return BadAnswer(BadAnswerReason.UNSUPPORTED, f"{place}: {why}")
+        return BadAnswer(BadAnswerReason.UNSUPPORTED, f"{position}: {why}")
 
 
-def placed(steps: Iterable[Step], parent: str = "") -> Iterator[tuple[str, Step]]:
-    """Yield each step with its place: its name, and its number among the steps of that name."""
+def positioned(steps: Iterable[Step], parent: str = "") -> Iterator[tuple[str, Step]]:
+    """Yield each step with its position: its name, and its number among the steps of that name."""
     counts: Counter[str] = Counter()
     for step in steps:
         name = type(step).__name__
@@ -74,11 +74,11 @@ def placed(steps: Iterable[Step], parent: str = "") -> Iterator[tuple[str, Step]
 def reachable(steps: Iterable[Step], notes: Notes, parent: str = "") -> Iterator[tuple[str, Step]]:
     """Yield the steps up to the last that can run, and note the others."""
     ended = False
-    for place, step in placed(steps, parent):
+    for position, step in positioned(steps, parent):
         if ended:
-            notes.drop(place, "never runs, as an earlier verb ends the document")
+            notes.drop(position, "never runs, as an earlier verb ends the document")
         else:
-            yield place, step
+            yield position, step
         ended = ended or is_last(step)
 
 
@@ -102,41 +102,41 @@ def problem_with(step: object) -> str | None:
 
 
 def variables_in(steps: Iterable[Any], parent: str = "") -> Iterator[str]:
-    """Yield the places of texts with a variable, at any depth; a URL may have one."""
-    for place, step in placed(steps, parent):
+    """Yield the positions of texts with a variable, at any depth; a URL may have one."""
+    for position, step in positioned(steps, parent):
         for name, one in fields_of(type(step)).items():
             text = getattr(step, name)
             if one.role is None and isinstance(text, str) and VARIABLE in text:
-                yield f"{place}/@{name}"
+                yield f"{position}/@{name}"
         for held in fields(step):
             inner = getattr(step, held.name)
             if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
-                yield from variables_in(inner, place)
+                yield from variables_in(inner, position)
 
 
-def repeats(step: Say | Play, place: str, notes: Notes) -> int:
+def repeats(step: Say | Play, position: str, notes: Notes) -> int:
     """Return how often a step is written for a form that has no loop."""
     if not 0 < step.loop <= MOST_REPEATS:
-        notes.drop(f"{place}/@loop", f"repeated {MOST_REPEATS} times")
+        notes.drop(f"{position}/@loop", f"repeated {MOST_REPEATS} times")
         return MOST_REPEATS
     return step.loop
 
 
-def bounded(parts: Iterable[T], place: str) -> list[T]:
+def bounded(parts: Iterable[T], position: str) -> list[T]:
     """Return what a writer made of steps. Raises BadAnswer if that is too much."""
     found = list(islice(parts, MAX_WRITTEN + 1))
     if len(found) > MAX_WRITTEN:
-        where = place or "document"
+        where = position or "document"
         detail = f"{where}: more than {MAX_WRITTEN} verbs, once repetitions are written out"
         raise BadAnswer(BadAnswerReason.TOO_MANY_VERBS, detail)
     return found
 
 
-def refuse_otherwise(step: Redirect, place: str, notes: Notes) -> None:
+def refuse_otherwise(step: Redirect, position: str, notes: Notes) -> None:
     """Note that the steps for an unreachable document are left out; without any, the call ends."""
     if step.otherwise == (Hangup(),):
         return
-    for inner, _ in placed(step.otherwise, place):
+    for inner, _ in positioned(step.otherwise, position):
         notes.drop(inner, f"{notes.form} has no steps for a document that cannot be had")
 
 

@@ -201,3 +201,65 @@ def _events(steps: tuple[d.Step, ...]) -> Iterator[Any]:
 def _asked(step: d.Gather | d.Dial | d.Record) -> Iterator[Any]:
     if step.action is not None:
         yield ("asks", step.action, step.method)
+
+
+GOOD: dict[str, Any] = {
+    "code": "486", "collection_name": "pin", "custom_application_vars": {"a": "b"},
+    "destinations": [{"type": "tel", "target": "+15550100001"}], "digits": "12",
+    "digits_handle": "next", "duration": 1000, "end_of_silence": 3, "event_method": "POST",
+    "event_url": "https://ivr.example.com/?Digits=${voipbin.call.digits}", "format": "wav",
+    "id": "https://ivr.example.com/a.wav", "key": "#", "language": "en-US", "length": 2,
+    "max_digits": 4, "method": "post", "reason": "busy", "stream_urls": ["https://a.example.com/"],
+    "terminators": ["#", "*"], "text": "Hello", "time_limit": 60, "timeout": 5, "unit": "ms",
+    "to_did": "+15550100001", "value": "", "voice_url": "https://ivr.example.com/b",
+}  # fmt: skip
+"""Members of modules and of options, each with a value that is allowed."""
+ODD: st.SearchStrategy[Any] = st.sampled_from([
+    None, True, 0, -1, 1000, 10**12, 1.5, "", "#", "${x}", " ", [], {}, [{}], [1], {"a b": 1},
+    [{"type": "sip", "target": "x"}], "voipbin.call.digits", "x" * 1001,
+])  # fmt: skip
+MODULES = {
+    "answer": (), "collect_dtmf": ("max_digits", "timeout", "terminators", "collection_name"),
+    "hangup": (), "menu": ("id",), "pivot": ("voice_url", "method"), "play": ("id",),
+    "record_caller": ("time_limit", "format"), "resources": ("to_did", "timeout"),
+    "response": ("code",), "send_dtmf": ("digits",), "set_variables": ("custom_application_vars",),
+    "sleep": ("duration", "unit"), "tts": ("text", "language"),
+}  # fmt: skip
+TYPES = {
+    "answer": (), "beep": (), "connect": ("destinations",), "digits_receive": ("duration", "key"),
+    "digits_send": ("digits",), "fetch": ("event_url", "event_method"), "hangup": ("reason",),
+    "play": ("stream_urls",), "recording_start": ("format", "end_of_silence", "duration"),
+    "recording_stop": (), "sleep": ("duration",), "talk": ("text", "digits_handle"),
+    "variable_set": ("key", "value"),
+}  # fmt: skip
+DIGITS_RESET = {"type": "variable_set", "option": {"key": "voipbin.call.digits", "value": ""}}
+
+
+@st.composite
+def _named(draw: st.DrawFn, kinds: dict[str, tuple[str, ...]]) -> tuple[str, dict[str, Any]]:
+    """Return a module or a type, most of its members with allowed values."""
+    kind = draw(st.sampled_from(sorted(kinds)))
+    data = {key: GOOD[key] for key in kinds[kind] if draw(st.integers(0, 9))}
+    if kinds[kind] and not draw(st.integers(0, 9)):
+        data[draw(st.sampled_from(kinds[kind]))] = draw(ODD)
+    return kind, data
+
+
+@st.composite
+def callflows(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a callflow, right or nearly right, with a branch now and then."""
+    node: dict[str, Any] | None = None
+    for module, data in draw(st.lists(_named(MODULES), min_size=1, max_size=6)):
+        children = {} if node is None else {"_": node}
+        if not draw(st.integers(0, 9)):
+            children["1"] = {"module": "hangup", "data": {}}
+        node = {"module": module, "data": data, "children": children}
+    assert node is not None
+    return node
+
+
+ACTIONS = st.lists(
+    st.just(DIGITS_RESET) | _named(TYPES).map(lambda named: {"type": named[0], "option": named[1]}),
+    max_size=8,
+)
+"""Actions, right or nearly right."""

@@ -17,8 +17,10 @@ from service.answers.urls import links
 from service.answers.written import Written
 from service.answers.xml import voxml
 from tests.property.answer_strategies import (
+    ACTIONS,
     COMMON_DOCUMENTS,
     DOCUMENTS,
+    callflows,
     meaning,
     without_otherwise,
 )
@@ -55,7 +57,7 @@ def _survives(name: str, content: bytes) -> None:
         written = _written(target, document)
         if written is None:
             assert target.name == "twiml" or target.name != name
-        elif target.name == name:
+        elif target.name in (name, own.NAME):
             assert written.dropped or target.parse(written.content, ROOMY) == document
 
 
@@ -80,7 +82,7 @@ def test_any_content_type_is_accepted_or_refused(into: str, kind: str, content: 
         translate(content, kind, into)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(["kazoo", "voipbin", "switchhook"]), VALUES, st.integers(0, 3))
 def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int) -> None:
     if wrap:
@@ -90,6 +92,18 @@ def test_any_json_is_an_answer_or_a_bad_answer(name: str, value: Any, wrap: int)
             "switchhook": {"steps": value if isinstance(value, list) else [value]},
         }[name]
     _survives(name, orjson.dumps(value))
+
+
+@settings(max_examples=100)
+@given(callflows())
+def test_a_callflow_is_an_answer_or_a_bad_answer(flow: dict[str, Any]) -> None:
+    _survives("kazoo", orjson.dumps(flow))
+
+
+@settings(max_examples=100)
+@given(ACTIONS)
+def test_actions_are_an_answer_or_a_bad_answer(actions: list[Any]) -> None:
+    _survives("voipbin", orjson.dumps(actions))
 
 
 @settings(max_examples=100)
@@ -118,7 +132,7 @@ def test_voxml_loses_nothing_but_the_steps_for_an_unreachable_document(document:
     assert voxml.parse(voxml.write(document).content, ROOMY) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(COMMON_DOCUMENTS, NAMES, NAMES)
 def test_the_common_verbs_keep_their_meaning_between_all_forms(
     document: Document, source: str, into: str

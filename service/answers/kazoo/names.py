@@ -12,9 +12,9 @@ UNLIMITED_DIGITS = MAX_DIGITS + 1
 """What is written for any number of digits, as Kazoo needs a number."""
 REASONS = {RejectReason.BUSY: "486", RejectReason.REJECTED: "503"}
 """SIP responses of the reasons to reject, as Kazoo's pivot sends them (`kzt_twiml_util.erl`)."""
+VOICES = {"male": "male", "female": "female", "man": "male", "woman": "female"}
+"""Kazoo's words for the voices that every engine has."""
 MAX_TEXT = 1000
 """Longest text of `tts` (schema `callflows.tts`)."""
 RECORDED_S = range(5, 3601)
 """Accepted lengths of a recording (schema `callflows.record_caller`)."""
-UNSET = "null"
-"""JSON text of a member that was not there and must not be written."""

@@ -6,22 +6,22 @@ kept as `Native`. Members that only Kazoo has are kept as extras. Facts are thos
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.answers import document as d
+from service.answers.asked import is_action, redirected
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
 from service.answers.kazoo.modules import MODULES
-from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS, UNSET
+from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS
 from service.answers.members import Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import Method, RejectReason
+from service.answers.values import UNSET, Method, RejectReason
 from service.answers.written import problem_with
 
 UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 BUSY_CODES = ("486", "600")
-ASKING = (d.Gather, d.Dial, d.Record)
 
 
 def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = "") -> d.Document:
@@ -30,50 +30,46 @@ def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = 
     if not isinstance(value, dict) or "module" not in value:
         detail = 'the answer must be an object with the member "module"'
         raise BadAnswer(BadAnswerReason.WRONG_TYPE, detail)
-    ignored: list[str] = []
-    return d.Document(_steps(value, "flow", Budget(policy), 1, ignored), tuple(ignored))
+    reader = _Reader(Budget(policy), [])
+    steps = reader.steps(value, "flow", 0, 1)
+    return d.Document(steps, tuple(reader.ignored))
 
 
-def _steps(
-    node: Any, place: str, budget: Budget, depth: int, ignored: list[str]
-) -> tuple[d.Step, ...]:
-    found: list[d.Step] = []
-    while node is not None:
-        budget.spend(place, depth)
-        members = Members(node, place)
-        module, data = members.text("module"), members.take("data", {})
-        budget.check_depth(f"{place}.data", data)
-        children = Members(members.take("children") or {}, f"{place}.children")
-        ignored += members.unknown()
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the nodes of one callflow. Positions count along `_`: `flow[2]` is the third node."""
+
+    budget: Budget
+    ignored: list[str]
+
+    def steps(self, node: Any, flow: str, number: int, depth: int) -> tuple[d.Step, ...]:
+        found: list[d.Step] = []
+        while node is not None:
+            position = f"{flow}[{number}]"
+            self.budget.spend(position, depth)
+            steps, node = self._of_node(Members(node, position), depth)
+            number += 1
+            if isinstance(steps[0], d.Redirect):
+                inner = depth if is_action(found, steps[0]) else depth + 1
+                return redirected(found, steps[0], self.steps(node, flow, number, inner))
+            if isinstance(steps[0], d.Gather):
+                _gathered(found, steps[0])
+            else:
+                found.extend(steps)
+        return tuple(found)
+
+    def _of_node(self, node: Members, depth: int) -> tuple[tuple[d.Step, ...], Any]:
+        """Return the steps of a node, and the node that follows."""
+        module, data = node.text("module"), node.take("data", {})
+        self.budget.check_depth(f"{node.position}.data", data)
+        children = Members(node.take("children", {}), f"{node.position}.children")
+        self.ignored.extend(node.unknown())
         following = children.take(NEXT)
         branches = tuple(
-            d.Branch(key, _steps(child, f"{place}.children.{key[:40]}", budget, depth + 1, ignored))
+            d.Branch(key, self.steps(child, f"{children.position}.{key[:40]}", 0, depth + 1))
             for key, child in children.rest.items()
         )
-        steps = _of_node(module, data, branches, place)
-        place = f"{place}.children.{NEXT}"
-        if isinstance(steps[0], d.Redirect):
-            rest = () if following is None else _steps(following, place, budget, depth, ignored)
-            return _redirected(found, steps[0], rest)
-        _gathered(found, steps[0]) if isinstance(steps[0], d.Gather) else found.extend(steps)
-        node = following
-    return tuple(found)
-
-
-def _redirected(
-    before: list[d.Step], redirect: d.Redirect, rest: tuple[d.Step, ...]
-) -> tuple[d.Step, ...]:
-    """Return the steps with a pivot at their end.
-
-    After an input, a call or a recording, it is the `action` of that step.
-    """
-    last = before[-1] if before else None
-    if isinstance(last, ASKING) and last.action is None and not redirect.extras:
-        changed: dict[str, Any] = {"action": redirect.url, "method": redirect.method}
-        if isinstance(last, d.Gather):
-            changed["action_on_empty_result"] = not rest
-        return (*before[:-1], replace(last, **changed), *rest)
-    return (*before, replace(redirect, otherwise=rest))
+        return _of_module(module, data, branches, node.position), following
 
 
 def _gathered(before: list[d.Step], gather: d.Gather) -> None:
@@ -84,13 +80,13 @@ def _gathered(before: list[d.Step], gather: d.Gather) -> None:
     before.append(replace(gather, prompts=tuple(prompts)))
 
 
-def _of_node(
-    module: str, data: Any, branches: tuple[d.Branch, ...], place: str
+def _of_module(
+    module: str, data: Any, branches: tuple[d.Branch, ...], position: str
 ) -> tuple[d.Step, ...]:
     if module not in MODULES:
-        detail = f"{place}: {module[:64]!r} is no callflow module"
+        detail = f"{position}: {module[:64]!r} is no callflow module"
         raise BadAnswer(BadAnswerReason.UNKNOWN_VERB, detail)
-    members = Members(data, f"{place}.data")
+    members = Members(data, f"{position}.data")
     native = (d.Native(NAME, module, json_text(data), branches),)
     if branches:
         return native
@@ -98,7 +94,7 @@ def _of_node(
     for step in steps:
         problem = problem_with(step)
         if problem:
-            raise bad_attribute(f"{place}.data", problem)
+            raise bad_attribute(f"{position}.data", problem)
     return steps
 
 
@@ -117,7 +113,10 @@ def _hangup(data: Members) -> tuple[d.Step, ...]:
 
 
 def _say(data: Members) -> tuple[d.Step, ...]:
-    names = {"text": "text", "voice": "voice", "language": "language"}
+    names = {"text": "text", "language": "language"}
+    # Voices of a single engine stay with Kazoo, among the extras.
+    if data.peek("voice") in ("male", "female"):
+        names["voice"] = "voice"
     return (d.Say(**data.attributes(d.Say, names), extras=data.extras(NAME)),)
 
 
@@ -154,10 +153,10 @@ def _is_url(value: Any) -> bool:
 def _duration_ms(data: Members) -> int:
     unit, duration = data.take("unit", "s"), data.take("duration", 0)
     if not isinstance(unit, str) or unit not in UNIT_MS:
-        raise bad_attribute(f"{data.place}.unit", f"must be one of {', '.join(UNIT_MS)}")
+        raise bad_attribute(f"{data.position}.unit", f"must be one of {', '.join(UNIT_MS)}")
     if type(duration) is not int:
-        raise bad_attribute(f"{data.place}.duration", "must be a whole number")
-    made = Members({"duration": duration * UNIT_MS[unit]}, data.place)
+        raise bad_attribute(f"{data.position}.duration", "must be a whole number")
+    made = Members({"duration": duration * UNIT_MS[unit]}, data.position)
     return int(made.attribute(d.Pause, "duration_ms", "duration"))
 
 
@@ -170,8 +169,8 @@ def _gather(data: Members) -> tuple[d.Step, ...]:
     several = data.take("terminators")
     if "terminator" not in data and several is not None:
         if not isinstance(several, list) or not all(isinstance(key, str) for key in several):
-            raise bad_attribute(f"{data.place}.terminators", "must be an array of keys")
-        keys = Members({"terminators": "".join(several)}, data.place)
+            raise bad_attribute(f"{data.position}.terminators", "must be an array of keys")
+        keys = Members({"terminators": "".join(several)}, data.position)
         finish = keys.attribute(d.Gather, "finish_on_key", "terminators")
     else:
         finish = data.attribute(d.Gather, "finish_on_key", "terminator")
@@ -200,14 +199,14 @@ def _method(data: Members) -> Method:
     """Return the method of a pivot, which may have either case; its default is `get`."""
     method = data.take("method", "get")
     if method not in ("get", "post", "GET", "POST"):
-        raise bad_attribute(f"{data.place}.method", "must be one of get, post")
+        raise bad_attribute(f"{data.position}.method", "must be one of get, post")
     return Method(method.upper())
 
 
 def _reject(data: Members) -> tuple[d.Step, ...]:
     code = data.take("code", BUSY_CODES[0])
     if not isinstance(code, str | int) or not str(code).isdecimal() or len(str(code)) != 3:
-        raise bad_attribute(f"{data.place}.code", "must be a SIP status of three digits")
+        raise bad_attribute(f"{data.position}.code", "must be a SIP status of three digits")
     reason = RejectReason.BUSY if str(code) in BUSY_CODES else RejectReason.REJECTED
     own = () if REASONS[reason] == code else (d.Extra(NAME, "code", json_text(code)),)
     return (d.Reject(reason, extras=(*own, *data.extras(NAME))),)
@@ -218,10 +217,10 @@ def _variables(data: Members) -> tuple[d.Step, ...] | None:
     held = data.take("custom_application_vars", {})
     if not isinstance(held, dict) or not held or not all(type(one) is str for one in held.values()):
         return None
-    made = Members(held, f"{data.place}.custom_application_vars")
+    made = Members(held, f"{data.position}.custom_application_vars")
     extras = data.extras(NAME)
     for name in held:
-        Members({name: name}, made.place).attribute(d.Set, "output", name)
+        Members({name: name}, made.position).attribute(d.Set, "output", name)
     return tuple(d.Set(name, made.attribute(d.Set, "value", name), extras=extras) for name in held)
 
 

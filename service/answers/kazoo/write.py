@@ -14,6 +14,7 @@ from service.answers.kazoo.names import (
     REASONS,
     RECORDED_S,
     UNLIMITED_DIGITS,
+    VOICES,
 )
 from service.answers.values import KEYS, Input, Method
 from service.answers.written import (
@@ -55,46 +56,46 @@ def _flow(steps: Iterable[d.Step], parent: str, notes: Notes) -> bytes:
 
 def _nodes(steps: Iterable[d.Step], parent: str, notes: Notes) -> Iterator[Node]:
     dialled = False
-    for place, step in reachable(steps, notes, parent):
+    for position, step in reachable(steps, notes, parent):
         if dialled:
-            notes.drop(place, "runs in kazoo only if the call before it is not connected")
+            notes.drop(position, "runs in kazoo only if the call before it is not connected")
         dialled = isinstance(step, d.Dial)
-        yield from _of_step(step, place, notes)
+        yield from _of_step(step, position, notes)
 
 
 def _of_step(  # noqa: C901 - one case per verb; mypy finds a forgotten one
-    step: d.Step, place: str, notes: Notes
+    step: d.Step, position: str, notes: Notes
 ) -> Iterator[Node]:
     match step:
         case d.Native():
-            yield _native(step, place, notes)
+            yield _native(step, position, notes)
         case d.Answer() | d.Hangup():
-            notes.drop_all_but(step, place, ())
+            notes.drop_all_but(step, position, ())
             yield _node(type(step).__name__.lower(), _extra(step))
         case d.Say() | d.Play():
-            yield from _heard(step, place, notes)
+            yield from _heard(step, position, notes)
         case d.Pause():
-            notes.drop_all_but(step, place, ["duration_ms"])
+            notes.drop_all_but(step, position, ["duration_ms"])
             yield _node("sleep", {**_extra(step), **_duration(step.duration_ms)})
         case d.Gather():
-            yield from _gather(step, place, notes)
+            yield from _gather(step, position, notes)
         case d.Dial():
-            yield from _dial(step, place, notes)
+            yield from _dial(step, position, notes)
         case d.Record():
-            yield from _record(step, place, notes)
+            yield from _record(step, position, notes)
         case d.Redirect():
-            notes.drop_all_but(step, place, ["url", "method"])
+            notes.drop_all_but(step, position, ["url", "method"])
             yield _pivot(step.url, step.method, _extra(step))
-            yield from _nodes(step.otherwise, place, notes)
+            yield from _nodes(step.otherwise, position, notes)
         case d.Reject():
-            notes.drop_all_but(step, place, ["reason"])
+            notes.drop_all_but(step, position, ["reason"])
             yield _node("response", {"code": REASONS[step.reason], **_extra(step)})
         case d.Set():
-            notes.drop_all_but(step, place, ["output", "value"])
+            notes.drop_all_but(step, position, ["output", "value"])
             variables = {step.output: step.value}
             yield _node("set_variables", {**_extra(step), "custom_application_vars": variables})
         case d.Connect() | d.Do() | d.If() | d.Pay() | d.Unset():
-            raise notes.unsupported(place, "kazoo has no such verb")
+            raise notes.unsupported(position, "kazoo has no such verb")
         case _:
             assert_never(step)
 
@@ -107,29 +108,32 @@ def _extra(step: d.Step) -> dict[str, Any]:
     return {one.name: orjson.loads(one.value) for one in extras_of(step, NAME)}
 
 
-def _native(step: d.Native, place: str, notes: Notes) -> Node:
+def _native(step: d.Native, position: str, notes: Notes) -> Node:
     if step.form != NAME or step.name not in MODULES:
-        raise notes.unsupported(place, f"{step.name} of {step.form} is no callflow module")
+        raise notes.unsupported(position, f"{step.name} of {step.form} is no callflow module")
     node = _node(step.name, orjson.loads(step.data))
     for branch in step.branches:
-        inner = _flow(branch.steps, f"{place}/{branch.key}", notes)
+        inner = _flow(branch.steps, f"{position}/{branch.key}", notes)
         if inner:
             node["children"][branch.key] = orjson.Fragment(inner)
     return node
 
 
-def _heard(step: d.Say | d.Play, place: str, notes: Notes) -> Iterator[Node]:
+def _heard(step: d.Say | d.Play, position: str, notes: Notes) -> Iterator[Node]:
     if isinstance(step, d.Say):
-        notes.drop_all_but(step, place, ["text", "voice", "language", "loop"])
+        notes.drop_all_but(step, position, ["text", "voice", "language", "loop"])
         if len(step.text) > MAX_TEXT:
-            raise notes.unsupported(place, f"a text has at most {MAX_TEXT} characters in kazoo")
-        said = {"text": step.text, "voice": step.voice, "language": step.language}
+            raise notes.unsupported(position, f"a text has at most {MAX_TEXT} characters in kazoo")
+        if step.voice and step.voice not in VOICES:
+            notes.drop(f"{position}/@voice", "kazoo's engines share only man and woman")
+        voice = VOICES.get(step.voice, "")
+        said = {"text": step.text, "voice": voice, "language": step.language}
         module, data = "tts", {name: value for name, value in said.items() if value}
     else:
-        notes.drop_all_but(step, place, ["url", "digits", "loop"])
+        notes.drop_all_but(step, position, ["url", "digits", "loop"])
         data = {"digits": step.digits} if step.digits else {"id": step.url}
         module = "send_dtmf" if step.digits else "play"
-    for _ in range(repeats(step, place, notes)):
+    for _ in range(repeats(step, position, notes)):
         yield _node(module, {**_extra(step), **data})
 
 
@@ -148,16 +152,16 @@ def _asking(step: d.Gather | d.Dial | d.Record) -> Iterator[Node]:
         yield _pivot(step.action, step.method, {})
 
 
-def _gather(step: d.Gather, place: str, notes: Notes) -> Iterator[Node]:
+def _gather(step: d.Gather, position: str, notes: Notes) -> Iterator[Node]:
     if step.input is Input.SPEECH:
-        raise notes.unsupported(f"{place}/@input", "kazoo does not recognise speech")
-    yield from _nodes(step.prompts, place, notes)
+        raise notes.unsupported(f"{position}/@input", "kazoo does not recognise speech")
+    yield from _nodes(step.prompts, position, notes)
     said = ["action", "method", "timeout_ms", "finish_on_key", "num_digits", "output"]
-    notes.drop_all_but(step, place, [*said, "action_on_empty_result"])
+    notes.drop_all_but(step, position, [*said, "action_on_empty_result"])
     if not step.finish_on_key:
-        notes.drop(f"{place}/@finish_on_key", "kazoo always has a key that ends the input: #")
+        notes.drop(f"{position}/@finish_on_key", "kazoo always has a key that ends the input: #")
     if not step.timeout_ms:
-        notes.drop(f"{place}/@timeout_ms", "kazoo waits for 1 ms at least")
+        notes.drop(f"{position}/@timeout_ms", "kazoo waits for 1 ms at least")
     data: dict[str, Any] = {
         **_extra(step),
         "max_digits": step.num_digits or UNLIMITED_DIGITS,
@@ -172,14 +176,14 @@ def _gather(step: d.Gather, place: str, notes: Notes) -> Iterator[Node]:
     yield from _asking(step)
 
 
-def _dial(step: d.Dial, place: str, notes: Notes) -> Iterator[Node]:
+def _dial(step: d.Dial, position: str, notes: Notes) -> Iterator[Node]:
     if len(step.numbers) > 1:
-        raise notes.unsupported(place, "kazoo's resources dial one number")
+        raise notes.unsupported(position, "kazoo's resources dial one number")
     (number,) = step.numbers
-    notes.drop_all_but(number, f"{place}/Number[1]", ["number"])
-    notes.drop_all_but(step, place, ["action", "method", "timeout_s"])
+    notes.drop_all_but(number, f"{position}/Number[1]", ["number"])
+    notes.drop_all_but(step, position, ["action", "method", "timeout_s"])
     if step.action is not None:
-        notes.drop(f"{place}/@action", "kazoo asks it only if the call is not connected")
+        notes.drop(f"{position}/@action", "kazoo asks it only if the call is not connected")
     data = {"timeout": step.timeout_s, **_extra(step), "to_did": number.number}
     if data["timeout"] is None:
         del data["timeout"]
@@ -187,15 +191,15 @@ def _dial(step: d.Dial, place: str, notes: Notes) -> Iterator[Node]:
     yield from _asking(step)
 
 
-def _record(step: d.Record, place: str, notes: Notes) -> Iterator[Node]:
+def _record(step: d.Record, position: str, notes: Notes) -> Iterator[Node]:
     said = ["action", "method", "max_length_s", "finish_on_key", "play_beep"]
-    notes.drop_all_but(step, place, said)
+    notes.drop_all_but(step, position, said)
     if set(step.finish_on_key) != set(KEYS):
-        notes.drop(f"{place}/@finish_on_key", "any key ends a recording of kazoo")
+        notes.drop(f"{position}/@finish_on_key", "any key ends a recording of kazoo")
     if step.play_beep:
-        notes.drop(f"{place}/@play_beep", "kazoo plays no tone before a recording")
+        notes.drop(f"{position}/@play_beep", "kazoo plays no tone before a recording")
     length = max(RECORDED_S.start, min(RECORDED_S.stop - 1, step.max_length_s))
     if length != step.max_length_s:
-        notes.drop(f"{place}/@max_length_s", f"kazoo records for 5 to 3600 s: {length}")
+        notes.drop(f"{position}/@max_length_s", f"kazoo records for 5 to 3600 s: {length}")
     yield _node("record_caller", {**_extra(step), "time_limit": length})
     yield from _asking(step)

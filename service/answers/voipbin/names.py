@@ -38,7 +38,6 @@ BEEP = "beep"
 
 REASONS = {RejectReason.BUSY: "busy", RejectReason.REJECTED: "failed"}
 """Reasons of a hangup that refuse a call."""
-ASKING = (d.Gather, d.Dial, d.Record)
 
 
 def recording_option(step: d.Record) -> dict[str, Any]:

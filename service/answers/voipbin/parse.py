@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from service.answers import document as d
+from service.answers.asked import is_action, redirected
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
 from service.answers.members import Budget, Members, bad_attribute, json_text
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import Method
+from service.answers.values import UNSET, Method
 from service.answers.voipbin.names import (
-    ASKING,
     BEEP,
     DIGITS_KEPT,
     DIGITS_QUERY,
@@ -39,7 +39,7 @@ class Action(NamedTuple):
 
     kind: str
     option: dict[str, Any]
-    place: str
+    position: str
     whole: dict[str, Any]
 
 
@@ -59,24 +59,24 @@ def parse(content: bytes, policy: AnswerPolicy = DEFAULT_POLICY, charset: str = 
     if any(jumps(action.whole) for action in actions):
         whole = (d.Native(NAME, action.kind, json_text(action.whole)) for action in actions)
         return d.Document(tuple(whole), tuple(ignored))
-    return d.Document(_folded(actions), tuple(ignored))
+    return d.Document(_folded(actions, budget, 1), tuple(ignored))
 
 
-def _action(value: Any, place: str, budget: Budget, ignored: list[str]) -> Action:
-    budget.spend(place, 1)
-    budget.check_depth(place, value)
-    members = Members(value, place)
+def _action(value: Any, position: str, budget: Budget, ignored: list[str]) -> Action:
+    budget.spend(position, 1)
+    budget.check_depth(position, value)
+    members = Members(value, position)
     kind = members.text("type")
     if kind not in TYPES:
-        detail = f"{place}: {kind[:64]!r} is no type of action"
+        detail = f"{position}: {kind[:64]!r} is no type of action"
         raise BadAnswer(BadAnswerReason.UNKNOWN_VERB, detail)
     option = members.take("option") or {}
     if not isinstance(option, dict):
-        raise bad_attribute(f"{place}.option", "must be an object")
+        raise bad_attribute(f"{position}.option", "must be an object")
     for key in ("id", "next_id", "tm_execute"):
         members.take(key)
     ignored += members.unknown()
-    return Action(kind, option, f"{place}.option", value)
+    return Action(kind, option, f"{position}.option", value)
 
 
 def _native(action: Action) -> d.Native:
@@ -85,18 +85,21 @@ def _native(action: Action) -> d.Native:
     return d.Native(NAME, action.kind, json_text(kept))
 
 
-def _folded(actions: Sequence[Action]) -> tuple[d.Step, ...]:
+def _folded(actions: Sequence[Action], budget: Budget, depth: int) -> tuple[d.Step, ...]:
     """Return the steps of actions; several actions may make one step."""
     found: list[d.Step] = []
     for number, action in enumerate(actions):
+        budget.check_level(action.position, depth)
         steps = _neutral(action) or (_native(action),)
         for step in steps:
             problem = problem_with(step)
             if problem:
-                raise bad_attribute(action.place, problem)
+                raise bad_attribute(action.position, problem)
         match steps[0]:
             case d.Redirect() as redirect:
-                return _fetched(found, redirect, _folded(actions[number + 1 :]))
+                inner = depth if is_action(found, redirect) else depth + 1
+                rest = _folded(actions[number + 1 :], budget, inner)
+                return redirected(found, _plain(found, redirect), rest)
             case d.Gather() as gather:
                 _gathered(found, gather)
             case d.Native(name="recording_stop") as stop:
@@ -106,26 +109,12 @@ def _folded(actions: Sequence[Action]) -> tuple[d.Step, ...]:
     return tuple(found)
 
 
-def _fetched(
-    before: list[d.Step], redirect: d.Redirect, rest: tuple[d.Step, ...]
-) -> tuple[d.Step, ...]:
-    """Return the steps with a fetch at their end.
-
-    After an input, a call or a recording, it is the `action` of that step.
-    """
-    last = before[-1] if before else None
-    if isinstance(last, ASKING) and last.action is None and not redirect.extras:
-        changed: dict[str, Any] = {"action": redirect.url, "method": redirect.method}
-        if isinstance(last, d.Gather):
-            changed["action"] = without_digits(redirect.url)
-            changed["action_on_empty_result"] = not rest
-        return (*before[:-1], replace(last, **changed), *rest)
-    return (*before, replace(redirect, otherwise=rest))
-
-
-def without_digits(url: str) -> str:
-    """Return the URL without the query that brings the digits."""
-    return url.removesuffix(DIGITS_QUERY)[:-1] if url.endswith(DIGITS_QUERY) else url
+def _plain(before: Sequence[d.Step], redirect: d.Redirect) -> d.Redirect:
+    """Return the fetch after an input without the query that brings the digits."""
+    url = redirect.url
+    if not isinstance(before[-1] if before else None, d.Gather) or not url.endswith(DIGITS_QUERY):
+        return redirect
+    return replace(redirect, url=url.removesuffix(DIGITS_QUERY)[:-1])
 
 
 def _gathered(before: list[d.Step], gather: d.Gather) -> None:
@@ -183,7 +172,7 @@ def _record(start: d.Native, wait: d.Gather, *, play_beep: bool) -> d.Record | N
 def _neutral(action: Action) -> tuple[d.Step, ...] | None:
     """Return the neutral steps of an action, or None if it has none."""
     read = READERS.get(action.kind)
-    return None if read is None else read(Members(action.option, action.place))
+    return None if read is None else read(Members(action.option, action.position))
 
 
 def _answer(option: Members) -> tuple[d.Step, ...]:
@@ -191,13 +180,17 @@ def _answer(option: Members) -> tuple[d.Step, ...]:
 
 
 def _say(option: Members) -> tuple[d.Step, ...]:
-    names = {"text": "text", "language": "language", "voice": "voice_id"}
-    return (d.Say(**option.attributes(d.Say, names), extras=option.extras(NAME)),)
+    names = {"text": "text", "language": "language"}
+    # Without a language, VoIPBIN has its own: writing ours instead would change the voice.
+    unset = () if "language" in option else (d.Extra(NAME, "language", UNSET),)
+    said = option.attributes(d.Say, names)
+    return (d.Say(**said, extras=(*unset, *option.extras(NAME))),)
 
 
 def _tones(option: Members) -> tuple[d.Step, ...]:
+    unset = () if "duration" in option else (d.Extra(NAME, "duration", UNSET),)
     digits = option.attribute(d.Play, "digits", "digits")
-    return (d.Play(digits=digits, extras=option.extras(NAME)),)
+    return (d.Play(digits=digits, extras=(*unset, *option.extras(NAME))),)
 
 
 def _pause(option: Members) -> tuple[d.Step, ...]:
@@ -221,7 +214,7 @@ def _set(option: Members) -> tuple[d.Step, ...]:
 def _play(option: Members) -> tuple[d.Step, ...]:
     urls = option.take("stream_urls")
     if not isinstance(urls, list) or not urls or not all(isinstance(one, str) for one in urls):
-        raise bad_attribute(f"{option.place}.stream_urls", "must be an array of URLs")
+        raise bad_attribute(f"{option.position}.stream_urls", "must be an array of URLs")
     return tuple(d.Play(url, extras=option.extras(NAME)) for url in urls)
 
 
@@ -241,17 +234,17 @@ def _dial(option: Members) -> tuple[d.Step, ...] | None:
     """Return the call of telephone numbers; None where a destination is something else."""
     addresses = option.take("destinations")
     if not isinstance(addresses, list) or not addresses:
-        raise bad_attribute(f"{option.place}.destinations", "must be an array of addresses")
+        raise bad_attribute(f"{option.position}.destinations", "must be an array of addresses")
     targets = [_telephone(one) for one in addresses]
     source = _telephone(option.peek("source")) if "source" in option else ""
     if source is None or None in targets:
         return None
     option.take("source")
     numbers = [
-        Members({"target": one}, option.place).attribute(d.Number, "number", "target")
+        Members({"target": one}, option.position).attribute(d.Number, "number", "target")
         for one in targets
     ]
-    caller = Members({"source": source}, option.place).attribute(d.Dial, "caller_id", "source")
+    caller = Members({"source": source}, option.position).attribute(d.Dial, "caller_id", "source")
     extras = option.extras(NAME)
     return (d.Dial(tuple(d.Number(one) for one in numbers), caller_id=caller, extras=extras),)
 

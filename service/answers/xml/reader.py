@@ -45,8 +45,8 @@ def read_xml(content: bytes, charset: str, policy: AnswerPolicy) -> Element:
         reader.parser.Parse(text.encode(), True)  # noqa: FBT003 - expat takes no keyword
     except expat.ExpatError as error:
         message = expat.errors.messages[error.code]
-        place = f"line {error.lineno}, column {error.offset + 1}"
-        raise BadAnswer(BadAnswerReason.MALFORMED, f"not XML: {message}, {place}") from None
+        position = f"line {error.lineno}, column {error.offset + 1}"
+        raise BadAnswer(BadAnswerReason.MALFORMED, f"not XML: {message}, {position}") from None
     return reader.root
 
 

@@ -89,82 +89,82 @@ def _variables(element: Element) -> Sequence[d.Step]:
     return found
 
 
-def _written_as(step: d.Step, place: str, notes: Notes) -> str | None:
+def _written_as(step: d.Step, position: str, notes: Notes) -> str | None:
     match step:
         case d.Set():
-            notes.drop_all_but(step, place, ["output", "value"])
+            notes.drop_all_but(step, position, ["output", "value"])
             key, value = quoteattr(step.output), quoteattr(step.value, ENTITIES)
             return f"<Set><Variable key={key} value={value}/></Set>"
         case d.Pause(duration_ms=0):
-            notes.drop(place, "Kazoo's pivot has no pause of 0 s")
+            notes.drop(position, "Kazoo's pivot has no pause of 0 s")
             return ""
         case d.Answer():
-            notes.drop(place, "twiml has no such verb; the next one answers")
+            notes.drop(position, "twiml has no such verb; the next one answers")
             return ""
     return None
 
 
-def _fitted(step: d.Step, place: str, notes: Notes) -> d.Step:
+def _fitted(step: d.Step, position: str, notes: Notes) -> d.Step:
     read = READ_BY_PIVOT.get(type(step))
     if read is not None:
         for name, one in fields_of(type(step)).items():
             if name not in (*read, *ABSENT) and getattr(step, name) != one.default:
-                notes.drop(f"{place}/@{name}", "written, but Kazoo's pivot does not read it")
+                notes.drop(f"{position}/@{name}", "written, but Kazoo's pivot does not read it")
     match step:
         case d.Say():
-            return _say(step, place, notes)
+            return _say(step, position, notes)
         case d.Gather():
-            return _gather(step, place, notes)
+            return _gather(step, position, notes)
         case d.Dial():
-            return _dial(step, place, notes)
+            return _dial(step, position, notes)
         case d.Record():
-            return _record(step, place, notes)
+            return _record(step, position, notes)
         case d.Play() if step.digits:
-            raise notes.unsupported(place, "Kazoo's pivot sends no tones")
+            raise notes.unsupported(position, "Kazoo's pivot sends no tones")
     return step
 
 
-def _gather(step: d.Gather, place: str, notes: Notes) -> d.Gather:
+def _gather(step: d.Gather, position: str, notes: Notes) -> d.Gather:
     if step.input is Input.SPEECH:
-        raise notes.unsupported(f"{place}/@input", "Kazoo's pivot does not recognise speech")
+        raise notes.unsupported(f"{position}/@input", "Kazoo's pivot does not recognise speech")
     if len(step.finish_on_key) > 1:
-        notes.drop(f"{place}/@finish_on_key", "only the first key ends the input")
+        notes.drop(f"{position}/@finish_on_key", "only the first key ends the input")
         step = replace(step, finish_on_key=step.finish_on_key[0])
     if not step.timeout_ms:
-        notes.drop(f"{place}/@timeout_ms", "Kazoo's pivot waits for 1 s at least")
+        notes.drop(f"{position}/@timeout_ms", "Kazoo's pivot waits for 1 s at least")
         step = replace(step, timeout_ms=1000)
     return step
 
 
-def _dial(step: d.Dial, place: str, notes: Notes) -> d.Dial:
+def _dial(step: d.Dial, position: str, notes: Notes) -> d.Dial:
     if step.record not in RECORDINGS:
-        notes.drop(f"{place}/@record", "recorded from the answer on, in one channel")
+        notes.drop(f"{position}/@record", "recorded from the answer on, in one channel")
         step = replace(step, record=Recording.FROM_ANSWER)
     if step.hangup_on_star and step.record is Recording.NONE:
-        notes.drop(f"{place}/@hangup_on_star", "Kazoo's pivot only has it for recorded calls")
+        notes.drop(f"{position}/@hangup_on_star", "Kazoo's pivot only has it for recorded calls")
         step = replace(step, hangup_on_star=False)
     if not step.timeout_s:
-        notes.drop(f"{place}/@timeout_s", "Kazoo's pivot waits for 1 s at least")
+        notes.drop(f"{position}/@timeout_s", "Kazoo's pivot waits for 1 s at least")
         step = replace(step, timeout_s=1)
     return step
 
 
-def _record(step: d.Record, place: str, notes: Notes) -> d.Record:
+def _record(step: d.Record, position: str, notes: Notes) -> d.Record:
     if not step.timeout_s:
-        notes.drop(f"{place}/@timeout_s", f"silence ends the recording after {MAX_TIMEOUT_S} s")
+        notes.drop(f"{position}/@timeout_s", f"silence ends the recording after {MAX_TIMEOUT_S} s")
         step = replace(step, timeout_s=MAX_TIMEOUT_S)
     if step.max_length_s > MAX_RECORDED_S:
-        notes.drop(f"{place}/@max_length_s", f"Kazoo's pivot records {MAX_RECORDED_S} s at most")
+        notes.drop(f"{position}/@max_length_s", f"Kazoo's pivot records {MAX_RECORDED_S} s at most")
         step = replace(step, max_length_s=MAX_RECORDED_S)
     return step
 
 
-def _say(step: d.Say, place: str, notes: Notes) -> d.Say:
+def _say(step: d.Say, position: str, notes: Notes) -> d.Say:
     if step.language and step.language not in LANGUAGES:
-        notes.drop(f"{place}/@language", f"Kazoo's pivot only knows {', '.join(LANGUAGES)}")
+        notes.drop(f"{position}/@language", f"Kazoo's pivot only knows {', '.join(LANGUAGES)}")
         step = replace(step, language="")
     if step.voice not in VOICES:
-        notes.drop(f"{place}/@voice", "Kazoo's pivot only knows man and woman")
+        notes.drop(f"{position}/@voice", "Kazoo's pivot only knows man and woman")
         step = replace(step, voice="")
     return step
 

@@ -11,7 +11,7 @@ from service.answers.fields import Field, fields_of, from_text, to_text
 from service.answers.written import (
     Notes,
     Written,
-    placed,
+    positioned,
     problem_with,
     refuse_otherwise,
     written,
@@ -100,7 +100,7 @@ class XmlForm:
     def write(self, document: Document) -> Written:
         """Return the document as XML. Raises BadAnswer for a step that the form cannot say."""
         notes = Notes(self.name)
-        body = "".join(self._written(step, at, notes) for at, step in placed(document.steps))
+        body = "".join(self._written(step, at, notes) for at, step in positioned(document.steps))
         content = f'<?xml version="1.0" encoding="UTF-8"?><{ROOT}>{body}</{ROOT}>'
         return written(document, content.encode(), notes)
 
@@ -141,23 +141,23 @@ class XmlForm:
             for name, tags in verb.nested.items()
         }
 
-    def _written(self, value: Any, place: str, notes: Notes) -> str:
-        special = self.written_as(value, place, notes)
+    def _written(self, value: Any, position: str, notes: Notes) -> str:
+        special = self.written_as(value, position, notes)
         if special is not None:
             return special
-        value = self.fitted(value, place, notes)
+        value = self.fitted(value, position, notes)
         tag = _tag(value, {**self.verbs, **self.parts})
         if tag is None:
-            raise notes.unsupported(place, f"{self.name} has no such verb")
+            raise notes.unsupported(position, f"{self.name} has no such verb")
         name, verb = tag
-        notes.drop_all_but(value, place, verb.everything)
+        notes.drop_all_but(value, position, verb.everything)
         if isinstance(value, Redirect):
-            refuse_otherwise(value, place, notes)
+            refuse_otherwise(value, position, notes)
         inside = escape(getattr(value, verb.text), {"\r": "&#13;"}) if verb.text else ""
         for attribute in verb.nested:
-            inner = placed(getattr(value, attribute), place)
+            inner = positioned(getattr(value, attribute), position)
             inside += "".join(self._written(one, at, notes) for at, one in inner)
-        attributes = "".join(_written_attributes(value, verb, place, notes))
+        attributes = "".join(_written_attributes(value, verb, position, notes))
         return f"<{name}{attributes}>{inside}</{name}>" if inside else f"<{name}{attributes}/>"
 
 
@@ -206,16 +206,18 @@ def _refuse_text(element: Element) -> None:
         raise BadAnswer(BadAnswerReason.MALFORMED, detail)
 
 
-def _written_attributes(value: Any, verb: Verb, place: str, notes: Notes) -> Iterable[str]:
+def _written_attributes(value: Any, verb: Verb, position: str, notes: Notes) -> Iterable[str]:
     for xml, one in verb.attributes.items():
         held = getattr(value, one.name)
         if held == verb.absent.get(one.name, one.default):
             continue
         if held is None:
-            raise notes.unsupported(place, f"{notes.form} always asks a document after this verb")
+            raise notes.unsupported(
+                position, f"{notes.form} always asks a document after this verb"
+            )
         scale = _scale(one.name)
         if scale != 1 and held % scale:
-            notes.drop(f"{place}/@{one.name}", "rounded up to whole seconds")
+            notes.drop(f"{position}/@{one.name}", "rounded up to whole seconds")
             held += scale - held % scale
         text = to_text(held, scale)
         yield f" {xml}={quoteattr(verb.spellings.get(one.name, {}).get(text, text), ENTITIES)}"

@@ -27,7 +27,7 @@ def test_every_url_of_a_document_is_found_with_its_place_and_role() -> None:
       <Record action="r" recordingStatusCallback="s"/>
       <Pay action="y" statusCallback="z"><Prompt><Play>q.wav</Play></Prompt></Pay>
       <If expression="1"><Do expression="1"><Redirect method="GET">x</Redirect></Do></If>"""
-    assert [(link.place, link.written, link.role, link.method) for link in found(content)] == [
+    assert [(link.position, link.written, link.role, link.method) for link in found(content)] == [
         ("Gather[1]/@action", "g", Role.ASK, Method.POST),
         ("Gather[1]/Play[1]/@url", "p.wav", Role.MEDIA, None),
         ("Dial[1]/@action", "d", Role.ASK, Method.POST),
@@ -51,7 +51,8 @@ def test_every_url_of_a_document_is_found_with_its_place_and_role() -> None:
         ("?step=2", "https://ivr.example.com/flows/start.php?step=2"),
         ("//cdn.example.net/a", "https://cdn.example.net/a"),
         ("http://other.example.com:8080/a", "http://other.example.com:8080/a"),
-        ("", "https://ivr.example.com/flows/start.php?call=1#top"),
+        ("", "https://ivr.example.com/flows/start.php?call=1"),
+        ("a#b", "https://ivr.example.com/flows/a"),
         ("a?name=${_x.digits}", "https://ivr.example.com/flows/a?name=${_x.digits}"),
     ],
 )
@@ -120,7 +121,7 @@ def test_urls_in_members_of_one_form_are_judged_and_those_that_ask_rewritten() -
         },
     }
     document = FORMS["kazoo"].parse(orjson.dumps(node))
-    seen = {link.place: (link.url, link.role) for link in links(document, BASE)}
+    seen = {link.position: (link.url, link.role) for link in links(document, BASE)}
     assert seen == {
         "Native[1]/greeting/0": ("file:///etc/passwd", Role.OTHER),
         "Native[1]/Branch[1]/Redirect[1]/@url": ("https://ivr.example.com/flows/a", Role.ASK),

@@ -99,12 +99,20 @@ def test_the_source_may_be_given() -> None:
     assert translate(content, "", "switchhook").document.steps == (d.Gather(),)
 
 
-def test_a_document_for_voipbin_answers_first_and_ends_the_call() -> None:
+def test_a_document_for_voipbin_answers_where_it_must_and_ends_the_call() -> None:
     def kinds(content: bytes) -> list[str]:
         return [one["type"] for one in orjson.loads(translate(content, "", "voipbin").content)]
 
-    assert kinds(b"<Response><Pause/></Response>") == ["answer", "sleep", "hangup"]
-    assert kinds(b"<Response/>") == ["answer", "hangup"]
+    assert kinds(b"<Response><Pause/></Response>") == ["sleep", "hangup"]
+    assert kinds(b"<Response/>") == ["hangup"]
+    play = b"<Pause/><Play>https://a.example.com/</Play>"
+    assert kinds(b"<Response>%s</Response>" % play) == ["sleep", "answer", "play", "hangup"]
+    assert kinds(b"<Response><Say>a</Say><Record/></Response>")[0] == "talk"
+    assert kinds(b"<Response><Gather/></Response>")[0] == "answer"
+    assert kinds(b"<Response><Gather><Say>a</Say></Gather></Response>")[0] == "variable_set"
+    assert kinds(b"<Response><Dial>1</Dial></Response>")[0] == "answer"
+    bridge = b'<Response><Dial answerOnBridge="true">1</Dial></Response>'
+    assert kinds(bridge) == ["connect", "hangup"]
     assert kinds(b"<Response><Reject/></Response>") == ["hangup"]
     assert kinds(b"<Response><Redirect>a</Redirect></Response>") == ["fetch", "hangup"]
     assert kinds(b'[{"type":"sleep","option":{"duration":1000}}]') == ["sleep"]
