@@ -105,9 +105,13 @@ def _filtered() -> dict[str, Any]:
     }
 
 
+# pydantic searches every imported module for the docstrings of attributes; these have none.
+WITHOUT_DOCSTRINGS = {"use_attribute_docstrings": False}
+
 WebhookEdit: type[Body] = create_model(
     "WebhookEdit",
     __base__=Body,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
     __doc__="Members of a webhook to change; null removes a member, which restores its default.",
     **{member.name: _to_set(member) for member in MEMBERS},
 )
@@ -120,10 +124,14 @@ WebhookCreate: type[Body] = create_model(
 WebhookAnswer: type[WebhookView] = create_model(
     "WebhookAnswer",
     __base__=WebhookView,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
     __doc__="A webhook; secrets read `(hidden)`, except for one that was just created.",
     **{member.name: _shown(member) for member in MEMBERS},
 )
 WebhooksQuery: type[WebhookFilters] = create_model(
-    "WebhooksQuery", __base__=WebhookFilters, **_filtered()
+    "WebhooksQuery",
+    __base__=WebhookFilters,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
+    **_filtered(),
 )
 """Query parameters of a list of webhooks: filters and their negations."""
