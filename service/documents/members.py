@@ -23,6 +23,7 @@ class Kind(Enum):
     SECONDS = auto()
     WINDOW = auto()
     SECRET = auto()
+    VERSION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ MEMBERS = (
         "coalesce_ms",
         Kind.WINDOW,
         "Milliseconds within which only the latest of a burst of interim events is sent.",
+        optional=True,
+    ),
+    Member(
+        "schema_version",
+        Kind.VERSION,
+        "Version of the hook's schema that its payloads keep to; if absent, the current one.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

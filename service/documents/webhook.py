@@ -76,6 +76,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         timeout_s=_timeout_s(document),
         coalesce_ms=_coalesce_ms(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
+        schema_version=_schema_version(document),
     )
 
 
@@ -277,3 +278,13 @@ def _coalesce_ms(document: Document) -> int | None:
     except (TypeError, ValueError, OverflowError):
         allowed = f"a number from {LEAST_COALESCE_MS} to {MOST_COALESCE_MS}"
         raise BadDocument(f"coalesce_ms must be {allowed}, not {value!r}") from None
+
+
+def _schema_version(document: Document) -> int | None:
+    value = document.get("schema_version")
+    if value is None:
+        return None
+    try:
+        return max(1, int(value))
+    except (TypeError, ValueError, OverflowError):
+        raise BadDocument(f"schema_version must be a number from 1, not {value!r}") from None

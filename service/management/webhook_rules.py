@@ -28,7 +28,8 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
-FILTERING = ("hook", "custom_data", "modifiers")
+VERSIONED = ("hook", "schema_version")
+FILTERING = ("hook", "schema_version", "custom_data", "modifiers")
 
 
 def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
@@ -73,6 +74,8 @@ def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> I
         message = "Value not found in enumerated list of values"
         target = [ALL_HOOKS, *hooks]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
+    if not given.keys().isdisjoint(VERSIONED):
+        yield from _version(merged, hooks)
     if not given.keys().isdisjoint(FILTERING):
         yield from impossible(merged, hooks)
     for field in ("custom_data", "modifiers"):
@@ -80,6 +83,16 @@ def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> I
     yield from _hidden(given)
     yield from _headers(given.get("headers") or {})
     yield from _credentials(given)
+
+
+def _version(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    """Refuse a version that the webhook's hook lacks, or every hook for those on `all`."""
+    wanted, hook = merged.get("schema_version"), hooks.get(str(merged.get("hook")))
+    named = hooks.values() if hook is None else (hook,)
+    served = sorted({version for one in named for version in one.versions})
+    if wanted is not None and wanted not in served:
+        message = "the hook's schema has no such version; GET /v2/schemas lists them"
+        yield "schema_version", "enum", {"message": message, "target": served, "value": wanted}
 
 
 def _uri(field: str, uri: str) -> Iterator[Problem]:

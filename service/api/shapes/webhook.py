@@ -23,6 +23,7 @@ from service.api.shapes.bodies import (
     Timeout,
     Uri,
     Verb,
+    Version,
     Window,
 )
 from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
@@ -41,6 +42,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.SECONDS: Timeout,
     Kind.WINDOW: Window,
     Kind.SECRET: Secret,
+    Kind.VERSION: Version,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -49,6 +51,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.VALUES: Modifiers,
     Kind.SECONDS: float,
     Kind.WINDOW: int,
+    Kind.VERSION: int,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -59,6 +62,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.FLAG: Flag,
     Kind.SECONDS: Timeout,
     Kind.WINDOW: Window,
+    Kind.VERSION: Version,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 
