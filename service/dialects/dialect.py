@@ -88,12 +88,19 @@ class Dialect:
     """Answers the switch's services in place of one of them."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
+    by_id: Mapping[str, Hook] = field(init=False)
 
     def __post_init__(self) -> None:
         binds = merged(binding for hook in self.hooks for binding in hook.binds)
         object.__setattr__(self, "bindings", binds)
         ids = {hook.hook_id: hook.schema_id for hook in self.hooks}
         object.__setattr__(self, "schema_ids", ids)
+        object.__setattr__(self, "by_id", {hook.hook_id: hook for hook in self.hooks})
+
+    def schema_version(self, hook_id: str) -> int:
+        """Return the current version of a hook's schema."""
+        hook = self.by_id.get(hook_id)
+        return 1 if hook is None else hook.version
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Kind(Enum):
     DOCUMENT = auto()
     ANSWER_FORM = auto()
     SECRET = auto()
+    VERSION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,12 @@ MEMBERS = (
         "answer_form",
         Kind.ANSWER_FORM,
         "Actionable hooks: the form of the documents; if absent, their type and content tell it.",
+        optional=True,
+    ),
+    Member(
+        "schema_version",
+        Kind.VERSION,
+        "Version of the hook's schema that its payloads keep to; if absent, the current one.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

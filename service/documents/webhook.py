@@ -89,6 +89,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         coalesce_ms=_coalesce_ms(document),
         asking=_asking(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
+        schema_version=_schema_version(document),
     )
 
 
@@ -313,3 +314,13 @@ def _budget_s(document: Document) -> float:
         allowed = f"a number from {LEAST_BUDGET_S} to {MOST_BUDGET_S:g}"
         raise BadDocument(f"budget_s must be {allowed}, not {value!r}") from None
     return max(LEAST_BUDGET_S, min(MOST_BUDGET_S, seconds))
+
+
+def _schema_version(document: Document) -> int | None:
+    value = document.get("schema_version")
+    if value is None:
+        return None
+    try:
+        return max(1, int(value))
+    except (TypeError, ValueError, OverflowError):
+        raise BadDocument(f"schema_version must be a number from 1, not {value!r}") from None

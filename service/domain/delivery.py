@@ -141,6 +141,8 @@ class Delivery:
     """The event's account, where it differs from the webhook's."""
     source: str = ""
     """The dialect of the event; empty in deliveries that the first releases wrote."""
+    schema_version: int = 1
+    """The version of the hook's schema that `payload` has, whatever the webhook is pinned to."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -162,6 +164,7 @@ class Delivery:
             self.traceparent,
             self.event_account_id,
             self.source,
+            self.schema_version,
         )
 
     @property

@@ -102,6 +102,8 @@ class Webhook:
     """The URI of one last attempt when the retries of a delivery are used up."""
     https_only: bool = False
     """Whether its account refuses plain http."""
+    schema_version: int | None = None
+    """The version of a hook's schema that its payloads keep to; None means the current one."""
 
 
 @dataclass(frozen=True, slots=True)

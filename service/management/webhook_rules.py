@@ -32,7 +32,8 @@ Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
 ASKING = ("budget_s", "static_answer", "answer_form")
-FILTERING = ("hook", "custom_data", "modifiers")
+VERSIONED = ("hook", "schema_version")
+FILTERING = ("hook", "schema_version", "custom_data", "modifiers")
 
 
 def check_members(
@@ -90,6 +91,8 @@ def _problems(
         message = "Value not found in enumerated list of values"
         target = [ALL_HOOKS, *hooks, *questions]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
+    if not given.keys().isdisjoint(VERSIONED):
+        yield from _version(merged, hooks)
     if not given.keys().isdisjoint(FILTERING) and merged.get("hook") not in questions:
         yield from impossible(merged, hooks)
     for field in ("custom_data", "modifiers"):
@@ -118,6 +121,16 @@ def _asking(
         translate(static.encode(), "", question.form, source=wanted if same else found)
     except BadAnswer as error:
         yield "static_answer", "invalid", {"message": str(error)}
+
+
+def _version(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    """Refuse a version that the webhook's hook lacks, or every hook for those on `all`."""
+    wanted, hook = merged.get("schema_version"), hooks.get(str(merged.get("hook")))
+    named = hooks.values() if hook is None else (hook,)
+    served = sorted({version for one in named for version in one.versions})
+    if wanted is not None and wanted not in served:
+        message = "the hook's schema has no such version; GET /v2/schemas lists them"
+        yield "schema_version", "enum", {"message": message, "target": served, "value": wanted}
 
 
 def _uri(field: str, uri: str) -> Iterator[Problem]:

@@ -23,7 +23,8 @@ from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.versions import Snapshot
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
 
@@ -114,9 +115,10 @@ class EventWork:
     ) -> None:
         dialect = self.dialects.of(event.source)
         payload = dialect.requests.payload(event, account)
-        webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
-        snapshot = write_json(payload)
-        content = EventContent(dialect, dialect.requests.writer(payload, snapshot))
+        version = dialect.schema_version(event.hook)
+        snapshot = Snapshot(payload, write_json(payload), version)
+        content = content_of(dialect, event.hook, snapshot)
+        webhooks = _fitting(webhooks, content, payload)
         batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
@@ -138,6 +140,16 @@ class EventWork:
         return await self.availability.until_available(lambda: self.directory.account(account_id))
 
 
+def _fitting(
+    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any]
+) -> list[Webhook]:
+    """Return the webhooks whose modifiers fit the payload that they would get."""
+    versions = content.versions
+    if versions is None:
+        return [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
+    return [webhook for webhook in webhooks if fits(webhook.modifiers, versions.payload(webhook))]
+
+
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
     try:
         return webhook_of(document, source)
@@ -145,8 +157,8 @@ def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
 
-def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: bytes) -> Delivery:
-    """Return the delivery of an event to a webhook; `snapshot` is the payload as JSON."""
+def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: Snapshot) -> Delivery:
+    """Return the delivery of an event to a webhook."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
         event_id=event.event_id,
@@ -156,9 +168,10 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: byt
         event_name=event.name,
         call_id=event.call_id,
         received_at=arrival.at,
-        payload=snapshot,
+        payload=snapshot.text,
         traceparent=arrival.traceparent,
         webhook=None if event.webhook is None else dict(event.webhook),
         event_account_id=None if event.account_id == webhook.account_id else event.account_id,
         source=event.source,
+        schema_version=snapshot.version,
     )

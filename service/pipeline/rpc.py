@@ -20,6 +20,7 @@ from service.domain.webhook import account_of
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
+from service.pipeline.request.versions import Snapshot
 from service.ports import Incoming, Queues, SwitchBus
 from service.text.json_text import write_json
 
@@ -58,4 +59,6 @@ class RpcWork:
         payload = self.dialect.requests.payload(event, account_of(webhook.account_id))
         traceparent = incoming.traceparent or new_traceparent()
         arrival = Arrival(self.clock(), traceparent, incoming.redelivered)
-        return delivery_for(event, webhook, arrival, write_json(payload))
+        version = self.dialect.schema_version(event.hook)
+        snapshot = Snapshot(payload, write_json(payload), version)
+        return delivery_for(event, webhook, arrival, snapshot)

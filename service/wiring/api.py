@@ -19,7 +19,7 @@ from service.api.http.connections import ConnectionLimits, Connections, most_con
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
+from service.api.resources import attempts, dead_letters, dry_runs, hooks, schemas, webhooks
 from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
 from service.dialects.foreign_tokens import foreign_tokens
@@ -130,6 +130,7 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
     directory, dialects = service.storage.directory, service.dialects
     own = operations_of(
         hooks.HookHandlers(dialects),
+        schemas.SchemaHandlers(dialects),
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),

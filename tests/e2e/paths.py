@@ -70,4 +70,6 @@ async def furnished(
         "delivery_id": letter["id"],
         "replay_id": replay["id"],
         "sample_id": "webhooks_sms",
+        "hook_id": "sms",
+        "schema_version": "1",
     }

@@ -77,6 +77,8 @@ async def own_ids(shared: SharedService, webhook_id: str) -> dict[str, str]:
         "below_delivery_id": letters["secret-call"],
         "replay_id": "none",
         "sample_id": "webhooks_sms",
+        "hook_id": "sms",
+        "schema_version": "1",
     }
 
 

@@ -42,7 +42,7 @@ CHECKS = {
 LEAST_CASES = 2000
 FUZZED_EACH = 22
 """For each operation, beside the 1500 cases that are made without chance."""
-OPERATIONS = 27
+OPERATIONS = 30
 FAILING_WEBHOOKS = 20
 SPARE_WEBHOOKS = 100
 WEBHOOK = "/v2/accounts/{account_id}/webhooks/{webhook_id}"
@@ -85,6 +85,8 @@ async def seeded(shared: SharedService, receiver: Receiver) -> tuple[Client, dic
         "delivery_id": [letter["id"] for letter in letters],
         "replay_id": [replay["id"] for replay in replays],
         "sample_id": ["webhooks_channel_create", "sms"],
+        "hook_id": ["channel_create", "sms"],
+        "schema_version": ["1"],
     }
 
 

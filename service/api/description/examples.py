@@ -15,6 +15,7 @@ from service.api.shapes.answers import (
     MatchAnswer,
     ReplayAnswer,
     Revived,
+    SchemasAnswer,
     StatsAnswer,
     WebhookSummary,
 )
@@ -160,6 +161,21 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "name": "Channel Destroy",
         "description": "A call leg ends; the payload has the cause and the duration.",
         "version": 1,
+    },
+    SchemasAnswer: {
+        "hook": "channel_destroy",
+        "name": "Channel Destroy",
+        "source": "kazoo",
+        "current": 1,
+        "versions": [
+            {
+                "version": 1,
+                "changes": "First version.",
+                "path": "/v2/schemas/channel_destroy/1",
+                "deprecated_at": None,
+                "sunset_at": None,
+            }
+        ],
     },
     AttemptAnswer: ATTEMPT,
     AttemptInFull: {**ATTEMPT, "payload": PAYLOAD},

@@ -67,6 +67,8 @@ PATH_PARAMETERS = {
     "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
     "delivery_id": ("A dead letter of the account.", examples.DELIVERY_ID),
     "replay_id": ("A replay of the account.", examples.REPLAY_ID),
+    "hook_id": ("The id of a hook; a slash in it is written `%2F`.", "channel_create"),
+    "schema_version": ("A version of the hook's schema.", "1"),
     "sample_id": ("`webhooks_` and the id of a hook.", "webhooks_channel_create"),
 }
 """Meaning and example of each path parameter."""

@@ -139,7 +139,7 @@ class Route:
         if operation.form is not None:
             return operation.form.success(answer, request_id)
         if operation.bare:
-            return web.json_response(answer.data, headers=ALWAYS)
+            return web.json_response(answer.data, headers={**ALWAYS, **answer.headers})
         known = principal is not ANYBODY
         notes = {**notes_on(operation.body, members), **answer.notes}
         response = success(answer, request_id, notes, authenticated=known)

@@ -31,13 +31,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer to a call: `data` becomes the envelope's `data`, `notes` go into its metadata."""
+    """Answer to a call: `data` becomes the envelope's `data`, `notes` go into its metadata.
+
+    Only a bare answer has further `headers`.
+    """
 
     data: Any
     status: int = 200
     page: Page | None = None
     location: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,32 @@ class HookAnswer(Shape):
     modifiers: dict[str, Any] | None = None
 
 
+class SchemaVersion(Shape):
+    """A version of a hook's schema."""
+
+    version: int
+    changes: str
+    """What it changed."""
+    path: str | None
+    """The path of its JSON Schema; null where it is no longer served."""
+    deprecated_at: datetime | None
+    """When a newer version replaced it."""
+    sunset_at: datetime | None
+    """When it may cease to be served, if that is decided."""
+
+
+class SchemasAnswer(Shape):
+    """The versions of a hook's schema, the newest first."""
+
+    hook: str
+    name: str
+    source: str
+    """The dialect of its events."""
+    current: int
+    """The version of webhooks that are not pinned."""
+    versions: list[SchemaVersion]
+
+
 class AttemptAnswer(BaseModel):
     """One HTTP request: the members of the switch's own API, and further ones."""
 

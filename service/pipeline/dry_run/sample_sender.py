@@ -19,8 +19,9 @@ from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.destination import Owed, owed_of
+from service.pipeline.request.versions import Snapshot
 from service.text.json_text import write_json
 
 
@@ -42,9 +43,9 @@ class SampleSender:
         found = dry_runs(dialect, sample, account)
         dry_run = next(dry_run for dry_run in found if dry_run.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
-        snapshot = write_json(dict(dry_run.payload))
+        snapshot = Snapshot(dry_run.payload, write_json(dict(dry_run.payload)), hook.version)
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
-        content = EventContent(dialect, dialect.requests.writer(dry_run.payload))
+        content = content_of(dialect, hook.hook_id, snapshot)
         attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)

@@ -25,7 +25,8 @@ from tests.unit.settings.reachable import reachable
 from tests.virtual_time import VirtualTimeLoop
 
 
-@dataclass(frozen=True)
+# asyncio's runner has `signal` describe the finished task, and so its result: half a minute's work.
+@dataclass(frozen=True, repr=False)
 class Whole:
     """Everything to look for a setting in; `said` are arguments of calls, by what was called."""
 
