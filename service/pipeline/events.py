@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from service.dialects.dialect import Dialects
@@ -16,6 +17,7 @@ from service.observability.metrics import Metrics
 from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
@@ -47,6 +49,7 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
@@ -64,6 +67,8 @@ class EventWork:
             with self.tracer.span("match", span.traceparent) as matching:
                 account, webhooks = await self._interested(event, event.account_id)
                 matching.note(hook=event.hook, webhooks=len(webhooks))
+            if self.feed.wanted:
+                self._tell_listeners(event, account, received_at, span.traceparent)
             if webhooks:
                 arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
                 await self._tell(event, account, webhooks, arrival, progress)
@@ -95,6 +100,15 @@ class EventWork:
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
         await self.deliverer.deliver(owed, batch)
+
+    def _tell_listeners(
+        self, event: Event, account: Account, received_at: float, traceparent: str
+    ) -> None:
+        """Hand the event to live streams; one that carries its webhook is for that one alone."""
+        if event.webhook is None:
+            requests = self.dialects.of(event.source).requests
+            payload = partial(requests.payload, event, account)
+            self.feed.happened(event, account, payload, received_at, traceparent)
 
     async def _account(self, account_id: str) -> Account:
         account = self.directory.remembered(account_id)

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
+from service.domain.policy import (
+    CachePolicy,
+    EgressPolicy,
+    HttpPolicy,
+    Network,
+    StreamPolicy,
+    TlsPolicy,
+)
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.text.keys import named_key
@@ -145,6 +152,8 @@ class ApiSettings(Section):
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()
     """Tokens that the API accepts."""
+    streams: StreamPolicy = StreamPolicy()
+    """Live streams."""
 
 
 class MetricsSettings(Section):

@@ -17,7 +17,7 @@ from service.api.http.connections import ConnectionLimits, Connections, most_con
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, webhooks
+from service.api.resources import attempts, dead_letters, dry_runs, hooks, streams, tokens, webhooks
 from service.api.shapes.pages import Pages
 from service.dialects.crossbar import CrossbarTokens
 from service.management.attempts import Attempts
@@ -114,6 +114,7 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         service.storage.attempt_writer,
         service.dialects,
         service.sending.places[TESTS],
+        service.live_streams.feed,
     )
     directory, dialects = service.storage.directory, service.dialects
     return operations_of(
@@ -121,5 +122,9 @@ def _operations(service: Service, letters: DeadLetters) -> list[Operation]:
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
+        streams.StreamHandlers(
+            service.live_streams.hub, subscriptions, dialects, settings.api.streams
+        ),
+        tokens.TokenHandlers(),
         webhooks.WebhookHandlers(subscriptions, pages),
     )

@@ -12,6 +12,7 @@ from service.pipeline.outcomes.disable import Disabler
 from service.settings.model import Settings
 from service.wiring.broker import Broker, broker_of, publisher_of
 from service.wiring.lanes import Lanes, lanes_of
+from service.wiring.live import Live, live_of
 from service.wiring.parts import registry
 from service.wiring.sending import DELIVERIES, EVENTS, Sending, sending_of
 from service.wiring.storage import Storage, storage_of
@@ -30,6 +31,7 @@ class Service:
     lanes: Lanes
     disabler: Disabler
     watch: Watch
+    live_streams: Live
 
     async def live(self) -> Mapping[str, str]:
         """Return the state of each lane: failing where messages are held and none is settled."""
@@ -72,10 +74,13 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         dialects,
         metrics,
     )
-    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher)
+    live = live_of(settings, dialects, metrics)
+    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher, live.feed)
     broker = broker_of(settings, dialects, metrics, lanes, publisher)
     watch = _watch(settings, storage, sending, disabler)
-    return Service(settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch)
+    return Service(
+        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, live
+    )
 
 
 def _watch(settings: Settings, storage: Storage, sending: Sending, disabler: Disabler) -> Watch:

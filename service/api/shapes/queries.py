@@ -136,6 +136,46 @@ class AttemptsQuery(TimedQuery):
     """Short for `filter_call_id`."""
 
 
+class AttemptStreamQuery(BaseModel):
+    """A selection of the attempts to come."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    filter_hook_id: Annotated[str, Field(max_length=64)] | None = None
+    """The webhook."""
+    filter_hook: EventHook | None = None
+    """The hook of the event."""
+    filter_outcome: Annotated[str, OneOf(tuple(Outcome))] | None = None
+    """The outcome, as Switchhook classifies it."""
+    filter_result: Literal["success", "failure"] | None = None
+    """Success or failure."""
+    filter_call_id: str | None = None
+    filter_delivery_id: str | None = None
+    call_id: str | None = None
+    """Short for `filter_call_id`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_filters(cls, given: Any) -> Any:
+        refuse_unknown_filters(given, cls)
+        return given
+
+
+class EventStreamQuery(BaseModel):
+    """The events to come, and the requests to make of them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    hook: Annotated[str, Field(max_length=2000)] | None = None
+    """Hooks, or patterns such as `channel_*`, separated by commas; by default `all`."""
+    http_verb: Annotated[str, OneOf(("get", "post", "put", "delete"), lower=True)] = "post"
+    """The method of the requests."""
+    format: Literal["json", "form-data"] = "json"
+    """How a body is written."""
+    include_subaccounts: bool = False
+    """Include the events of all accounts below."""
+
+
 class LettersQuery(TimedQuery):
     """A selection of dead letters."""
 
@@ -162,13 +202,7 @@ class ReplaysQuery(PageQuery):
 def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
     """Return the selection of a query. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
-    equals = {
-        ours: given[f"{FILTER}{theirs}"]
-        for theirs, ours in members.items()
-        if f"{FILTER}{theirs}" in given
-    }
-    if "call_id" in given:
-        equals["call_id"] = given["call_id"]
+    equals = equals_of(given, members)
     since, until = span(query.created_from, query.created_to, "created")
     result = given.get("filter_result")
     return Selection(
@@ -179,6 +213,18 @@ def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str])
         waiting=not given.get("replayed", False),
         failed=None if result is None else result == "failure",
     )
+
+
+def equals_of(given: Mapping[str, Any], members: Mapping[str, str]) -> dict[str, Any]:
+    """Return the members to compare, each with the value that a filter of the query names."""
+    equals = {
+        ours: given[f"{FILTER}{theirs}"]
+        for theirs, ours in members.items()
+        if f"{FILTER}{theirs}" in given
+    }
+    if "call_id" in given:
+        equals["call_id"] = given["call_id"]
+    return equals
 
 
 def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:

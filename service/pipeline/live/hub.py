@@ -1,0 +1,136 @@
+"""The receiving half of live streams: the open streams of this process, and what reaches them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import orjson
+import structlog
+
+from service.domain.errors import TooManyStreams
+from service.domain.policy import StreamPolicy
+from service.observability.metrics import Metrics
+from service.pipeline.live.feed import LiveFeed
+from service.pipeline.live.stream import Stream
+
+ANNOUNCE_EVERY_S = 5.0
+"""A third of `feed.FORGOTTEN_S`: two lost announcements end nothing."""
+STOPPING = "the service stops"
+
+log = structlog.get_logger(__name__)
+
+
+class LiveBus(Protocol):
+    """Carries messages to the queues of processes; drops them where it cannot keep up."""
+
+    queue: str
+    """The queue of this process."""
+
+    def send(self, queue: str, body: bytes) -> None:
+        """Send to one process."""
+
+    def send_all(self, body: bytes) -> None:
+        """Send to every process, this one included."""
+
+
+class LiveHub:
+    """Opens streams within the limits, announces what they want, and hands them what arrives."""
+
+    def __init__(
+        self,
+        bus: LiveBus,
+        feed: LiveFeed,
+        policy: StreamPolicy,
+        metrics: Metrics,
+    ) -> None:
+        self._bus = bus
+        self._feed = feed
+        self._policy = policy
+        self._metrics = metrics
+        self._streams: set[Stream] = set()
+        self._counts: dict[tuple[str, str], int] = {}
+        """The last count of each sender and key, for the keys wanted now."""
+        self._stopping = False
+        metrics.measure(metrics.streams_open, lambda: len(self._streams))
+
+    async def run(self) -> None:
+        """Announce what is wanted, again and again until cancelled."""
+        while True:
+            if self._streams:
+                self._announce()
+            await asyncio.sleep(ANNOUNCE_EVERY_S)
+
+    def connected(self) -> None:
+        """Announce what is wanted here, and ask what others want: the connection is new."""
+        self._announce()
+        self._bus.send_all(orjson.dumps({"asks": True}))
+
+    def open(self, stream: Stream) -> None:
+        """Add a stream, and announce it. Raises TooManyStreams."""
+        accounts = Counter(one.account_id for one in self._streams)
+        policy = self._policy
+        if accounts[stream.account_id] >= policy.max_per_account:
+            raise TooManyStreams(f"the account has {policy.max_per_account} streams already")
+        if len(self._streams) >= policy.max:
+            raise TooManyStreams(f"the service has {policy.max} streams already")
+        self._streams.add(stream)
+        if self._stopping:
+            stream.end(STOPPING)
+        self._announce()
+
+    def close(self, stream: Stream) -> None:
+        """Remove a stream; an unknown one is ignored."""
+        stream.end("closed")
+        if stream in self._streams:
+            self._streams.discard(stream)
+            self._metrics.stream_dropped.inc(stream.dropped_total)
+            self._announce()
+
+    def stop(self) -> None:
+        """End all streams, and every one that is opened later."""
+        self._stopping = True
+        for stream in self._streams:
+            stream.end(STOPPING)
+
+    def receive(self, body: bytes) -> None:
+        """Take a message of any process. Never raises: anybody may publish to our exchange."""
+        try:
+            self._receive(orjson.loads(body))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            log.warning("live.unreadable", exc_info=True)
+
+    def _receive(self, message: Mapping[str, Any]) -> None:
+        if "wants" in message:
+            self._feed.learn(str(message["queue"]), map(str, message["wants"]))
+        elif "asks" in message:
+            if self._streams:
+                self._announce()
+        else:
+            lost = self._lost(str(message["from"]), message["n"])
+            for stream in self._streams:
+                keys = stream.keys & message["n"].keys()
+                if keys:
+                    self._hand(stream, message, max(lost[key] for key in keys))
+
+    def _hand(self, stream: Stream, message: Mapping[str, Any], lost: int) -> None:
+        if lost:
+            stream.lose(lost)
+        item = stream.take(message)
+        if item is not None:
+            stream.offer(item)
+
+    def _lost(self, sender: str, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Return how many messages of each key are missing since the last one of the sender."""
+        lost = {}
+        for key, count in counts.items():
+            before = self._counts.get((sender, key), count - 1)
+            lost[key] = max(0, count - 1 - before)
+            self._counts[sender, key] = count
+        return lost
+
+    def _announce(self) -> None:
+        wanted = {key for stream in self._streams for key in stream.keys}
+        self._counts = {seen: n for seen, n in self._counts.items() if seen[1] in wanted}
+        message = {"queue": self._bus.queue, "wants": sorted(wanted)}
+        self._bus.send_all(orjson.dumps(message))
