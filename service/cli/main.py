@@ -19,8 +19,10 @@ from service import __version__, app
 from service.adapters.rabbitmq.bus import Bus
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
+from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
 from service.cli.secrets import secrets
+from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
 from service.dev.demo import demo
@@ -208,5 +210,5 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for command in (accounts, webhooks, token, deadletters, secrets, bench):
+for command in (accounts, webhooks, token, deadletters, secrets, listen, tail, bench):
     main.add_command(command)
