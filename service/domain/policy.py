@@ -105,7 +105,7 @@ class StreamPolicy:
     __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
     max: Annotated[int, Ge(0), Le(10_000)] = 100
-    """Streams open at once in a worker; 0 switches streams off."""
+    """Streams open at once in a worker; 0 refuses every stream."""
     max_per_account: Annotated[int, Ge(1), Le(10_000)] = 10
     """Streams of an account open at once in a worker."""
     buffer_bytes: Annotated[int, Ge(1024), Le(67_108_864)] = 1_048_576

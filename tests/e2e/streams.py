@@ -73,7 +73,7 @@ class Running:
                 self.lines.append(line.decode().rstrip("\n"))
                 self._arrival.notify_all()
 
-    async def until(self, wanted: Callable[[str], bool], timeout_s: float = 10) -> str:
+    async def until(self, wanted: Callable[[str], bool], timeout_s: float = 30) -> str:
         """Return the first line that fits. Raises AssertionError with what there is."""
 
         def found() -> list[str]:

@@ -33,6 +33,8 @@ class Listener:
     keys: frozenset[str]
     until: float
     sent: dict[str, int] = field(default_factory=dict)
+    told: bool = True
+    """Whether it was told the counts since the last message, which may have been lost."""
 
 
 def _nowhere(queue: str, body: bytes) -> None:
@@ -65,11 +67,18 @@ class LiveFeed:
         elif known is not None:
             known.keys, known.until = wanted, until
             known.sent = {key: count for key, count in known.sent.items() if key in wanted}
+            self._tell_counts(queue, known)
         elif len(self._listeners) < MOST_LISTENERS:
             self._listeners[queue] = Listener(wanted, until)
         if wanted != before:
             log.info("live.wanted", queue=queue, keys=len(wanted))
         self.wanted = bool(self._listeners)
+
+    def _tell_counts(self, queue: str, listener: Listener) -> None:
+        """Send the counts, so that the loss of the last messages is seen as well."""
+        if not listener.told:
+            listener.told = True
+            self._send(queue, write_json({"from": self._sender, "so_far": listener.sent}))
 
     def attempted(self, attempt: Attempt) -> None:
         """Send an attempt that was finished. Never raises."""
@@ -112,12 +121,10 @@ class LiveFeed:
                 continue
             matched = keys & listener.keys
             if matched:
-                for key in matched:
-                    listener.sent[key] = listener.sent.get(key, 0) + 1
-                yield (
-                    queue,
-                    {"from": self._sender, "n": {key: listener.sent[key] for key in matched}},
-                )
+                listener.told = False
+                counts = {key: listener.sent.get(key, 0) + 1 for key in matched}
+                listener.sent |= counts
+                yield queue, {"from": self._sender, "n": counts}
 
 
 def _told(

@@ -106,28 +106,28 @@ class LiveHub:
         elif "asks" in message:
             if self._streams:
                 self._announce()
+        elif "so_far" in message:
+            self._note(str(message["from"]), message["so_far"], new=0)
         else:
-            lost = self._lost(str(message["from"]), message["n"])
+            self._note(str(message["from"]), message["n"], new=1)
             for stream in self._streams:
-                keys = stream.keys & message["n"].keys()
-                if keys:
-                    self._hand(stream, message, max(lost[key] for key in keys))
+                if not stream.keys.isdisjoint(message["n"]):
+                    self._hand(stream, message)
 
-    def _hand(self, stream: Stream, message: Mapping[str, Any], lost: int) -> None:
-        if lost:
-            stream.lose(lost)
+    def _hand(self, stream: Stream, message: Mapping[str, Any]) -> None:
         item = stream.take(message)
         if item is not None:
             stream.offer(item)
 
-    def _lost(self, sender: str, counts: Mapping[str, int]) -> Mapping[str, int]:
-        """Return how many messages of each key are missing since the last one of the sender."""
-        lost = {}
+    def _note(self, sender: str, counts: Mapping[str, int], new: int) -> None:
+        """Tell streams what is missing; `new` is 1 for counts that include the present message."""
         for key, count in counts.items():
-            before = self._counts.get((sender, key), count - 1)
-            lost[key] = max(0, count - 1 - before)
+            lost = count - new - self._counts.get((sender, key), count - new)
             self._counts[sender, key] = count
-        return lost
+            if lost > 0:
+                for stream in self._streams:
+                    if key in stream.keys:
+                        stream.lose(lost)
 
     def _announce(self) -> None:
         wanted = {key for stream in self._streams for key in stream.keys}
