@@ -25,6 +25,7 @@ from service.cli.secrets import secrets
 from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
+from service.cli.verify import verify_command
 from service.dev.demo import demo
 from service.dev.hook_reference import hook_reference, hook_table
 from service.dialects.bus_message import Occasion
@@ -210,5 +211,15 @@ def dev(*, once: bool) -> None:
     run_to_end(lambda: demo(once=once))
 
 
-for command in (accounts, webhooks, token, deadletters, secrets, listen, tail, bench):
+for command in (
+    accounts,
+    webhooks,
+    token,
+    deadletters,
+    secrets,
+    listen,
+    tail,
+    verify_command,
+    bench,
+):
     main.add_command(command)
