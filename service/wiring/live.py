@@ -26,7 +26,7 @@ class Live:
 def live_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Live:
     """Return the parts, not connected yet."""
     bus = LiveBus(Names(settings.amqp.prefix))
-    feed = LiveFeed(bus.send, sender=secrets.token_hex(8))
+    feed = LiveFeed(bus.send, secrets.token_hex(8), settings.api.streams.rate_per_s)
     hub = LiveHub(bus, feed, settings.api.streams, metrics)
     bus.on_message, bus.on_connected = hub.receive, hub.connected
     needed = permissions_of(settings, dialects)

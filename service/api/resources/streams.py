@@ -136,7 +136,7 @@ class StreamHandlers:
         self, account_id: str, keys: set[str], take: Take, more: Mapping[str, Any]
     ) -> Answer:
         start = _item("start", {"heartbeat_s": self.policy.heartbeat_s, **more})
-        stream = Stream(account_id, frozenset(keys), take, start, self.policy.buffer_bytes)
+        stream = Stream(account_id, frozenset(keys), take, start, self.policy)
         return Answer(OpenStream(stream, self.hub, self.policy.heartbeat_s))
 
     def _hooks(self, patterns: str | None) -> list[str]:

@@ -15,6 +15,7 @@ from service.documents.log import attempt_document
 from service.domain.delivery import Attempt
 from service.domain.event import Event
 from service.domain.webhook import Account
+from service.pipeline.live.allowance import Allowance
 from service.pipeline.live.keys import attempts_of, events_below, events_of
 from service.text.json_text import write_json
 
@@ -33,6 +34,7 @@ class Listener:
     keys: frozenset[str]
     until: float
     sent: dict[str, int] = field(default_factory=dict)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
     told: bool = True
     """Whether it was told the counts since the last message, which may have been lost."""
 
@@ -48,10 +50,12 @@ class LiveFeed:
         self,
         send: Callable[[str, bytes], None] = _nowhere,
         sender: str = "",
+        rate_per_s: float = 100.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._send = send
         self._sender = sender
+        self._rate_per_s = rate_per_s
         self._now = now
         self._listeners: dict[str, Listener] = {}
         self.wanted = False
@@ -67,6 +71,7 @@ class LiveFeed:
         elif known is not None:
             known.keys, known.until = wanted, until
             known.sent = {key: count for key, count in known.sent.items() if key in wanted}
+            known.allowances = {key: one for key, one in known.allowances.items() if key in wanted}
             self._tell_counts(queue, known)
         elif len(self._listeners) < MOST_LISTENERS:
             self._listeners[queue] = Listener(wanted, until)
@@ -120,11 +125,21 @@ class LiveFeed:
                 self.learn(queue, ())
                 continue
             matched = keys & listener.keys
-            if matched:
-                listener.told = False
-                counts = {key: listener.sent.get(key, 0) + 1 for key in matched}
-                listener.sent |= counts
+            if not matched:
+                continue
+            listener.told = False
+            counts = {key: listener.sent.get(key, 0) + 1 for key in matched}
+            listener.sent |= counts
+            allowed = [self._allows(listener, key) for key in matched]
+            if any(allowed):
                 yield queue, {"from": self._sender, "n": counts}
+
+    def _allows(self, listener: Listener, key: str) -> bool:
+        """Return whether one more of this key may be sent; what may not is counted all the same."""
+        allowance = listener.allowances.get(key)
+        if allowance is None:
+            allowance = listener.allowances[key] = Allowance(self._rate_per_s, self._now)
+        return allowance.take()
 
 
 def _told(

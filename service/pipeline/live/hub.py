@@ -94,11 +94,11 @@ class LiveHub:
             stream.end(STOPPING)
 
     def receive(self, body: bytes) -> None:
-        """Take a message of any process. Never raises: anybody may publish to our exchange."""
+        """Take a message of any worker. Never raises: anybody may publish to our exchange."""
         try:
             self._receive(orjson.loads(body))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            log.warning("live.unreadable", exc_info=True)
+        except Exception:
+            log.exception("live.bug")
 
     def _receive(self, message: Mapping[str, Any]) -> None:
         if "wants" in message:
@@ -112,12 +112,7 @@ class LiveHub:
             self._note(str(message["from"]), message["n"], new=1)
             for stream in self._streams:
                 if not stream.keys.isdisjoint(message["n"]):
-                    self._hand(stream, message)
-
-    def _hand(self, stream: Stream, message: Mapping[str, Any]) -> None:
-        item = stream.take(message)
-        if item is not None:
-            stream.offer(item)
+                    _hand(stream, message)
 
     def _note(self, sender: str, counts: Mapping[str, int], new: int) -> None:
         """Tell streams what is missing; `new` is 1 for counts that include the present message."""
@@ -134,3 +129,13 @@ class LiveHub:
         self._counts = {seen: n for seen, n in self._counts.items() if seen[1] in wanted}
         message = {"queue": self._bus.queue, "wants": sorted(wanted)}
         self._bus.send_all(orjson.dumps(message))
+
+
+def _hand(stream: Stream, message: Mapping[str, Any]) -> None:
+    """Offer what the stream makes of the message; lost unseen where it has no room for it."""
+    if not stream.ready:
+        stream.lose(1)
+        return
+    item = stream.take(message)
+    if item is not None:
+        stream.offer(item)

@@ -1,11 +1,14 @@
 """One open stream: a bounded backlog between what happens and a client that reads."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from service.domain.immutable import immutable
+from service.domain.policy import StreamPolicy
+from service.pipeline.live.allowance import Allowance
 from service.text.json_text import write_json
 
 ITEM_BYTES = 200
@@ -28,7 +31,13 @@ class Stream:
     """Holds items until the client has read them; full, it drops new ones and counts them."""
 
     def __init__(
-        self, account_id: str, keys: frozenset[str], take: Take, start: Item, buffer_bytes: int
+        self,
+        account_id: str,
+        keys: frozenset[str],
+        take: Take,
+        start: Item,
+        policy: StreamPolicy,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.account_id = account_id
         self.keys = keys
@@ -36,12 +45,18 @@ class Stream:
         self.dropped_total = 0
         self.ended: str | None = None
         """Why it ended; None while it is open."""
-        self._most_bytes = buffer_bytes
+        self._most_bytes = policy.buffer_bytes
+        self._allowance = Allowance(policy.rate_per_s, now)
         self._bytes = 0
         self._items: deque[Item] = deque()
         self._dropped = 0
         self._wake = asyncio.Event()
         self.offer(start)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is worth preparing one more item for it; counts the one that follows."""
+        return self._bytes < self._most_bytes and self._allowance.take()
 
     def offer(self, item: Item) -> None:
         """Add an item; dropped where there is no room, but an empty stream takes any size."""
