@@ -9,25 +9,16 @@ from typing import Any
 import click
 
 from service.cli.keys import typed
-from service.cli.live import api_options, client_of, note, plain, until_interrupted
+from service.cli.live import api_options, client_of, note, plain, until_interrupted, web_address
 from service.cli.terminal import run_to_end
 from service.dialects.known import dialects_of
 from service.documents.webhook import BadDocument, secret_key
-from service.domain.endpoint import endpoint_of
 from service.settings.model import Settings
 from service.tools.api_client import ApiClient
 from service.tools.forward import Forwarded, Forwarder, Signer, StreamedRequest
 
 AT_ONCE = 10
 """Requests forwarded at a time; the rest waits in the connection, then in the service."""
-
-
-def _url(_: click.Context, __: click.Parameter, value: str) -> str:
-    try:
-        endpoint_of(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
 
 
 def _secret(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -40,7 +31,9 @@ def _secret(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 @click.command()
 @api_options
-@click.option("--url", required=True, callback=_url, help="Where each request is forwarded to.")
+@click.option(
+    "--url", required=True, callback=web_address, help="Where each request is forwarded to."
+)
 @click.option("--hook", "hooks", multiple=True, help="A hook, or a pattern such as channel_*.")
 @click.option("--secret", callback=_secret, metavar="whsec_…", help="Signing secret to use.")
 @click.option("--method", default="post", type=click.Choice(["get", "post", "put", "delete"]))

@@ -8,10 +8,20 @@ from typing import Any, TypeVar
 
 import click
 
+from service.domain.endpoint import endpoint_of
 from service.settings.load import TOKEN_VARIABLE
 from service.tools.api_client import ApiClient
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def web_address(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Return an option's URL. Raises click.BadParameter where nothing can be asked there."""
+    try:
+        endpoint_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
 
 
 def api_options(command: F) -> F:
@@ -24,7 +34,9 @@ def api_options(command: F) -> F:
             required=True,
             help=f"Token of the API; better in {TOKEN_VARIABLE}, where no other user sees it.",
         ),
-        click.option("--api", required=True, metavar="URL", help="Address of the API."),
+        click.option(
+            "--api", required=True, metavar="URL", callback=web_address, help="Address of the API."
+        ),
     ):
         command = option(command)
     return command

@@ -15,9 +15,8 @@ from service.domain.errors import SwitchhookError
 from service.tools.event_stream import EventParser
 
 REQUEST_TIMEOUT_S = 30.0
-SILENCE_S = 45.0
-"""Seconds without a byte after which a stream counts as lost, until it names its heart-beat."""
-HEARTBEATS = 3
+SILENCE_S = 150.0
+"""Seconds without a byte after which a stream counts as lost: two of the longest heart-beats."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 PASSING = (408, 429)
 """Refusals that a later try may not meet, beside those of 500 and more."""
@@ -84,15 +83,21 @@ class ApiClient:
         return str(account_id)
 
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[LiveEvent]:
-        """Yield the events of a stream, opened again whenever it ends. Raises ApiRefused."""
+        """Yield the events of a stream but `end`: then, as after a loss, it is opened again.
+
+        Raises ApiRefused.
+        """
         pause_s = FIRST_PAUSE_S
         while True:
+            reason = "the stream ended"
             try:
                 async with aclosing(self._once(path, query)) as events:
-                    async for event in events:
+                    async for name, data in events:
                         pause_s = FIRST_PAUSE_S
-                        yield event
-                reason = "the stream ended"
+                        if name == "end":
+                            reason = f"the stream ended: {data['reason']}"
+                        else:
+                            yield name, data
             except ApiAway as error:
                 reason = str(error)
             wait_s = pause_s * (0.5 + self._jitter() / 2)
@@ -101,7 +106,7 @@ class ApiClient:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _once(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[LiveEvent]:
-        """Yield the events of one connection, the data of `end` included. Raises ApiAway."""
+        """Yield the events of one connection. Raises ApiAway, ApiRefused."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_S)
         parser = EventParser()
         try:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from standardwebhooks import Webhook
 
-from service.api.shapes.answers import AttemptAnswer, LiveRequest
+from service.api.shapes.answers import AttemptAnswer
+from service.api.shapes.streams import LiveRequest
 from service.dev.receiver import Receiver
 from tests.api_client import check_error, problem
 from tests.e2e.harness import call_event, eventually, metric, switch

@@ -52,7 +52,7 @@ def client(url: str, pauses: list[str] | None = None) -> ApiClient:
 
 
 async def test_a_lost_stream_is_opened_again_until_it_is_there() -> None:
-    answers = iter(("start", "busy", "limit", "cut", "more"))
+    answers = iter(("start", "end", "busy", "limit", "cut", "more"))
 
     async def handler(request: web.Request) -> web.StreamResponse:
         assert request.headers["X-Auth-Token"] == "token"
@@ -60,6 +60,8 @@ async def test_a_lost_stream_is_opened_again_until_it_is_there() -> None:
         match next(answers):
             case "start":
                 return await stream(request, b"event: start\ndata: {}\n\n")
+            case "end":
+                return await stream(request, b'event: end\ndata: {"reason": "why"}\n\n')
             case "busy":
                 return refusing(503, "later")
             case "limit":
@@ -77,8 +79,9 @@ async def test_a_lost_stream_is_opened_again_until_it_is_there() -> None:
         events = asking.stream("accounts/a/stream/events", {"hook": "a"})
         assert [await anext(events) for _ in range(2)] == [("start", {}), ("request", {"n": 1})]
         await events.aclose()
-    ended, busy, limit, cut = pauses
+    ended, told, busy, limit, cut = pauses
     assert ended == "the stream ended"
+    assert told == "the stream ended: why"
     assert busy == "the API answered 503: later"
     assert limit == "the API answered 429: too many"
     assert cut.startswith("the connection was lost: ")

@@ -16,11 +16,10 @@ from service.api.shapes.answers import (
     ReplayAnswer,
     Revived,
     StatsAnswer,
-    StreamedAttempt,
-    StreamedRequest,
     TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
 ACCOUNT_ID = "4fe69c5b61015084f1fe5684abc6e502"

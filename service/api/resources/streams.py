@@ -6,12 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from service.api.http.operation import Answer, ApiCall, operation
-from service.api.shapes.answers import StreamedAttempt, StreamedRequest
-from service.api.shapes.queries import (
-    ATTEMPT_MEMBERS,
+from service.api.shapes.queries import ATTEMPT_MEMBERS, equals_of
+from service.api.shapes.streams import (
     AttemptStreamQuery,
     EventStreamQuery,
-    equals_of,
+    StreamedAttempt,
+    StreamedRequest,
 )
 from service.dialects.dialect import Dialects
 from service.domain.errors import Invalid

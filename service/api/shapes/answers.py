@@ -135,65 +135,6 @@ class TokenAnswer(Shape):
     read_only: bool
 
 
-class StreamStart(Shape):
-    """The first event of a stream, `start`."""
-
-    heartbeat_s: float
-    """Seconds between two comments on a quiet stream."""
-    secret: str | None = None
-    """Signs the requests of this stream, and nothing else."""
-    hooks: list[str] | None = None
-    """The hooks that the patterns named."""
-
-
-class StreamLoss(Shape):
-    """An event `dropped`: items that are missing at this place."""
-
-    count: int
-    """How many, those that the filters would have left out included."""
-
-
-class StreamEnd(Shape):
-    """The last event of a stream, `end`."""
-
-    reason: str
-
-
-class StreamedAttempt(Shape):
-    """The data of a stream's events by the name of the event."""
-
-    start: StreamStart | None = None
-    attempt: AttemptAnswer | None = None
-    dropped: StreamLoss | None = None
-    end: StreamEnd | None = None
-
-
-class LiveRequest(Shape):
-    """The request that a webhook would get for an event."""
-
-    id: str
-    """The `webhook-id`."""
-    account_id: str
-    """The account of the event."""
-    hook: str
-    event_name: str
-    call_id: str | None
-    method: str
-    query: str
-    """What is appended to the URI, byte for byte; empty unless the method is GET."""
-    headers: dict[str, str]
-    body: str | None
-
-
-class StreamedRequest(Shape):
-    """The data of a stream's events by the name of the event."""
-
-    start: StreamStart | None = None
-    request: LiveRequest | None = None
-    dropped: StreamLoss | None = None
-    end: StreamEnd | None = None
-
-
 class AttemptInFull(AttemptAnswer):
     """One HTTP request, with the payload of its event."""
 

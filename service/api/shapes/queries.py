@@ -136,46 +136,6 @@ class AttemptsQuery(TimedQuery):
     """Short for `filter_call_id`."""
 
 
-class AttemptStreamQuery(BaseModel):
-    """A selection of the attempts to come."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    filter_hook_id: Annotated[str, Field(max_length=64)] | None = None
-    """The webhook."""
-    filter_hook: EventHook | None = None
-    """The hook of the event."""
-    filter_outcome: Annotated[str, OneOf(tuple(Outcome))] | None = None
-    """The outcome, as Switchhook classifies it."""
-    filter_result: Literal["success", "failure"] | None = None
-    """Success or failure."""
-    filter_call_id: str | None = None
-    filter_delivery_id: str | None = None
-    call_id: str | None = None
-    """Short for `filter_call_id`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_known_filters(cls, given: Any) -> Any:
-        refuse_unknown_filters(given, cls)
-        return given
-
-
-class EventStreamQuery(BaseModel):
-    """The events to come, and the requests to make of them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    hook: Annotated[str, Field(max_length=2000)] | None = None
-    """Hooks, or patterns such as `channel_*`, separated by commas; by default `all`."""
-    http_verb: Annotated[str, OneOf(("get", "post", "put", "delete"), lower=True)] = "post"
-    """The method of the requests."""
-    format: Literal["json", "form-data"] = "json"
-    """How a body is written."""
-    include_subaccounts: bool = False
-    """Include the events of all accounts below."""
-
-
 class LettersQuery(TimedQuery):
     """A selection of dead letters."""
 

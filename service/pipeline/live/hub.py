@@ -75,6 +75,7 @@ class LiveHub:
         if len(self._streams) >= policy.max:
             raise TooManyStreams(f"the service has {policy.max} streams already")
         self._streams.add(stream)
+        log.info("stream.opened", account_id=stream.account_id, streams=len(self._streams))
         if self._stopping:
             stream.end(STOPPING)
         self._announce()
@@ -85,6 +86,8 @@ class LiveHub:
         if stream in self._streams:
             self._streams.discard(stream)
             self._metrics.stream_dropped.inc(stream.dropped_total)
+            dropped, left = stream.dropped_total, len(self._streams)
+            log.info("stream.ended", account_id=stream.account_id, dropped=dropped, streams=left)
             self._announce()
 
     def stop(self) -> None:
