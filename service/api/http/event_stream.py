@@ -22,7 +22,7 @@ HEARTBEAT = b":\n\n"
 REVOKED = "the token is no longer valid for this account"
 
 
-class Event(Protocol):
+class ServerEvent(Protocol):
     """The name of an event, and its data: JSON text in one line."""
 
     @property
@@ -41,7 +41,7 @@ class EventSource(Protocol):
     ended: str | None
     """Why no event comes any more; None while some may."""
 
-    async def next(self, within_s: float) -> Sequence[Event]:
+    async def next(self, within_s: float) -> Sequence[ServerEvent]:
         """Return the events that wait; none if none comes in time, or at the end."""
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The sending half of live streams: tells the processes that listen what happens here.
+"""The sending half of live streams: tells the workers that listen what happens here.
 
 Best effort, and at most once: nothing waits for it, and nothing fails because of it. While nobody
 listens, an event and an attempt cost one look at `wanted` each.
@@ -20,16 +20,16 @@ from service.pipeline.live.keys import attempts_of, events_below, events_of
 from service.text.json_text import write_json
 
 FORGOTTEN_S = 15.0
-"""Seconds after its last announcement until a process counts as gone."""
+"""Seconds after its last announcement until a worker counts as gone."""
 MOST_LISTENERS = 1000
-"""Processes remembered at most: whoever may publish to our exchange can announce any number."""
+"""Listeners remembered at most: whoever may publish to our exchange can announce any number."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Listener:
-    """A process with streams: the keys it wants, and the messages sent to it so far by key."""
+    """A worker with streams: the keys it wants, and the messages sent to it so far by key."""
 
     keys: frozenset[str]
     until: float
@@ -44,7 +44,7 @@ def _nowhere(queue: str, body: bytes) -> None:
 
 
 class LiveFeed:
-    """Sends attempts and events to the queues of the processes that want them."""
+    """Sends attempts and events to the queues of the workers that want them."""
 
     def __init__(
         self,
@@ -59,10 +59,10 @@ class LiveFeed:
         self._now = now
         self._listeners: dict[str, Listener] = {}
         self.wanted = False
-        """Whether any process listens to anything."""
+        """Whether any worker listens to anything."""
 
     def learn(self, queue: str, keys: Iterable[str]) -> None:
-        """Note what the process with this queue wants from now on; no keys mean nothing."""
+        """Note what the worker with this queue wants from now on; no keys mean nothing."""
         wanted, known = frozenset(keys), self._listeners.get(queue)
         until = self._now() + FORGOTTEN_S
         before = frozenset() if known is None else known.keys

@@ -1,4 +1,4 @@
-"""The receiving half of live streams: the open streams of this process, and what reaches them."""
+"""The receiving half of live streams: the open streams of this worker, and what reaches them."""
 
 import asyncio
 from collections import Counter
@@ -22,16 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 class LiveBus(Protocol):
-    """Carries messages to the queues of processes; drops them where it cannot keep up."""
+    """Carries messages to the queues of workers; drops them where it cannot keep up."""
 
     queue: str
-    """The queue of this process."""
+    """The queue of this worker."""
 
     def send(self, queue: str, body: bytes) -> None:
-        """Send to one process."""
+        """Send to one worker."""
 
     def send_all(self, body: bytes) -> None:
-        """Send to every process, this one included."""
+        """Send to every worker, this one included."""
 
 
 class LiveHub:
@@ -73,7 +73,7 @@ class LiveHub:
         if accounts[stream.account_id] >= policy.max_per_account:
             raise TooManyStreams(f"the account has {policy.max_per_account} streams already")
         if len(self._streams) >= policy.max:
-            raise TooManyStreams(f"the service has {policy.max} streams already")
+            raise TooManyStreams(f"the worker has {policy.max} streams already")
         self._streams.add(stream)
         log.info("stream.opened", account_id=stream.account_id, streams=len(self._streams))
         if self._stopping:
@@ -135,8 +135,8 @@ class LiveHub:
 
 
 def _hand(stream: Stream, message: Mapping[str, Any]) -> None:
-    """Offer what the stream makes of the message; lost unseen where it has no room for it."""
-    if not stream.ready:
+    """Offer what the stream makes of the message, which costs nothing where it has no room."""
+    if not stream.admit():
         stream.lose(1)
         return
     item = stream.take(message)

@@ -24,7 +24,7 @@ class Item:
 
 
 Take = Callable[[Mapping[str, Any]], Item | None]
-"""Turns a message of another process into an item; None where the stream does not want it."""
+"""Turns a message of a worker into an item; None where the stream does not want it."""
 
 
 class Stream:
@@ -53,9 +53,8 @@ class Stream:
         self._wake = asyncio.Event()
         self.offer(start)
 
-    @property
-    def ready(self) -> bool:
-        """Whether it is worth preparing one more item for it; counts the one that follows."""
+    def admit(self) -> bool:
+        """Return whether it has room and time for one more item, and count that one."""
         return self._bytes < self._most_bytes and self._allowance.take()
 
     def offer(self, item: Item) -> None:

@@ -110,7 +110,7 @@ def test_streams_are_limited_by_account_and_in_all() -> None:
     with pytest.raises(TooManyStreams, match="the account has 2 streams"):
         bench.open("x")
     bench.open("x", account_id="b")
-    with pytest.raises(TooManyStreams, match="the service has 3 streams"):
+    with pytest.raises(TooManyStreams, match="the worker has 3 streams"):
         bench.open("x", account_id="b")
     bench.hub.close(first)
     bench.open("x")

@@ -65,6 +65,6 @@ async def test_an_ended_stream_gives_what_is_left_and_takes_nothing_more() -> No
     assert await names(stream) == []
 
 
-def test_a_stream_is_ready_for_no_more_than_its_rate() -> None:
+def test_a_stream_admits_no_more_than_its_rate() -> None:
     stream = make_stream(rate_per_s=5.0)
-    assert [stream.ready for _ in range(12)].count(True) == 10
+    assert [stream.admit() for _ in range(12)].count(True) == 10
