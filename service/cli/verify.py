@@ -12,7 +12,7 @@ from service.cli.terminal import FAILED
 from service.dialects.known import dialects_of
 from service.settings.load import WEBHOOK_SECRET_VARIABLE
 from service.settings.model import Settings
-from service.tools.received import Received, Unreadable, received, received_raw
+from service.tools.received import BYTES, Received, Unreadable, received, received_raw
 from service.tools.schemes import BadSecret
 from service.tools.verification import TOLERANCE_S, verify
 
@@ -73,7 +73,7 @@ def _request(headers: str | None, body: str | None, query: str) -> Received:
     if headers is None:
         raise Unreadable("--body needs --headers, which has the signature")
     found = received(_read(headers), b"" if body is None else _read(body))
-    return found if found.query or not query else replace(found, query=query)
+    return found if found.query or not query else replace(found, query=query.encode().decode(BYTES))
 
 
 def _read(path: str) -> bytes:

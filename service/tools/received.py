@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+BYTES = "iso-8859-1"
+"""Charset of head and query: it keeps every byte."""
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
 
@@ -15,7 +17,7 @@ class Unreadable(ValueError):
 class Received:
     """Method, query and body as they arrived; the names of headers are in lower case.
 
-    `method` is empty where no request line is known.
+    `method` is empty where no request line is known. Each character of the query is a byte.
     """
 
     headers: Mapping[str, str]
@@ -31,7 +33,7 @@ def received(headers: bytes, body: bytes) -> Received:
     """
     if not headers.strip():
         raise Unreadable("there are no headers")
-    lines = headers.decode("utf-8", "surrogateescape").replace("\r\n", "\n").strip("\n").split("\n")
+    lines = headers.decode(BYTES).replace("\r\n", "\n").strip("\n").split("\n")
     method, query = "", ""
     words = lines[0].split(" ")
     if len(words) >= 2 and words[0] in METHODS:

@@ -102,9 +102,11 @@ def _charset(content: bytes) -> Iterator[Before]:
                 yield what, content.decode(new).encode(old)
             except UnicodeError:
                 continue
-    for charset in ("utf-16", "utf-16-le", "utf-16-be"):
-        if b"\0" in content:
+    for charset in ("utf-16", "utf-16-le", "utf-16-be") if b"\0" in content else ():
+        try:
             yield f"UTF-8 was converted to {charset}", content.decode(charset).encode()
+        except UnicodeError:
+            continue
 
 
 def _as_text(content: bytes) -> Iterator[Before]:

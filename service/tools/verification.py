@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
 from service.text.json_text import read_json, write_json
-from service.tools.received import Received
+from service.tools.received import BYTES, Received
 from service.tools.schemes import AT, SIGNED, STANDARD, Scheme, schemes_of
 from service.tools.transformations import origins
 
@@ -46,7 +46,7 @@ def _contents(request: Received) -> Iterator[bytes]:
         return
     parts = request.query.split("&")
     for begin in range(len(parts)):
-        yield "&".join(parts[begin:]).encode("utf-8", "surrogateescape")
+        yield "&".join(parts[begin:]).encode(BYTES)
 
 
 def _fitting(scheme: Scheme, request: Received, now: float, tolerance_s: float | None) -> Verdict:

@@ -52,6 +52,7 @@ async def test_tail_shows_an_attempt_within_a_second(
             await one.until(lambda line: "attempts of account" in line)
         await eventually(lambda: _more(shared.service, before))
         await shared.call(api.account_id, "c-1")
+        await receiver.until(lambda: len(receiver.requests) == 1, 10)
         shown = await tail.until(lambda line: "succeeded" in line, 1)
         assert "c-1" in shown
         assert "\x1b" not in shown

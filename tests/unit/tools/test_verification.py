@@ -5,11 +5,14 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from service.dialects.known import dialects_of
@@ -18,7 +21,7 @@ from service.pipeline.request.build import EventContent, request_for
 from service.pipeline.request.destination import owed_of
 from service.pipeline.request.sign import public_key, signed_bytes
 from service.settings.model import Settings
-from service.tools.received import Received, Unreadable, received, received_raw
+from service.tools.received import BYTES, Received, Unreadable, received, received_raw
 from service.tools.schemes import BadSecret
 from service.tools.verification import Verdict, verify
 from tests.builders import make_delivery, make_webhook
@@ -209,6 +212,19 @@ def test_chunks_are_put_together() -> None:
 def test_header_lines_may_have_a_request_line_or_none() -> None:
     assert received(b"A: 1\na: 2\n\n", b"x") == Received({"a": "1, 2"}, b"x")
     assert received(b"GET /?a=1 HTTP/1.1\r\nB: 2", b"") == Received({"b": "2"}, b"", "GET", "a=1")
+
+
+@given(st.binary(max_size=200), st.binary(max_size=60), st.sampled_from(["GET", "POST", ""]))
+def test_any_bytes_are_judged(body: bytes, query: bytes, method: str) -> None:
+    found = verify(Received(signed(), body, method, query.decode(BYTES)), SECRET, DIALECTS, NOW)
+    assert not found.genuine
+    assert found.findings
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_request_or_refused(raw: bytes) -> None:
+    with suppress(Unreadable):
+        verify(received_raw(raw), SECRET, DIALECTS, NOW)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"\0\xff", b"hello\n\nworld", b"GET / HTTP/1.1\nno"])
