@@ -95,6 +95,7 @@ async def run(
                 log.warning("service.shadow", note="no request leaves; attempts end as shadowed")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
+            service.live_streams.hub.stop()
             await _wind_down(service)
             consuming.cancel()
     log.info("service.stopped")
@@ -189,6 +190,8 @@ async def _background(
     """Run everything that must outlive the consuming connection, and stop it in order."""
     running = [
         tasks.create_task(service.broker.publishing.run(), name="publish"),
+        tasks.create_task(service.live_streams.link.run(), name="link live streams"),
+        tasks.create_task(service.live_streams.hub.run(), name="announce live streams"),
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),

@@ -20,10 +20,13 @@ from service.adapters.rabbitmq.bus import Bus
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
 from service.cli.imports import import_accounts
+from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
 from service.cli.secrets import secrets
+from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
+from service.cli.verify import verify_command
 from service.dev.demo import demo
 from service.dev.hook_reference import hook_reference, hook_table
 from service.dialects.bus_message import Occasion
@@ -220,5 +223,16 @@ def dev(source: str, *, once: bool) -> None:
     run_to_end(lambda: demo(source, once=once))
 
 
-for command in (accounts, webhooks, token, deadletters, secrets, bench, import_accounts):
+for command in (
+    accounts,
+    webhooks,
+    token,
+    deadletters,
+    secrets,
+    import_accounts,
+    listen,
+    tail,
+    verify_command,
+    bench,
+):
     main.add_command(command)

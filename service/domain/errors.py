@@ -117,6 +117,10 @@ class TooManyRequests(SwitchhookError):
         self.limit = limit
 
 
+class TooManyStreams(SwitchhookError):
+    """The account, or the process, has as many live streams as it may have."""
+
+
 class RejectReason(StrEnum):
     """Why a message from the bus was rejected; the values are metric labels and message headers."""
 

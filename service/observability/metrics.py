@@ -56,6 +56,7 @@ class Metrics:
         self._asks()
         self._queues()
         self._dependencies()
+        self._streams()
         self._process()
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
@@ -249,6 +250,12 @@ class Metrics:
         )
         self.accounts_remembered = self._gauge(
             "accounts_remembered", "Accounts in the cache", "livemax"
+        )
+
+    def _streams(self) -> None:
+        self.streams_open = self._gauge("streams_open", "Live streams of the API open", "livesum")
+        self.stream_dropped = self._counter(
+            "stream_dropped_total", "Items that live streams lost because nobody read them in time"
         )
 
     def _process(self) -> None:

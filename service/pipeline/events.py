@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from service.dialects.dialect import Dialects
@@ -19,6 +20,7 @@ from service.pipeline.coalescing import Bursts
 from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
@@ -53,6 +55,7 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
@@ -93,6 +96,8 @@ class EventWork:
         with self.tracer.span("match", arrival.traceparent) as matching:
             account, webhooks = await self._interested(event, account_id)
             matching.note(hook=event.hook, webhooks=len(webhooks))
+        if self.feed.wanted and event.webhook is None:
+            self._tell_listeners(event, account, arrival)
         if webhooks:
             await self._tell(event, account, webhooks, arrival, progress)
 
@@ -132,6 +137,12 @@ class EventWork:
         """Deliver an event of a burst, unless a later one takes its place meanwhile."""
         if await self.bursts.is_latest(event, pair[1]):
             await self.deliverer.deliver(iter((pair,)), batch)
+
+    def _tell_listeners(self, event: Event, account: Account, arrival: Arrival) -> None:
+        """Hand the event to live streams; one that carries its webhook is for that one alone."""
+        requests = self.dialects.of(event.source).requests
+        payload = partial(requests.payload, event, account)
+        self.feed.happened(event, account, payload, arrival.at, arrival.traceparent)
 
     async def _account(self, account_id: str) -> Account:
         account = self.directory.remembered(account_id)

@@ -11,7 +11,14 @@ from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
+from service.domain.policy import (
+    CachePolicy,
+    EgressPolicy,
+    HttpPolicy,
+    Network,
+    StreamPolicy,
+    TlsPolicy,
+)
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.text.keys import named_key
@@ -149,6 +156,8 @@ class ApiSettings(Section):
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()
     """Tokens that the API accepts."""
+    streams: StreamPolicy = StreamPolicy()
+    """Live streams."""
 
 
 class MetricsSettings(Section):

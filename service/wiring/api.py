@@ -19,7 +19,16 @@ from service.api.http.connections import ConnectionLimits, Connections, most_con
 from service.api.http.gatekeeper import Gatekeeper
 from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, schemas, webhooks
+from service.api.resources import (
+    attempts,
+    dead_letters,
+    dry_runs,
+    hooks,
+    schemas,
+    streams,
+    tokens,
+    webhooks,
+)
 from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
 from service.dialects.foreign_tokens import foreign_tokens
@@ -49,8 +58,8 @@ class Api:
 
     async def close(self) -> None:
         """Close all connections."""
-        for tokens in self.foreign:
-            await tokens.close()
+        for check in self.foreign:
+            await check.close()
 
 
 def connections_for(settings: Settings) -> Connections:
@@ -126,6 +135,7 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
         service.storage.attempt_writer,
         service.dialects,
         service.sending.places[TESTS],
+        service.live_streams.feed,
     )
     directory, dialects = service.storage.directory, service.dialects
     own = operations_of(
@@ -134,6 +144,10 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
+        streams.StreamHandlers(
+            service.live_streams.hub, subscriptions, dialects, settings.api.streams
+        ),
+        tokens.TokenHandlers(),
         webhooks.WebhookHandlers(subscriptions, pages),
     )
     collections = [one.collection for one in dialects.enabled if one.collection is not None]

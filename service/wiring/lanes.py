@@ -19,6 +19,7 @@ from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
 from service.pipeline.lanes import Lane, Work
 from service.pipeline.limits.window import Window
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.recovery.availability import Availability
@@ -58,11 +59,13 @@ def lanes_of(
     sending: Sending,
     disabler: Disabler,
     publisher: Publisher,
+    feed: LiveFeed,
 ) -> Lanes:
     """Return the lanes; events and deliveries have shares of the pool of their own."""
     amqp, availability = settings.amqp, Availability(metrics)
-    deliverer = _deliverer(settings, metrics, availability, storage, sending, disabler, publisher)
-    events, deliveries = _works(dialects, storage, sending, deliverer)
+    reporter = Reporter(storage.attempt_writer, metrics, feed)
+    deliverer = _deliverer(settings, reporter, availability, storage, sending, disabler, publisher)
+    events, deliveries = _works(dialects, storage, sending, deliverer, feed)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
 
@@ -89,7 +92,7 @@ def lanes_of(
 
 def _deliverer(
     settings: Settings,
-    metrics: Metrics,
+    reporter: Reporter,
     availability: Availability,
     storage: Storage,
     sending: Sending,
@@ -99,19 +102,23 @@ def _deliverer(
     return Deliverer(
         attempter=sending.attempter,
         queues=queues,
-        reporter=Reporter(storage.attempt_writer, metrics),
+        reporter=reporter,
         disabler=disabler,
         webhooks=CurrentWebhooks(storage.directory, availability),
         policy=settings.retry,
         finished=FinishedDeliveries(),
-        metrics=metrics,
+        metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
     )
 
 
 def _works(
-    dialects: Dialects, storage: Storage, sending: Sending, deliverer: Deliverer
+    dialects: Dialects,
+    storage: Storage,
+    sending: Sending,
+    deliverer: Deliverer,
+    feed: LiveFeed,
 ) -> tuple[EventWork, RetryWork]:
     events = EventWork(
         ingest=Ingest(dialects, storage.directory),
@@ -129,6 +136,7 @@ def _works(
         dialects=dialects,
         places=sending.places[EVENTS],
         tracer=sending.tracer,
+        feed=feed,
     )
     deliveries = RetryWork(
         deliverer=deliverer,

@@ -16,6 +16,7 @@ from service.pipeline.outcomes.report import Reporter
 from service.settings.model import Settings
 from service.wiring.broker import Broker, broker_of, publisher_of
 from service.wiring.lanes import Lanes, lanes_of
+from service.wiring.live import Live, live_of
 from service.wiring.parts import registry
 from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending, sending_of
 from service.wiring.storage import Storage, storage_of
@@ -34,6 +35,7 @@ class Service:
     lanes: Lanes
     disabler: Disabler
     watch: Watch
+    live_streams: Live
     asker: Asker
 
     async def live(self) -> Mapping[str, str]:
@@ -77,19 +79,20 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         dialects,
         metrics,
     )
-    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher)
+    live = live_of(settings, dialects, metrics)
+    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher, live.feed)
     broker = broker_of(settings, dialects, metrics, lanes, publisher)
     watch = _watch(settings, storage, sending, disabler)
     asker = Asker(
         attempter=sending.attempter,
         check=AnswerCheck(ResolvingGuard(settings.egress, settings.own_ports), settings.answers),
-        reporter=Reporter(storage.attempt_writer, metrics),
+        reporter=Reporter(storage.attempt_writer, metrics, live.feed),
         dialects=dialects,
         places=sending.places[ASKS],
         metrics=metrics,
     )
     return Service(
-        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, asker
+        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, live, asker
     )
 
 

@@ -17,8 +17,10 @@ from service.api.shapes.answers import (
     Revived,
     SchemasAnswer,
     StatsAnswer,
+    TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
 ACCOUNT_ID = "4fe69c5b61015084f1fe5684abc6e502"
@@ -153,6 +155,22 @@ MATCH = {
         }
     ],
 }
+LIVE_REQUEST = {
+    "id": DELIVERY_ID,
+    "account_id": ACCOUNT_ID,
+    "hook": "channel_destroy",
+    "event_name": "CHANNEL_DESTROY",
+    "call_id": CALL_ID,
+    "method": "POST",
+    "query": "",
+    "headers": {
+        "webhook-id": DELIVERY_ID,
+        "webhook-timestamp": "1767323045",
+        "webhook-signature": "v1,Ca8tD0TlzvJtDcyBVqQ2Zxg+LWcLQsLYvRrUdMvJ2rE=",
+        "Content-Type": "application/json",
+    },
+    "body": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
+}
 OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     WebhookSummary: SUMMARY,
     WebhookAnswer: WEBHOOK,
@@ -184,6 +202,14 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     ReplayAnswer: REPLAY,
     Counted: {"matched": 120, "dry_run": True},
     Revived: {"replay_id": REPLAY_ID, "delivery_id": DELIVERY_ID},
+    TokenAnswer: {
+        "account_id": ACCOUNT_ID,
+        "superuser": False,
+        "descendants": False,
+        "read_only": True,
+    },
+    StreamedAttempt: {"attempt": ATTEMPT},
+    StreamedRequest: {"request": LIVE_REQUEST},
     StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
     MatchAnswer: MATCH,
 }

@@ -28,6 +28,7 @@ from service.api.http.errors import (
     failure_of,
     problems_of,
 )
+from service.api.http.event_stream import send_events
 from service.api.http.gatekeeper import ANYBODY, Gatekeeper
 from service.api.http.operation import ApiCall, Operation
 from service.api.http.request_body import hinted, notes_on, parsed
@@ -85,7 +86,7 @@ class Route:
     hooks: tuple[str, ...]
     """The ids of the hooks that a request may name."""
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer in an envelope, whatever happens."""
         request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -126,7 +127,7 @@ class Route:
         except ValidationError as error:
             raise Invalid(hinted(problems_of(error), model, members)) from None
 
-    async def _answer(self, request: web.Request, request_id: str) -> web.Response:
+    async def _answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
         _refuse_controls(request)
@@ -138,6 +139,8 @@ class Route:
         answer = await operation.handler(call)
         if operation.form is not None:
             return operation.form.success(answer, request_id)
+        if operation.streams:
+            return await send_events(request, answer.data, self.gatekeeper, request_id)
         if operation.bare:
             return web.json_response(answer.data, headers={**ALWAYS, **answer.headers})
         known = principal is not ANYBODY

@@ -48,6 +48,17 @@ class Gatekeeper:
             await self._check_account(principal, account_id)
         return principal
 
+    async def check_again(self, request: web.Request) -> None:
+        """Check the token of a request that is still being answered; it costs no request.
+
+        Raises Unauthenticated, Forbidden, Unavailable.
+        """
+        text = _token(request)
+        if text is None:
+            raise Unauthenticated("the request has no token, or a malformed one")
+        principal = await self.authentication.principal(text)
+        await self._check_account(principal, request.match_info["account_id"])
+
     async def check_reach(self, operation: Operation, call: ApiCall) -> None:
         """Raise Forbidden where the call concerns accounts below that the token may not manage."""
         if not call.principal.reaches_below and await operation.below(call):

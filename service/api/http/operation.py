@@ -119,6 +119,8 @@ class Operation:
     """The operation's group, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()
     below: Below = never
+    streams: bool = False
+    """Whether `Answer.data` is an `api.http.event_stream.EventSource`."""
     form: "Form | None" = None
 
 

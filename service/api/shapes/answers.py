@@ -152,6 +152,17 @@ class AttemptAnswer(BaseModel):
     """The id of its trace (W3C Trace Context)."""
 
 
+class TokenAnswer(Shape):
+    """The account and the rights of a token."""
+
+    account_id: str | None
+    """Its account; null for a superuser's."""
+    superuser: bool
+    descendants: bool
+    """Whether it is valid for the accounts below as well."""
+    read_only: bool
+
+
 class AttemptInFull(AttemptAnswer):
     """One HTTP request, with the payload of its event."""
 

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
@@ -17,6 +17,7 @@ from service.pipeline.dry_run.matching import as_message, dry_runs
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
 from service.pipeline.request.build import EventContent, content_of
@@ -33,6 +34,7 @@ class SampleSender:
     attempt_writer: AttemptWriter
     dialects: Dialects
     places: Places
+    feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
     async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | DeferReason:
@@ -49,6 +51,7 @@ class SampleSender:
         attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)
+            self.feed.attempted(attempt)
         return attempt
 
     async def _attempt(self, owed: Owed, content: EventContent) -> Attempt | DeferReason:

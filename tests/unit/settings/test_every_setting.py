@@ -196,6 +196,14 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "api.max_connections_per_address": (97, (at("ConnectionLimits", "most_per_address"),)),
     "api.trusted_proxies": ((ip_network("10.8.0.0/16"),), (at("Clients", "proxies"),)),
     "api.max_webhooks_per_account": (996, (at("Webhooks", "most_per_account"),)),
+    "api.streams.max": (99, (at("LiveHub", "_policy.max"),)),
+    "api.streams.max_per_account": (9, (at("LiveHub", "_policy.max_per_account"),)),
+    "api.streams.buffer_bytes": (65_537, (at("StreamHandlers", "policy.buffer_bytes"),)),
+    "api.streams.rate_per_s": (
+        99.5,
+        (at("StreamHandlers", "policy.rate_per_s"), at("LiveFeed", "_rate_per_s")),
+    ),
+    "api.streams.heartbeat_s": (14.5, (at("StreamHandlers", "policy.heartbeat_s"),)),
     "api.auth.crossbar_url": (
         "http://odd.example:8000",
         (at("CrossbarQuestion", "_url", lambda url: url.removesuffix("/v2/token_auth")),),

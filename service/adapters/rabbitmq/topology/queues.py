@@ -6,9 +6,10 @@
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
     <prefix>.rejected        unreadable messages, and poison that kills its consumers
+    <prefix>.live.<id>       one worker's own, for live streams; see `rabbitmq.live`
 
-Every queue is a quorum queue: the only kind that keeps the transient messages of a switch over a
-restart, counts deliveries of a message, and dead-letters with confirms.
+Every queue but the last is a quorum queue: the only kind that keeps the transient messages of a
+switch over a restart, counts deliveries of a message, and dead-letters with confirms.
 """
 
 from collections.abc import Sequence
@@ -56,6 +57,11 @@ class Names:
     def rejected(self) -> str:
         """Queue of rejected messages."""
         return f"{self.prefix}.rejected"
+
+    @property
+    def live(self) -> str:
+        """Exchange of live streams, and the beginning of the names of their queues."""
+        return f"{self.prefix}.live"
 
     def tier(self, delay_ms: int) -> str:
         """Queue of one delay, named after it: `retry.800ms`, `retry.5s`, `retry.2m`."""
