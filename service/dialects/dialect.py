@@ -142,6 +142,11 @@ class Dialects:
         dialect = self.by_name.get(webhook.source)
         return webhook if dialect is None else dialect.catalogued(webhook)
 
+    def question_of(self, webhook: Webhook) -> Question | None:
+        """Return the question that an actionable webhook answers; None for any other webhook."""
+        named = webhook.hooks & self.questions.keys()
+        return self.questions[min(named)] if named else None
+
     def of_exchange(self, exchange: str) -> Dialect:
         """Return the dialect of an exchange; an unknown exchange gives the first dialect."""
         return self.by_exchange.get(exchange, self.enabled[0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.dialects.content import ContentWriter
+from service.dialects.hook import JSON_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,19 @@ class Question:
     sample: Callable[[str, str], Mapping[str, Any]]
     """The members of a question for an account and a call id."""
     no_document: bytes | None = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the request; its answer is a document of `service/answers`."""
+        return {
+            "$schema": JSON_SCHEMA,
+            "$id": f"{self.hook_id}/1",
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "properties": dict(self.members),
+            "required": [],
+        }
 
     def call_id_in(self, members: Mapping[str, Any]) -> str | None:
         """Return the call's id in the members of a question."""

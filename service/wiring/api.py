@@ -141,7 +141,7 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
     own = operations_of(
         hooks.HookHandlers(dialects),
         schemas.SchemaHandlers(dialects),
-        dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
+        dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
         streams.StreamHandlers(

@@ -247,7 +247,7 @@ async def test_a_flow_of_voipbin_never_sees_an_error(
     heard = await flow.ask(asked, form="json")
     assert (heard.status, json.loads(heard.body)) == (200, [])
     heard = await flow.ask(asked, form="json")
-    assert [action["type"] for action in json.loads(heard.body)] == ["answer", "talk", "hangup"]
+    assert [action["type"] for action in json.loads(heard.body)] == ["talk", "hangup"]
     first = receiver.requests[0]
     assert json.loads(first.body) == asked
     assert first.headers["Content-Type"] == "application/json; charset=utf-8"

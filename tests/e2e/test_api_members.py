@@ -142,17 +142,25 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "dying": {"uri": receiver.url("/bad"), "retries": 0},
         "refused": {"uri": f"http://127.0.0.1:{free_port()}/", "retries": 0},
         "gone": {"uri": receiver.url("/gone"), "retries": 0},
+        "ivr": {"uri": receiver.url("/bad"), "hook": "pivot", **ACTIONABLE},
     }
     ids = {}
     for name, members in webhooks.items():
         created = await witness.call(
-            "createWebhook", {"name": name, "hook": "channel_create", "format": "json", **members}
+            "createWebhook", {"name": name, "hook": "channel_create", "format": "json"} | members
         )
         ids[name] = created.data["id"]
     await shared.call(witness.api.account_id, "c-1")
     await eventually(lambda: enough(witness.api, "dead_letters", 3), what="dead letters")
     await eventually(lambda: enough(witness.api, "webhooks/attempts", 5), what="attempts")
     return ids
+
+
+ACTIONABLE = {
+    "budget_s": 2.5,
+    "static_answer": "<Response><Hangup/></Response>",
+    "answer_form": "voxml",
+}
 
 
 async def enough(api: Client, path: str, count: int) -> bool:
@@ -164,6 +172,8 @@ async def see_webhooks(witness: Witness, shared: SharedService, ids: Mapping[str
     await witness.call("updateWebhook", {"name": "new"}, webhook_id=ids["full"])
     await witness.call("rotateSecret", webhook_id=ids["full"])
     await witness.call("testWebhook", webhook_id=ids["full"])
+    await witness.call("testWebhook", webhook_id=ids["ivr"])
+    await witness.call("getWebhook", webhook_id=ids["ivr"])
     await witness.call("matchWebhooks", {"hook": "channel_create"})
     await witness.call("getWebhookStats", webhook_id=ids["full"])
     broken = {"_id": "broken", "account_id": witness.api.account_id, "hook": "sms", "name": "x"}

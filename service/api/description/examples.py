@@ -178,6 +178,7 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "id": "channel_destroy",
         "name": "Channel Destroy",
         "description": "A call leg ends; the payload has the cause and the duration.",
+        "mode": "informational",
         "version": 1,
     },
     SchemasAnswer: {

@@ -6,7 +6,6 @@ An answer comes within the webhook's budget, whatever happens.
 
 import hmac
 import uuid
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +19,7 @@ from service.dialects.dialect import Dialects
 from service.domain.errors import StoreUnavailable
 from service.domain.webhook import Webhook
 from service.pipeline.ask.asker import Asker
-from service.pipeline.ask.follow_up import NEXT, FollowUp, follow_up_in
+from service.pipeline.ask.follow_up import NEXT, follow_up_in
 from service.pipeline.ask.values import Applied, Ask
 from service.ports import Directory
 from service.text.json_text import read_json
@@ -65,6 +64,9 @@ class AskEndpoint:
         if isinstance(found, web.Response):
             return found
         webhook, key = found
+        question = self._dialects.question_of(webhook)
+        if question is None:
+            return _told(404, "the webhook's hook is not an actionable one")
         try:
             members = await _members(request)
         except Unreadable as error:
@@ -73,7 +75,8 @@ class AskEndpoint:
         follow_up = None if token is None else follow_up_in(str(token), key)
         if token is not None and follow_up is None:
             return _told(404, "this address was not made by a document of the webhook")
-        ask = self._ask(request, webhook, members, follow_up)
+        own_url = str(request.url.with_query(None).with_fragment(None))
+        ask = Ask(uuid.uuid4().hex, question, webhook, members, own_url, follow_up)
         with structlog.contextvars.bound_contextvars(ask_id=ask.ask_id):
             applied = await self._asker.ask(ask)
             log.info(
@@ -103,30 +106,7 @@ class AskEndpoint:
         if webhook is None or not key or not right or webhook.account_id != account_id:
             self._limit.take(guess)
             return _told(404, "no actionable webhook has this address")
-        if self._question_of(webhook) is None:
-            return _told(404, "the webhook's hook is not an actionable one")
         return webhook, key
-
-    def _question_of(self, webhook: Webhook) -> Any:
-        named = webhook.hooks & self._dialects.questions.keys()
-        return self._dialects.questions[min(named)] if named else None
-
-    def _ask(
-        self,
-        request: web.Request,
-        webhook: Webhook,
-        members: Mapping[str, Any],
-        follow_up: FollowUp | None,
-    ) -> Ask:
-        own = request.url.with_query(None).with_fragment(None)
-        return Ask(
-            ask_id=uuid.uuid4().hex,
-            question=self._question_of(webhook),
-            webhook=webhook,
-            members=members,
-            own_url=str(own),
-            follow_up=follow_up,
-        )
 
 
 async def _members(request: web.Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import SchemasAnswer
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
 
@@ -27,7 +28,8 @@ class SchemaHandlers:
     )
     async def every(self, _: ApiCall) -> Answer:
         """List the schemas of all hooks."""
-        return Answer([_described(hook) for hook in self.dialects.hooks.values()])
+        hooks = [_described(hook) for hook in self.dialects.hooks.values()]
+        return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
 
     @operation(
         "GET",
@@ -39,7 +41,8 @@ class SchemaHandlers:
     )
     async def of_hook(self, call: ApiCall) -> Answer:
         """Return the versions of a hook's schema, with what each of them changed."""
-        return Answer(_described(self._hook(call)))
+        question = self.dialects.questions.get(call.path["hook_id"])
+        return Answer(_described(self._hook(call)) if question is None else _asked(question))
 
     @operation(
         "GET",
@@ -52,7 +55,15 @@ class SchemaHandlers:
     )
     async def one(self, call: ApiCall) -> Answer:
         """Return a version of a hook's schema, as JSON Schema."""
-        hook, wanted = self._hook(call), call.path["schema_version"]
+        question, wanted = (
+            self.dialects.questions.get(call.path["hook_id"]),
+            call.path["schema_version"],
+        )
+        if question is not None and wanted == "1":
+            return Answer(
+                {**question.schema, "examples": [dict(question.sample("account", "call"))]}
+            )
+        hook = self._hook(call)
         version = next((one for one in hook.versions if str(one) == wanted), None)
         if version is None:
             raise NotFound(f"{hook.hook_id}/{wanted}")
@@ -66,6 +77,24 @@ class SchemaHandlers:
         if hook is None:
             raise NotFound(call.path["hook_id"])
         return hook
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """Return the one version of a question's schema."""
+    version = {
+        "version": 1,
+        "changes": "The first version.",
+        "path": f"{SCHEMAS}/{question.hook_id}/1",
+        "deprecated_at": None,
+        "sunset_at": None,
+    }
+    return {
+        "hook": question.hook_id,
+        "name": question.name,
+        "source": question.source,
+        "current": 1,
+        "versions": [version],
+    }
 
 
 def _described(hook: Hook) -> dict[str, Any]:

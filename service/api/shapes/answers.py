@@ -81,6 +81,8 @@ class HookAnswer(Shape):
     id: str
     name: str
     description: str
+    mode: Literal["informational", "actionable"] = "informational"
+    """Whether a 2xx is enough, or the answer is a document that steers a call."""
     version: int
     modifiers: dict[str, Any] | None = None
 

@@ -81,8 +81,9 @@ class Asker:
                 if trials[-1].document is not None:
                     break
         applied = await self._applied(ask, trials, began)
-        self._report(applied, trials)
-        return applied
+        attempts = tuple(_told(applied, trial, test=ask.test) for trial in trials)
+        self._report(applied, attempts)
+        return replace(applied, attempts=attempts)
 
     async def _applied(self, ask: Ask, trials: list[Trial], began: float) -> Applied:
         reasons = tuple(f"{one.source}: {one.reason}" for one in trials if one.document is None)
@@ -144,7 +145,9 @@ class Asker:
         if isinstance(entry, DeferReason):
             return self._unasked(owed, entry.value)
         most = self.check.policy.max_bytes + 1
-        made = await self.attempter.attempt(owed, content, self.places, entry, answer_bytes=most)
+        made = await self.attempter.attempt(
+            owed, content, self.places, entry, test=ask.test, answer_bytes=most
+        )
         if isinstance(made, Attempt):
             return made
         return self._unasked(owed, "the webhook was deleted" if made is None else made.value)
@@ -179,26 +182,28 @@ class Asker:
             attempt_id_of(at), retries,
         )  # fmt: skip
 
-    def _report(self, applied: Applied, trials: list[Trial]) -> None:
-        """Write a row for each trial, with what became of its answer and what was applied."""
+    def _report(self, applied: Applied, attempts: tuple[Attempt, ...]) -> None:
         self.metrics.asks[applied.source].inc()
         self.metrics.ask_duration.observe(applied.elapsed_s)
-        for trial in trials:
-            used = trial.document is not None
-            document = trial.document.content.decode("utf-8", "replace") if trial.document else None
-            told = {
-                "from": trial.source.value,
-                "used": used,
-                "reason": trial.reason or None,
-                "detail": trial.detail or None,
-                "document": document,
-                "dropped": list(applied.dropped) if used else None,
-                "applied": applied.source.value,
-                "elapsed_ms": round(applied.elapsed_s * 1000, 1),
-            }
-            answer = {key: value for key, value in told.items() if value is not None}
-            attempt = replace(trial.attempt, answer=answer)
+        for attempt in attempts:
             self.reporter.attempted(attempt.delivery, attempt)
+
+
+def _told(applied: Applied, trial: Trial, *, test: bool) -> Attempt:
+    """Return the attempt with what became of its answer, and what was applied in the end."""
+    document = trial.document
+    told = {
+        "from": trial.source.value,
+        "used": document is not None,
+        "reason": trial.reason or None,
+        "detail": trial.detail or None,
+        "document": None if document is None else document.content.decode("utf-8", "replace"),
+        "dropped": None if document is None else list(applied.dropped),
+        "applied": applied.source.value,
+        "elapsed_ms": round(applied.elapsed_s * 1000, 1),
+    }
+    answer = {key: value for key, value in told.items() if value is not None}
+    return replace(trial.attempt, answer=answer, test=test)
 
 
 def _servers(webhook: Webhook) -> Sequence[Source]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from service.dialects.question import Question
 from service.domain.answer import AnswerSource
+from service.domain.delivery import Attempt
 from service.domain.immutable import immutable
 from service.domain.webhook import Webhook
 from service.pipeline.ask.follow_up import FollowUp
@@ -20,6 +21,8 @@ class Ask:
     members: Mapping[str, Any]
     own_url: str
     follow_up: FollowUp | None = None
+    test: bool = False
+    """Whether no call waits for the answer."""
 
     @property
     def call_id(self) -> str | None:
@@ -40,3 +43,5 @@ class Applied:
     """Why those before the source gave none, in order, such as `primary: timed_out`."""
     dropped: tuple[str, ...] = ()
     """What could not be said in the switch's form."""
+    attempts: tuple[Attempt, ...] = ()
+    """The requests that were made, as the attempt log has them."""

@@ -20,7 +20,7 @@ HOOK_IDS = tuple(DIALECTS.hooks)
 def declared() -> list[Operation]:
     found = operations_of(
         hooks.HookHandlers(NOBODY),
-        dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
+        dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY),
         attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         dead_letters.LetterHandlers(NOBODY, NOBODY),
         streams.StreamHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
