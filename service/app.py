@@ -80,13 +80,7 @@ async def run(
         stack.push_async_callback(asyncio.to_thread, service.sending.tracer.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
-        application = management.application
-        servers = (
-            _alone(service, application)
-            if identity is None
-            else _among_workers(service, application, identity)
-        )
-        for server in servers:
+        for server in _servers(service, management.application, identity):
             await stack.enter_async_context(server)
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             _leave_startup_to_itself()
@@ -143,6 +137,15 @@ async def _tell_policies(settings: Settings) -> None:
     if settings.amqp.management_url is not None:
         for finding in await _policies(settings):
             _tell(finding)
+
+
+def _servers(
+    service: Service, application: web.Application, identity: WorkerIdentity | None
+) -> list[Server]:
+    """Return the servers of this process."""
+    if identity is None:
+        return _alone(service, application)
+    return _among_workers(service, application, identity)
 
 
 def _alone(service: Service, application: web.Application) -> list[Server]:

@@ -18,12 +18,14 @@ compute() {
 }
 
 compute > .run/computing.log 2>&1 &
+computing=$!
 .venv/bin/pytest tests/e2e --ignore=tests/e2e/test_readme.py "${api[@]/#/--ignore=}" > .run/e2e.log 2>&1 &
+e2e=$!
 .venv/bin/pytest tests/chaos "${others[@]}"
 first=$?
-wait %2
+wait $e2e
 second=$?
-wait %1
+wait $computing
 third=$?
 cat .run/e2e.log .run/computing.log
 exit $((first || second || third))

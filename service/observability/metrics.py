@@ -55,7 +55,9 @@ class Metrics:
         self._attempts()
         self._asks()
         self._queues()
-        self._dependencies()
+        self._places()
+        self._broker()
+        self._store()
         self._streams()
         self._process()
 
@@ -183,6 +185,18 @@ class Metrics:
             "livemax",
             "lane",
         )
+        self.queue_waiting = self._gauge(
+            "queue_waiting",
+            "Messages that wait in the lane's queue, as last reported by the broker",
+            "livemax",
+            "lane",
+        )
+        self.acks_lost = self._counter(
+            "acks_lost_total",
+            "Messages settled after their connection was lost: the broker redelivers them",
+        )
+
+    def _places(self) -> None:
         self.places_held = self._gauge(
             "places_held", "Places of the pool that are taken", "livesum", "lane"
         )
@@ -195,18 +209,8 @@ class Metrics:
             "livemax",
             "lane",
         )
-        self.queue_waiting = self._gauge(
-            "queue_waiting",
-            "Messages that wait in the lane's queue, as last reported by the broker",
-            "livemax",
-            "lane",
-        )
-        self.acks_lost = self._counter(
-            "acks_lost_total",
-            "Messages settled after their connection was lost: the broker redelivers them",
-        )
 
-    def _dependencies(self) -> None:
+    def _broker(self) -> None:
         self.connected = self._gauge(
             "broker_connected", "Whether a connection to the broker is open", "livemin", "link"
         )
@@ -242,6 +246,8 @@ class Metrics:
         self.waits = self._counter(
             "dependency_waits_total", "Pauses because a dependency did not answer", "error"
         )
+
+    def _store(self) -> None:
         self.store_up = self._gauge(
             "store_up", "Whether MongoDB answered the last request", "livemin"
         )

@@ -166,7 +166,7 @@ class MetricsSettings(Section):
     host: str = "127.0.0.1"
     """Address to listen on; only this machine unless set otherwise."""
     port: Annotated[int, Ge(1), Le(65_535)] = 9108
-    """Port of `/metrics`."""
+    """Port of `/metrics`, and of `/places`, which lists the holders of the pool's places."""
 
 
 class AttemptsSettings(Section):

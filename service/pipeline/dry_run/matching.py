@@ -11,7 +11,7 @@ from service.dialects.hook import Hook
 from service.documents.webhook import INTERNAL_LEG
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
-from service.domain.webhook import ALL_HOOKS, Account, Webhook
+from service.domain.webhook import ALL_HOOKS, Account, Webhook, account_of
 from service.pipeline.match import ANYTHING, fits
 
 
@@ -41,16 +41,19 @@ def dry_runs(dialect: Dialect, message: Message, account: Account) -> list[DryRu
 
     Raises RejectedMessage if the message cannot be decoded.
     """
-    events = dialect.decoder.decode(message, account.account_id)
-    return [
-        DryRun(
-            event,
-            account,
-            dialect.requests.payload(event, account),
-            dialect.by_id.get(event.hook),
-        )
-        for event in events
-    ]
+    events = dialect.decoder.decode(message)
+    if any(event.dialled_number for event in events):
+        events = dialect.decoder.decode(message, account.account_id)
+    return [_dry_run(dialect, event, account) for event in events]
+
+
+def _dry_run(dialect: Dialect, event: Event, account: Account) -> DryRun:
+    owner = event.account_id
+    if owner not in (None, account.account_id):
+        # The message names another account, of which nothing is known here.
+        account = account_of(owner)
+    payload = dialect.requests.payload(event, account)
+    return DryRun(event, account, payload, dialect.by_id.get(event.hook))
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:

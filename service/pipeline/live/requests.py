@@ -14,8 +14,9 @@ from service.domain.event import Event
 from service.domain.webhook import ALL_HOOKS, Account, Format, Verb, Webhook, account_of
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.match import subscribed
-from service.pipeline.request.build import EventContent, request_for
+from service.pipeline.request.build import content_of, request_for
 from service.pipeline.request.destination import owed_of
+from service.pipeline.request.versions import Snapshot
 from service.text.json_text import read_json
 
 NOWHERE = "http://localhost/"
@@ -66,8 +67,9 @@ class LiveRequests:
         if not found:
             return None
         dialect = self.dialects.of(event.source)
-        snapshot = message["payload"].encode()
-        content = EventContent(dialect, dialect.requests.writer(read_json(snapshot), snapshot))
+        text: bytes = message["payload"].encode()
+        snapshot = Snapshot(read_json(text), text, dialect.schema_version(event.hook))
+        content = content_of(dialect, event.hook, snapshot)
         arrival = Arrival(message["received_at"], message["traceparent"])
         owed = owed_of(delivery_for(event, found[0], arrival, snapshot), found[0])
         return event, request_for(owed, content, 1, self.clock(), arrival.traceparent)
