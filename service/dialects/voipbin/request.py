@@ -46,7 +46,7 @@ class GoContents:
     @cached_property
     def _only(self) -> Content:
         members = dict(self._payload)
-        if "type" not in members:
+        if members.keys() == {"data_type", "data"}:
             # What a flow sends has a body and a content type of its own.
             return Content(str(members["data_type"]), go_json(members["data"]))
         return Content("application/json", go_json(members))
