@@ -9,6 +9,7 @@ from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
 from service.domain.provision import Provision
 from service.domain.publication import Publication
+from service.domain.reply import Reply
 from service.domain.webhook import Account, Webhook
 
 
@@ -133,8 +134,8 @@ class SwitchBus(Protocol):
         Of a `wanted` one the broker confirms that a queue has it.
         """
 
-    async def reply(self, incoming: Incoming, body: bytes) -> None:
-        """Publish the reply to a request. Best effort: never raises, and is not stored."""
+    async def reply(self, reply: Reply) -> None:
+        """Publish a reply. Best effort: never raises, and is not stored."""
 
 
 class SuspectCounts(Protocol):

@@ -17,6 +17,7 @@ import structlog
 
 from service import __version__, app
 from service.adapters.rabbitmq.bus import Bus
+from service.cli.ask import ask_command
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
 from service.cli.imports import import_accounts
@@ -230,6 +231,7 @@ for command in (
     deadletters,
     secrets,
     import_accounts,
+    ask_command,
     listen,
     tail,
     verify_command,

@@ -15,6 +15,7 @@ from service.dialects.rpc import RpcResult, RpcServer
 from service.documents.webhook import webhook_of
 from service.domain.delivery import Delivery
 from service.domain.event import Event
+from service.domain.reply import Reply
 from service.domain.trace import new_traceparent
 from service.domain.webhook import account_of
 from service.pipeline.events import Arrival, delivery_for
@@ -44,7 +45,10 @@ class RpcWork:
             storing = tasks.create_task(self._store(result, incoming), name="store a request")
             done, _ = await asyncio.wait([storing], timeout=self.server.reply_within_s)
             if not (done and storing.exception()):
-                await self.bus.reply(incoming, result.reply if done else result.late_reply)
+                body = result.reply if done else result.late_reply
+                await self.bus.reply(
+                    Reply("", incoming.reply_to or "", body, incoming.correlation_id)
+                )
 
     async def _store(self, result: RpcResult, incoming: Incoming) -> None:
         for publication in result.publications:

@@ -128,6 +128,9 @@ class ApiSettings(Section):
     """Address to listen on; only this machine unless set otherwise."""
     port: Annotated[int, Ge(1), Le(65_535)] = 8080
     """Port of the API, `/healthz` and `/readyz`."""
+    public_url: str | None = None
+    """Address at which switches reach the API, such as `https://hooks.example.com`: for addresses
+    inside of documents that were asked for over the bus."""
     max_body_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
     """A larger request is refused."""
     page_size: Annotated[int, Ge(1), Le(1000)] = 50
@@ -156,6 +159,12 @@ class ApiSettings(Section):
     """Webhooks that an account may have."""
     auth: AuthSettings = AuthSettings()
     """Tokens that the API accepts."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return _http(value)
+
     streams: StreamPolicy = StreamPolicy()
     """Live streams."""
 

@@ -15,6 +15,9 @@ from service.settings.model import Settings
 from service.wiring.lanes import DEAD_LETTER_PREFETCH, REQUEST_PREFETCH, Lanes
 from service.wiring.parts import link_of, permissions_of
 
+QUESTION_TTL_MS = 30_000
+"""A question that waited for longer is not asked: who asked has hung up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broker:
@@ -59,7 +62,7 @@ def broker_of(
             lane.window_size,
             lane.accept,
             lane.note_waiting,
-            of_switch=True,
+            plain={"x-message-ttl": QUESTION_TTL_MS} if queue == names.ask else {},
         )
         for queue, lane in lanes.requests.items()
     ]

@@ -7,10 +7,13 @@ from service.adapters.mongo.logs import MongoDeadLetters
 from service.adapters.mongo.provisions import MongoProvisions
 from service.adapters.mongo.suspects import MongoSuspectCounts
 from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
+from service.pipeline.ask.asker import Asker
+from service.pipeline.ask.bus import BusAsks
 from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
@@ -29,12 +32,13 @@ from service.pipeline.retries import RetryWork
 from service.pipeline.rpc import RpcWork
 from service.ports import Queues
 from service.settings.model import Settings
-from service.wiring.sending import DELIVERIES, EVENTS, Sending
+from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending
 from service.wiring.storage import Storage
 
 DEAD_LETTERS = "dead_letters"
 DEAD_LETTER_PREFETCH = 50
 REQUEST_PREFETCH = 100
+ASK_PREFETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Lanes:
     deliveries: Lane
     dead_letters: Lane
     requests: Mapping[str, Lane]
-    """Lanes of requests from the switches' services, by the name of their queue."""
+    """Lanes of questions, and of requests from the switches' services, by their queue."""
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.events, self.deliveries, self.dead_letters, *self.requests.values()))
@@ -60,6 +64,7 @@ def lanes_of(
     disabler: Disabler,
     publisher: Publisher,
     feed: LiveFeed,
+    asker: Asker,
 ) -> Lanes:
     """Return the lanes; events and deliveries have shares of the pool of their own."""
     amqp, availability = settings.amqp, Availability(metrics)
@@ -68,6 +73,9 @@ def lanes_of(
     events, deliveries = _works(dialects, storage, sending, deliverer, feed)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
+    asks = BusAsks(
+        asker, storage.directory, dialects, publisher.switch_bus, settings.api.public_url or ""
+    )
 
     def lane(name: str, work: Work, prefetch: int) -> Lane:
         window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
@@ -86,7 +94,8 @@ def lanes_of(
                 REQUEST_PREFETCH,
             )
             for dialect, server in dialects.served
-        },
+        }
+        | {Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH)},
     )
 
 

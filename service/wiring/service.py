@@ -11,6 +11,7 @@ from service.observability.metrics import Metrics
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.check import AnswerCheck
 from service.pipeline.limits.holders import holders
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
 from service.settings.model import Settings
@@ -80,19 +81,33 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         metrics,
     )
     live = live_of(settings, dialects, metrics)
-    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher, live.feed)
+    asker = _asker(settings, dialects, metrics, storage, sending, live.feed)
+    lanes = lanes_of(
+        settings, dialects, metrics, storage, sending, disabler, publisher, live.feed, asker
+    )
     broker = broker_of(settings, dialects, metrics, lanes, publisher)
     watch = _watch(settings, storage, sending, disabler)
-    asker = Asker(
+    return Service(
+        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, live, asker
+    )
+
+
+def _asker(
+    settings: Settings,
+    dialects: Dialects,
+    metrics: Metrics,
+    storage: Storage,
+    sending: Sending,
+    feed: LiveFeed,
+) -> Asker:
+    guard = ResolvingGuard(settings.egress, settings.own_ports)
+    return Asker(
         attempter=sending.attempter,
-        check=AnswerCheck(ResolvingGuard(settings.egress, settings.own_ports), settings.answers),
-        reporter=Reporter(storage.attempt_writer, metrics, live.feed),
+        check=AnswerCheck(guard, settings.answers),
+        reporter=Reporter(storage.attempt_writer, metrics, feed),
         dialects=dialects,
         places=sending.places[ASKS],
         metrics=metrics,
-    )
-    return Service(
-        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, live, asker
     )
 
 

@@ -16,6 +16,7 @@ from service.dev.servers import free_port
 from service.domain.answer import AnswerSource
 from tests.api_client import Client, problem
 from tests.e2e.shared_service import SharedService, StartShared, attempts_of
+from tests.e2e.test_command import switchhook
 
 XML = {"Content-Type": "application/xml"}
 HELLO = "<Response><Say>Hello</Say><Hangup/></Response>"
@@ -251,6 +252,26 @@ async def test_a_flow_of_voipbin_never_sees_an_error(
     first = receiver.requests[0]
     assert json.loads(first.body) == asked
     assert first.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+async def test_the_command_asks_and_the_test_request_shows_the_document(
+    running: SharedService, receiver: Receiver
+) -> None:
+    receiver.script("/ivr", ScriptedAnswer(headers=XML, body=HELLO.encode()))
+    api = await running.tenant()
+    created = await api.create(receiver.url("/ivr"), hook="pivot")
+    url = running.url + created["_read_only"]["ask_path"]
+    code, text = await switchhook("ask", url, "--member", "Digits=7", env={})
+    assert code == 0
+    assert "from: primary" in text
+    assert '"text": "Hello"' in text
+    assert told_to(receiver.requests[0])["Digits"] == "7"
+    tested = (await api.post(f"webhooks/{created['id']}/test")).data
+    assert (tested["test"], tested["answer"]["applied"]) == (True, "primary")
+    assert "Hello" in tested["answer"]["document"]
+    assert receiver.requests[1].headers["X-Switchhook-Test"] == "true"
+    code, text = await switchhook("ask", url[:-1], env={})
+    assert code == 1
 
 
 async def test_only_whoever_knows_the_address_may_ask(

@@ -7,9 +7,9 @@ from service.dialects.rpc import RpcResult
 from service.domain.errors import BrokerUnavailable
 from service.domain.event import Event
 from service.domain.publication import Publication
+from service.domain.reply import Reply
 from service.pipeline.progress import Progress
 from service.pipeline.rpc import RpcWork
-from service.ports import Incoming
 from tests.dialects import DIALECTS
 from tests.fakes import incoming
 from tests.unit.pipeline.parts import Parts
@@ -48,8 +48,8 @@ class FakeBus:
             raise BrokerUnavailable("not confirmed")
         self.told.append(publication)
 
-    async def reply(self, _: Incoming, body: bytes) -> None:
-        self.told.append(body)
+    async def reply(self, reply: Reply) -> None:
+        self.told.append(reply.body)
         self.replied.set()
 
 

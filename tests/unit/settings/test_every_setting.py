@@ -189,6 +189,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "api.max_page_size": (999, (at("Pages", "most"),)),
     "api.rate_per_s": (19.5, (at("RateLimit", "_rate_per_s"),)),
     "api.burst": (98, (at("RateLimit", "burst"),)),
+    "api.public_url": ("https://odd.example/hooks", (at("BusAsks", "public_url"),)),
     "api.header_timeout_s": (9.5, (at("ConnectionLimits", "header_timeout_s"),)),
     "api.body_timeout_s": (29.5, (at("Route", "body_timeout_s"),)),
     "api.idle_timeout_s": (74.5, (at("ConnectionLimits", "idle_timeout_s"),)),

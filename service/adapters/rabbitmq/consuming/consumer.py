@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractConnection
@@ -15,7 +16,7 @@ from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import Names, declare_for_switch
+from service.adapters.rabbitmq.topology.queues import Names, declare_plain
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
 from service.domain.trace import traceparent_in
@@ -43,8 +44,8 @@ class Subscription:
     window_size: Callable[[], int]
     accept: Callable[[Incoming], None]
     note_waiting: Callable[[int], None]
-    of_switch: bool = False
-    """Whether the queue belongs to the switch, and is declared as its services do."""
+    plain: Mapping[str, Any] | None = None
+    """The arguments of a queue that is not one of `topology.queues`, but a classic, durable one."""
 
 
 class Consumer:
@@ -78,8 +79,8 @@ class Consumer:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
         await self.upkeep.declare(connection)
         for subscription in self._subscriptions:
-            if subscription.of_switch:
-                await declare_for_switch(connection, subscription.queue)
+            if subscription.plain is not None:
+                await declare_plain(connection, subscription.queue, subscription.plain)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:

@@ -15,11 +15,13 @@ from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
 from service.cancellation import honour_cancellation
 from service.domain.errors import BrokerUnavailable
 from service.domain.publication import Publication
-from service.ports import Incoming
+from service.domain.reply import Reply
 
 REPLY_TIMEOUT_S = 1.0
 TEXT = "text/plain"
 """The content type of VoIPBIN's messages, whose bodies are JSON."""
+
+JSON = "application/json"
 
 log = structlog.get_logger(__name__)
 
@@ -56,22 +58,27 @@ class SwitchBus:
             honour_cancellation()
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 
-    async def reply(self, incoming: Incoming, body: bytes) -> None:
-        """See `ports.SwitchBus`."""
-        if not incoming.reply_to:
+    async def reply(self, reply: Reply) -> None:
+        """See `ports.SwitchBus`. Nobody is told that a queue is gone: its owner is, too."""
+        if not reply.routing_key:
             return
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 channel = await self._channel(confirmed=False)
-                mode, correlation_id = DeliveryMode.NOT_PERSISTENT, incoming.correlation_id
                 message = Message(
-                    body, content_type=TEXT, delivery_mode=mode, correlation_id=correlation_id
+                    reply.body,
+                    content_type=TEXT if not reply.exchange else JSON,
+                    delivery_mode=DeliveryMode.NOT_PERSISTENT,
+                    correlation_id=reply.correlation_id,
+                    headers=dict(reply.headers or {}),
                 )
-                replies = channel.default_exchange
-                await replies.publish(message, incoming.reply_to, mandatory=False)
+                exchange = channel.default_exchange
+                if reply.exchange:
+                    exchange = await channel.get_exchange(reply.exchange, ensure=False)
+                await exchange.publish(message, reply.routing_key, mandatory=False)
         except (*BROKER_ERRORS, BrokerUnavailable) as error:
             self._unconfirmed = None
-            log.warning("rpc.reply_lost", reply_to=incoming.reply_to[:80], error=describe(error))
+            log.warning("reply.lost", reply_to=reply.routing_key[:80], error=describe(error))
         except asyncio.CancelledError:
             honour_cancellation()
             self._unconfirmed = None

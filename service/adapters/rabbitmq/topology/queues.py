@@ -5,6 +5,7 @@
     <prefix>.deliveries      retries and deferrals that come back from the tiers
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
+    <prefix>.ask             questions of calls; classic, as nobody waits for an old one
     <prefix>.rejected        unreadable messages, and poison that kills its consumers
     <prefix>.live.<id>       one worker's own, for live streams; see `rabbitmq.live`
 
@@ -12,7 +13,7 @@ Every queue but the last is a quorum queue: the only kind that keeps the transie
 switch over a restart, counts deliveries of a message, and dead-letters with confirms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,11 @@ class Names:
     def rejected(self) -> str:
         """Queue of rejected messages."""
         return f"{self.prefix}.rejected"
+
+    @property
+    def ask(self) -> str:
+        """Queue of questions of calls."""
+        return f"{self.prefix}.ask"
 
     @property
     def live(self) -> str:
@@ -144,17 +150,19 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
             await queue.bind(names.exchange, name)
 
 
-async def declare_for_switch(connection: AbstractConnection, name: str) -> None:
-    """Declare a queue of the switch's services as they do, unless it exists in whatever form.
+async def declare_plain(
+    connection: AbstractConnection, name: str, arguments: Mapping[str, Any]
+) -> None:
+    """Declare a classic, durable queue, unless it exists in whatever form.
 
-    Raises NotPermitted.
+    For messages of other services, which own the queue or wait for an answer. Raises NotPermitted.
     """
     if await _exists(connection, name):
         return
     channel = await connection.channel()
     try:
         with needing(("queue", "configure")):
-            await channel.declare_queue(name, durable=True)
+            await channel.declare_queue(name, durable=True, arguments=dict(arguments))
     finally:
         await channel.close()
 
