@@ -2,7 +2,7 @@
 bin := .venv/bin
 pin := uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup run test lint types unit property integration e2e watch test-newest deploy-tests chaos soak bench bench-quick docs audit sbom lock
+.PHONY: help setup setup-tests run test lint types unit property integration e2e watch test-newest deploy-tests chaos soak bench bench-quick docs audit sbom lock browser screenshots
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -13,8 +13,11 @@ setup: ## install everything that is needed, once
 run: setup ## show a call turning into callbacks, everything on this machine
 	@$(bin)/switchhook dev
 
-test: setup lint ## everything CI runs
+test: setup-tests lint ## everything CI runs
 	@tests/run.sh
+
+setup-tests: ## what the tests need beyond that: a Chromium
+	@deploy/setup.sh --tests
 
 lint: setup ## style, and the one way through the house
 	@$(bin)/ruff check -q . && $(bin)/ruff format -q --check . && $(bin)/lint-imports
@@ -42,6 +45,12 @@ bench: setup ## measure everything against the bare loops it is made of
 
 bench-quick: setup ## the two ratios that matter most, in a minute
 	@$(bin)/switchhook bench --quick
+
+browser: setup-tests ## the console in a real Chromium
+	@$(bin)/pytest tests/browser
+
+screenshots: setup-tests ## a picture of every page, in .run/screenshots
+	@$(bin)/pytest tests/browser/test_pages.py --screenshots .run/screenshots
 
 docs: setup ## write the documents that are made of the code
 	@$(bin)/python -m service.dev.documents

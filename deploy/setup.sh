@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prepares this machine for `make run` and `make test`: RabbitMQ, what mongod links against, and what
 # the tests make certificates with from Debian, the Python dependencies from the lock file, and a
-# Prometheus to try alarms and dashboard with. Does nothing that is done already.
+# Prometheus to try alarms and dashboard with. With `--tests`, a Chromium with a font as well, for
+# tests/browser. Does nothing that is done already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -13,6 +14,9 @@ needed=()
 ldconfig -p | grep libcurl.so.4 >/dev/null || [ -n "${SWITCHHOOK_MONGO__URL:-}" ] || needed+=(libcurl4)
 python3 -c 'import ensurepip' 2>/dev/null || needed+=(python3-venv)
 command -v openssl >/dev/null || needed+=(openssl)
+if [ "${1:-}" = --tests ]; then
+    command -v chromium chromium-browser google-chrome >/dev/null || needed+=(chromium fonts-dejavu-core)
+fi
 if [ ${#needed[@]} -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ]; then
         echo "Missing: ${needed[*]}. As root: apt-get install ${needed[*]}" >&2

@@ -14,7 +14,7 @@ others=(tests/deploy tests/watch tests/e2e/test_readme.py)
 compute() {
   # Those that promise nothing about time leave the processors to the rows that do.
   nice .venv/bin/mypy && nice .venv/bin/pytest tests/unit tests/property &&
-    .venv/bin/pytest tests/integration "${api[@]}"
+    .venv/bin/pytest tests/integration tests/browser "${api[@]}"
 }
 
 compute > .run/computing.log 2>&1 &

@@ -23,6 +23,7 @@ from service.cli.deadletters import deadletters
 from service.cli.imports import import_accounts
 from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
+from service.cli.portal import portal
 from service.cli.secrets import secrets
 from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
@@ -228,6 +229,7 @@ for command in (
     accounts,
     webhooks,
     token,
+    portal,
     deadletters,
     secrets,
     import_accounts,

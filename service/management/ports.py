@@ -12,6 +12,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.webhook import NOTHING
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
+from service.management.tally import Tally
 from service.management.token import Token
 
 Document = Mapping[str, Any]
@@ -103,7 +104,7 @@ class TokenStore(Protocol):
         """Return a token, even if revoked or expired."""
 
     async def all(self, account_id: str | None) -> Sequence[Token]:
-        """Return the tokens of an account, or of all, the newest first."""
+        """Return the API tokens of an account, or of all, the newest first."""
 
     async def revoke(self, token_id: str, at: datetime) -> bool:
         """Revoke a token; return whether it was valid until now."""
@@ -126,6 +127,40 @@ class AttemptHistory(Protocol):
 
     def delivery(self, attempt: Document) -> Delivery | None:
         """Return the delivery as it was before its first attempt; None if it was not kept."""
+
+
+class AttemptTallies(Protocol):
+    """Sums over the newest attempts since a time, `most` of them at most.
+
+    Tests, and attempts that shadow mode did not make, do not count.
+    """
+
+    async def by_hour(
+        self, selection: Selection, webhook_ids: Sequence[str] | None, most: int
+    ) -> Sequence[Tally]:
+        """Return the sums of an account by webhook and hour, of these webhooks or of all.
+
+        Of the selection, `account_id`, `since` and `own_only` count.
+        """
+
+    async def by_account(self, since: datetime, most: int) -> Sequence[Tally]:
+        """Return the sums of all accounts."""
+
+    async def by_uri(self, since: datetime, most: int) -> Sequence[Tally]:
+        """Return the sums by account and URI, without query."""
+
+
+class Records(Protocol):
+    """Everything the store has of a text: an id, a call id, or the beginning of a URI."""
+
+    async def webhooks(self, text: str, size: int) -> Sequence[Document]:
+        """Return `_id`, `account_id`, `name`, `uri` and `enabled` of webhooks."""
+
+    async def attempts(self, text: str, size: int) -> Sequence[Document]:
+        """Return attempts without payloads, the newest first."""
+
+    async def letters(self, text: str, size: int) -> Sequence[Document]:
+        """Return dead letters without payloads, the newest first."""
 
 
 class DeadLetterArchive(Protocol):

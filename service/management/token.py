@@ -5,6 +5,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from service.domain.errors import Invalid, Unauthenticated
 from service.domain.principal import Principal
@@ -13,9 +14,23 @@ PREFIX = "swh"
 ID_DIGITS, SECRET_BYTES = 12, 32
 
 
+class TokenKind(StrEnum):
+    """Purpose of a token. One of a kind is never accepted in place of another."""
+
+    API = "api"
+    PORTAL_LINK = "portal_link"
+    """Opens sessions of the console for one account."""
+    SESSION = "session"
+    """A person's session in the console."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as stored. `digest` is the SHA-256 of its secret, without salt as it is random."""
+    """A token as stored. `digest` is the SHA-256 of its secret, without salt as it is random.
+
+    A link and a session end with their `parent_id`, the token that made them. After `purge_at`, the
+    store deletes the token.
+    """
 
     token_id: str
     digest: str = field(repr=False)
@@ -26,6 +41,9 @@ class Token:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    kind: TokenKind = TokenKind.API
+    parent_id: str | None = None
+    purge_at: datetime | None = None
 
     @property
     def superuser(self) -> bool:
@@ -52,6 +70,9 @@ def new_token(
     descendants: bool = False,
     read_only: bool = False,
     lifetime: timedelta | None = None,
+    kind: TokenKind = TokenKind.API,
+    parent_id: str | None = None,
+    purge_at: datetime | None = None,
 ) -> tuple[str, Token]:
     """Return the text of a new token, to be shown once, and the token to store.
 
@@ -63,7 +84,17 @@ def new_token(
     secret = secrets.token_urlsafe(SECRET_BYTES)
     expires_at = None if lifetime is None else now + lifetime
     kept = Token(
-        token_id, _digest(secret), account_id, descendants, read_only, name, now, expires_at
+        token_id,
+        _digest(secret),
+        account_id,
+        descendants,
+        read_only,
+        name,
+        now,
+        expires_at,
+        kind=kind,
+        parent_id=parent_id,
+        purge_at=purge_at,
     )
     return f"{PREFIX}_{token_id}_{secret}", kept
 
@@ -75,7 +106,9 @@ def token_id_in(text: str) -> str | None:
     return token_id if prefix == PREFIX and len(token_id) == ID_DIGITS and secret else None
 
 
-def verified(text: str, kept: Token | None, now: datetime) -> Principal:
+def verified(
+    text: str, kept: Token | None, now: datetime, kind: TokenKind = TokenKind.API
+) -> Principal:
     """Return the holder of the token with this text. Raises Unauthenticated without the reason.
 
     The comparison takes as long for a wrong secret as for the right one.
@@ -83,7 +116,7 @@ def verified(text: str, kept: Token | None, now: datetime) -> Principal:
     secret = text.split("_", 2)[-1]
     digest = kept.digest if kept is not None else _digest("")
     matches = hmac.compare_digest(_digest(secret), digest)
-    if kept is None or not matches or not kept.good_at(now):
+    if kept is None or not matches or kept.kind != kind or not kept.good_at(now):
         raise Unauthenticated("the token is unknown, revoked or expired")
     return kept.principal
 

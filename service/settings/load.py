@@ -46,6 +46,7 @@ def load_settings(config: str | None, environment: Mapping[str, str]) -> Setting
         problems += [_problem(details, origins) for details in error.errors(include_url=False)]
     if problems:
         raise SettingsError(problems)
+    settings.note_origins(origins)
     return settings
 
 

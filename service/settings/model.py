@@ -1,11 +1,12 @@
 """Every setting, with its default, its bounds and its meaning."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
@@ -25,6 +26,7 @@ from service.text.keys import named_key
 
 Source = Literal["kazoo", "voipbin"]
 """The name of a dialect."""
+ORIGIN = r"^https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
 
 
 class Section(BaseModel):
@@ -169,6 +171,25 @@ class ApiSettings(Section):
     """Live streams."""
 
 
+class ConsoleSettings(Section):
+    """The pages for people, on the port of the API."""
+
+    url: str | None = None
+    """URL of this service as people reach it, for portal links, as `https://hooks.example.net`;
+    without it, links lead to `api.host` and `api.port`."""
+    session_hours: Annotated[float, Gt(0.0), Le(720.0)] = 12.0
+    """Hours after which a person signs in again. A session ends earlier with its token."""
+    portal_link_minutes: Annotated[float, Gt(0.0), Le(1440.0)] = 10.0
+    """Minutes for which a portal link opens sessions."""
+    frame_ancestors: tuple[Annotated[str, Field(pattern=ORIGIN)], ...] = ()
+    """Origins whose pages may show the console in a frame, as `https://portal.example.net`."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return _http(value)
+
+
 class MetricsSettings(Section):
     """The address that Prometheus scrapes."""
 
@@ -266,6 +287,13 @@ class TracingSettings(Section):
         return _http(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the values of keys came from; settings with the same values are equal all the same."""
+
+    by_key: dict[str, str] = field(default_factory=dict, compare=False)
+
+
 class Settings(Section):
     """All settings, frozen."""
 
@@ -281,6 +309,7 @@ class Settings(Section):
     kazoo: KazooPolicy = KazooPolicy()
     voipbin: VoipbinPolicy = VoipbinPolicy()
     api: ApiSettings = ApiSettings()
+    console: ConsoleSettings = ConsoleSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
     answers: AnswerPolicy = AnswerPolicy()
@@ -289,6 +318,20 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     tracing: TracingSettings = TracingSettings()
     log: LogPolicy = LogPolicy()
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    def note_origins(self, origins: Mapping[str, str]) -> None:
+        """Remember where the values of keys came from."""
+        self._origins.by_key.update(origins)
+
+    def origin_of(self, key: str) -> str:
+        """Return the file or variable that sets a key, or `default`."""
+        return self._origins.by_key.get(key) or "default"
+
+    @property
+    def console_url(self) -> str:
+        """The URL that portal links begin with."""
+        return (self.console.url or f"http://{self.api.host}:{self.api.port}").rstrip("/")
 
     @property
     def own_ports(self) -> frozenset[int]:

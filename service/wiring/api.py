@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -11,6 +12,7 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
+from service.adapters.mongo.tallies import MongoTallies
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.ask import AskEndpoint
@@ -23,7 +25,9 @@ from service.api.resources import (
     attempts,
     dead_letters,
     dry_runs,
+    glances,
     hooks,
+    portal,
     schemas,
     streams,
     tokens,
@@ -36,10 +40,13 @@ from service.dialects.token_check import CheckedTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
+from service.management.glance import Glance
 from service.management.replay_runner import ReplayRunner
+from service.management.sessions import Sessions
 from service.management.webhooks import Webhooks
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
+from service.wiring.console import Shared, add_console
 from service.wiring.sending import TESTS
 from service.wiring.service import Service
 
@@ -86,11 +93,15 @@ def build_api(service: Service) -> Api:
     letters = DeadLetters(
         MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
     )
-    operations, foreign_operations = _operations(service, letters)
+    stored_tokens = MongoTokens(store)
     auth = settings.api.auth
     foreign = foreign_tokens(auth.crossbar_url, auth.crossbar_cache_s, settings.voipbin)
+    authentication = Authentication(stored_tokens, foreign)
+    sessions = sessions_of(settings, stored_tokens, authentication)
+    glance = Glance(MongoTallies(store))
+    operations, foreign_operations = _operations(service, letters, glance, sessions)
     gatekeeper = Gatekeeper(
-        Authentication(MongoTokens(store), foreign),
+        authentication,
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
         Clients(settings.api.trusted_proxies),
@@ -100,6 +111,7 @@ def build_api(service: Service) -> Api:
         every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
     application.add_routes(_ask_endpoint(service, gatekeeper).routes())
+    add_console(application, service, Shared(every, gatekeeper, sessions, glance, letters))
     return Api(application, ReplayRunner(letters), foreign)
 
 
@@ -110,7 +122,21 @@ def _ask_endpoint(service: Service, gatekeeper: Gatekeeper) -> AskEndpoint:
     return AskEndpoint(service.asker, directory, service.dialects, guesses, gatekeeper.clients)
 
 
-def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation], list[Operation]]:
+def sessions_of(
+    settings: Settings, stored: MongoTokens, authentication: Authentication
+) -> Sessions:
+    """Return the use cases of the console's sessions and links."""
+    return Sessions(
+        stored,
+        authentication,
+        timedelta(hours=settings.console.session_hours),
+        timedelta(minutes=settings.console.portal_link_minutes),
+    )
+
+
+def _operations(
+    service: Service, letters: DeadLetters, glance: Glance, sessions: Sessions
+) -> tuple[list[Operation], list[Operation]]:
     """Return our own operations, and those of the switches' collections."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
@@ -148,6 +174,8 @@ def _operations(service: Service, letters: DeadLetters) -> tuple[list[Operation]
             service.live_streams.hub, subscriptions, dialects, settings.api.streams
         ),
         tokens.TokenHandlers(),
+        glances.GlanceHandlers(glance),
+        portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
     )
     collections = [one.collection for one in dialects.enabled if one.collection is not None]

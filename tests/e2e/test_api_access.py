@@ -70,7 +70,7 @@ async def test_a_read_only_token_is_refused_every_write(shared: SharedService) -
             refused += 1
         else:
             assert reply.status in (200, 404), (method, path, reply.envelope)
-    assert refused == 11
+    assert refused == 13
     assert await snapshot(shared.database, owner.account_id) == before
 
 
@@ -118,7 +118,7 @@ async def test_every_path_of_an_account_is_closed_to_the_token_of_another(
             check_error(reply, 403, "forbidden")
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
-    assert asked == 26
+    assert asked == 29
     assert await snapshot(shared.database, owner.account_id) == before
     assert len(receiver.requests) == heard
 

@@ -41,6 +41,24 @@ async def failed(
     return api, webhook, letters
 
 
+async def test_dead_letters_are_counted_and_discarded_by_id_and_by_filter(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api, webhook, letters = await failed(shared, receiver, "c-1", "c-2", "c-3")
+    one = [letters[0]["id"]]
+    counted = await api.post("dead_letters/discard", ids=one, dry_run=True)
+    assert counted.data == {"matched": 1, "dry_run": True}
+    assert len((await api.get("dead_letters")).data) == 3
+    other = await shared.tenant()
+    assert (await other.post("dead_letters/discard", ids=one)).data == {"discarded": 0}
+    assert (await api.post("dead_letters/discard", ids=one)).data == {"discarded": 1}
+    nothing = {"hook_id": webhook["id"], "reason": "gone"}
+    assert (await api.post("dead_letters/discard", filter=nothing)).data == {"discarded": 0}
+    assert "required" in problem(await api.post("dead_letters/discard"), "filter")
+    assert (await api.post("dead_letters/discard", filter={})).data == {"discarded": 2}
+    assert (await api.get("dead_letters")).data == []
+
+
 async def finished(api: Client, replay: Any, timeout_s: float = 15) -> Any:
     """Return the replay as soon as it is through."""
 

@@ -11,9 +11,11 @@ from service.adapters.mongo.history import before
 from service.adapters.mongo.store import Document, Store
 from service.management.replay import Progress, Replay, ReplayState
 from service.management.selection import Selection
-from service.management.token import Token
+from service.management.token import Token, TokenKind
 
 AFTER = ReturnDocument.AFTER
+OF_SESSIONS = ("kind", "parent_id", "purge_at")
+"""Members of tokens that only the console's links and sessions need."""
 
 
 class MongoReplays:
@@ -77,6 +79,9 @@ class MongoTokens:
     async def add(self, token: Token) -> None:
         """See `management.ports.TokenStore`."""
         members = {"_id": token.token_id, **asdict(token)}
+        if token.kind is TokenKind.API:
+            # Earlier versions read the same tokens, and know none of these members.
+            members = {key: value for key, value in members.items() if key not in OF_SESSIONS}
         await self._store.ask(self._tokens.insert_one(members))
 
     async def find(self, token_id: str) -> Token | None:
@@ -86,7 +91,8 @@ class MongoTokens:
 
     async def all(self, account_id: str | None) -> Sequence[Token]:
         """See `management.ports.TokenStore`."""
-        wanted = {} if account_id is None else {"account_id": {"$eq": account_id}}
+        wanted: dict[str, Any] = {"kind": {"$in": [None, TokenKind.API]}}
+        wanted |= {} if account_id is None else {"account_id": {"$eq": account_id}}
         found = self._tokens.find(wanted).sort("created_at", -1).to_list(None)
         return [_token(document) for document in await self._store.ask(found)]
 
@@ -111,4 +117,5 @@ def _replay(document: Document) -> Replay:
 
 
 def _token(document: Document) -> Token:
-    return Token(**{key: value for key, value in document.items() if key != "_id"})
+    members = {key: value for key, value in document.items() if key != "_id"}
+    return Token(**{**members, "kind": TokenKind(members.get("kind", TokenKind.API))})

@@ -1,7 +1,7 @@
 """MongoDB store: the connection, the indexes, and error translation for every call."""
 
 import time
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import structlog
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from prometheus_client import CollectorRegistry
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -116,6 +116,17 @@ class Store:
         self._note(up=True)
         return answer
 
+    async def ask_briefly(self, question: Callable[[], Awaitable[T]], within_s: float) -> T:
+        """Return the result of a costly question. Raises StoreUnavailable, also after `within_s`.
+
+        MongoDB itself stops at the limit. That says nothing of its health, so it is not noted.
+        """
+        try:
+            with timeout(within_s):
+                return await question()
+        except PyMongoError as error:
+            raise unavailable(error, self.database) from error
+
     def close(self) -> None:
         """Close all connections."""
         self.database.client.close()
@@ -132,6 +143,7 @@ class Store:
         await self._expire("webhook_health", "updated_at", 86_400)
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
+        await self._expire("tokens", "purge_at", 0)
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
         """Have a TTL index delete documents `seconds` after the time in `member`, if any."""

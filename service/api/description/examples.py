@@ -9,10 +9,13 @@ from service.api.shapes.answers import (
     AttemptAnswer,
     AttemptInFull,
     Counted,
+    Discarded,
+    GlanceAnswer,
     HookAnswer,
     LetterAnswer,
     LetterInFull,
     MatchAnswer,
+    PortalAnswer,
     ReplayAnswer,
     Revived,
     SchemasAnswer,
@@ -213,6 +216,20 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     StreamedRequest: {"request": LIVE_REQUEST},
     StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
     MatchAnswer: MATCH,
+    GlanceAnswer: {
+        "id": WEBHOOK_ID,
+        "attempts": 120,
+        "succeeded": 119,
+        "p95_ms": 107.6,
+        "hours": [{"at": AT, "succeeded": 119, "failed": 1}],
+    },
+    Discarded: {"discarded": 120},
+    PortalAnswer: {
+        "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",
+        "account_id": ACCOUNT_ID,
+        "read_only": True,
+        "expires_at": AT,
+    },
 }
 
 

@@ -121,19 +121,13 @@ class Route:
         except TimeoutError:
             raise BodyTooSlow from None
 
-    def _valid(self, model: type[BaseModel], members: Mapping[str, Any]) -> BaseModel:
-        try:
-            return model.model_validate(members, context={HOOKS: self.hooks})
-        except ValidationError as error:
-            raise Invalid(hinted(problems_of(error), model, members)) from None
-
     async def _answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
         _refuse_controls(request)
-        query = self._valid(operation.query, dict(request.query))
+        query = valid(operation.query, dict(request.query), self.hooks)
         members = await self._members(request) if operation.body is not None else {}
-        body = None if operation.body is None else self._valid(operation.body, members)
+        body = None if operation.body is None else valid(operation.body, members, self.hooks)
         call = ApiCall(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
@@ -149,6 +143,14 @@ class Route:
         if known:
             response.headers.update(self.gatekeeper.limit.headers(principal.name))
         return response
+
+
+def valid(model: type[BaseModel], members: Mapping[str, Any], hooks: Sequence[str]) -> BaseModel:
+    """Return the members as the model. Raises Invalid, with the members that were likely meant."""
+    try:
+        return model.model_validate(members, context={HOOKS: hooks})
+    except ValidationError as error:
+        raise Invalid(hinted(problems_of(error), model, members)) from None
 
 
 def _refuse_controls(request: web.Request) -> None:

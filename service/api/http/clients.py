@@ -44,6 +44,17 @@ class Clients:
         found = {self._client(at, chain) for chain in chains if chain}
         return found.pop() if len(found) == 1 else at
 
+    def over_tls(self, request: web.Request) -> bool:
+        """Return whether the client speaks https to us, or to the proxy of ours that it reached."""
+        if request.scheme == "https":
+            return True
+        peer = _parsed(request.remote or "")
+        if peer is None or not self.is_proxy(peer):
+            return False
+        told = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        standard = request.headers.get("Forwarded", "").rpartition(",")[2].lower()
+        return told == "https" or "proto=https" in standard.replace('"', "")
+
     def is_proxy(self, address: Address) -> bool:
         """Return whether the address belongs to one of our proxies."""
         return any(address in network for network in self.proxies)

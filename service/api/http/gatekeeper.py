@@ -1,5 +1,6 @@
 """The only place that decides whether a request has the access that its operation declares."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -36,17 +37,23 @@ class Gatekeeper:
         account id.
         """
         if operation.access is Access.OPEN:
-            self._count(f"peer:{self.clients.key(request)}")
+            self.count(f"peer:{self.clients.key(request)}")
             return ANYBODY
         form = operation.form
         token = _token(request) if form is None else form.token(request) or _token(request)
         principal = await self._principal(request, token)
+        await self.check_rights(principal, operation, request.match_info)
+        return principal
+
+    async def check_rights(
+        self, principal: Principal, operation: Operation, path: Mapping[str, str]
+    ) -> None:
+        """Raise Forbidden or NotFound where the principal may not call the operation on a path."""
         if operation.access is Access.WRITE and principal.read_only:
             raise Forbidden("the token may only read")
-        account_id = request.match_info.get("account_id")
-        if account_id is not None:
+        account_id = path.get("account_id")
+        if account_id is not None and operation.access is not Access.OPEN:
             await self._check_account(principal, account_id)
-        return principal
 
     async def check_again(self, request: web.Request) -> None:
         """Check the token of a request that is still being answered; it costs no request.
@@ -64,6 +71,23 @@ class Gatekeeper:
         if not call.principal.reaches_below and await operation.below(call):
             raise Forbidden("the token has no right to the accounts below its own")
 
+    def count(self, name: str) -> None:
+        """Count a request against a name. Raises TooManyRequests."""
+        if not self.limit.take(name):
+            raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
+
+    def give_back(self, name: str) -> None:
+        """Undo one `count`, for a request that turns out to count for another name."""
+        self.limit.give_back(name)
+
+    def over_tls(self, request: web.Request) -> bool:
+        """Return whether the client reached us, or our proxy, by https."""
+        return self.clients.over_tls(request)
+
+    def guess_of(self, request: web.Request) -> str:
+        """Return the name that requests with unproven credentials from this client count for."""
+        return f"guessing:{self.clients.key(request)}"
+
     async def _principal(self, request: web.Request, text: str | None) -> Principal:
         """Authenticate the request. A request over the limit is refused before any look-up.
 
@@ -72,14 +96,14 @@ class Gatekeeper:
         """
         holder = None if text is None else self.authentication.holder_before(text)
         if holder is not None and text is not None:
-            self._count(holder)
+            self.count(holder)
             return await self.authentication.principal(text)
-        guess = f"guessing:{self.clients.key(request)}"
-        self._count(guess)
+        guess = self.guess_of(request)
+        self.count(guess)
         if text is None:
             raise Unauthenticated("the request has no token, or a malformed one")
         principal = await self.authentication.principal(text)
-        self.limit.give_back(guess)
+        self.give_back(guess)
         self.limit.take(principal.name)
         return principal
 
@@ -91,10 +115,6 @@ class Gatekeeper:
         tree = await self.accounts.tree(account_id) if principal.reaches_below else ()
         if not principal.may_act_on(account_id, tree):
             raise Forbidden("forbidden")
-
-    def _count(self, name: str) -> None:
-        if not self.limit.take(name):
-            raise TooManyRequests(self.limit.wait_s(name), self.limit.burst)
 
 
 def _token(request: web.Request) -> str | None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from service.api.http.operation import Access, Answer, ApiCall, operation
-from service.api.shapes.answers import Counted, LetterAnswer, LetterInFull, ReplayAnswer
-from service.api.shapes.bodies import LetterFilter, ReplayOrder
+from service.api.shapes.answers import Counted, Discarded, LetterAnswer, LetterInFull, ReplayAnswer
+from service.api.shapes.bodies import DiscardOrder, LetterFilter, LetterOrder, ReplayOrder
 from service.api.shapes.pages import Pages, filled
 from service.api.shapes.queries import (
     LETTER_MEMBERS,
@@ -90,6 +90,24 @@ class LetterHandlers:
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
 
     @operation(
+        "POST",
+        f"{ALL}/discard",
+        name="discardDeadLetters",
+        tag=TAG,
+        data=Discarded | Counted,
+        access=Access.WRITE,
+        body=DiscardOrder,
+        example={"filter": {"reason": "webhook_disabled"}, "dry_run": True},
+    )
+    async def discard(self, call: ApiCall) -> Answer:
+        """Delete dead letters for good, or count those that would be deleted."""
+        order: DiscardOrder = call.body
+        selection = replace(_selection(call.account_id, order), own_only=call.own_only)
+        if order.dry_run:
+            return Answer({"matched": await self.letters.count(selection), "dry_run": True})
+        return Answer({"discarded": await self.letters.discard(call.principal, selection)})
+
+    @operation(
         "GET",
         f"{ALL}/replays",
         name="listReplays",
@@ -131,7 +149,7 @@ class LetterHandlers:
         return Answer(replay_view(replay))
 
 
-def _selection(account_id: str, order: ReplayOrder) -> Selection:
+def _selection(account_id: str, order: LetterOrder) -> Selection:
     if (order.ids is None) == (order.filter is None):
         message = "give either ids or filter; a filter of {} selects all"
         raise Invalid.of("filter", "required", message)

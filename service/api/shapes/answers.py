@@ -263,6 +263,44 @@ class StatsAnswer(Shape):
     last_day: WindowStats
 
 
+class HourAnswer(Shape):
+    """Attempts that began within an hour."""
+
+    at: datetime
+    """The start of the hour."""
+    succeeded: int
+    failed: int
+
+
+class GlanceAnswer(Shape):
+    """Health of a webhook over the last 24 hours; tests do not count."""
+
+    id: str
+    attempts: int
+    succeeded: int
+    p95_ms: float | None
+    """A duration that 95 % of the attempts did not exceed, rounded up by 19 % at most."""
+    hours: list[HourAnswer]
+    """The oldest hour first."""
+
+
+class Discarded(Shape):
+    """The number of dead letters that were deleted."""
+
+    discarded: int
+
+
+class PortalAnswer(Shape):
+    """A link that opens a session of the console for one account."""
+
+    url: str
+    """The link. It contains a secret: hand it only to the person it is for."""
+    account_id: str
+    read_only: bool
+    expires_at: datetime
+    """Until then the link opens sessions; a session lasts longer."""
+
+
 class MatchVerdict(Shape):
     """Whether a webhook would get an event, and if not, the reasons."""
 

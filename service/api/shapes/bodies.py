@@ -197,15 +197,31 @@ class LetterFilter(Body):
     """The latest time of death."""
 
 
-class ReplayOrder(Body):
-    """The dead letters to replay, by `ids` or by `filter`; a filter of `{}` selects all."""
+class LetterOrder(Body):
+    """The dead letters concerned, by `ids` or by `filter`; a filter of `{}` selects all."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
     """Ids of dead letters, which are those of their deliveries."""
     filter: LetterFilter | None = None
     """The selection, instead of `ids`."""
     dry_run: Flag = False
-    """Count the dead letters without replaying them."""
+    """Count the dead letters, and do nothing else."""
+
+
+class DiscardOrder(LetterOrder):
+    """The dead letters to delete for good; those replayed already stay until they expire."""
+
+
+class PortalOrder(Body):
+    """A link to the console."""
+
+    read_only: Flag = False
+    """Whether its sessions may only read."""
+
+
+class ReplayOrder(LetterOrder):
+    """The dead letters to replay."""
+
     limit: Annotated[int, Number, Field(ge=1, le=1_000_000)] = 100_000
     """Most dead letters to replay, the oldest first."""
     rate_per_s: Annotated[float, Number, Field(ge=0.1, le=1000)] = 50.0

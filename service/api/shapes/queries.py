@@ -155,6 +155,15 @@ class LettersQuery(TimedQuery):
     """Include those that were replayed."""
 
 
+class GlanceQuery(BaseModel):
+    """A choice of webhooks."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    hook_ids: Annotated[str, Field(max_length=8000)] | None = None
+    """Ids of webhooks, separated by commas; by default all."""
+
+
 class ReplaysQuery(PageQuery):
     """A selection of replays."""
 

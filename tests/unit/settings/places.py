@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ def checked(function: str, number: int, read: Callable[[Any], Any]) -> Place:
 
 def server(number: int, argument: int) -> Place:
     return one(lambda whole: whole.servers[number][argument])
+
+
+def hours(span: timedelta) -> float:
+    return span.total_seconds() / 3600
 
 
 def pooled(whole: Whole, of_lane: str) -> int:

@@ -25,10 +25,12 @@ from tests.unit.settings.reachable import reachable
 from tests.virtual_time import VirtualTimeLoop
 
 
-# asyncio's runner has `signal` describe the finished task, and so its result: half a minute's work.
 @dataclass(frozen=True, repr=False)
 class Whole:
-    """Everything to look for a setting in; `said` are arguments of calls, by what was called."""
+    """Everything to look for a setting in; `said` are arguments of calls, by what was called.
+
+    It has no `repr`: the runner asks for that of its task's result, which took seconds.
+    """
 
     service: Service
     parts: tuple[Any, ...]

@@ -10,7 +10,17 @@ from referencing.jsonschema import DRAFT202012
 from service.api.description import examples
 from service.api.description.openapi import TAGS, describe, description_operation
 from service.api.http.operation import Operation, operations_of
-from service.api.resources import attempts, dead_letters, dry_runs, hooks, streams, tokens, webhooks
+from service.api.resources import (
+    attempts,
+    dead_letters,
+    dry_runs,
+    glances,
+    hooks,
+    portal,
+    streams,
+    tokens,
+    webhooks,
+)
 from tests.dialects import DIALECTS
 
 NOBODY = cast("Any", None)
@@ -25,6 +35,8 @@ def declared() -> list[Operation]:
         dead_letters.LetterHandlers(NOBODY, NOBODY),
         streams.StreamHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         tokens.TokenHandlers(),
+        glances.GlanceHandlers(NOBODY),
+        portal.PortalHandlers(NOBODY, ""),
         webhooks.WebhookHandlers(NOBODY, NOBODY),
     )
     return [*found, description_operation(found, HOOK_IDS)]

@@ -3,6 +3,7 @@
 import ipaddress
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from service.api.http.clients import Clients, key_of
@@ -63,3 +64,21 @@ def test_all_addresses_of_an_ipv6_prefix_are_one_client() -> None:
     assert key_of(one) == key_of(two) != key_of(other)
     near, next_to_it = map(ipaddress.ip_address, ("203.0.113.9", "203.0.113.10"))
     assert key_of(near) != key_of(next_to_it)
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "secure"),
+    [
+        ("10.0.0.1", {"X-Forwarded-Proto": "https"}, True),
+        ("10.0.0.1", {"X-Forwarded-Proto": "https, http"}, False),
+        ("10.0.0.1", {"Forwarded": "for=1.2.3.4;proto=http, for=10.0.0.9;proto=https"}, True),
+        ("10.0.0.1", {}, False),
+        ("198.51.100.1", {"X-Forwarded-Proto": "https"}, False),
+    ],
+)
+def test_only_a_proxy_of_ours_can_say_that_a_client_speaks_https(
+    peer: str, headers: dict[str, str], *, secure: bool
+) -> None:
+    request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
+    assert Clients(PROXIES).over_tls(request) is secure
+    assert Clients(PROXIES).over_tls(request.clone(scheme="https"))

@@ -1,0 +1,1 @@
+"""Pages for people, beside the API: they call the API's operations and show the answers."""

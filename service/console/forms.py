@@ -1,0 +1,102 @@
+"""Convert between the fields of a form and the members of a webhook."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from multidict import MultiDict
+
+TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
+OPTIONAL = ("timeout_s", "fallback_uri")
+FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
+PAIRS = ("custom_data", "modifiers", "headers", "auth")
+FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *PAIRS)
+NEW: Mapping[str, Any] = {
+    "name": "", "uri": "", "hook": "all", "http_verb": "post", "format": "json", "retries": 2,
+    "enabled": True, "include_internal_legs": True,
+}  # fmt: skip
+
+Problems = Mapping[str, str]
+
+
+def members_of(form: MultiDict[str]) -> dict[str, Any]:
+    """Return the members that a form sets; a field left blank is None."""
+    members: dict[str, Any] = {name: form.get(name, "").strip() for name in TEXTS}
+    members |= {name: form.get(name, "").strip() or None for name in OPTIONAL}
+    members |= {name: name in form for name in FLAGS}
+    members |= {name: pairs_in(form.get(name, "")) or None for name in PAIRS}
+    return members
+
+
+def changed(members: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that differ from those shown, so that only these are checked."""
+    return {
+        name: value
+        for name, value in members.items()
+        if _text(value) != _text(_short(shown.get(name)))
+    }
+
+
+def _text(value: Any) -> str:
+    """Return a value as a form has it: 2 and "2" are the same, as are nothing, false and {}."""
+    if isinstance(value, Mapping):
+        return lines_of(value)
+    return "" if value in (None, False, {}) else str(value)
+
+
+def _short(value: Any) -> Any:
+    """Return 4 for 4.0, as people write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def pairs_in(text: str) -> dict[str, Any]:
+    """Return the members written one in a line, as `name: value`; a list is written as JSON."""
+    pairs: dict[str, Any] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if line.strip():
+            pairs[name.strip()] = _value(value.strip())
+    return pairs
+
+
+def lines_of(members: Any) -> str:
+    """Return the members as lines, which `pairs_in` reads; nothing if it is no object."""
+    if not isinstance(members, Mapping):
+        return ""
+    return "\n".join(f"{name}: {_line(value)}" for name, value in members.items())
+
+
+def _value(text: str) -> Any:
+    if not text.startswith("["):
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _line(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def fields_of(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a form for a webhook as the API shows it."""
+    values = {name: _short(view.get(name)) for name in FIELDS}
+    values |= {name: lines_of(view.get(name)) for name in PAIRS}
+    return values
+
+
+def typed(form: MultiDict[str]) -> dict[str, Any]:
+    """Return the values of a form as a person typed them, to be corrected."""
+    values: dict[str, Any] = {name: form.get(name, "") for name in (*TEXTS, *OPTIONAL, *PAIRS)}
+    return values | {name: name in form for name in FLAGS}
+
+
+def in_words(problems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """Return one sentence for each field with problems."""
+    found: dict[str, str] = {}
+    for field, codes in problems.items():
+        name = field.partition(".")[0]
+        text = "; ".join(str(problem.get("message", code)) for code, problem in codes.items())
+        found[name] = f"{found[name]}; {text}" if name in found else text
+    return found

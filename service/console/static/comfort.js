@@ -1,0 +1,53 @@
+// Copy buttons, keys for tables and pages, the preview of an event, progress of replays.
+export function addCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll(".code .copy")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+}
+
+function typing(event) {
+  return event.ctrlKey || event.metaKey || event.altKey
+    || event.target.closest("input, select, textarea, [contenteditable]");
+}
+
+// j and k walk through a table, Enter opens a row, n and p turn the page, / goes to the filter.
+export function addKeys() {
+  let at = -1;
+  document.addEventListener("keydown", (event) => {
+    if (typing(event)) return;
+    const rows = [...document.querySelectorAll("main table.list tbody tr:has(a)")];
+    if (event.key === "j" || event.key === "k") {
+      at = Math.max(0, Math.min(rows.length - 1, at + (event.key === "j" ? 1 : -1)));
+      rows[at]?.querySelector("a").focus();
+    } else if (event.key === "/") {
+      const field = document.querySelector("form.filters input");
+      if (field) { field.focus(); event.preventDefault(); }
+    } else {
+      document.querySelector(`.paging a[data-key="${CSS.escape(event.key)}"]`)?.click();
+    }
+  });
+}
+
+export function previewHooks() {
+  const picker = document.querySelector("select[data-preview]");
+  const place = document.querySelector("#preview");
+  if (!picker || !place) return;
+  picker.addEventListener("change", async () => {
+    if (!picker.value || picker.value === "all") { place.textContent = "Every event is sent."; return; }
+    const answer = await fetch(`${picker.dataset.preview}${encodeURIComponent(picker.value)}?fragment=1`);
+    if (!answer.ok) return;
+    place.innerHTML = await answer.text();
+    addCopyButtons(place);
+  });
+}
+
+export function reloadWhileRunning() {
+  const table = document.querySelector("[data-reload]");
+  if (table) setTimeout(() => location.reload(), Number(table.dataset.reload));
+}

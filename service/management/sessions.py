@@ -1,0 +1,161 @@
+"""Sessions of people in the console, and the links that open one for a single account.
+
+A session has the rights of the token that opened it at every request anew, so it ends with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from service.domain.errors import NotFound, Unauthenticated
+from service.domain.principal import Principal
+from service.management.authentication import Authentication
+from service.management.ports import TokenStore
+from service.management.token import (
+    Token,
+    TokenKind,
+    new_token,
+    token_id_in,
+    verified,
+)
+
+UNKNOWN = "the session has ended"
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person in the console. `portal` marks one that came by a link."""
+
+    token_id: str
+    principal: Principal
+    portal: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A portal link. `text` is its secret part."""
+
+    text: str
+    account_id: str
+    read_only: bool
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The use cases. Every method raises StoreUnavailable."""
+
+    tokens: TokenStore
+    authentication: Authentication
+    lifetime: timedelta
+    link_lifetime: timedelta
+    now: Callable[[], datetime] = _now
+
+    async def sign_in(self, text: str) -> str:
+        """Return the text of a new session for an API token of ours. Raises Unauthenticated."""
+        principal = await self.authentication.principal(text)
+        token_id = token_id_in(text)
+        if token_id is None:
+            raise Unauthenticated("only tokens of this service open a session")
+        made, kept = self._session(principal, token_id)
+        await self.tokens.add(kept)
+        log.info("console.signed_in", by=principal.name, session_id=kept.token_id)
+        return made
+
+    async def link(self, by: Principal | None, account_id: str, *, read_only: bool) -> Link:
+        """Return a new portal link to an account; it ends with the token of the caller, if any."""
+        now = self.now()
+        text, kept = new_token(
+            account_id,
+            now,
+            read_only=read_only,
+            lifetime=self.link_lifetime,
+            kind=TokenKind.PORTAL_LINK,
+            parent_id=_token_id(by),
+            purge_at=now + self.link_lifetime + self.lifetime,
+        )
+        await self.tokens.add(kept)
+        who = None if by is None else by.name
+        log.info("portal.linked", by=who, account_id=account_id, link_id=kept.token_id)
+        return Link(text, account_id, read_only, now + self.link_lifetime)
+
+    async def follow(self, text: str) -> tuple[str, str]:
+        """Return the text of a new session for a link, and its account. Raises Unauthenticated."""
+        link = await self.tokens.find(token_id_in(text) or "")
+        principal = verified(text, link, self.now(), TokenKind.PORTAL_LINK)
+        if link is None or link.account_id is None:
+            raise Unauthenticated(UNKNOWN)
+        await self._check_parent(link)
+        made, kept = self._session(principal, link.token_id)
+        await self.tokens.add(kept)
+        log.info("portal.opened", account_id=link.account_id, session_id=kept.token_id)
+        return made, link.account_id
+
+    async def resume(self, text: str) -> Session:
+        """Return the session with this text. Raises Unauthenticated."""
+        kept = await self.tokens.find(token_id_in(text) or "")
+        verified(text, kept, self.now(), TokenKind.SESSION)
+        if kept is None or kept.expires_at is None:
+            raise Unauthenticated(UNKNOWN)
+        parent = await self._check_parent(kept)
+        portal = parent.kind is TokenKind.PORTAL_LINK
+        principal = parent.principal
+        if portal:
+            principal = Principal(
+                f"portal:{parent.token_id}", parent.account_id, read_only=parent.read_only
+            )
+        return Session(kept.token_id, principal, portal, kept.expires_at)
+
+    async def end(self, text: str) -> None:
+        """End a session; an unknown one is ignored."""
+        token_id = token_id_in(text)
+        if token_id is not None:
+            try:
+                session = await self.resume(text)
+            except (Unauthenticated, NotFound):
+                return
+            await self.tokens.revoke(session.token_id, self.now())
+
+    async def _check_parent(self, child: Token) -> Token:
+        """Return the token that a session or link came from. Raises Unauthenticated if it ended.
+
+        A link may open sessions that outlive it, but a revoked one ends them.
+        """
+        if child.parent_id is None:
+            return child
+        parent = await self.tokens.find(child.parent_id)
+        if parent is None or parent.revoked_at is not None:
+            raise Unauthenticated(UNKNOWN)
+        if parent.kind is TokenKind.PORTAL_LINK:
+            await self._check_parent(parent)
+        elif not parent.good_at(self.now()):
+            raise Unauthenticated(UNKNOWN)
+        return parent
+
+    def _session(self, principal: Principal, parent_id: str) -> tuple[str, Token]:
+        now = self.now()
+        return new_token(
+            principal.account_id,
+            now,
+            descendants=principal.descendants,
+            read_only=principal.read_only,
+            lifetime=self.lifetime,
+            kind=TokenKind.SESSION,
+            parent_id=parent_id,
+            purge_at=now + self.lifetime,
+        )
+
+
+def _token_id(by: Principal | None) -> str | None:
+    """Return the id of the caller's token, if it is one of ours."""
+    kind, _, token_id = by.name.partition(":") if by is not None else ("", "", "")
+    return token_id if kind == "token" and token_id else None

@@ -1,0 +1,54 @@
+import pytest
+from multidict import MultiDict
+
+from service.console import forms
+
+SHOWN = {
+    "name": "crm", "uri": "https://a.example/", "hook": "all", "http_verb": "post",
+    "format": "json", "retries": 2, "enabled": True, "include_subaccounts": False,
+    "include_internal_legs": True, "custom_data": {"crm": "7"},
+    "modifiers": {"call_direction": ["inbound", "outbound"]}, "headers": {"X-Key": "(hidden)"},
+    "timeout_s": 4.0,
+}  # fmt: skip
+
+
+def submitted(**changes: str) -> MultiDict[str]:
+    """Return what a browser sends for the form of the webhook above."""
+    fields = {key: value for key, value in forms.fields_of(SHOWN).items() if value}
+    return MultiDict({key: str(value) for key, value in {**fields, **changes}.items()})
+
+
+def test_a_form_sent_as_it_was_shown_changes_nothing() -> None:
+    assert forms.changed(forms.members_of(submitted()), SHOWN) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("name", "billing", "billing"),
+        ("retries", "3", "3"),
+        ("timeout_s", "", None),
+        ("custom_data", "", None),
+        ("custom_data", "crm: 8\nurl: http://b:1/", {"crm": "8", "url": "http://b:1/"}),
+        ("modifiers", 'a: ["x", 1]\nb: [broken', {"a": ["x", 1], "b": "[broken"}),
+        ("headers", "X-Key: (hidden)\nX-More: 1", {"X-Key": "(hidden)", "X-More": "1"}),
+        ("public_key_signature", "true", True),
+    ],
+)
+def test_only_the_field_that_was_changed_is_sent(field: str, text: str, value: object) -> None:
+    members = forms.members_of(submitted(**{field: text}))
+    assert forms.changed(members, SHOWN) == {field: value}
+
+
+def test_a_box_that_is_not_ticked_is_false() -> None:
+    form = submitted()
+    del form["enabled"]
+    assert forms.changed(forms.members_of(form), SHOWN) == {"enabled": False}
+
+
+def test_problems_inside_of_a_member_stand_beside_its_field() -> None:
+    problems = {
+        "custom_data.a": {"type": {"message": "must be text"}},
+        "custom_data.b": {"type": {"message": "is too long"}, "enum": {}},
+    }
+    assert forms.in_words(problems) == {"custom_data": "must be text; is too long; enum"}
