@@ -80,13 +80,7 @@ async def run(
         stack.push_async_callback(asyncio.to_thread, service.sending.tracer.close)
         management = build_api(service)
         stack.push_async_callback(management.close)
-        application = management.application
-        servers = (
-            _alone(service, application)
-            if identity is None
-            else _among_workers(service, application, identity)
-        )
-        for server in servers:
+        for server in _servers(service, management.application, identity):
             await stack.enter_async_context(server)
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
             _leave_startup_to_itself()
@@ -95,6 +89,7 @@ async def run(
                 log.warning("service.shadow", note="no request leaves; attempts end as shadowed")
             log.info("service.started", api=f"{api.host}:{api.port}", metrics=metrics.port)
             await stop.wait()
+            service.live_streams.hub.stop()
             await _wind_down(service)
             consuming.cancel()
     log.info("service.stopped")
@@ -144,6 +139,15 @@ async def _tell_policies(settings: Settings) -> None:
             _tell(finding)
 
 
+def _servers(
+    service: Service, application: web.Application, identity: WorkerIdentity | None
+) -> list[Server]:
+    """Return the servers of this process."""
+    if identity is None:
+        return _alone(service, application)
+    return _among_workers(service, application, identity)
+
+
 def _alone(service: Service, application: web.Application) -> list[Server]:
     """Return the servers of a service of one process."""
     api, metrics = service.settings.api, service.settings.metrics
@@ -189,6 +193,8 @@ async def _background(
     """Run everything that must outlive the consuming connection, and stop it in order."""
     running = [
         tasks.create_task(service.broker.publishing.run(), name="publish"),
+        tasks.create_task(service.live_streams.link.run(), name="link live streams"),
+        tasks.create_task(service.live_streams.hub.run(), name="announce live streams"),
         tasks.create_task(_prepare(service), name="prepare the store"),
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),

@@ -7,6 +7,9 @@ from typing import Any, Protocol, Self
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
+from service.domain.provision import Provision
+from service.domain.publication import Publication
+from service.domain.reply import Reply
 from service.domain.webhook import Account, Webhook
 
 
@@ -22,6 +25,14 @@ class Incoming(Protocol):
     """Earlier deliveries of the message by the broker to workers that did not settle it."""
     traceparent: str | None
     """Trace that the switch put the message in; see `domain.trace`."""
+
+    @property
+    def reply_to(self) -> str | None:
+        """The queue that a reply is expected in."""
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id that the reply repeats."""
 
     def ack(self) -> None:
         """Acknowledge the message within milliseconds.
@@ -68,6 +79,23 @@ class Directory(Protocol):
         """Return the id of the account that owns a dialled number."""
 
 
+class Provisions(Protocol):
+    """Store of the destinations that switches manage. Every method raises StoreUnavailable."""
+
+    async def keep(self, provision: Provision) -> None:
+        """Store what a switch told, unless something newer is known. Idempotent."""
+
+    async def scoped(self, scope_id: str) -> Mapping[str, Any] | None:
+        """Return the document of the webhook of a scope, or None."""
+
+
+class LinkGuard(Protocol):
+    """Judges the URLs inside of documents by the egress rules."""
+
+    async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
+        """Return the rule that forbids a URL, or None."""
+
+
 class Sender(Protocol):
     """Makes HTTP requests."""
 
@@ -92,6 +120,22 @@ class Queues(Protocol):
 
     async def reject(self, incoming: Incoming, reason: RejectReason, detail: str) -> None:
         """Publish the unchanged message to the rejected queue, with the reason in its headers."""
+
+    async def revive(self, delivery: Delivery) -> None:
+        """Publish the delivery for an attempt at once."""
+
+
+class SwitchBus(Protocol):
+    """Publishes as the services of a switch do."""
+
+    async def publish(self, publication: Publication) -> None:
+        """Return once the broker has confirmed the message. Raises BrokerUnavailable.
+
+        Of a `wanted` one the broker confirms that a queue has it.
+        """
+
+    async def reply(self, reply: Reply) -> None:
+        """Publish a reply. Best effort: never raises, and is not stored."""
 
 
 class SuspectCounts(Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -88,6 +89,14 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture(scope="session", autouse=True)
 def _tolerant_decoders() -> None:
     install_tolerant_decoders()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Log errors without the locals of their frames, which rich takes seconds to lay out."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
 
 
 @pytest.fixture

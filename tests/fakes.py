@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Outcome, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import BrokerUnavailable, RejectReason, StoreUnavailable
+from service.domain.provision import Provision, ScopedWebhook
 from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
 from service.ports import Incoming
@@ -35,6 +36,8 @@ class FakeIncoming:
     content_encoding: str | None = None
     traceparent: str | None = None
     deliveries: int = 0
+    reply_to: str | None = None
+    correlation_id: str | None = None
     acks: int = 0
     told: int = 0
     refusals: int = 0
@@ -115,6 +118,7 @@ class FakeQueues:
     batches: list[int] = field(default_factory=list)
     """How many deliveries or letters each message had."""
     rejected: list[tuple[Incoming, RejectReason, str]] = field(default_factory=list)
+    revived: list[Delivery] = field(default_factory=list)
     failures: int = 0
     broken: bool = False
 
@@ -134,10 +138,32 @@ class FakeQueues:
         self._confirm()
         self.rejected.append((incoming, reason, detail))
 
+    async def revive(self, delivery: Delivery) -> None:
+        self._confirm()
+        self.revived.append(delivery)
+
     def _confirm(self) -> None:
         if self.failures:
             self.failures -= 1
             raise BrokerUnavailable("not confirmed")
+
+
+@dataclass
+class FakeProvisions:
+    """Destinations that a switch manages."""
+
+    kept: list[Provision] = field(default_factory=list)
+    scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def keep(self, provision: Provision) -> None:
+        self.kept.append(provision)
+        if isinstance(provision, ScopedWebhook):
+            self.scopes[provision.scope_id] = provision.document
+
+    async def scoped(self, scope_id: str) -> Mapping[str, Any] | None:
+        self.asked.append(scope_id)
+        return self.scopes.get(scope_id)
 
 
 @dataclass

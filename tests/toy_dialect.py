@@ -1,15 +1,18 @@
 """A dialect in a few lines: one fanout exchange, one hook, requests without a body's envelope."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from service.dialects.binding import Binding
 from service.dialects.bus_message import BusMessage, Occasion
-from service.dialects.dialect import Content, ContentWriter, Dialect
+from service.dialects.content import Content, ContentWriter
+from service.dialects.dialect import Dialect
 from service.dialects.hook import Hook
+from service.dialects.schema_version import EarlierVersion, Payload
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message, event_id_of
 from service.domain.webhook import Account, Webhook
@@ -57,3 +60,41 @@ class Written:
 
 HOOK = Hook("doorbell", "Doorbell", "Somebody rings.", "toy", (DOORBELL,), {}, (), ring)
 TOY = Dialect(name="toy", hooks=(HOOK,), decoder=Doorbell(), requests=Doorbell())
+
+
+def as_before(payload: Payload) -> dict[str, Any]:
+    return {"rang": payload["visitor"]["name"]}
+
+
+FIRST = EarlierVersion(
+    1,
+    {"rang": {"type": "string", "description": "Who rings."}},
+    ("rang",),
+    as_before,
+    deprecated_at=datetime(2026, 3, 1, tzinfo=UTC),
+    sunset_at=datetime(2027, 3, 1, 12, tzinfo=UTC),
+)
+GROWN_HOOK = replace(
+    HOOK,
+    hook_id="front/doorbell",
+    members={"visitor": {"type": "object", "description": "Who rings, by name."}},
+    required=("visitor",),
+    version=2,
+    earlier=(FIRST,),
+    changes={1: "First version.", 2: "`rang` became `visitor.name`."},
+)
+
+
+class GrownDoorbell(Doorbell):
+    """Its payload has changed, and so has the version of its schema."""
+
+    def decode(self, message: Message, account_id: str | None = None) -> tuple[Event, ...]:
+        return tuple(
+            replace(event, hook=GROWN_HOOK.hook_id) for event in super().decode(message, account_id)
+        )
+
+    def payload(self, event: Event, account: Account) -> dict[str, Any]:  # noqa: ARG002
+        return {"visitor": {"name": event.fields["visitor"]}}
+
+
+GROWN = Dialect("toy", (GROWN_HOOK,), GrownDoorbell(), GrownDoorbell())

@@ -10,20 +10,25 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import structlog
 
 from service import __version__, app
 from service.adapters.rabbitmq.bus import Bus
+from service.cli.ask import ask_command
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
+from service.cli.imports import import_accounts
+from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
 from service.cli.portal import portal
 from service.cli.secrets import secrets
+from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.cli.tokens import token
+from service.cli.verify import verify_command
 from service.dev.demo import demo
 from service.dev.hook_reference import hook_reference, hook_table
 from service.dialects.bus_message import Occasion
@@ -35,12 +40,14 @@ from service.observability.metrics import keep_in_files
 from service.pipeline.dry_run.sample import sample_payload
 from service.settings.describe import default_file, settings_table
 from service.settings.load import load_settings
-from service.settings.model import Settings
+from service.settings.model import Settings, Source
 from service.wiring.parts import permissions_of
 from service.workers.forking import fork_on_request
 from service.workers.identity import WorkerIdentity
 from service.workers.stop_signals import stop_with_supervisor
 from service.workers.supervisor import supervise
+
+SOURCES = click.Choice(get_args(Source))
 
 
 @click.group()
@@ -166,6 +173,7 @@ def _described(hook: Hook, dialects: Dialects) -> dict[str, Any]:
 @click.option("--call", "call_id", default=None, help="Call id; by default a new one.")
 @click.option("--hook", "only", multiple=True, help="A hook that `switchhook hooks` lists.")
 @click.option("--all", "every", is_flag=True, help="Publish one event for every hook.")
+@click.option("--source", type=SOURCES, help="Only hooks of this one of `amqp.sources`.")
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1_000_000))
 def emit(
     config: str | None,
@@ -173,6 +181,7 @@ def emit(
     call_id: str | None,
     only: tuple[str, ...],
     every: bool,  # noqa: FBT001 (click passes options by name)
+    source: str | None,
     times: int,
 ) -> None:
     """Publish sample switch events to the switch's exchanges."""
@@ -180,10 +189,13 @@ def emit(
         raise click.UsageError("give --hook NAME, or --all")
     settings = settings_or_exit(config)
     dialects = dialects_of(settings)
-    unknown = [name for name in only if name not in dialects.hooks]
+    if source not in (None, *settings.amqp.sources):
+        raise click.UsageError(f"{source} is not one of amqp.sources: {settings.amqp.sources}")
+    known = {name: hook for name, hook in dialects.hooks.items() if source in (None, hook.source)}
+    unknown = [name for name in only if name not in known]
     if unknown:
-        raise click.UsageError(f"no hook {unknown[0]!r}; the hooks are {', '.join(dialects.hooks)}")
-    chosen = [hook for name, hook in dialects.hooks.items() if every or name in only]
+        raise click.UsageError(f"no hook {unknown[0]!r}; the hooks are {', '.join(known)}")
+    chosen = [hook for name, hook in known.items() if every or name in only]
     call_id = call_id or uuid.uuid4().hex
     bus = Bus(settings.amqp.urls[0], permissions_of(settings, dialects))
     count = run_to_end(lambda: _publish(bus, chosen, account, call_id, times))
@@ -203,11 +215,28 @@ async def _publish(
 
 
 @main.command()
+@click.option("--source", type=SOURCES, default="kazoo", envvar="SOURCE", show_default=True)
 @click.option("--once", is_flag=True, help="Stop after the simulated call has been delivered.")
-def dev(*, once: bool) -> None:
-    """Run everything on this machine: servers, service, receiver and a simulated call."""
-    run_to_end(lambda: demo(once=once))
+def dev(source: str, *, once: bool) -> None:
+    """Run everything on this machine: servers, service, receiver and a simulated call.
+
+    The call is one of the switch --source, or of the variable SOURCE.
+    """
+    run_to_end(lambda: demo(source, once=once))
 
 
-for command in (accounts, webhooks, token, portal, deadletters, secrets, bench):
+for command in (
+    accounts,
+    webhooks,
+    token,
+    portal,
+    deadletters,
+    secrets,
+    import_accounts,
+    ask_command,
+    listen,
+    tail,
+    verify_command,
+    bench,
+):
     main.add_command(command)

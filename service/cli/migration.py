@@ -50,7 +50,8 @@ def webhooks() -> None:
     """Webhooks in the store."""
 
 
-def _is_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def is_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return an option's value if a request can be made to it."""
     try:
         if value is not None:
             endpoint_of(value)
@@ -59,7 +60,8 @@ def _is_address(_: click.Context, __: click.Parameter, value: str | None) -> str
     return value
 
 
-def _is_no_setting(_: click.Context, __: click.Parameter, value: str) -> str:
+def is_no_setting(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Return the name of a variable that is free."""
     if value.startswith("SWITCHHOOK_"):
         raise click.BadParameter("variables that begin with SWITCHHOOK_ are reserved for settings")
     return value
@@ -69,14 +71,14 @@ def _crossbar_options(*, required: bool) -> Callable[[F], F]:
     """Return the options for Crossbar's address, the account and the token."""
     options: list[Callable[[F], F]] = [
         click.option(
-            "--url", required=required, callback=_is_address, help="As https://crossbar:8000."
+            "--url", required=required, callback=is_address, help="As https://crossbar:8000."
         ),
         click.option("--account", required=required, help="Id of the account to start from."),
         click.option(
             "--token-env",
             default="CROSSBAR_TOKEN",
             show_default=True,
-            callback=_is_no_setting,
+            callback=is_no_setting,
             metavar="NAME",
             help="Environment variable with the token.",
         ),
@@ -109,7 +111,7 @@ def sync(
     Accounts in the store that Crossbar no longer has are listed, and removed only with --prune;
     their webhooks stay.
     """
-    client = CrossbarClient(url, _token(token_env, token_file), page_size)
+    client = CrossbarClient(url, token_in(token_env, token_file), page_size)
     mongo = settings_or_exit(config).mongo
 
     async def work() -> list[Decision]:
@@ -157,7 +159,7 @@ def import_(
     if file is not None:
         source = _file_source(file)
     elif url and account:
-        client = CrossbarClient(url, _token(token_env, token_file), page_size)
+        client = CrossbarClient(url, token_in(token_env, token_file), page_size)
         source = _crossbar_source(client, account, descendants=descendants)
     else:
         raise click.UsageError("give --url and --account, or --file")
@@ -194,7 +196,7 @@ def _crossbar_source(client: CrossbarClient, account: str, *, descendants: bool)
     return read
 
 
-def _token(variable: str, file: Path | None) -> str:
+def token_in(variable: str, file: Path | None, whose: str = "Crossbar") -> str:
     """Return the token; never from the command line, which any user of the machine can read."""
     try:
         token = file.read_text("utf-8") if file else os.environ.get(variable, "")
@@ -203,11 +205,9 @@ def _token(variable: str, file: Path | None) -> str:
     token = token.strip()
     if not token:
         where = f"file {file}" if file else f"variable {variable}"
-        raise click.UsageError(
-            f"{where} holds no token for Crossbar; see --token-env, --token-file"
-        )
+        raise click.UsageError(f"{where} holds no token for {whose}; see --token-env")
     if not (token.isascii() and token.isprintable()):
-        raise click.UsageError("the token for Crossbar cannot be sent in a header")
+        raise click.UsageError(f"the token for {whose} cannot be sent in a header")
     return token
 
 

@@ -32,7 +32,7 @@ def make(name: str | None) -> None:
 
 @secrets.command("rewrap")
 @config_option
-@click.option("--dry-run", is_flag=True, help="Count the webhooks only.")
+@click.option("--dry-run", is_flag=True, help="Count the documents only.")
 def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
     """Encrypt every secret with the first of `secrets.keys`; older keys can then be removed.
 
@@ -50,10 +50,10 @@ def encrypt_anew(config: str | None, *, dry_run: bool) -> None:
 
     changed, unreadable = run_to_end(work)
     done = "would be encrypted" if dry_run else "encrypted"
-    click.echo(f"{counted(changed, 'webhook')} {done} with the newest key")
+    click.echo(f"{counted(changed, 'document')} {done} with the newest key")
     if unreadable:
         click.echo(
-            f"problem  {counted(unreadable, 'webhook')} cannot be decrypted with these keys",
+            f"problem  {counted(unreadable, 'document')} cannot be decrypted with these keys",
             err=True,
         )
         raise SystemExit(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import tempfile
@@ -25,9 +26,11 @@ from service.dev.receiver import Receiver
 from service.dev.screen import COLUMNS, DemoWebhook, Screen, what_next
 from service.dev.servers import HOST, MongoServer, free_port
 from service.dialects.bus_message import Occasion
+from service.dialects.dialect import Dialect
 from service.dialects.known import dialects_of
+from service.dialects.sample_call import SampleCall
 from service.documents.webhook import SECRET_PREFIX
-from service.domain.errors import SwitchhookError
+from service.domain.errors import Invalid, SwitchhookError
 from service.management.token import new_token
 from service.settings.model import Settings
 
@@ -35,35 +38,20 @@ ACCOUNT_ID = "00000000000000000000000000000c03"
 DATABASE = "switchhook_demo"
 API_PORT, METRICS_PORT = 8080, 9108
 TAKEN = "address already in use"
-CALL = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 PAUSE_S = 0.4
 LONGEST_S = 30.0
 STORE_TIMEOUT_S = 10.0
-KINDS = (
-    ("good", "all", "json"),
-    ("form", "channel_destroy", "form-data"),
-    ("flaky", "channel_answer", "json"),
-)
-"""Names, hooks and formats of the webhooks; a name is its webhook's path as well."""
 FAILURES = 2
 HEADING = f"""
-A simulated call runs over the bus: it rings, is answered, is bridged and ends.
-Three webhooks subscribe: `good` to everything (JSON), `form` to the end (form-data),
-and `flaky` to the answer; its server fails {FAILURES} times, and then recovers.
+Three webhooks subscribe: `good` to everything, `form` to the end, and `flaky` to the
+answer; its server fails {FAILURES} times, and then recovers.
 
 {COLUMNS}"""
 
 
-OWED = frozenset(
-    {(hook_id, "good") for hook_id in CALL}
-    | {("channel_destroy", "form"), ("channel_answer", "flaky")}
-)
-"""Deliveries of the call, by hook and webhook."""
-
-
-async def demo(*, once: bool) -> None:
+async def demo(source: str, *, once: bool) -> None:
     """Run the demonstration until Ctrl-C, or with `once` until the call has been delivered."""
-    running = asyncio.create_task(_demo(once=once), name="demo")
+    running = asyncio.create_task(_demo(source, once=once), name="demo")
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -78,19 +66,38 @@ async def demo(*, once: bool) -> None:
         await running
 
 
-async def _demo(*, once: bool) -> None:
-    screen = Screen(OWED)
+def _kinds(call: SampleCall) -> Sequence[tuple[str, str, str]]:
+    """Return names, hooks and formats of the webhooks; a name is its webhook's path as well."""
+    return (
+        ("good", "all", "json"),
+        ("form", call.ended, "form-data"),
+        ("flaky", call.answered, "json"),
+    )
+
+
+def _owed(call: SampleCall) -> frozenset[tuple[str, str]]:
+    """Return the deliveries of the call, by hook and webhook."""
+    every = {(hook_id, "good") for hook_id in call.hooks}
+    return frozenset(every | {(call.ended, "form"), (call.answered, "flaky")})
+
+
+async def _demo(source: str, *, once: bool) -> None:
+    dialect = dialects_of(_sources(source)).enabled[0]
+    call = dialect.sample_call
+    if call is None:
+        raise Invalid.of("source", "invalid", f"{source} has no call for the demonstration")
+    screen = Screen(_owed(call))
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="switchhook-")))
         amqp_url, mongo_url = await stack.enter_async_context(_servers(directory))
         receiver = await stack.enter_async_context(Receiver(screen.show))
         receiver.script("/flaky", *[503] * FAILURES, 200)
-        token = await _seed(mongo_url)
-        service, config = await _start_service(stack, directory, amqp_url, mongo_url)
+        token = await _seed(mongo_url, source)
+        service, config = await _start_service(stack, directory, source, amqp_url, mongo_url)
         api = f"http://{HOST}:{service.port}/v2/accounts/{ACCOUNT_ID}"
-        screen.expect(await _create(api, token, KINDS, receiver))
-        click.echo(HEADING)
-        await _play_call(amqp_url, screen)
+        screen.expect(await _create(api, token, _kinds(call), receiver))
+        click.echo(f"\n{call.told}{HEADING}")
+        await _play(call, dialect, amqp_url, screen)
         await receiver.until(screen.complete, LONGEST_S, "the callbacks of the call")
         header = directory / "token"
         header.write_text(f"X-Auth-Token: {token}\n")
@@ -130,14 +137,14 @@ async def _servers(directory: Path) -> AsyncIterator[tuple[str, str]]:
 
 
 async def _start_service(
-    stack: AsyncExitStack, directory: Path, amqp_url: str, mongo_url: str
+    stack: AsyncExitStack, directory: Path, source: str, amqp_url: str, mongo_url: str
 ) -> tuple[ServiceProcess, Path]:
     """Start the service, which the stack stops; return it and the file with its settings."""
     click.echo("starting switchhook ...")
     ports, tried_free_ports = (_port(API_PORT), _port(METRICS_PORT)), False
     config = directory / "switchhook.yaml"
     while True:
-        config.write_text(_settings(amqp_url, mongo_url, *ports), "utf-8")
+        config.write_text(_settings(source, amqp_url, mongo_url, *ports), "utf-8")
         environment = {
             "SWITCHHOOK_CONFIG": str(config),
             "SWITCHHOOK_METRICS__PORT": str(ports[1]),
@@ -152,10 +159,10 @@ async def _start_service(
             ports, tried_free_ports = (free_port(), free_port()), True
 
 
-def _settings(amqp_url: str, mongo_url: str, api_port: int, metrics_port: int) -> str:
+def _settings(source: str, amqp_url: str, mongo_url: str, api_port: int, metrics_port: int) -> str:
     """Return the demonstration's settings as YAML, so that other commands can use them as well."""
     settings = {
-        "amqp": {"url": amqp_url},
+        "amqp": {"url": amqp_url, "sources": [source]},
         "mongo": {"url": mongo_url, "database": DATABASE},
         "api": {"port": api_port},
         "metrics": {"port": metrics_port},
@@ -174,10 +181,11 @@ def _port(preferred: int) -> int:
         return free_port()
 
 
-async def _seed(mongo_url: str) -> str:
+async def _seed(mongo_url: str, source: str) -> str:
     """Write the account, delete its webhooks of earlier demonstrations; return a token for it."""
     text, token = new_token(ACCOUNT_ID, datetime.now(UTC), name="demo")
     account: dict[str, object] = {"_id": ACCOUNT_ID, "name": "Acme", "tree": []}
+    account[f"{source}_secret"] = secrets.token_hex(32)
     with open_store(mongo_url, DATABASE, STORE_TIMEOUT_S) as store:
         webhooks, accounts = store.database["webhooks"], store.database["accounts"]
         await store.ask(webhooks.delete_many({"account_id": ACCOUNT_ID}))
@@ -207,11 +215,16 @@ async def _create(
     return webhooks
 
 
-async def _play_call(amqp_url: str, screen: Screen) -> None:
+def _sources(source: str) -> Settings:
+    """Return settings with one source."""
+    return Settings.model_validate({"amqp": {"sources": [source]}})
+
+
+async def _play(call: SampleCall, dialect: Dialect, amqp_url: str, screen: Screen) -> None:
     call_id = uuid.uuid4().hex
-    hooks = dialects_of(Settings()).hooks
+    hooks = {hook.hook_id: hook for hook in dialect.hooks}
     async with Bus(amqp_url) as bus:
-        for hook_id in CALL:
+        for hook_id in call.hooks:
             message = hooks[hook_id].sample(Occasion.now(ACCOUNT_ID, call_id))
             screen.published(call_id, hook_id)
             await bus.publish(message)

@@ -35,6 +35,9 @@ def hook_reference(dialect: Dialect) -> str:
 
 def _chapter(dialect: Dialect, hook: Hook) -> str:
     lines = [f"## {hook.hook_id}", "", f"{hook.description} Schema `{hook.schema_id}`.", ""]
+    if len(hook.changes) > 1:
+        lines += [f"- version {number}: {change}" for number, change in hook.changes.items()]
+        lines.append("")
     lines += ["| field | type | meaning |", "|---|---|---|", *_rows(hook), ""]
     lines += [*_modifiers(hook), "```json", _sample(dialect, hook), "```", ""]
     return "\n".join(lines)

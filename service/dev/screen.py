@@ -127,13 +127,17 @@ def _hook_of(headers: Mapping[str, str]) -> str:
 
 
 def _call_of(request: ReceivedRequest) -> str:
-    """Return the call id in a body of any format; "" if it has none."""
+    """Return the call id in a body of any format and dialect; "" if it has none."""
     if request.headers.get("Content-Type") == "application/json":
         try:
             payload = orjson.loads(request.body)
         except orjson.JSONDecodeError:
             return ""
-        return str(payload.get("call_id", "")) if isinstance(payload, dict) else ""
+        if not isinstance(payload, dict):
+            return ""
+        resource = payload.get("data")
+        about = resource.get("id", "") if isinstance(resource, dict) else ""
+        return str(payload.get("call_id", about))
     return dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("call_id", "")
 
 

@@ -8,11 +8,9 @@ from service.dialects.kazoo.crossbar.migration import (
     import_webhooks,
     sync_accounts,
 )
-from service.dialects.kazoo.crossbar.tokens import CrossbarTokens
 
 __all__ = [
     "CrossbarClient",
-    "CrossbarTokens",
     "Decision",
     "Verdict",
     "documents_in",

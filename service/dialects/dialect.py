@@ -10,9 +10,13 @@ from typing import Any, Protocol
 
 from service.dialects.binding import Binding, merged
 from service.dialects.bus_message import BusMessage
+from service.dialects.collection import WebhookCollection
+from service.dialects.content import ContentWriter
 from service.dialects.hook import Hook
+from service.dialects.question import Question
+from service.dialects.rpc import RpcServer
+from service.dialects.sample_call import SampleCall
 from service.domain.event import Event, Message
-from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook
 
 
@@ -25,22 +29,6 @@ class Decoder(Protocol):
         `account_id` is the owner of the event's dialled number, for a message that names no
         account. Raises only RejectedMessage.
         """
-
-
-@immutable
-class Content:
-    """Content of a request: the body, or the query that is appended to the URI."""
-
-    content_type: str
-    content: bytes
-    in_query: bool = False
-
-
-class ContentWriter(Protocol):
-    """Writes the contents of one event's requests, each distinct one only once."""
-
-    def content(self, webhook: Webhook) -> Content:
-        """Return the content of the webhook's request for the event."""
 
 
 class RequestWriter(Protocol):
@@ -90,14 +78,29 @@ class Dialect:
     """Returns a stored webhook with hooks of the catalogue for the names that it uses."""
     test_hook: str = ""
     """The hook whose sample is the test request of a webhook on `all`."""
+    questions: tuple[Question, ...] = ()
+    """What its switch asks actionable webhooks."""
+    sample_call: SampleCall | None = None
+    """The call of the demonstration."""
+    collection: WebhookCollection | None = None
+    """The API for webhooks that the switch's customers know."""
+    rpc: RpcServer | None = None
+    """Answers the switch's services in place of one of them."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
+    by_id: Mapping[str, Hook] = field(init=False)
 
     def __post_init__(self) -> None:
         binds = merged(binding for hook in self.hooks for binding in hook.binds)
         object.__setattr__(self, "bindings", binds)
         ids = {hook.hook_id: hook.schema_id for hook in self.hooks}
         object.__setattr__(self, "schema_ids", ids)
+        object.__setattr__(self, "by_id", {hook.hook_id: hook for hook in self.hooks})
+
+    def schema_version(self, hook_id: str) -> int:
+        """Return the current version of a hook's schema."""
+        hook = self.by_id.get(hook_id)
+        return 1 if hook is None else hook.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class Dialects:
     by_exchange: Mapping[str, Dialect] = field(init=False)
     hooks: Mapping[str, Hook] = field(init=False)
     """Hooks of the enabled dialects by id, in the order of presentation."""
+    questions: Mapping[str, Question] = field(init=False)
+    """Questions of the enabled dialects by id."""
 
     def __post_init__(self) -> None:
         by_name = {one.name: one for one in (*self.enabled, *self.others)}
@@ -125,6 +130,8 @@ class Dialects:
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "by_exchange", exchanges)
         object.__setattr__(self, "hooks", hooks)
+        questions = {each.hook_id: each for one in self.enabled for each in one.questions}
+        object.__setattr__(self, "questions", questions)
 
     def of(self, source: str) -> Dialect:
         """Return the dialect of a source; an empty source means the default."""
@@ -134,6 +141,11 @@ class Dialects:
         """Return a stored webhook with hooks of its dialect's catalogue for the names it uses."""
         dialect = self.by_name.get(webhook.source)
         return webhook if dialect is None else dialect.catalogued(webhook)
+
+    def question_of(self, webhook: Webhook) -> Question | None:
+        """Return the question that an actionable webhook answers; None for any other webhook."""
+        named = webhook.hooks & self.questions.keys()
+        return self.questions[min(named)] if named else None
 
     def of_exchange(self, exchange: str) -> Dialect:
         """Return the dialect of an exchange; an unknown exchange gives the first dialect."""
@@ -146,9 +158,15 @@ class Dialects:
 
     @property
     def announcing_exchanges(self) -> tuple[str, ...]:
-        """Exchanges of the switches on which announcements are published."""
-        found = (one.announcement.exchange for one in self.enabled if one.announcement)
+        """Exchanges of the switches on which we publish."""
+        found = [one.announcement.exchange for one in self.enabled if one.announcement]
+        found += [exchange for one in self.served for exchange in one[1].publishes_on]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def served(self) -> tuple[tuple[Dialect, RpcServer], ...]:
+        """The dialects that answer requests of their switch's services."""
+        return tuple((one, one.rpc) for one in self.enabled if one.rpc is not None)
 
 
 def _by_id(dialects: Iterable[Dialect]) -> dict[str, Hook]:

@@ -12,7 +12,8 @@ from service.text.json_text import read_json, write_json
 MOST_BODY_BYTES = 16_384
 MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
-    "Content-Type", "User-Agent", "X-Account-ID", "X-Hook-ID", "X-Switchhook-Attempt",
+    "Content-Type", "Deprecation", "Sunset", "User-Agent", "X-Account-ID", "X-Hook-ID",
+    "X-Switchhook-Attempt",
     "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
     "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
@@ -46,7 +47,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
         "retries": attempt.retries,
         "started_at": _date(attempt.started_at),
     }
-    if not response.outcome.succeeded or attempt.test:
+    if not response.outcome.succeeded or attempt.test or attempt.answer is not None:
         row |= _exchange(attempt)
     if keep_payload and len(delivery.payload) <= MOST_PAYLOAD_BYTES:
         row["payload"] = delivery.payload
@@ -64,6 +65,8 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "trace_id": delivery.trace_id,
         "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
+        "answer": attempt.answer,
+        "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -103,6 +106,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "payload": delivery.payload.decode(),
         "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
+        "schema_version": delivery.schema_version,
         "trace_id": delivery.trace_id,
         "attempts": [
             {
@@ -141,6 +145,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         traceparent=new_traceparent(document.get("trace_id")),
         event_account_id=document.get("event_account_id"),
         source=document.get("source") or "",
+        schema_version=document.get("schema_version") or 1,
     )
 
 

@@ -21,7 +21,12 @@ class Kind(Enum):
     TEXTS = auto()
     VALUES = auto()
     SECONDS = auto()
+    WINDOW = auto()
+    BUDGET = auto()
+    DOCUMENT = auto()
+    ANSWER_FORM = auto()
     SECRET = auto()
+    VERSION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,37 @@ MEMBERS = (
         "timeout_s",
         Kind.SECONDS,
         "Seconds until the whole answer must have arrived; if absent, the platform's limit.",
+        optional=True,
+    ),
+    Member(
+        "coalesce_ms",
+        Kind.WINDOW,
+        "Milliseconds within which only the latest of a burst of interim events is sent.",
+        optional=True,
+    ),
+    Member(
+        "budget_s",
+        Kind.BUDGET,
+        "Actionable hooks: seconds from the question to the answer, whoever gives it.",
+        optional=True,
+    ),
+    Member(
+        "static_answer",
+        Kind.DOCUMENT,
+        "Actionable hooks: the document used where no server gives a usable one; without it, the "
+        "call goes on without a document.",
+        optional=True,
+    ),
+    Member(
+        "answer_form",
+        Kind.ANSWER_FORM,
+        "Actionable hooks: the form of the documents; if absent, their type and content tell it.",
+        optional=True,
+    ),
+    Member(
+        "schema_version",
+        Kind.VERSION,
+        "Version of the hook's schema that its payloads keep to; if absent, the current one.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

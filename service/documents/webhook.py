@@ -7,7 +7,15 @@ from typing import Any
 
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
-from service.domain.webhook import ALL_HOOKS, NOTHING, Format, OAuthClient, Verb, Webhook
+from service.domain.webhook import (
+    ALL_HOOKS,
+    NOTHING,
+    Asking,
+    Format,
+    OAuthClient,
+    Verb,
+    Webhook,
+)
 from service.text.json_text import read_json, write_json
 
 Document = Mapping[str, Any]
@@ -17,6 +25,11 @@ FILTER_KEYS = ("type", "action")
 INTERNAL_LEG = "internal_leg"
 
 LEAST_TIMEOUT_S, MOST_TIMEOUT_S = 1.0, 30.0
+ASK_KEY = "ask_key"
+LEAST_BUDGET_S, MOST_BUDGET_S, BUDGET_S = 0.5, 30.0, 4.5
+"""Seconds for an answer. Kazoo's pivot waits for 5 s unless its callflow says otherwise."""
+ANSWER_FORMS = ("voxml", "twiml", "kazoo", "voipbin", "switchhook")
+LEAST_COALESCE_MS, MOST_COALESCE_MS = 100, 10_000
 MOST_DOCUMENT_BYTES = 32_768
 """Largest size of a webhook's document without its history. All webhooks of an account, and the
 bodies made with their custom data, are in memory at the same time."""
@@ -73,7 +86,10 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         headers=_headers(document),
         oauth=_oauth(document),
         timeout_s=_timeout_s(document),
+        coalesce_ms=_coalesce_ms(document),
+        asking=_asking(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
+        schema_version=_schema_version(document),
     )
 
 
@@ -264,3 +280,47 @@ def _timeout_s(document: Document) -> float | None:
         return max(LEAST_TIMEOUT_S, min(MOST_TIMEOUT_S, float(value)))
     except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"timeout_s must be a number from 1 to 30, not {value!r}") from None
+
+
+def _coalesce_ms(document: Document) -> int | None:
+    value = document.get("coalesce_ms")
+    if value is None:
+        return None
+    try:
+        return max(LEAST_COALESCE_MS, min(MOST_COALESCE_MS, int(value)))
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from {LEAST_COALESCE_MS} to {MOST_COALESCE_MS}"
+        raise BadDocument(f"coalesce_ms must be {allowed}, not {value!r}") from None
+
+
+def _asking(document: Document) -> Asking | None:
+    """Return the part of an actionable webhook; any of its members makes it one."""
+    if not any(name in document for name in (ASK_KEY, "budget_s", "static_answer", "answer_form")):
+        return None
+    form = document.get("answer_form") or ""
+    if form not in ("", *ANSWER_FORMS):
+        raise BadDocument(f"answer_form must be one of {', '.join(ANSWER_FORMS)}, not {form!r}")
+    static = document.get("static_answer")
+    if static is not None and not isinstance(static, str):
+        raise BadDocument(f"static_answer must be a text, not {type(static).__name__}")
+    return Asking(str(document.get(ASK_KEY) or ""), _budget_s(document), static, form)
+
+
+def _budget_s(document: Document) -> float:
+    value = document.get("budget_s")
+    try:
+        seconds = BUDGET_S if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from {LEAST_BUDGET_S} to {MOST_BUDGET_S:g}"
+        raise BadDocument(f"budget_s must be {allowed}, not {value!r}") from None
+    return max(LEAST_BUDGET_S, min(MOST_BUDGET_S, seconds))
+
+
+def _schema_version(document: Document) -> int | None:
+    value = document.get("schema_version")
+    if value is None:
+        return None
+    try:
+        return max(1, int(value))
+    except (TypeError, ValueError, OverflowError):
+        raise BadDocument(f"schema_version must be a number from 1, not {value!r}") from None

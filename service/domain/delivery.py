@@ -1,6 +1,7 @@
 """Delivery of one event to one webhook: its identity, its attempts and their outcomes."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -29,6 +30,8 @@ class Outcome(StrEnum):
     AUTH_FAILED = "auth_failed"
     EGRESS_REFUSED = "egress_refused"
     INVALID_REQUEST = "invalid_request"
+    NOT_ASKED = "not_asked"
+    """An actionable webhook's server has no place free or is out of order: no request was sent."""
     SHADOWED = "shadowed"
     """Shadow mode: no request was sent, because another service delivers."""
 
@@ -49,6 +52,7 @@ _FINAL = frozenset(
         Outcome.GONE,
         Outcome.EGRESS_REFUSED,
         Outcome.INVALID_REQUEST,
+        Outcome.NOT_ASKED,
         Outcome.SHADOWED,
     },
 )
@@ -137,6 +141,8 @@ class Delivery:
     """The event's account, where it differs from the webhook's."""
     source: str = ""
     """The dialect of the event; empty in deliveries that the first releases wrote."""
+    schema_version: int = 1
+    """The version of the hook's schema that `payload` has, whatever the webhook is pinned to."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -158,6 +164,7 @@ class Delivery:
             self.traceparent,
             self.event_account_id,
             self.source,
+            self.schema_version,
         )
 
     @property
@@ -189,6 +196,8 @@ class Request:
     """Time limit in seconds up to the end of the answer; None means the platform's."""
     in_full: bool = False
     """Whether the body of a successful answer is read to its end as well."""
+    body_bytes: int | None = None
+    """Bytes read of the answer's body; None means the platform's limit."""
     account_id: str = ""
     """The account that sends it, which may have a client certificate of its own."""
     https_only: bool = False
@@ -236,6 +245,8 @@ class Attempt:
     attempt_id: str
     retries: int = 0
     test: bool = False
+    answer: Mapping[str, Any] | None = None
+    """What became of the answer, for a webhook whose answer steers a call."""
 
     def as_past(self) -> PastAttempt:
         """Return the summary that travels with the delivery."""

@@ -55,6 +55,12 @@ class NothingSent(SwitchhookError):
     """Our machine lacks a resource for a request, such as descriptors: defer the delivery."""
 
 
+class SwitchApiUnavailable(Unavailable):
+    """A switch's API that tells the owners of tokens does not answer, or not as it should."""
+
+    about = "switch API"
+
+
 class CrossbarUnavailable(Unavailable):
     """Crossbar, a switch's REST API, does not answer, or gives an unexpected answer."""
 
@@ -109,6 +115,10 @@ class TooManyRequests(SwitchhookError):
         super().__init__(f"too many requests; retry in {retry_after_s:.1f} s")
         self.retry_after_s = retry_after_s
         self.limit = limit
+
+
+class TooManyStreams(SwitchhookError):
+    """The account, or the process, has as many live streams as it may have."""
 
 
 class RejectReason(StrEnum):

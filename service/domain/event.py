@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from service.domain.immutable import immutable
+from service.domain.provision import Provision
 
 
 @immutable
@@ -42,6 +43,15 @@ class Event:
     """Whether hook `all` gets it; false where another event of the same message reaches `all`."""
     webhook: Mapping[str, Any] | None = None
     """The document of the one webhook it goes to, where the message carries that webhook."""
+    provision: Provision | None = None
+    """What it tells about a destination that the switch manages itself."""
+    burst_id: str | None = None
+    """The burst of events it belongs to, of which only the latest may matter; see
+    `Webhook.coalesce_ms`."""
+    ends_burst: bool = False
+    """Whether the burst is over, and events of it that are still to come are out of date."""
+    scope_id: str | None = None
+    """The scope it happened in, which may have a webhook of its own; see `ScopedWebhook`."""
 
 
 def event_id_of(source: str, body: bytes) -> str:

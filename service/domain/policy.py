@@ -99,6 +99,25 @@ class TlsPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamPolicy:
+    """Live streams of the API: how many, and how much each may hold. Each worker counts its own."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
+
+    max: Annotated[int, Ge(0), Le(10_000)] = 100
+    """Streams open at once in a worker; 0 refuses every stream."""
+    max_per_account: Annotated[int, Ge(1), Le(10_000)] = 10
+    """Streams of an account open at once in a worker."""
+    buffer_bytes: Annotated[int, Ge(1024), Le(67_108_864)] = 1_048_576
+    """Bytes held for a client that does not read; what comes then is dropped, and counted."""
+    rate_per_s: Annotated[float, Ge(1.0), Le(10_000.0)] = 100.0
+    """Items per second of an account that a worker sends, and of a stream that it prepares; twice
+    as many at once. More is dropped, and counted: an item costs about as much as a delivery."""
+    heartbeat_s: Annotated[float, Ge(0.1), Le(60.0)] = 15.0
+    """Seconds between two comments that keep a quiet stream open; the token is checked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class CachePolicy:
     """Size and age of the cache of accounts and webhooks."""
 

@@ -44,6 +44,20 @@ class OAuthClient:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How an actionable webhook is asked for the document that steers a call."""
+
+    key: str = field(repr=False)
+    """The unguessable part of the address that the switch asks at; empty where it has none."""
+    budget_s: float = 4.5
+    """Seconds from the question to the answer, whoever gives it."""
+    static_answer: str | None = None
+    """The document that is used where no server gives a usable one."""
+    answer_form: str = ""
+    """The form of its documents; empty where type and content tell it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """An account's stored subscription: hooks, URI, verb, format and filters."""
 
@@ -80,10 +94,16 @@ class Webhook:
     """The client whose access tokens its requests carry."""
     timeout_s: float | None = None
     """Seconds until the whole answer must have arrived; None means the platform's."""
+    coalesce_ms: int | None = None
+    """Of the events of a burst, only the latest within so many milliseconds is sent."""
+    asking: Asking | None = None
+    """Its part as an actionable webhook, if it is one."""
     fallback_uri: str | None = None
     """The URI of one last attempt when the retries of a delivery are used up."""
     https_only: bool = False
     """Whether its account refuses plain http."""
+    schema_version: int | None = None
+    """The version of a hook's schema that its payloads keep to; None means the current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,8 @@ class Account:
     """Its own rule for disabling webhooks; None means the platform's."""
     require_https: bool = False
     """Whether its own webhooks may not use plain http; those of its descendants may."""
+    dialect_secrets: Mapping[str, bytes] = field(default_factory=lambda: NOTHING)
+    """By source, the key of the dialect's signature for its webhooks that have none."""
 
     def own(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return its webhooks for its own events of a hook."""
@@ -119,7 +141,7 @@ class Account:
 
     def bound(self, webhook: Webhook) -> Webhook:
         """Return one of the account's webhooks with the account's own rules applied."""
-        return _bound(webhook, require_https=self.require_https)
+        return _bound(webhook, self.dialect_secrets, require_https=self.require_https)
 
 
 def account_of(
@@ -130,10 +152,13 @@ def account_of(
     disable: DisablePolicy | None = None,
     *,
     require_https: bool = False,
+    dialect_secrets: Mapping[str, bytes] = NOTHING,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
     enabled = tuple(
-        _bound(webhook, require_https=require_https) for webhook in webhooks if webhook.enabled
+        _bound(webhook, dialect_secrets, require_https=require_https)
+        for webhook in webhooks
+        if webhook.enabled
     )
     inherited = tuple(webhook for webhook in enabled if webhook.include_subaccounts)
     return Account(
@@ -146,10 +171,14 @@ def account_of(
         _by_hook(inherited),
         disable,
         require_https,
+        dialect_secrets,
     )
 
 
-def _bound(webhook: Webhook, *, require_https: bool) -> Webhook:
+def _bound(webhook: Webhook, secrets: Mapping[str, bytes], *, require_https: bool) -> Webhook:
+    secret = secrets.get(webhook.source)
+    if secret is not None and webhook.dialect_secret is None:
+        webhook = replace(webhook, dialect_secret=secret)
     if not require_https:
         return webhook
     oauth = replace(webhook.oauth, https_only=True) if webhook.oauth else None

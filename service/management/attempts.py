@@ -114,6 +114,8 @@ def attempt_in_full(row: Document, dialects: Dialects) -> dict[str, Any]:
     view = attempt_view(row, dialects)
     if row.get("payload") is not None:
         view["payload"] = read_json(row["payload"])
+    if row.get("answer") is not None:
+        view["answer"] = row["answer"]
     return view
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -21,7 +21,7 @@ class ForeignTokens(Protocol):
     """Tokens issued by another system."""
 
     async def principal(self, text: str) -> Principal | None:
-        """Return the holder of the token, or None. Raises CrossbarUnavailable."""
+        """Return the holder of the token, or None. Raises SwitchApiUnavailable."""
 
 
 def _now() -> datetime:
@@ -60,10 +60,10 @@ class SeenTokens:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Verifies our own tokens, and those of a Crossbar if one is configured."""
+    """Verifies our own tokens, and those of switches whose APIs are configured."""
 
     tokens: TokenStore
-    foreign: ForeignTokens | None = None
+    foreign: Sequence[ForeignTokens] = ()
     now: Callable[[], datetime] = _now
     seen: SeenTokens = field(default_factory=SeenTokens)
 
@@ -91,10 +91,11 @@ class Authentication:
         token_id = token_id_in(text)
         if token_id is not None:
             return verified(text, await self.tokens.find(token_id), self.now())
-        holder = await self.foreign.principal(text) if self.foreign is not None else None
-        if holder is None:
-            raise Unauthenticated("the token is unknown, revoked or expired")
-        return holder
+        for tokens in self.foreign:
+            holder = await tokens.principal(text)
+            if holder is not None:
+                return holder
+        raise Unauthenticated("the token is unknown, revoked or expired")
 
 
 def _digest(text: str) -> bytes:

@@ -32,7 +32,7 @@ def impossible(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]
         return
     yield from _impossible_texts(merged, hook)
     if not hook.open:
-        yield from _doubtful_modifiers(merged, hook, _types([hook]))
+        yield from _doubtful_modifiers(merged, hook, _types([hook], merged))
 
 
 def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
@@ -41,7 +41,7 @@ def doubts(merged: Document, hooks: Mapping[str, Hook]) -> list[str]:
     hook = hooks.get(name)
     found = list(_idle_texts(merged, name, hook))
     if name == ALL_HOOKS or (hook is not None and hook.open):
-        known = _types(list(hooks.values()) if hook is None else [hook])
+        known = _types(list(hooks.values()) if hook is None else [hook], merged)
         for field, _, details in _doubtful_modifiers(merged, hook, known):
             found.append(f"{field}: {details['message']}")
     return found
@@ -69,11 +69,12 @@ def _idle_texts(merged: Document, name: str, hook: Hook | None) -> Iterator[str]
             yield f"custom_data.{key}: {reason}"
 
 
-def _types(hooks: Sequence[Hook]) -> dict[str, set[str]]:
-    """Return the JSON types that members of the hooks' payloads may have."""
-    found: dict[str, set[str]] = {}
+def _types(hooks: Sequence[Hook], merged: Document) -> dict[str, set[str]]:
+    """Return the JSON types that members of the hooks' payloads may have, in its versions."""
+    pin, found = merged.get("schema_version"), dict[str, set[str]]()
     for hook in hooks:
-        for name, member in hook.members.items():
+        version = hook.pinned(pin if isinstance(pin, int) else None)
+        for name, member in hook.members_of(version).items():
             kinds = member["type"]
             found.setdefault(name, set()).update([kinds] if isinstance(kinds, str) else kinds)
     return found

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service.answers.errors import BadAnswer
+from service.answers.forms import FORMS, form_of, translate
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.documents.members import REQUIRED
 from service.documents.webhook import (
     MOST_DOCUMENT_BYTES,
@@ -28,13 +31,23 @@ Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]
 """Field, code, details."""
 
-FILTERING = ("hook", "custom_data", "modifiers")
+ASKING = ("budget_s", "static_answer", "answer_form")
+VERSIONED = ("hook", "schema_version")
+FILTERING = ("hook", "schema_version", "custom_data", "modifiers")
 
 
-def check_members(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Problems:
+def check_members(
+    given: Document,
+    merged: Document,
+    hooks: Mapping[str, Hook],
+    questions: Mapping[str, Question],
+) -> Problems:
     """Return the problems of the given members; `merged` is the webhook after the change."""
     problems: Problems = {}
-    for field, code, details in _problems(given, merged, hooks):
+    for field, code, details in (
+        *_problems(given, merged, hooks, questions),
+        *_asking(given, merged, questions),
+    ):
         problems.setdefault(field, {})[code] = details
     return problems
 
@@ -62,24 +75,62 @@ def unhidden(members: Document, stored: Document) -> dict[str, Any]:
     return plain
 
 
-def _problems(given: Document, merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+def _problems(
+    given: Document,
+    merged: Document,
+    hooks: Mapping[str, Hook],
+    questions: Mapping[str, Question],
+) -> Iterator[Problem]:
     for field in REQUIRED:
         if field in given and given[field] is None:
             yield field, "required", {"message": "Field is required and cannot be removed"}
     for field in ("uri", "fallback_uri"):
         if given.get(field) is not None:
             yield from _uri(field, given[field])
-    if given.get("hook") not in (None, ALL_HOOKS, *hooks):
+    if given.get("hook") not in (None, ALL_HOOKS, *hooks, *questions):
         message = "Value not found in enumerated list of values"
-        target = [ALL_HOOKS, *hooks]
+        target = [ALL_HOOKS, *hooks, *questions]
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
-    if not given.keys().isdisjoint(FILTERING):
+    if not given.keys().isdisjoint(VERSIONED):
+        yield from _version(merged, hooks)
+    if not given.keys().isdisjoint(FILTERING) and merged.get("hook") not in questions:
         yield from impossible(merged, hooks)
     for field in ("custom_data", "modifiers"):
         yield from _keys(field, given.get(field) or {})
     yield from _hidden(given)
     yield from _headers(given.get("headers") or {})
     yield from _credentials(given)
+
+
+def _asking(
+    given: Document, merged: Document, questions: Mapping[str, Question]
+) -> Iterator[Problem]:
+    """Check the static answer in the form that the switch reads, and what it is set on."""
+    question = questions.get(merged.get("hook") or "")
+    for field in ASKING:
+        if given.get(field) is not None and question is None:
+            message = f"only for actionable hooks: {', '.join(questions)}"
+            yield field, "invalid", {"message": message}
+    static = merged.get("static_answer")
+    if question is None or not isinstance(static, str) or given.keys().isdisjoint(ASKING):
+        return
+    try:
+        found = form_of(static.encode(), "")
+        wanted = merged.get("answer_form") or found
+        same = FORMS[wanted].content_type == FORMS[found].content_type
+        translate(static.encode(), "", question.form, source=wanted if same else found)
+    except BadAnswer as error:
+        yield "static_answer", "invalid", {"message": str(error)}
+
+
+def _version(merged: Document, hooks: Mapping[str, Hook]) -> Iterator[Problem]:
+    """Refuse a version that the webhook's hook lacks, or every hook for those on `all`."""
+    wanted, hook = merged.get("schema_version"), hooks.get(str(merged.get("hook")))
+    named = hooks.values() if hook is None else (hook,)
+    served = sorted({version for one in named for version in one.versions})
+    if wanted is not None and wanted not in served:
+        message = "the hook's schema has no such version; GET /v2/schemas lists them"
+        yield "schema_version", "enum", {"message": message, "target": served, "value": wanted}
 
 
 def _uri(field: str, uri: str) -> Iterator[Problem]:

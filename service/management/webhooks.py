@@ -5,13 +5,15 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from secrets import token_bytes
+from secrets import token_bytes, token_hex
 from typing import Any
 
 import structlog
 
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.documents.webhook import (
+    ASK_KEY,
     SECRET_PREFIX,
     BadDocument,
     earlier_secrets,
@@ -21,7 +23,7 @@ from service.documents.webhook_form import HIDDEN, completed
 from service.domain.disable import DisablePolicy
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
-from service.domain.webhook import NOTHING
+from service.domain.webhook import ALL_HOOKS, NOTHING
 from service.egress.rules import in_words
 from service.management.ports import (
     Accounts,
@@ -37,6 +39,7 @@ from service.management.webhook_rules import check_members, check_size, unhidden
 from service.text.plural import counted
 
 SECRET_BYTES = 32
+ASK_KEY_BYTES = 16
 MOST_EARLIER_SECRETS = 10
 """Each earlier secret adds a signature to every request; receivers limit a header's length."""
 
@@ -60,6 +63,8 @@ class Webhooks:
     accounts: Accounts
     guard: UriGuard
     hooks: Mapping[str, Hook]
+    questions: Mapping[str, Question]
+    default_source: str
     disable_policy: DisablePolicy
     most_per_account: int
     makes_key_pairs: bool
@@ -67,13 +72,15 @@ class Webhooks:
     """Called with every account whose webhooks changed, so that this process notices at once."""
     now: Callable[[], datetime] = _now
 
-    async def all(self, account_id: str) -> Sequence[Document]:
-        """Return the documents of all webhooks of an account, in any order."""
-        return await self.documents.of_account(account_id)
+    async def all(self, account_id: str, source: str | None = None) -> Sequence[Document]:
+        """Return the documents of an account's webhooks, of one source or all, in any order."""
+        found = await self.documents.of_account(account_id)
+        return [one for one in found if source in (None, one.get("source"))]
 
-    async def one(self, account_id: str, webhook_id: str) -> Document:
-        """Return the document of a webhook."""
-        return _found(await self.documents.find(account_id, webhook_id), webhook_id)
+    async def one(self, account_id: str, webhook_id: str, source: str | None = None) -> Document:
+        """Return the document of a webhook; with a `source`, only one of that dialect."""
+        document = _found(await self.documents.find(account_id, webhook_id), webhook_id)
+        return _found(document if source in (None, document.get("source")) else None, webhook_id)
 
     async def includes_subaccounts(self, account_id: str, webhook_id: str) -> bool:
         """Return whether a webhook gets the events of the accounts below its own."""
@@ -96,7 +103,9 @@ class Webhooks:
         Raises Conflict where the account has too many.
         """
         given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
+        given |= {key: value for key, value in self._source(given).items() if value is not None}
         await self._check(account_id, given, given)
+        given |= self._ask_key(given, {})
         entry = self._entry(by, "created", ())
         document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
         document |= {
@@ -127,7 +136,8 @@ class Webhooks:
         moved = check_moves(members, stored)
         if moved:
             raise Invalid(moved)
-        changes = unhidden(members, stored)
+        changes = unhidden(members, stored) | self._source(members)
+        changes |= self._ask_key(members, stored)
         if "enabled" in changes and changes["enabled"] is None:
             changes["enabled"] = True  # the default
         merged = {**stored, **changes}
@@ -199,8 +209,32 @@ class Webhooks:
             raise Conflict("the webhook was changed at the same time; rotate again")
         return changed
 
+    def _ask_key(self, members: Document, stored: Document) -> dict[str, Any]:
+        """Return a key for the address of a webhook that becomes actionable."""
+        if members.get("hook") not in self.questions or stored.get(ASK_KEY):
+            return {}
+        return {ASK_KEY: token_hex(ASK_KEY_BYTES)}
+
+    def _source(self, members: Document) -> dict[str, Any]:
+        """Return the dialect of the hook that members name; None where it is the default.
+
+        `all` means every hook of the one dialect that is enabled, or of the default one.
+        """
+        named = members.get("hook") or ""
+        if named == ALL_HOOKS:
+            sources = {hook.source for hook in self.hooks.values()}
+        else:
+            known = self.hooks.get(named) or self.questions.get(named)
+            sources = set() if known is None else {known.source}
+        if len(sources) != 1:
+            return {}
+        source = sources.pop()
+        return {"source": None if source == self.default_source else source}
+
     async def _check(self, account_id: str, given: Document, merged: Document) -> None:
-        problems = check_members(given, merged, self.hooks) | check_size(given, merged)
+        problems = check_members(given, merged, self.hooks, self.questions) | check_size(
+            given, merged
+        )
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
 from service import __version__
+from service.domain.answer import AnswerSource, BadAnswerReason
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 
@@ -52,8 +53,12 @@ class Metrics:
         )
         self._deliveries()
         self._attempts()
+        self._asks()
         self._queues()
-        self._dependencies()
+        self._places()
+        self._broker()
+        self._store()
+        self._streams()
         self._process()
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
@@ -89,6 +94,7 @@ class Metrics:
         self.dead_lettered = deliveries.labels("dead_lettered")
         self.cancelled = deliveries.labels("cancelled")
         self.shadowed = deliveries.labels("shadowed")
+        self.coalesced = deliveries.labels("coalesced")
         self.deferred = _by(
             self._counter("deferrals_total", "Deliveries deferred without an attempt", "reason"),
             DeferReason,
@@ -114,6 +120,19 @@ class Metrics:
         )
         self.event_to_delivery = self._histogram(
             "event_to_delivery_seconds", "Time from consuming an event to delivery at first attempt"
+        )
+
+    def _asks(self) -> None:
+        self.asks = _by(
+            self._counter("asks_total", "Questions of calls, by who gave the answer", "source"),
+            AnswerSource,
+        )
+        self.ask_duration = self._histogram(
+            "ask_duration_seconds", "Time from the question of a call to its answer"
+        )
+        self.answers_refused = _by(
+            self._counter("answers_refused_total", "Documents that could not be used", "reason"),
+            BadAnswerReason,
         )
 
     def _attempts(self) -> None:
@@ -166,6 +185,18 @@ class Metrics:
             "livemax",
             "lane",
         )
+        self.queue_waiting = self._gauge(
+            "queue_waiting",
+            "Messages that wait in the lane's queue, as last reported by the broker",
+            "livemax",
+            "lane",
+        )
+        self.acks_lost = self._counter(
+            "acks_lost_total",
+            "Messages settled after their connection was lost: the broker redelivers them",
+        )
+
+    def _places(self) -> None:
         self.places_held = self._gauge(
             "places_held", "Places of the pool that are taken", "livesum", "lane"
         )
@@ -178,18 +209,8 @@ class Metrics:
             "livemax",
             "lane",
         )
-        self.queue_waiting = self._gauge(
-            "queue_waiting",
-            "Messages that wait in the lane's queue, as last reported by the broker",
-            "livemax",
-            "lane",
-        )
-        self.acks_lost = self._counter(
-            "acks_lost_total",
-            "Messages settled after their connection was lost: the broker redelivers them",
-        )
 
-    def _dependencies(self) -> None:
+    def _broker(self) -> None:
         self.connected = self._gauge(
             "broker_connected", "Whether a connection to the broker is open", "livemin", "link"
         )
@@ -225,6 +246,8 @@ class Metrics:
         self.waits = self._counter(
             "dependency_waits_total", "Pauses because a dependency did not answer", "error"
         )
+
+    def _store(self) -> None:
         self.store_up = self._gauge(
             "store_up", "Whether MongoDB answered the last request", "livemin"
         )
@@ -233,6 +256,12 @@ class Metrics:
         )
         self.accounts_remembered = self._gauge(
             "accounts_remembered", "Accounts in the cache", "livemax"
+        )
+
+    def _streams(self) -> None:
+        self.streams_open = self._gauge("streams_open", "Live streams of the API open", "livesum")
+        self.stream_dropped = self._counter(
+            "stream_dropped_total", "Items that live streams lost because nobody read them in time"
         )
 
     def _process(self) -> None:

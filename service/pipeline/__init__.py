@@ -22,6 +22,7 @@ The folders are what the flow uses:
     outcomes/     log, metrics, attempt log, and webhooks disabled for failing
     recovery/     broker or store away, messages delivered twice, messages that kill workers
     dry_run/      samples, test requests, and why a webhook would not get an event
+    live/         streams of attempts and events, for clients that listen
 
 `service/wiring` puts them together.
 """

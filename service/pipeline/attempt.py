@@ -64,16 +64,20 @@ class Attempter:
         place: Place,
         *,
         test: bool = False,
+        answer_bytes: int | None = None,
     ) -> Attempt | DeferReason | None:
         """Return the attempt, the reason why it was not made, or None if the webhook was deleted.
 
-        Gives the place back. A `test` keeps the whole answer.
+        Gives the place back. A `test` keeps the whole answer; so does a request whose answer of at
+        most `answer_bytes` is wanted.
         """
         webhook_id, response = owed.webhook.webhook_id, None
         task = self.in_flight.begin(webhook_id)
         try:
             started_at, start = self.clock(), time.perf_counter()
-            request, response = await self._traced(owed, content, started_at, test=test)
+            request, response = await self._traced(
+                owed, content, started_at, answer_bytes, test=test
+            )
             duration_s = time.perf_counter() - start
             if not response.outcome.succeeded:
                 await self.failures.turn()
@@ -91,7 +95,13 @@ class Attempter:
         return _made(owed, request, response, started_at, duration_s, test=test)
 
     async def _traced(
-        self, owed: Owed, content: EventContent, started_at: float, *, test: bool
+        self,
+        owed: Owed,
+        content: EventContent,
+        started_at: float,
+        answer_bytes: int | None,
+        *,
+        test: bool,
     ) -> tuple[Request, Response]:
         """Make the request within a span of the delivery's trace."""
         delivery, number = owed.delivery, len(owed.delivery.past) + 1
@@ -99,6 +109,8 @@ class Attempter:
             request = request_for(owed, content, number, started_at, span.traceparent)
             if test:
                 request = _as_test(request)
+            if answer_bytes is not None:
+                request = replace(request, in_full=True, body_bytes=answer_bytes)
             response = await self._sent(request, owed)
             span.note(
                 delivery_id=delivery.delivery_id,

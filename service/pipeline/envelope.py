@@ -138,6 +138,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             traceparent=members.get("traceparent"),
             event_account_id=members.get("event_account_id"),
             source=members.get("source", ""),
+            schema_version=int(members.get("schema_version", 1)),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error

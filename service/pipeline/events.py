@@ -1,8 +1,10 @@
 """The event lane's work: from a message to the first attempts, with no broker in between."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from service.dialects.dialect import Dialects
@@ -13,14 +15,18 @@ from service.domain.event import Event
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
-from service.pipeline.deliver import Batch, Deliverer
+from service.pipeline.accounts.managed import ManagedWebhooks
+from service.pipeline.coalescing import Bursts
+from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.versions import Snapshot
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
 
@@ -40,6 +46,8 @@ class EventWork:
 
     ingest: Ingest
     directory: Directory
+    managed: ManagedWebhooks
+    bursts: Bursts
     deliverer: Deliverer
     finished: FinishedDeliveries
     metrics: Metrics
@@ -47,6 +55,7 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
@@ -56,17 +65,41 @@ class EventWork:
             events = await self.availability.until_available(lambda: self.ingest.events(incoming))
         if not events:
             self.metrics.ignored.inc()
+        arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
         for event in events:
             self.metrics.consumed[event.source, event.hook].inc()
             if event.account_id is None:
                 self.metrics.unowned.inc()
                 continue
-            with self.tracer.span("match", span.traceparent) as matching:
-                account, webhooks = await self._interested(event, event.account_id)
-                matching.note(hook=event.hook, webhooks=len(webhooks))
-            if webhooks:
-                arrival = Arrival(received_at, span.traceparent, incoming.redelivered)
-                await self._tell(event, account, webhooks, arrival, progress)
+            if event.ends_burst and event.burst_id is not None:
+                self.bursts.end(event.burst_id)
+            if event.provision is not None:
+                await self.managed.keep(event.provision)
+            own = self._deliver(event, event.account_id, arrival, progress)
+            if event.scope_id is None:
+                await own
+            else:
+                scoped = self._deliver_in_scope(event, event.account_id, arrival, progress)
+                await asyncio.gather(own, scoped)
+
+    async def _deliver_in_scope(
+        self, event: Event, account_id: str, arrival: Arrival, progress: Progress
+    ) -> None:
+        """Deliver to the webhook of the event's scope, if there is one."""
+        webhook = await self.managed.scoped(event.scope_id or "")
+        if webhook is not None:
+            await self._deliver(replace(event, webhook=webhook), account_id, arrival, progress)
+
+    async def _deliver(
+        self, event: Event, account_id: str, arrival: Arrival, progress: Progress
+    ) -> None:
+        with self.tracer.span("match", arrival.traceparent) as matching:
+            account, webhooks = await self._interested(event, account_id)
+            matching.note(hook=event.hook, webhooks=len(webhooks))
+        if self.feed.wanted and event.webhook is None:
+            self._tell_listeners(event, account, arrival)
+        if webhooks:
+            await self._tell(event, account, webhooks, arrival, progress)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
         """Return the event's account, and the webhooks whose hooks and filters match."""
@@ -87,20 +120,45 @@ class EventWork:
     ) -> None:
         dialect = self.dialects.of(event.source)
         payload = dialect.requests.payload(event, account)
-        webhooks = [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
-        snapshot = write_json(payload)
-        content = EventContent(dialect, dialect.requests.writer(payload, snapshot))
+        version = dialect.schema_version(event.hook)
+        snapshot = Snapshot(payload, write_json(payload), version)
+        content = content_of(dialect, event.hook, snapshot)
+        webhooks = _fitting(webhooks, content, payload)
         batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
-        await self.deliverer.deliver(owed, batch)
+        if event.burst_id is None or event.ends_burst:
+            await self.deliverer.deliver(owed, batch)
+        else:
+            await asyncio.gather(*(self._deliver_latest(event, pair, batch) for pair in owed))
+
+    async def _deliver_latest(self, event: Event, pair: Pair, batch: Batch) -> None:
+        """Deliver an event of a burst, unless a later one takes its place meanwhile."""
+        if await self.bursts.is_latest(event, pair[1]):
+            await self.deliverer.deliver(iter((pair,)), batch)
+
+    def _tell_listeners(self, event: Event, account: Account, arrival: Arrival) -> None:
+        """Hand the event to live streams; one that carries its webhook is for that one alone."""
+        requests = self.dialects.of(event.source).requests
+        payload = partial(requests.payload, event, account)
+        self.feed.happened(event, account, payload, arrival.at, arrival.traceparent)
 
     async def _account(self, account_id: str) -> Account:
         account = self.directory.remembered(account_id)
         if account is not None:
             return account
         return await self.availability.until_available(lambda: self.directory.account(account_id))
+
+
+def _fitting(
+    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any]
+) -> list[Webhook]:
+    """Return the webhooks whose modifiers fit the payload that they would get."""
+    versions = content.versions
+    if versions is None:
+        return [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
+    return [webhook for webhook in webhooks if fits(webhook.modifiers, versions.payload(webhook))]
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
@@ -110,8 +168,8 @@ def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
 
-def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: bytes) -> Delivery:
-    """Return the delivery of an event to a webhook; `snapshot` is the payload as JSON."""
+def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: Snapshot) -> Delivery:
+    """Return the delivery of an event to a webhook."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
         event_id=event.event_id,
@@ -121,9 +179,10 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: byt
         event_name=event.name,
         call_id=event.call_id,
         received_at=arrival.at,
-        payload=snapshot,
+        payload=snapshot.text,
         traceparent=arrival.traceparent,
         webhook=None if event.webhook is None else dict(event.webhook),
         event_account_id=None if event.account_id == webhook.account_id else event.account_id,
         source=event.source,
+        schema_version=snapshot.version,
     )

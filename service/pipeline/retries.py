@@ -9,7 +9,8 @@ from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import content_of
+from service.pipeline.request.versions import Snapshot
 from service.ports import Incoming
 from service.text.json_text import read_json
 
@@ -35,10 +36,11 @@ class RetryWork:
         if not deliveries:
             return
         owed = await self._owed(deliveries)
-        payload = deliveries[0].payload
-        dialect = self.dialects.of(deliveries[0].source)
-        writer = dialect.requests.writer(read_json(payload), payload)
-        batch = Batch(EventContent(dialect, writer), self.places, progress)
+        # Deliveries that were sealed together are of one event, and share its payload.
+        one = deliveries[0]
+        snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
+        content = content_of(self.dialects.of(one.source), one.hook, snapshot)
+        batch = Batch(content, self.places, progress)
         await self.deliverer.deliver(iter(owed), batch)
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:

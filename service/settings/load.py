@@ -19,6 +19,11 @@ from service.settings.model import Settings, setting_keys
 
 PREFIX = "SWITCHHOOK_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+TOKEN_VARIABLE = f"{PREFIX}API_TOKEN"
+"""Token of the commands that ask the API; no setting of the service."""
+WEBHOOK_SECRET_VARIABLE = f"{PREFIX}WEBHOOK_SECRET"
+"""Secret of `switchhook verify`; no setting of the service either."""
+OTHER_VARIABLES = (CONFIG_VARIABLE, TOKEN_VARIABLE, WEBHOOK_SECRET_VARIABLE)
 SECRET_KEYS = (
     "amqp", "amqp.url", "mongo", "mongo.url", "secrets", "secrets.keys", "secrets.signing_key",
 )  # fmt: skip
@@ -80,7 +85,7 @@ def _add_environment(
     """Override the file's values with the environment; return the problems of the environment."""
     problems = []
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE:
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
         path = variable.removeprefix(PREFIX).lower().split("__")
         key = path[-1]
@@ -116,7 +121,7 @@ def _parse(text: str) -> Any:
 
 def _like(variable: str) -> str:
     names = [f"{PREFIX}{key.replace('.', '__').upper()}" for key in setting_keys()]
-    close = get_close_matches(variable, [*names, CONFIG_VARIABLE], n=1)
+    close = get_close_matches(variable, [*names, *OTHER_VARIABLES], n=1)
     return f"; did you mean {close[0]}?" if close else f"; names look like {names[0]}"
 
 

@@ -8,14 +8,24 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
+from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
-from service.domain.policy import CachePolicy, EgressPolicy, HttpPolicy, Network, TlsPolicy
+from service.domain.policy import (
+    CachePolicy,
+    EgressPolicy,
+    HttpPolicy,
+    Network,
+    StreamPolicy,
+    TlsPolicy,
+)
 from service.domain.retry import RetryPolicy
 from service.observability.logs import LogPolicy
 from service.text.keys import named_key
 
+Source = Literal["kazoo", "voipbin"]
+"""The name of a dialect."""
 ORIGIN = r"^https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
 
 
@@ -44,7 +54,7 @@ class AmqpSettings(Section):
     for a receiver that hangs, for a confirm of the broker, or for the store."""
     window_bytes: Annotated[int, Ge(1_048_576), Le(4_294_967_296)] = 67_108_864
     """Bytes of the messages held of a queue, above which no further message is parked."""
-    sources: Annotated[tuple[Literal["kazoo", "voipbin"], ...], Len(1)] = ("kazoo",)
+    sources: Annotated[tuple[Source, ...], Len(1)] = ("kazoo",)
     """The dialects of the switches on this broker."""
     declare_sources: bool = True
     """Declare the switch's exchanges exactly as it does, where the broker permits it."""
@@ -120,6 +130,9 @@ class ApiSettings(Section):
     """Address to listen on; only this machine unless set otherwise."""
     port: Annotated[int, Ge(1), Le(65_535)] = 8080
     """Port of the API, `/healthz` and `/readyz`."""
+    public_url: str | None = None
+    """Address at which switches reach the API, such as `https://hooks.example.com`: for addresses
+    inside of documents that were asked for over the bus."""
     max_body_bytes: Annotated[int, Ge(1024), Le(16_777_216)] = 1_048_576
     """A larger request is refused."""
     page_size: Annotated[int, Ge(1), Le(1000)] = 50
@@ -149,6 +162,14 @@ class ApiSettings(Section):
     auth: AuthSettings = AuthSettings()
     """Tokens that the API accepts."""
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        return _http(value)
+
+    streams: StreamPolicy = StreamPolicy()
+    """Live streams."""
+
 
 class ConsoleSettings(Section):
     """The pages for people, on the port of the API."""
@@ -175,7 +196,7 @@ class MetricsSettings(Section):
     host: str = "127.0.0.1"
     """Address to listen on; only this machine unless set otherwise."""
     port: Annotated[int, Ge(1), Le(65_535)] = 9108
-    """Port of `/metrics`."""
+    """Port of `/metrics`, and of `/places`, which lists the holders of the pool's places."""
 
 
 class AttemptsSettings(Section):
@@ -291,6 +312,7 @@ class Settings(Section):
     console: ConsoleSettings = ConsoleSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
+    answers: AnswerPolicy = AnswerPolicy()
     secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()

@@ -1,6 +1,7 @@
 """The management API put together on the running service: plain constructor calls."""
 
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
+from service.api.http.ask import AskEndpoint
 from service.api.http.clients import Clients
 from service.api.http.connections import ConnectionLimits, Connections, most_connections
 from service.api.http.gatekeeper import Gatekeeper
@@ -26,10 +28,15 @@ from service.api.resources import (
     glances,
     hooks,
     portal,
+    schemas,
+    streams,
+    tokens,
     webhooks,
 )
+from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
-from service.dialects.crossbar import CrossbarTokens
+from service.dialects.foreign_tokens import foreign_tokens
+from service.dialects.token_check import CheckedTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
@@ -54,12 +61,12 @@ class Api:
 
     application: web.Application
     runner: ReplayRunner
-    foreign: CrossbarTokens | None
+    foreign: Sequence[CheckedTokens]
 
     async def close(self) -> None:
         """Close all connections."""
-        if self.foreign is not None:
-            await self.foreign.close()
+        for check in self.foreign:
+            await check.close()
 
 
 def connections_for(settings: Settings) -> Connections:
@@ -82,39 +89,45 @@ def connections_for(settings: Settings) -> Connections:
 def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
     settings, store = service.settings, service.storage.store
-    hook_ids = tuple(service.dialects.hooks)
+    hook_ids = (*service.dialects.hooks, *service.dialects.questions)
     letters = DeadLetters(
         MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
     )
-    tokens = MongoTokens(store)
+    stored_tokens = MongoTokens(store)
     auth = settings.api.auth
-    foreign = (
-        CrossbarTokens(auth.crossbar_url, auth.crossbar_cache_s) if auth.crossbar_url else None
-    )
-    authentication = Authentication(tokens, foreign)
-    sessions = sessions_of(settings, tokens, authentication)
+    foreign = foreign_tokens(auth.crossbar_url, auth.crossbar_cache_s, settings.voipbin)
+    authentication = Authentication(stored_tokens, foreign)
+    sessions = sessions_of(settings, stored_tokens, authentication)
     glance = Glance(MongoTallies(store))
-    operations = _operations(service, letters, glance, sessions)
+    operations, foreign_operations = _operations(service, letters, glance, sessions)
     gatekeeper = Gatekeeper(
         authentication,
         MongoAccounts(store),
         RateLimit(settings.api.rate_per_s, settings.api.burst),
         Clients(settings.api.trusted_proxies),
     )
-    every = [*operations, description_operation(operations, hook_ids)]
+    every = [*operations, description_operation(operations, hook_ids), *foreign_operations]
     application = api_application(
         every, gatekeeper, settings.api.max_body_bytes, settings.api.body_timeout_s, hook_ids
     )
+    application.add_routes(_ask_endpoint(service, gatekeeper).routes())
     add_console(application, service, Shared(every, gatekeeper, sessions, glance, letters))
     return Api(application, ReplayRunner(letters), foreign)
 
 
+def _ask_endpoint(service: Service, gatekeeper: Gatekeeper) -> AskEndpoint:
+    """Return what answers the questions of switches."""
+    settings, directory = service.settings, service.storage.directory
+    guesses = RateLimit(settings.api.rate_per_s, settings.api.burst)
+    return AskEndpoint(service.asker, directory, service.dialects, guesses, gatekeeper.clients)
+
+
 def sessions_of(
-    settings: Settings, tokens: MongoTokens, authentication: Authentication
+    settings: Settings, stored: MongoTokens, authentication: Authentication
 ) -> Sessions:
     """Return the use cases of the console's sessions and links."""
     return Sessions(
-        tokens,
+        stored,
         authentication,
         timedelta(hours=settings.console.session_hours),
         timedelta(minutes=settings.console.portal_link_minutes),
@@ -123,8 +136,8 @@ def sessions_of(
 
 def _operations(
     service: Service, letters: DeadLetters, glance: Glance, sessions: Sessions
-) -> list[Operation]:
-    """Return all operations."""
+) -> tuple[list[Operation], list[Operation]]:
+    """Return our own operations, and those of the switches' collections."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
     subscriptions = Webhooks(
@@ -134,6 +147,8 @@ def _operations(
         accounts=MongoAccounts(store),
         guard=ResolvingGuard(settings.egress, settings.own_ports),
         hooks=service.dialects.hooks,
+        questions=service.dialects.questions,
+        default_source=service.dialects.default_source,
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
         makes_key_pairs=service.storage.secret_box.makes_key_pairs,
@@ -146,14 +161,23 @@ def _operations(
         service.storage.attempt_writer,
         service.dialects,
         service.sending.places[TESTS],
+        service.live_streams.feed,
     )
     directory, dialects = service.storage.directory, service.dialects
-    return operations_of(
+    own = operations_of(
         hooks.HookHandlers(dialects),
-        dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, dialects),
+        schemas.SchemaHandlers(dialects),
+        dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
+        streams.StreamHandlers(
+            service.live_streams.hub, subscriptions, dialects, settings.api.streams
+        ),
+        tokens.TokenHandlers(),
         glances.GlanceHandlers(glance),
         portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
     )
+    collections = [one.collection for one in dialects.enabled if one.collection is not None]
+    foreign = [ForeignWebhooks(collection, subscriptions) for collection in collections]
+    return own, [operation for one in foreign for operation in one.operations()]

@@ -12,8 +12,11 @@ from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.settings.model import Settings
-from service.wiring.lanes import DEAD_LETTER_PREFETCH, Lanes
+from service.wiring.lanes import DEAD_LETTER_PREFETCH, REQUEST_PREFETCH, Lanes
 from service.wiring.parts import link_of, permissions_of
+
+QUESTION_TTL_MS = 30_000
+"""A question that waited for longer is not asked: who asked has hung up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ def broker_of(
             (names.deliveries, amqp.delivery_prefetch, lanes.deliveries),
             (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
         )
+    ]
+    subscriptions += [
+        Subscription(
+            queue,
+            REQUEST_PREFETCH,
+            lane.window_size,
+            lane.accept,
+            lane.note_waiting,
+            plain={"x-message-ttl": QUESTION_TTL_MS} if queue == names.ask else {},
+        )
+        for queue, lane in lanes.requests.items()
     ]
     bindings = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
     # Four looks within `health.stall_s`, so that the health check notices in time.

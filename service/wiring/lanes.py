@@ -1,13 +1,20 @@
 """The three lanes, each with its work and its prefetch window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from service.adapters.mongo.logs import MongoDeadLetters
+from service.adapters.mongo.provisions import MongoProvisions
 from service.adapters.mongo.suspects import MongoSuspectCounts
+from service.adapters.rabbitmq.publishing.publisher import Publisher
+from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
+from service.pipeline.accounts.managed import ManagedWebhooks
+from service.pipeline.ask.asker import Asker
+from service.pipeline.ask.bus import BusAsks
+from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Deliverer
@@ -15,19 +22,23 @@ from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
 from service.pipeline.lanes import Lane, Work
 from service.pipeline.limits.window import Window
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
+from service.pipeline.rpc import RpcWork
 from service.ports import Queues
 from service.settings.model import Settings
-from service.wiring.sending import DELIVERIES, EVENTS, Sending
+from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending
 from service.wiring.storage import Storage
 
 DEAD_LETTERS = "dead_letters"
 DEAD_LETTER_PREFETCH = 50
+REQUEST_PREFETCH = 100
+ASK_PREFETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +48,11 @@ class Lanes:
     events: Lane
     deliveries: Lane
     dead_letters: Lane
+    requests: Mapping[str, Lane]
+    """Lanes of questions, and of requests from the switches' services, by their queue."""
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.events, self.deliveries, self.dead_letters))
+        return iter((self.events, self.deliveries, self.dead_letters, *self.requests.values()))
 
 
 def lanes_of(
@@ -49,31 +62,46 @@ def lanes_of(
     storage: Storage,
     sending: Sending,
     disabler: Disabler,
-    queues: Queues,
+    publisher: Publisher,
+    feed: LiveFeed,
+    asker: Asker,
 ) -> Lanes:
     """Return the lanes; events and deliveries have shares of the pool of their own."""
     amqp, availability = settings.amqp, Availability(metrics)
-    deliverer = _deliverer(settings, metrics, availability, storage, sending, disabler, queues)
-    events, deliveries = _works(dialects, storage, sending, deliverer)
+    reporter = Reporter(storage.attempt_writer, metrics, feed)
+    deliverer = _deliverer(settings, reporter, availability, storage, sending, disabler, publisher)
+    events, deliveries = _works(dialects, storage, sending, deliverer, feed)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
+    asks = BusAsks(
+        asker, storage.directory, dialects, publisher.switch_bus, settings.api.public_url or ""
+    )
 
     def lane(name: str, work: Work, prefetch: int) -> Lane:
         window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
         suspects = Suspects(amqp.poison_after, counts)
         pace = sending.pace.now
-        return Lane(name, work, window, queues, metrics, availability, suspects, pace=pace)
+        return Lane(name, work, window, publisher, metrics, availability, suspects, pace=pace)
 
     return Lanes(
         events=lane(EVENTS, events, amqp.prefetch),
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
+        requests={
+            server.queue: lane(
+                f"{dialect.name}_requests",
+                RpcWork(dialect, server, publisher.switch_bus, publisher, availability),
+                REQUEST_PREFETCH,
+            )
+            for dialect, server in dialects.served
+        }
+        | {Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH)},
     )
 
 
 def _deliverer(
     settings: Settings,
-    metrics: Metrics,
+    reporter: Reporter,
     availability: Availability,
     storage: Storage,
     sending: Sending,
@@ -83,23 +111,33 @@ def _deliverer(
     return Deliverer(
         attempter=sending.attempter,
         queues=queues,
-        reporter=Reporter(storage.attempt_writer, metrics),
+        reporter=reporter,
         disabler=disabler,
         webhooks=CurrentWebhooks(storage.directory, availability),
         policy=settings.retry,
         finished=FinishedDeliveries(),
-        metrics=metrics,
+        metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
     )
 
 
 def _works(
-    dialects: Dialects, storage: Storage, sending: Sending, deliverer: Deliverer
+    dialects: Dialects,
+    storage: Storage,
+    sending: Sending,
+    deliverer: Deliverer,
+    feed: LiveFeed,
 ) -> tuple[EventWork, RetryWork]:
     events = EventWork(
         ingest=Ingest(dialects, storage.directory),
         directory=storage.directory,
+        managed=ManagedWebhooks(
+            MongoProvisions(storage.store, storage.secret_box),
+            storage.directory,
+            deliverer.availability,
+        ),
+        bursts=Bursts(deliverer.metrics),
         deliverer=deliverer,
         finished=deliverer.finished,
         metrics=deliverer.metrics,
@@ -107,6 +145,7 @@ def _works(
         dialects=dialects,
         places=sending.places[EVENTS],
         tracer=sending.tracer,
+        feed=feed,
     )
     deliveries = RetryWork(
         deliverer=deliverer,

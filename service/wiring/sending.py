@@ -15,14 +15,16 @@ from service.ports import Tracer
 from service.settings.model import Settings
 from service.wiring.parts import sender_of, tracer_of
 
-EVENTS, DELIVERIES, TESTS = "events", "deliveries", "tests"
+EVENTS, DELIVERIES, TESTS, ASKS = "events", "deliveries", "tests", "asks"
 TEST_PLACES = 16
 """Test requests of the API in flight at most."""
+ASK_PLACES = 1000
+"""Questions of calls in flight at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The sending parts. `places` are the shares of the pool: two lanes, and tests."""
+    """The sending parts. `places` are the shares of the pool: two lanes, tests, and questions."""
 
     sender: HttpSender | ShadowSender
     tracer: Tracer
@@ -38,7 +40,12 @@ def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending
     http, pace = settings.http, Pace()
     endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics, pace.now)
     for_retries = max(1, round(http.pool_limit * http.retry_share))
-    counts = {EVENTS: http.pool_limit - for_retries, DELIVERIES: for_retries, TESTS: TEST_PLACES}
+    counts = {
+        EVENTS: http.pool_limit - for_retries,
+        DELIVERIES: for_retries,
+        TESTS: TEST_PLACES,
+        ASKS: ASK_PLACES,
+    }
     places = {
         name: Places(name, count, http.longest_wait_s, endpoints, metrics)
         for name, count in counts.items()

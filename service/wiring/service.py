@@ -3,17 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.adapters.http.uri_guard import ResolvingGuard
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.watch import Watch
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
+from service.pipeline.ask.asker import Asker
+from service.pipeline.ask.check import AnswerCheck
 from service.pipeline.limits.holders import holders
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.disable import Disabler
+from service.pipeline.outcomes.report import Reporter
 from service.settings.model import Settings
 from service.wiring.broker import Broker, broker_of, publisher_of
 from service.wiring.lanes import Lanes, lanes_of
+from service.wiring.live import Live, live_of
 from service.wiring.parts import registry
-from service.wiring.sending import DELIVERIES, EVENTS, Sending, sending_of
+from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending, sending_of
 from service.wiring.storage import Storage, storage_of
 
 
@@ -30,6 +36,8 @@ class Service:
     lanes: Lanes
     disabler: Disabler
     watch: Watch
+    live_streams: Live
+    asker: Asker
 
     async def live(self) -> Mapping[str, str]:
         """Return the state of each lane: failing where messages are held and none is settled."""
@@ -72,10 +80,35 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         dialects,
         metrics,
     )
-    lanes = lanes_of(settings, dialects, metrics, storage, sending, disabler, publisher)
+    live = live_of(settings, dialects, metrics)
+    asker = _asker(settings, dialects, metrics, storage, sending, live.feed)
+    lanes = lanes_of(
+        settings, dialects, metrics, storage, sending, disabler, publisher, live.feed, asker
+    )
     broker = broker_of(settings, dialects, metrics, lanes, publisher)
     watch = _watch(settings, storage, sending, disabler)
-    return Service(settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch)
+    return Service(
+        settings, dialects, metrics, storage, sending, broker, lanes, disabler, watch, live, asker
+    )
+
+
+def _asker(
+    settings: Settings,
+    dialects: Dialects,
+    metrics: Metrics,
+    storage: Storage,
+    sending: Sending,
+    feed: LiveFeed,
+) -> Asker:
+    guard = ResolvingGuard(settings.egress, settings.own_ports)
+    return Asker(
+        attempter=sending.attempter,
+        check=AnswerCheck(guard, settings.answers),
+        reporter=Reporter(storage.attempt_writer, metrics, feed),
+        dialects=dialects,
+        places=sending.places[ASKS],
+        metrics=metrics,
+    )
 
 
 def _watch(settings: Settings, storage: Storage, sending: Sending, disabler: Disabler) -> Watch:

@@ -16,17 +16,28 @@ NO_WRITE = frozenset({"/v2/accounts/{account_id}/webhooks/match"})
 
 
 def operations(
-    description: Mapping[str, Any], names: Mapping[str, str]
+    description: Mapping[str, Any], names: Mapping[str, str], *, streams: bool = False
 ) -> Iterator[tuple[str, str, str, Any]]:
-    """Yield method, template, path and a body that works, for every operation of an account."""
+    """Yield method, template, path and a body that works, for every operation of an account.
+
+    Those that answer with a stream are left out, as they answer without end, unless asked for.
+    """
     for template, methods in description["paths"].items():
         if "{account_id}" not in template:
             continue
         for method, operation in methods.items():
+            if is_stream(operation) and not streams:
+                continue
             body = None
             if "requestBody" in operation:
                 body = operation["requestBody"]["content"]["application/json"]["example"]
             yield method.upper(), template, template.format(**names), body
+
+
+def is_stream(operation: Mapping[str, Any]) -> bool:
+    """Return whether an operation of the description answers with Server-Sent Events."""
+    answers = operation["responses"].values()
+    return any("text/event-stream" in answer["content"] for answer in answers)
 
 
 def is_write(method: str, template: str) -> bool:
@@ -70,4 +81,6 @@ async def furnished(
         "delivery_id": letter["id"],
         "replay_id": replay["id"],
         "sample_id": "webhooks_sms",
+        "hook_id": "sms",
+        "schema_version": "1",
     }

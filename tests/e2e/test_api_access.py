@@ -3,10 +3,34 @@
 import json
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from service.dev.receiver import Receiver
 from tests.api_client import Client, check_error
 from tests.e2e.paths import HOOK, furnished, is_write, operations, snapshot
 from tests.e2e.shared_service import SharedService, new_account
+
+OF_NOBODY = ("sample_id", "hook_id", "schema_version")
+"""Names of what belongs to no account."""
+
+
+async def test_the_schemas_may_be_read_by_anybody_and_their_examples_keep_to_them(
+    shared: SharedService,
+) -> None:
+    nobody = shared.client(None, new_account(), shared.service)
+    every = (await nobody.get("/v2/schemas")).data
+    assert {one["hook"] for one in every} == {
+        hook["id"] for hook in (await nobody.get("/v2/webhooks")).data
+    }
+    for one in every:
+        assert (await nobody.get(f"/v2/schemas/{one['hook']}")).data == one
+        for version in one["versions"]:
+            schema = (await nobody.get(version["path"])).envelope
+            assert schema["$id"] == f"{one['hook']}/{version['version']}"
+            [example] = schema["examples"]
+            Draft202012Validator(schema).validate(example)
+    for missing in ("none", "sms/2", "sms/01", "sms/x"):
+        check_error(await nobody.get(f"/v2/schemas/{missing}"), 404, "bad_identifier")
 
 
 async def test_what_hooks_there_are_may_be_asked_by_anybody(shared: SharedService) -> None:
@@ -34,7 +58,8 @@ async def test_a_read_only_token_is_refused_every_write(shared: SharedService) -
     reader = await shared.tenant(owner.account_id, read_only=True)
     webhook = await owner.create(HOOK["uri"])
     before = await snapshot(shared.database, owner.account_id)
-    names = dict.fromkeys(("attempt_id", "delivery_id", "replay_id", "sample_id"), "x")
+    others = ("attempt_id", "delivery_id", "replay_id", *OF_NOBODY)
+    names = dict.fromkeys(others, "x")
     names |= {"account_id": owner.account_id, "webhook_id": webhook["id"]}
     description = (await reader.get("/v2/openapi.json")).envelope
     refused = 0
@@ -86,14 +111,14 @@ async def test_every_path_of_an_account_is_closed_to_the_token_of_another(
     heard = len(receiver.requests)
     description = (await intruder.get("/v2/openapi.json")).envelope
     asked = 0
-    for method, _, path, body in operations(description, names):
+    for method, _, path, body in operations(description, names, streams=True):
         bodies: tuple[Any, ...] = (body, None, {})
         for given in bodies:
             reply = await intruder.ask(method, path, given)
             check_error(reply, 403, "forbidden")
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
-    assert asked == 27
+    assert asked == 29
     assert await snapshot(shared.database, owner.account_id) == before
     assert len(receiver.requests) == heard
 
@@ -116,7 +141,7 @@ async def test_the_ids_of_another_account_mean_nothing_in_ones_own(
             reply = await intruder.ask(method, path, body)
             text = json.dumps(reply.envelope)
             foreign = [name for name in names if f"{{{name}}}" in template and name not in mine]
-            foreign = [name for name in foreign if name not in ("account_id", "sample_id")]
+            foreign = [name for name in foreign if name not in ("account_id", *OF_NOBODY)]
             if foreign:
                 check_error(reply, 404, "bad_identifier")
             for secret in ("secret-name", "secret-path", "secret-call", owner.account_id):

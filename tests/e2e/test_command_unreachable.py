@@ -35,6 +35,8 @@ BY_THEMSELVES = {
     "check": "tests/e2e/test_command.py tries it",
     "run": "waits for both, which is tried below",
     "worker": "only a supervisor starts it",
+    "ask": "tests/e2e/test_api_ask.py tries it",
+    "import": "tests/e2e/test_api_voipbin.py tries it",
     "bench": "starts servers of its own",
 }
 

@@ -107,6 +107,22 @@ async def pasted(command: str) -> str:
     return done.stdout
 
 
+async def test_the_call_may_be_one_of_voipbin() -> None:
+    clean = {key: value for key, value in os.environ.items() if key[:11] != "SWITCHHOOK_"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", "dev", "--once"),
+        env={**clean, "SOURCE": "voipbin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    text, _ = await process.communicate()
+    assert process.returncode == 0, text
+    rows = [row.split() for row in text.decode().splitlines() if "verified" in row]
+    hooks = {row[0] for row in rows if row[1] == "good"}
+    assert hooks == {"call_created", "call_ringing", "call_progressing", "call_hangup"}
+    assert [row[3] for row in rows if row[1] == "flaky"] == ["503", "503", "200"]
+
+
 def test_every_printed_command_says_something(shown: Demonstration) -> None:
     outputs = list(shown.ran.values())
     assert len(outputs) >= 5

@@ -45,6 +45,9 @@ NOT_HERE = {
     "switchhook run": "stays up: every end-to-end test starts it",
     "switchhook dev": "stays up: tests/e2e/test_demo.py starts it",
     "switchhook bench": "takes half an hour: tests/e2e/test_bench.py starts a short one",
+    "switchhook listen": "stays up: tests/e2e/test_stream_commands.py starts it",
+    "switchhook tail": "stays up: tests/e2e/test_stream_commands.py starts it",
+    "switchhook verify": "needs a request: tests/unit/tools/test_verify_command.py has some",
     "systemctl": "test machines have no such unit; tests/deploy/test_systemd.py reads it",
     "sup": "a command of Kazoo's nodes",
 }

@@ -15,7 +15,7 @@ from service.dev.receiver import Receiver, ScriptedAnswer
 from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
-from tests.e2e.shared_service import SharedService, StartShared
+from tests.e2e.shared_service import SharedService, StartShared, new_account
 from tests.e2e.test_command import switchhook
 
 HEADER, BEARER, PASSWORD = "canary-header-1f", "canary-bearer-2e", "canary-password-3d"
@@ -211,16 +211,21 @@ async def test_a_new_key_takes_the_place_of_the_old_one_while_deliveries_go_on(
     async with new_shared(SWITCHHOOK_SECRETS__KEYS=OLD_KEY) as shared:
         tenant = await shared.tenant()
         webhook = await tenant.create(receiver.url("/hook"), headers={"X-Api-Key": HEADER})
+        account = {"_id": new_account(), "voipbin_secret": "text"}
+        await shared.database["accounts"].insert_one(account)
         await shared.call(tenant.account_id, "c-1")
         await receiver.until(lambda: len(receiver.requests) == 1, 10)
         both = {**shared.settings, "SWITCHHOOK_SECRETS__KEYS": f"{NEW_KEY} {OLD_KEY}"}
         code, text = await switchhook("secrets", "rewrap", "--dry-run", env=both)
-        assert (code, text) == (0, "1 webhook would be encrypted with the newest key\n")
+        assert (code, text) == (0, "2 documents would be encrypted with the newest key\n")
         code, text = await switchhook("secrets", "rewrap", env=both)
-        assert (code, text) == (0, "1 webhook encrypted with the newest key\n")
+        assert (code, text) == (0, "2 documents encrypted with the newest key\n")
         stored = await shared.database["webhooks"].find_one({"_id": webhook["id"]})
         assert stored is not None
         assert stored["secret"].startswith("sealed:k2:")
+        stored = await shared.database["accounts"].find_one({"_id": account["_id"]})
+        assert stored is not None
+        assert stored["voipbin_secret"].startswith("sealed:k2:")
         new_only = {**shared.settings, "SWITCHHOOK_SECRETS__KEYS": NEW_KEY}
         code, text = await switchhook("check", env=new_only)
         assert "encrypted with the newest key" in text

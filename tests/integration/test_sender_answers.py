@@ -39,7 +39,7 @@ def cuts(whole: bytes) -> list[tuple[bytes, ...]]:
 
 @pytest.mark.parametrize("name", LARGE | ODD)
 async def test_an_odd_answer_of_success_delivers_however_the_network_cuts_it(name: str) -> None:
-    async with sender() as made:
+    async with sender(http=SLOW) as made:
 
         async def outcome(parts: tuple[bytes, ...]) -> Outcome:
             async with server(saying(*parts, pause_s=0.01)) as uri:

@@ -53,6 +53,7 @@ def deliveries(payloads: st.SearchStrategy[bytes]) -> st.SearchStrategy[Delivery
         payload=payloads,
         past=st.lists(pasts, max_size=6).map(tuple),
         deferrals=st.integers(0, 10_000),
+        schema_version=st.integers(1, 1000),
     )
 
 

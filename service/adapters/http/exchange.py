@@ -107,22 +107,21 @@ class FastWay:
         total_s = request.timeout_s or self._policy.total_timeout_s
         ends_at = self._loop.time() + total_s
         connecting = connecting_limits(total_s, self._policy.connect_timeout_s)
-        in_full = request.in_full
+        in_full, reader = request.in_full, partial(self._reader, request)
         try:
-            return await answered(
-                *where, sent, connecting, ends_at, self._reader(), in_full=in_full
-            )
+            return await answered(*where, sent, connecting, ends_at, reader(), in_full=in_full)
         except StaleConnection:
             # The reused connection had died, or had unrequested bytes on it. Repeat once on a new
             # one within the same deadline: the delivery's id makes that safe for every verb.
             left_s = ends_at - self._loop.time()
             connecting = connecting_limits(left_s, self._policy.connect_timeout_s)
             return await answered(
-                *where, sent, connecting, ends_at, self._reader(), in_full=in_full, fresh=True
+                *where, sent, connecting, ends_at, reader(), in_full=in_full, fresh=True
             )
 
-    def _reader(self) -> AnswerReader:
-        return AnswerReader(self._policy.response_header_bytes, self._policy.response_body_bytes)
+    def _reader(self, request: Request) -> AnswerReader:
+        most = request.body_bytes or self._policy.response_body_bytes
+        return AnswerReader(self._policy.response_header_bytes, most)
 
 
 async def answered(

@@ -69,7 +69,8 @@ class SessionWay:
         ) as response:
             if 200 <= response.status < 300 and not request.in_full:
                 ends_at = min(ends_at, asyncio.get_running_loop().time() + REST_S)
-            body = await _start_of(response.content, self._policy.response_body_bytes, ends_at)
+            most = request.body_bytes or self._policy.response_body_bytes
+            body = await _start_of(response.content, most, ends_at)
             pairs = list(response.headers.items())
             response.close()
         return ReadAnswer(response.status, body, pairs)

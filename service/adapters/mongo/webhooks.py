@@ -12,7 +12,9 @@ from service.adapters.secret_box import SecretBox
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.disable import policy_in
 from service.domain.policy import requires_https
-from service.domain.webhook import Account, Webhook, account_of
+from service.domain.webhook import NOTHING, Account, Webhook, account_of
+
+SECRET_OF_DIALECT = "_secret"  # noqa: S105 (the end of a name)
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,19 @@ class MongoWebhooks:
             webhooks,
             policy_in(document),
             require_https=requires_https(document),
+            dialect_secrets=self._dialect_secrets(document),
         )
+
+    def _dialect_secrets(self, document: Document) -> Mapping[str, bytes]:
+        """Return the keys in the members named after a dialect, such as `voipbin_secret`."""
+        if not any(name.endswith(SECRET_OF_DIALECT) for name in document):
+            return NOTHING
+        opened = self._secret_box.opened(document)
+        return {
+            name.removesuffix(SECRET_OF_DIALECT): value.encode()
+            for name, value in opened.items()
+            if name.endswith(SECRET_OF_DIALECT) and isinstance(value, str) and value
+        }
 
     async def _ask_together(self) -> Found:
         """Load all accounts requested so far; later requests start another task."""

@@ -18,9 +18,12 @@ from service.api.shapes.answers import (
     PortalAnswer,
     ReplayAnswer,
     Revived,
+    SchemasAnswer,
     StatsAnswer,
+    TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
 ACCOUNT_ID = "4fe69c5b61015084f1fe5684abc6e502"
@@ -155,6 +158,22 @@ MATCH = {
         }
     ],
 }
+LIVE_REQUEST = {
+    "id": DELIVERY_ID,
+    "account_id": ACCOUNT_ID,
+    "hook": "channel_destroy",
+    "event_name": "CHANNEL_DESTROY",
+    "call_id": CALL_ID,
+    "method": "POST",
+    "query": "",
+    "headers": {
+        "webhook-id": DELIVERY_ID,
+        "webhook-timestamp": "1767323045",
+        "webhook-signature": "v1,Ca8tD0TlzvJtDcyBVqQ2Zxg+LWcLQsLYvRrUdMvJ2rE=",
+        "Content-Type": "application/json",
+    },
+    "body": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
+}
 OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     WebhookSummary: SUMMARY,
     WebhookAnswer: WEBHOOK,
@@ -162,7 +181,23 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "id": "channel_destroy",
         "name": "Channel Destroy",
         "description": "A call leg ends; the payload has the cause and the duration.",
+        "mode": "informational",
         "version": 1,
+    },
+    SchemasAnswer: {
+        "hook": "channel_destroy",
+        "name": "Channel Destroy",
+        "source": "kazoo",
+        "current": 1,
+        "versions": [
+            {
+                "version": 1,
+                "changes": "First version.",
+                "path": "/v2/schemas/channel_destroy/1",
+                "deprecated_at": None,
+                "sunset_at": None,
+            }
+        ],
     },
     AttemptAnswer: ATTEMPT,
     AttemptInFull: {**ATTEMPT, "payload": PAYLOAD},
@@ -171,6 +206,14 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     ReplayAnswer: REPLAY,
     Counted: {"matched": 120, "dry_run": True},
     Revived: {"replay_id": REPLAY_ID, "delivery_id": DELIVERY_ID},
+    TokenAnswer: {
+        "account_id": ACCOUNT_ID,
+        "superuser": False,
+        "descendants": False,
+        "read_only": True,
+    },
+    StreamedAttempt: {"attempt": ATTEMPT},
+    StreamedRequest: {"request": LIVE_REQUEST},
     StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
     MatchAnswer: MATCH,
     GlanceAnswer: {

@@ -59,6 +59,7 @@ TAGS = {
     "Attempts": "Every HTTP request that was made.",
     "Dead letters": "Deliveries that were given up; they can be replayed.",
     "Replays": "Orders to deliver dead letters again.",
+    "Streams": "What happens, while it happens: Server-Sent Events until the client hangs up.",
     "Console": "Access to the pages for people.",
     "Service": "About the API itself.",
 }
@@ -68,6 +69,8 @@ PATH_PARAMETERS = {
     "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
     "delivery_id": ("A dead letter of the account.", examples.DELIVERY_ID),
     "replay_id": ("A replay of the account.", examples.REPLAY_ID),
+    "hook_id": ("The id of a hook; a slash in it is written `%2F`.", "channel_create"),
+    "schema_version": ("A version of the hook's schema.", "1"),
     "sample_id": ("`webhooks_` and the id of a hook.", "webhooks_channel_create"),
 }
 """Meaning and example of each path parameter."""
@@ -223,17 +226,32 @@ def _request_body(
 
 def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     data = schema_of(operation.data, schemas)
-    envelope = data if operation.bare else _envelope(operation, data)
-    named = component(f"{_class(operation)}Response", envelope, schemas)
-    content: dict[str, Any] = {"schema": named}
-    if not operation.bare:
-        content["example"] = success_example(operation)
-    good = {"description": operation.summary, "content": {"application/json": content}}
+    content = _stream(data) if operation.streams else _json(operation, data, schemas)
+    good = {"description": operation.summary, "content": content}
     common = {400, 404, 413, 429, 503} | ({408} if operation.body is not None else set())
     statuses = sorted({*common, *_access_errors(operation), *operation.errors})
     responses = {str(status): _error(str(status)) for status in statuses}
     successes = {str(operation.status): good, **{str(other): good for other in operation.also}}
     return successes | responses
+
+
+def _json(
+    operation: Operation, data: dict[str, Any], schemas: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    envelope = data if operation.bare else _envelope(operation, data)
+    content: dict[str, Any] = {
+        "schema": component(f"{_class(operation)}Response", envelope, schemas)
+    }
+    if not operation.bare:
+        content["example"] = success_example(operation)
+    return {"application/json": content}
+
+
+def _stream(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a stream: text, as OpenAPI 3.1 has no schema for a single event."""
+    model = data["$ref"].rpartition("/")[2]
+    text = f"`{model}` has the JSON of each event's data, under the event's name."
+    return {"text/event-stream": {"schema": {**TEXT, "description": text}}}
 
 
 def success_example(operation: Operation) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from service.api.http.errors import (
     failure_of,
     problems_of,
 )
+from service.api.http.event_stream import send_events
 from service.api.http.gatekeeper import ANYBODY, Gatekeeper
 from service.api.http.operation import ApiCall, Operation
 from service.api.http.request_body import hinted, notes_on, parsed
@@ -85,7 +86,7 @@ class Route:
     hooks: tuple[str, ...]
     """The ids of the hooks that a request may name."""
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer in an envelope, whatever happens."""
         request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -95,19 +96,23 @@ class Route:
                 failed = failure_of(error)
                 if failed.status >= 500:
                     log.warning("api.failed", path=self.operation.path, error=str(error))
-                return failure(failed, request_id)
+                return self._failure(failed, request_id)
             except web.HTTPRequestEntityTooLarge:
-                return failure(TOO_LARGE, request_id)
+                return self._failure(TOO_LARGE, request_id)
             except BodyTooSlow:
-                response = failure(TOO_SLOW, request_id)
+                response = self._failure(TOO_SLOW, request_id)
                 response.force_close()
                 return response
             except ClientHungUp:
                 log.info("api.hung_up", method=self.operation.method, path=self.operation.path)
-                return failure(HUNG_UP, request_id)
+                return self._failure(HUNG_UP, request_id)
             except Exception:
                 log.exception("api.bug", method=self.operation.method, path=self.operation.path)
-                return failure(BUG, request_id)
+                return self._failure(BUG, request_id)
+
+    def _failure(self, failed: Failure, request_id: str) -> web.Response:
+        form = self.operation.form
+        return failure(failed, request_id) if form is None else form.failure(failed, request_id)
 
     async def _members(self, request: web.Request) -> Mapping[str, Any]:
         try:
@@ -116,7 +121,7 @@ class Route:
         except TimeoutError:
             raise BodyTooSlow from None
 
-    async def _answer(self, request: web.Request, request_id: str) -> web.Response:
+    async def _answer(self, request: web.Request, request_id: str) -> web.StreamResponse:
         operation = self.operation
         principal = await self.gatekeeper.admit(request, operation)
         _refuse_controls(request)
@@ -126,8 +131,12 @@ class Route:
         call = ApiCall(principal, request.match_info, query, body, request.query)
         await self.gatekeeper.check_reach(operation, call)
         answer = await operation.handler(call)
+        if operation.form is not None:
+            return operation.form.success(answer, request_id)
+        if operation.streams:
+            return await send_events(request, answer.data, self.gatekeeper, request_id)
         if operation.bare:
-            return web.json_response(answer.data, headers=ALWAYS)
+            return web.json_response(answer.data, headers={**ALWAYS, **answer.headers})
         known = principal is not ANYBODY
         notes = {**notes_on(operation.body, members), **answer.notes}
         response = success(answer, request_id, notes, authenticated=known)

@@ -36,6 +36,8 @@ class Connection(web.RequestHandler):
         self._deadline: asyncio.TimerHandle | None = None
         self._works = False
         self._asks = True
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when the connection ends, for an answer that only its end can stop."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`; the connection is refused if there are too many."""
@@ -52,6 +54,7 @@ class Connection(web.RequestHandler):
         """See `asyncio.Protocol`."""
         self._expect(None)
         self._connections.leave(self)
+        self.on_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -16,6 +16,7 @@ from service.domain.errors import (
     RejectedMessage,
     SwitchhookError,
     TooManyRequests,
+    TooManyStreams,
     Unauthenticated,
     Unavailable,
 )
@@ -82,6 +83,10 @@ def _too_many(error: TooManyRequests) -> Failure:
     return Failure(429, "too_many_requests", {"message": "too many requests"}, limits)
 
 
+def _too_many_streams(error: TooManyStreams) -> Failure:
+    return Failure(429, "too_many_requests", {"message": str(error)}, {"Retry-After": "5"})
+
+
 def _unavailable(_: Unavailable) -> Failure:
     # The error's own text may name internal hosts.
     data = {"message": "a part of the service does not answer; try again later"}
@@ -96,6 +101,7 @@ TABLE: Sequence[tuple[type[SwitchhookError], Callable[[Any], Failure]]] = (
     (NotFound, _not_found),
     (Conflict, lambda error: Failure(409, "conflict", {"message": str(error)})),
     (TooManyRequests, _too_many),
+    (TooManyStreams, _too_many_streams),
     (Unavailable, _unavailable),
 )
 

@@ -39,7 +39,9 @@ class Gatekeeper:
         if operation.access is Access.OPEN:
             self.count(f"peer:{self.clients.key(request)}")
             return ANYBODY
-        principal = await self._principal(request)
+        form = operation.form
+        token = _token(request) if form is None else form.token(request) or _token(request)
+        principal = await self._principal(request, token)
         await self.check_rights(principal, operation, request.match_info)
         return principal
 
@@ -52,6 +54,17 @@ class Gatekeeper:
         account_id = path.get("account_id")
         if account_id is not None and operation.access is not Access.OPEN:
             await self._check_account(principal, account_id)
+
+    async def check_again(self, request: web.Request) -> None:
+        """Check the token of a request that is still being answered; it costs no request.
+
+        Raises Unauthenticated, Forbidden, Unavailable.
+        """
+        text = _token(request)
+        if text is None:
+            raise Unauthenticated("the request has no token, or a malformed one")
+        principal = await self.authentication.principal(text)
+        await self._check_account(principal, request.match_info["account_id"])
 
     async def check_reach(self, operation: Operation, call: ApiCall) -> None:
         """Raise Forbidden where the call concerns accounts below that the token may not manage."""
@@ -75,13 +88,12 @@ class Gatekeeper:
         """Return the name that requests with unproven credentials from this client count for."""
         return f"guessing:{self.clients.key(request)}"
 
-    async def _principal(self, request: web.Request) -> Principal:
+    async def _principal(self, request: web.Request, text: str | None) -> Principal:
         """Authenticate the request. A request over the limit is refused before any look-up.
 
         A token that was valid before counts for its holder. Any other token counts as a guess of
         the client until it proves valid.
         """
-        text = _token(request)
         holder = None if text is None else self.authentication.holder_before(text)
         if holder is not None and text is not None:
             self.count(holder)

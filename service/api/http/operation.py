@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from aiohttp import web
 from pydantic import BaseModel
 
+from service.api.http.errors import Failure
 from service.domain.principal import Principal
 
 
@@ -29,13 +31,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer to a call: `data` becomes the envelope's `data`, `notes` go into its metadata."""
+    """Answer to a call: `data` becomes the envelope's `data`, `notes` go into its metadata.
+
+    Only a bare answer has further `headers`.
+    """
 
     data: Any
     status: int = 200
     page: Page | None = None
     location: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ class Operation:
     """A method on a path.
 
     `data` is the model of the answer's data; `example` is a body that works. `also` are further
-    statuses of success. A `bare` answer has no envelope.
+    statuses of success. A `bare` answer has no envelope. With a `form`, requests and answers have
+    the form of another API.
 
     `access` and `below` are the rights that a call needs; `api.http.gatekeeper` judges them.
     """
@@ -112,6 +119,22 @@ class Operation:
     """The operation's group, one of `openapi.TAGS`."""
     errors: Sequence[int] = ()
     below: Below = never
+    streams: bool = False
+    """Whether `Answer.data` is an `api.http.event_stream.EventSource`."""
+    form: "Form | None" = None
+
+
+class Form(Protocol):
+    """The form of requests and answers of an API other than our own."""
+
+    def token(self, request: web.Request) -> str | None:
+        """Return the token of a request."""
+
+    def success(self, answer: Answer, request_id: str) -> web.Response:
+        """Return a good answer."""
+
+    def failure(self, failed: Failure, request_id: str) -> web.Response:
+        """Return an error."""
 
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Answer]])

@@ -22,6 +22,8 @@ OTHER_WORDS = {
     "retries": ("retry", "max_retries", "attempts", "max_attempts", "retry_count"),
     "enabled": ("active", "enable", "disabled", "is_enabled", "status"),
     "timeout_s": ("timeout", "timeout_ms", "timeout_seconds"),
+    "schema_version": ("version", "api_version", "schema"),
+    "coalesce_ms": ("coalesce", "coalesce_s", "debounce_ms"),
     "headers": ("header", "custom_headers", "http_headers", "extra_headers"),
     "auth": ("authentication", "authorization", "credentials"),
     "fallback_uri": ("fallback", "fallback_url", "backup_url"),

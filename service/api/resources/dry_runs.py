@@ -1,5 +1,6 @@
 """Dry runs of a webhook: a test request, a new secret, and "would it match?"."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from service.api.shapes.webhook import WebhookAnswer
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
+from service.dialects.question import Question as SwitchQuestion
 from service.documents.log import attempt_document
 from service.documents.webhook import BadDocument, webhook_of
 from service.documents.webhook_form import Document
@@ -20,6 +22,8 @@ from service.domain.errors import Conflict, Forbidden, Invalid
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
 from service.management.attempts import attempt_in_full
 from service.management.webhooks import Webhooks
+from service.pipeline.ask.asker import Asker
+from service.pipeline.ask.values import Ask
 from service.pipeline.dry_run.matching import DryRun, as_message, dry_runs
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.ports import Directory
@@ -38,6 +42,7 @@ class DryRunHandlers:
     webhooks: Webhooks
     directory: Directory
     sample_sender: SampleSender
+    asker: Asker
     dialects: Dialects
 
     @operation(
@@ -59,12 +64,25 @@ class DryRunHandlers:
             webhook = webhook_of(document, self.dialects.default_source)
         except BadDocument as error:
             raise Conflict(f"the webhook cannot be used: {error}") from None
-        hook = self._hook(order.hook or self._first_hook(webhook))
         account = await self.directory.account(call.account_id)
+        question = self.dialects.question_of(webhook)
+        if question is not None:
+            return await self._asked(account.bound(webhook), question)
+        hook = self._hook(order.hook or self._first_hook(webhook))
         attempt = await self.sample_sender.send(account.bound(webhook), hook, account)
         if isinstance(attempt, DeferReason):
             raise Conflict(f"the endpoint is {attempt.value}: no request now; try again later")
         return Answer(attempt_in_full(attempt_document(attempt), self.dialects))
+
+    async def _asked(self, webhook: Webhook, question: SwitchQuestion) -> Answer:
+        """Ask the question's sample, and return the last attempt with what would be applied."""
+        call_id = f"test-{uuid.uuid4().hex}"
+        members = question.sample(webhook.account_id, call_id)
+        applied = await self.asker.ask(Ask(call_id, question, webhook, members, "", test=True))
+        if not applied.attempts:
+            raise Conflict(f"nobody was asked; applied: {applied.source}")
+        last = applied.attempts[-1]
+        return Answer(attempt_in_full(attempt_document(last), self.dialects))
 
     @operation(
         "POST",

@@ -7,6 +7,7 @@ from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import HookAnswer
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
+from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
 
@@ -27,13 +28,15 @@ class HookHandlers:
     )
     async def catalogue(self, _: ApiCall) -> Answer:
         """List the hooks."""
-        return Answer([_described(hook) for hook in self.dialects.hooks.values()])
+        hooks = [_described(hook) for hook in self.dialects.hooks.values()]
+        return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
 
     @operation("GET", SAMPLES, name="listSamples", tag=TAG, data=list[str], access=Access.OPEN)
     @operation("GET", ACCOUNT_SAMPLES, name="listAccountSamples", tag=TAG, data=list[str])
     async def samples(self, _: ApiCall) -> Answer:
         """List the samples."""
-        return Answer([f"{PREFIX}{hook_id}" for hook_id in self.dialects.hooks])
+        every = (*self.dialects.hooks, *self.dialects.questions)
+        return Answer([f"{PREFIX}{hook_id}" for hook_id in every])
 
     @operation(
         "GET",
@@ -55,10 +58,23 @@ class HookHandlers:
     async def sample(self, call: ApiCall) -> Answer:
         """Return sample payloads of a hook."""
         sample_id = call.path["sample_id"]
+        question = self.dialects.questions.get(sample_id.removeprefix(PREFIX))
+        if question is not None:
+            return Answer([dict(question.sample("account", "call"))])
         hook = self.dialects.hooks.get(sample_id.removeprefix(PREFIX))
         if hook is None:
             raise NotFound(sample_id)
         return Answer([sample_payload(self.dialects.of(hook.source), hook)])
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    return {
+        "id": question.hook_id,
+        "name": question.name,
+        "description": question.description,
+        "mode": "actionable",
+        "version": 1,
+    }
 
 
 def _described(hook: Hook) -> dict[str, Any]:
@@ -66,6 +82,7 @@ def _described(hook: Hook) -> dict[str, Any]:
         "id": hook.hook_id,
         "name": hook.name,
         "description": hook.description,
+        "mode": "informational",
         "version": hook.version,
     }
     return described | ({"modifiers": hook.modifiers} if hook.modifiers else {})

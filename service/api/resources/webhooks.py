@@ -10,6 +10,7 @@ from service.api.shapes.bodies import BulkEnable
 from service.api.shapes.pages import Pages, cut
 from service.api.shapes.queries import WebhookFilters
 from service.api.shapes.webhook import WebhookAnswer, WebhookCreate, WebhookEdit, WebhooksQuery
+from service.documents.webhook import ASK_KEY
 from service.documents.webhook_form import Document, completed, public_view, summary
 from service.management.webhook_conditions import doubts
 from service.management.webhooks import Webhooks
@@ -189,6 +190,9 @@ def shown(document: Document, health: Document | None = None) -> dict[str, Any]:
     view = public_view(document, health)
     if document.get("signing_seed") is not None:
         view["_read_only"]["public_key"] = public_key(document["signing_seed"])
+    if document.get(ASK_KEY):
+        address = f"{document['_id']}-{document[ASK_KEY]}"
+        view["_read_only"]["ask_path"] = f"/ask/{document['account_id']}/{address}"
     return view
 
 

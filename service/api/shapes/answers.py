@@ -57,6 +57,8 @@ class WebhookTrail(BaseModel):
     problem: str | None = None
     public_key: str | None = None
     """The public key that verifies its `v1a` signatures."""
+    ask_path: str | None = None
+    """The path at which a switch asks an actionable webhook; whoever knows it may ask."""
     deleted: bool = False
     health: Health | None = None
     history: list[HistoryEntry] = Field(default_factory=list)
@@ -79,8 +81,36 @@ class HookAnswer(Shape):
     id: str
     name: str
     description: str
+    mode: Literal["informational", "actionable"] = "informational"
+    """Whether a 2xx is enough, or the answer is a document that steers a call."""
     version: int
     modifiers: dict[str, Any] | None = None
+
+
+class SchemaVersion(Shape):
+    """A version of a hook's schema."""
+
+    version: int
+    changes: str
+    """What it changed."""
+    path: str | None
+    """The path of its JSON Schema; null where it is no longer served."""
+    deprecated_at: datetime | None
+    """When a newer version replaced it."""
+    sunset_at: datetime | None
+    """When it may cease to be served, if that is decided."""
+
+
+class SchemasAnswer(Shape):
+    """The versions of a hook's schema, the newest first."""
+
+    hook: str
+    name: str
+    source: str
+    """The dialect of its events."""
+    current: int
+    """The version of webhooks that are not pinned."""
+    versions: list[SchemaVersion]
 
 
 class AttemptAnswer(BaseModel):
@@ -124,10 +154,23 @@ class AttemptAnswer(BaseModel):
     """The id of its trace (W3C Trace Context)."""
 
 
+class TokenAnswer(Shape):
+    """The account and the rights of a token."""
+
+    account_id: str | None
+    """Its account; null for a superuser's."""
+    superuser: bool
+    descendants: bool
+    """Whether it is valid for the accounts below as well."""
+    read_only: bool
+
+
 class AttemptInFull(AttemptAnswer):
     """One HTTP request, with the payload of its event."""
 
     payload: dict[str, Any] | None = None
+    answer: dict[str, Any] | None = None
+    """What became of the answer of an actionable webhook, and what was applied."""
 
 
 class LetterAttempt(Shape):

@@ -18,12 +18,20 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.documents.webhook import LEAST_TIMEOUT_S, MOST_TIMEOUT_S
+from service.documents.webhook import (
+    LEAST_BUDGET_S,
+    LEAST_COALESCE_MS,
+    LEAST_TIMEOUT_S,
+    MOST_BUDGET_S,
+    MOST_COALESCE_MS,
+    MOST_TIMEOUT_S,
+)
 from service.domain.delivery import DeadLetterReason
 from service.domain.retry import MAX_RETRIES
 
 LONGEST_URI = 8192
 MOST_MEMBERS = 100
+MOST_VERSIONS = 1_000
 MOST_IDS = 1000
 HOOKS = "x-hooks"
 WEEK_S = 604_800.0
@@ -115,6 +123,11 @@ Reason = Annotated[str, OneOf(tuple(DeadLetterReason))]
 HookId = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=64)]
 Retries = Annotated[int, Number, Field(ge=0, le=MAX_RETRIES)]
 Timeout = Annotated[float, Number, Field(ge=LEAST_TIMEOUT_S, le=MOST_TIMEOUT_S)]
+Budget = Annotated[float, Number, Field(ge=LEAST_BUDGET_S, le=MOST_BUDGET_S)]
+AnswerDocument = Annotated[str, Field(min_length=1, max_length=16_384)]
+AnswerForm = Literal["voxml", "twiml", "kazoo", "voipbin", "switchhook"]
+Window = Annotated[int, Number, Field(ge=LEAST_COALESCE_MS, le=MOST_COALESCE_MS)]
+Version = Annotated[int, Number, Field(ge=1, le=MOST_VERSIONS)]
 Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]
 Texts = Annotated[dict[str, str], Field(max_length=MOST_MEMBERS)]

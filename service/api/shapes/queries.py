@@ -171,13 +171,7 @@ class ReplaysQuery(PageQuery):
 def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
     """Return the selection of a query. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
-    equals = {
-        ours: given[f"{FILTER}{theirs}"]
-        for theirs, ours in members.items()
-        if f"{FILTER}{theirs}" in given
-    }
-    if "call_id" in given:
-        equals["call_id"] = given["call_id"]
+    equals = equals_of(given, members)
     since, until = span(query.created_from, query.created_to, "created")
     result = given.get("filter_result")
     return Selection(
@@ -188,6 +182,18 @@ def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str])
         waiting=not given.get("replayed", False),
         failed=None if result is None else result == "failure",
     )
+
+
+def equals_of(given: Mapping[str, Any], members: Mapping[str, str]) -> dict[str, Any]:
+    """Return the members to compare, each with the value that a filter of the query names."""
+    equals = {
+        ours: given[f"{FILTER}{theirs}"]
+        for theirs, ours in members.items()
+        if f"{FILTER}{theirs}" in given
+    }
+    if "call_id" in given:
+        equals["call_id"] = given["call_id"]
+    return equals
 
 
 def span(start: Any, end: Any, name: str) -> tuple[datetime | None, datetime | None]:

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from service.api.shapes.answers import WebhookTrail
 from service.api.shapes.bodies import (
+    AnswerDocument,
+    AnswerForm,
     Body,
+    Budget,
     Flag,
     Format,
     HookId,
@@ -23,6 +26,8 @@ from service.api.shapes.bodies import (
     Timeout,
     Uri,
     Verb,
+    Version,
+    Window,
 )
 from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
 from service.documents.members import MEMBERS, Kind, Member
@@ -38,7 +43,12 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.TEXTS: Texts,
     Kind.VALUES: Modifiers,
     Kind.SECONDS: Timeout,
+    Kind.WINDOW: Window,
+    Kind.BUDGET: Budget,
+    Kind.DOCUMENT: AnswerDocument,
+    Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
+    Kind.VERSION: Version,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -46,6 +56,9 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.TEXTS: dict[str, Any],
     Kind.VALUES: Modifiers,
     Kind.SECONDS: float,
+    Kind.WINDOW: int,
+    Kind.BUDGET: float,
+    Kind.VERSION: int,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -55,6 +68,10 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.RETRIES: Retries,
     Kind.FLAG: Flag,
     Kind.SECONDS: Timeout,
+    Kind.WINDOW: Window,
+    Kind.BUDGET: Budget,
+    Kind.ANSWER_FORM: AnswerForm,
+    Kind.VERSION: Version,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 
@@ -101,9 +118,13 @@ def _filtered() -> dict[str, Any]:
     }
 
 
+# pydantic searches every imported module for the docstrings of attributes; these have none.
+WITHOUT_DOCSTRINGS = {"use_attribute_docstrings": False}
+
 WebhookEdit: type[Body] = create_model(
     "WebhookEdit",
     __base__=Body,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
     __doc__="Members of a webhook to change; null removes a member, which restores its default.",
     **{member.name: _to_set(member) for member in MEMBERS},
 )
@@ -116,10 +137,14 @@ WebhookCreate: type[Body] = create_model(
 WebhookAnswer: type[WebhookView] = create_model(
     "WebhookAnswer",
     __base__=WebhookView,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
     __doc__="A webhook; secrets read `(hidden)`, except for one that was just created.",
     **{member.name: _shown(member) for member in MEMBERS},
 )
 WebhooksQuery: type[WebhookFilters] = create_model(
-    "WebhooksQuery", __base__=WebhookFilters, **_filtered()
+    "WebhooksQuery",
+    __base__=WebhookFilters,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
+    **_filtered(),
 )
 """Query parameters of a list of webhooks: filters and their negations."""

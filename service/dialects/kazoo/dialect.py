@@ -5,8 +5,10 @@ from service.dialects.kazoo.announcement import ANNOUNCEMENT
 from service.dialects.kazoo.attempts import attempt_members
 from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.pivot import PIVOT
 from service.dialects.kazoo.policy import KazooPolicy
 from service.dialects.kazoo.request import KazooRequests
+from service.dialects.sample_call import SampleCall
 
 
 def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
@@ -19,4 +21,11 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         announcement=ANNOUNCEMENT,
         attempt_members=attempt_members,
         test_hook="channel_create",
+        questions=(PIVOT,),
+        sample_call=SampleCall(
+            hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),
+            answered="channel_answer",
+            ended="channel_destroy",
+            told="A simulated call runs over the bus: it rings, is answered, is bridged and ends.",
+        ),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-from service.dialects.dialect import Content
+from service.dialects.content import Content
 from service.domain.event import Event
 from service.domain.webhook import NOTHING, Account, Format, Verb, Webhook
 from service.text.json_text import write_json

@@ -8,19 +8,23 @@ from typing import Any
 from service.bounded import BoundedDict
 from service.dialects.body import read_object
 from service.dialects.voipbin.catalogue import NAME
+from service.dialects.voipbin.destinations import provision_in, scope_in
 from service.dialects.voipbin.exchanges import TOPIC
 from service.dialects.voipbin.kinds import BY_KEY, CONVERTED, INSIDE, Kind
 from service.dialects.voipbin.names import MESSAGE_CREATED, MESSAGE_DIRECTION
 from service.dialects.voipbin.policy import VoipbinPolicy
+from service.dialects.voipbin.required import text
 from service.dialects.voipbin.resource import RESOURCES, ZERO_UUID, without_secrets
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message, event_id_of
+from service.domain.provision import Provision
 from service.domain.webhook import NOTHING
 from service.text.json_text import write_json
 
 SYSTEM_CUSTOMER = "00000000-0000-0000-0000-000000000002"
 NOBODY = frozenset({ZERO_UUID, SYSTEM_CUSTOMER})
 """Customers that VoIPBIN itself sends nothing to."""
+SPEECH_INTERIM, SPEECH_ENDED = "transcribe_speech_interim", "transcribe_speech_ended"
 REMEMBERED_EVENTS = 10_000
 """Some seconds of the busiest platform, within which the copies of an event arrive."""
 
@@ -48,10 +52,11 @@ class VoipbinDecoder:
         if kind is None:
             return ()
         internal = self._data(body)
-        account = _text(internal, kind.account_member)
+        account = text(internal, kind.account_member)
         if account in NOBODY or _is_deleted_transcript(kind, internal):
             return ()
-        event = self._event(kind, account, self._seen(message.exchange, kind, internal))
+        seen = self._seen(message.exchange, kind, internal)
+        event = self._event(kind, account, seen, provision_in(kind, internal))
         if account_id is None and self._is_copy(event, message):
             return ()
         return (event,)
@@ -82,7 +87,9 @@ class VoipbinDecoder:
             return resource.for_customers(data, with_secrets=self._with_secrets)
         return data if self._with_secrets else without_secrets(data)
 
-    def _event(self, kind: Kind, account: str, seen: dict[str, Any]) -> Event:
+    def _event(
+        self, kind: Kind, account: str, seen: dict[str, Any], provision: Provision | None
+    ) -> Event:
         fields = {"type": kind.type, "data": seen}
         return Event(
             event_id=event_id_of(f"{NAME}/{kind.hook_id}", write_json(fields)),
@@ -94,16 +101,20 @@ class VoipbinDecoder:
             call_id=_call_id(kind, seen),
             facts=_facts(kind, seen),
             reaches_all=kind.reaches_all,
+            provision=provision,
+            burst_id=_burst_id(kind, seen),
+            ends_burst=kind.type == SPEECH_ENDED,
+            scope_id=scope_in(kind, seen),
         )
 
 
 def _kind(exchange: str, body: Mapping[str, Any]) -> Kind | None:
     """Return the kind of event; None for one that stays inside. Raises RejectedMessage."""
-    name = _text(body, "type")
+    name = text(body, "type")
     if exchange == TOPIC:
         publisher, kind = "webhook-manager", CONVERTED.get(name)
     else:
-        publisher = _text(body, "publisher")
+        publisher = text(body, "publisher")
         kind = BY_KEY.get((publisher, name))
         if (publisher, name) in INSIDE or (kind is not None and "fanout" not in kind.taps):
             return None
@@ -126,6 +137,12 @@ def _call_id(kind: Kind, seen: Mapping[str, Any]) -> str | None:
     return found if type(found) is str else None
 
 
+def _burst_id(kind: Kind, seen: Mapping[str, Any]) -> str | None:
+    """Return what the interim events of one speech have in common; their ids are always new."""
+    found = seen.get("streaming_id") if kind.type in (SPEECH_INTERIM, SPEECH_ENDED) else None
+    return found if type(found) is str else None
+
+
 def _facts(kind: Kind, seen: Mapping[str, Any]) -> Mapping[str, str | bool]:
     if kind.type != MESSAGE_CREATED:
         return NOTHING
@@ -133,17 +150,8 @@ def _facts(kind: Kind, seen: Mapping[str, Any]) -> Mapping[str, str | bool]:
     return {MESSAGE_DIRECTION: direction} if type(direction) is str else NOTHING
 
 
-def _text(values: Mapping[str, Any], key: str) -> str:
-    value = values.get(key)
-    if value is None or value == "":
-        raise RejectedMessage(RejectReason.MISSING_FIELD, f"{key} is missing")
-    if type(value) is not str:
-        raise RejectedMessage(RejectReason.WRONG_TYPE, f"{key} must be a string")
-    return value
-
-
-def _decoded(text: str) -> bytes:
+def _decoded(encoded: str) -> bytes:
     try:
-        return b64decode(text, validate=True)
+        return b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise RejectedMessage(RejectReason.WRONG_TYPE, "data is a string, not base64") from None

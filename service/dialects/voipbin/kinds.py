@@ -42,8 +42,11 @@ class Kind:
     @property
     def taps(self) -> tuple[Tap, ...]:
         """The taps that bring it, the better one first."""
-        topic: tuple[Tap, ...] = ("topic",) if self.reach is Reach.CUSTOMERS else ()
-        return topic if self.resource in ONLY_CONVERTED else (*topic, "fanout")
+        if self.resource == "customer":
+            # Webhook-manager takes them from there, too: they tell of its destinations.
+            return ("fanout", "rpc")
+        converted: tuple[Tap, ...] = ("topic", "rpc") if self.reach is Reach.CUSTOMERS else ()
+        return converted if self.resource in ONLY_CONVERTED else (*converted, "fanout")
 
 
 ONLY_CONVERTED = frozenset({"chatparticipant", "summary", "team", "webchat_session"})

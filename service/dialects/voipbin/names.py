@@ -56,6 +56,12 @@ class HookNames:
         filters = {**webhook.filters, MESSAGE_DIRECTION: "inbound"}
         return replace(webhook, hooks=frozenset(others | {MESSAGE_CREATED}), filters=filters)
 
+    def knows(self, name: str) -> bool:
+        """Return whether a name, a pattern or `*` in a subscription can mean any hook."""
+        name = name.lower().replace(".", "_")
+        every = {ALL_HOOKS, "*", *ALIASES, *(one.hook_id for one in KINDS)}
+        return name in every or (name.endswith("*") and bool(self._hooks(name)))
+
     def _hooks(self, name: str) -> Sequence[str]:
         if not name.endswith("*"):
             return ALIASES.get(name, (name,))

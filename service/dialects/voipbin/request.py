@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from service.dialects.dialect import Content
+from service.dialects.content import Content
 from service.dialects.voipbin.go_json import go_json
 from service.domain.event import Event
 from service.domain.webhook import NOTHING, Account, Webhook
@@ -45,7 +45,11 @@ class GoContents:
 
     @cached_property
     def _only(self) -> Content:
-        return Content("application/json", go_json(dict(self._payload)))
+        members = dict(self._payload)
+        if members.keys() == {"data_type", "data"}:
+            # What a flow sends has a body and a content type of its own.
+            return Content(str(members["data_type"]), go_json(members["data"]))
+        return Content("application/json", go_json(members))
 
     def content(self, webhook: Webhook) -> Content:  # noqa: ARG002
         """Return the body."""

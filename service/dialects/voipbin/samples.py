@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.dialects.bus_message import BusMessage, Occasion
-from service.dialects.voipbin.exchanges import TOPIC, fanout
+from service.dialects.voipbin.exchanges import (
+    CUSTOMER_EVENTS,
+    TOPIC,
+    bindings,
+    envelope,
+    fanout,
+    routing_keys,
+)
 from service.dialects.voipbin.kinds import Kind
 from service.dialects.voipbin.policy import Tap
 from service.dialects.voipbin.resource import RESOURCES, ZERO_UUID, Member
@@ -45,24 +52,18 @@ EMPTY: Mapping[str, Any] = {
 
 def sample_of(kind: Kind, taps: tuple[Tap, ...]) -> Callable[[Occasion], BusMessage]:
     """Return what publishes a message of a kind, to the better one of the taps that are on."""
-    on = [tap for tap in kind.taps if tap in taps]
+    where = (*bindings(kind, taps), fanout(kind.publisher))[0]
 
     def sample(occasion: Occasion) -> BusMessage:
         data = _data(kind, occasion)
-        if on and on[0] == "topic":
-            key = f"customer_id.{occasion.account_id}.{kind.type.partition('_')[0]}.{kind.type}"
-            body = _envelope(kind, "webhook-manager", data)
-            return BusMessage(TOPIC, "topic", f"{key}.{data['id']}", body, {}, durable=True)
-        where = fanout(kind.publisher)
-        body = _envelope(kind, kind.publisher, data)
+        if where is CUSTOMER_EVENTS:
+            key = routing_keys(kind.type, occasion.account_id, data)[0]
+            body = envelope(kind.type, "webhook-manager", data)
+            return BusMessage(TOPIC, "topic", key, body, {}, durable=True)
+        body = envelope(kind.type, kind.publisher, data)
         return BusMessage(where.exchange, where.exchange_type, "", body, {}, durable=True)
 
     return sample
-
-
-def _envelope(kind: Kind, publisher: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    content_type = "application/json"
-    return {"type": kind.type, "publisher": publisher, "data_type": content_type, "data": data}
 
 
 def _data(kind: Kind, occasion: Occasion) -> dict[str, Any]:

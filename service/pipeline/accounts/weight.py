@@ -7,7 +7,7 @@ from sys import getsizeof
 from types import NoneType
 from typing import Any
 
-from service.domain.webhook import NOTHING, Account, OAuthClient, Webhook
+from service.domain.webhook import NOTHING, Account, Asking, OAuthClient, Webhook
 
 BARE_BYTES = 1000
 """Size of an account without a webhook: its fields, its cache entry and the entry's key."""
@@ -32,7 +32,7 @@ def _parts(whole: Any) -> Iterator[Any]:
         if part is NOTHING or isinstance(part, SHARED):
             continue
         yield part
-        if isinstance(part, Webhook | OAuthClient):
+        if isinstance(part, Webhook | OAuthClient | Asking):
             waiting += [getattr(part, field.name) for field in fields(part)]
         elif isinstance(part, Mapping):
             waiting += [*part.keys(), *part.values()]

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 
 from service.dialects.dialect import Dialect
+from service.dialects.hook import Hook
 from service.documents.webhook import INTERNAL_LEG
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
-from service.domain.webhook import ALL_HOOKS, Account, Webhook
+from service.domain.webhook import ALL_HOOKS, Account, Webhook, account_of
 from service.pipeline.match import ANYTHING, fits
 
 
@@ -21,6 +22,14 @@ class DryRun:
     event: Event
     account: Account
     payload: Mapping[str, Any]
+    hook: Hook | None = None
+    """The hook of the catalogue, if the event's is there."""
+
+    def payload_for(self, webhook: Webhook) -> Mapping[str, Any]:
+        """Return the payload in the version that the webhook is pinned to."""
+        if self.hook is None:
+            return self.payload
+        return self.hook.payload_of(self.hook.pinned(webhook.schema_version), self.payload)
 
     def reasons_against(self, webhook: Webhook) -> list[str]:
         """Return why the webhook would not get the event; empty if it would get it."""
@@ -32,8 +41,19 @@ def dry_runs(dialect: Dialect, message: Message, account: Account) -> list[DryRu
 
     Raises RejectedMessage if the message cannot be decoded.
     """
-    events = dialect.decoder.decode(message, account.account_id)
-    return [DryRun(event, account, dialect.requests.payload(event, account)) for event in events]
+    events = dialect.decoder.decode(message)
+    if any(event.dialled_number for event in events):
+        events = dialect.decoder.decode(message, account.account_id)
+    return [_dry_run(dialect, event, account) for event in events]
+
+
+def _dry_run(dialect: Dialect, event: Event, account: Account) -> DryRun:
+    owner = event.account_id
+    if owner not in (None, account.account_id):
+        # The message names another account, of which nothing is known here.
+        account = account_of(owner)
+    payload = dialect.requests.payload(event, account)
+    return DryRun(event, account, payload, dialect.by_id.get(event.hook))
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
@@ -73,9 +93,10 @@ def _filters(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
         wanted = webhook.filters.get(fact, ANYTHING)
         if wanted not in (ANYTHING, value):
             yield _of_fact(fact, value, wanted)
+    payload = dry_run.payload_for(webhook)
     for key, allowed in webhook.modifiers.items():
-        if not fits({key: allowed}, dry_run.payload):
-            yield f"modifiers.{key} is {allowed!r}, the event's {key} is {dry_run.payload[key]!r}"
+        if not fits({key: allowed}, payload):
+            yield f"modifiers.{key} is {allowed!r}, the event's {key} is {payload[key]!r}"
 
 
 def _of_fact(fact: str, value: Any, wanted: Any) -> str:

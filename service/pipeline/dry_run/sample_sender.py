@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
@@ -17,10 +17,12 @@ from service.pipeline.dry_run.matching import as_message, dry_runs
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.limits.lines import Waiting
 from service.pipeline.limits.places import Places
+from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.destination import Owed, owed_of
+from service.pipeline.request.versions import Snapshot
 from service.text.json_text import write_json
 
 
@@ -32,6 +34,7 @@ class SampleSender:
     attempt_writer: AttemptWriter
     dialects: Dialects
     places: Places
+    feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
     async def send(self, webhook: Webhook, hook: Hook, account: Account) -> Attempt | DeferReason:
@@ -42,12 +45,13 @@ class SampleSender:
         found = dry_runs(dialect, sample, account)
         dry_run = next(dry_run for dry_run in found if dry_run.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
-        snapshot = write_json(dict(dry_run.payload))
+        snapshot = Snapshot(dry_run.payload, write_json(dict(dry_run.payload)), hook.version)
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
-        content = EventContent(dialect, dialect.requests.writer(dry_run.payload))
+        content = content_of(dialect, hook.hook_id, snapshot)
         attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)
+            self.feed.attempted(attempt)
         return attempt
 
     async def _attempt(self, owed: Owed, content: EventContent) -> Attempt | DeferReason:

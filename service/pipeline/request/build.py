@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from service import __version__
-from service.dialects.dialect import ContentWriter, Dialect
+from service.dialects.content import ContentWriter
+from service.dialects.dialect import Dialect
 from service.domain.delivery import Request
 from service.domain.immutable import immutable
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
+from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
 
 USER_AGENT = f"switchhook/{__version__}"
 
@@ -18,6 +20,16 @@ class EventContent:
 
     dialect: Dialect
     writer: ContentWriter
+    versions: Versions | None = None
+    """Also the `writer`, where webhooks can be pinned to several versions."""
+
+
+def content_of(dialect: Dialect, hook_id: str, snapshot: Snapshot) -> EventContent:
+    """Return what an event's requests share; the snapshot's text may serve as a body."""
+    versions = versions_of(dialect, hook_id, snapshot)
+    if versions is None:
+        return EventContent(dialect, dialect.requests.writer(snapshot.payload, snapshot.text))
+    return EventContent(dialect, versions, versions)
 
 
 def request_for(
@@ -30,7 +42,7 @@ def request_for(
     """Return the signed request of one attempt; `now` is unix seconds."""
     webhook, dialect = owed.webhook, event_content.dialect
     content = event_content.writer.content(webhook)
-    headers = _headers(owed, dialect, attempt, now)
+    headers = _headers(owed, event_content, attempt, now)
     if traceparent is not None:
         headers["traceparent"] = traceparent
     body = content.content
@@ -55,9 +67,9 @@ def request_for(
     )
 
 
-def _headers(owed: Owed, dialect: Dialect, attempt: int, now: float) -> dict[str, str]:
+def _headers(owed: Owed, event_content: EventContent, attempt: int, now: float) -> dict[str, str]:
     """Return the headers that do not depend on the body; ours come last and so prevail."""
-    delivery = owed.delivery
+    delivery, dialect = owed.delivery, event_content.dialect
     headers = {
         **_added_headers(owed),
         **dialect.requests.headers(owed.webhook),
@@ -66,10 +78,14 @@ def _headers(owed: Owed, dialect: Dialect, attempt: int, now: float) -> dict[str
         "webhook-id": delivery.delivery_id,
         "webhook-timestamp": str(int(now)),
     }
+    if delivery.webhook is not None:
+        return headers
+    if event_content.versions is not None:
+        return headers | event_content.versions.headers(owed.webhook)
     # The hook of a delivery that waited may have left the catalogue.
     schema_id = dialect.schema_ids.get(delivery.hook)
-    if schema_id is not None and delivery.webhook is None:
-        headers["X-Switchhook-Schema"] = schema_id
+    if schema_id is not None:
+        headers[SCHEMA] = schema_id
     return headers
 
 

@@ -95,6 +95,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "payload": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
         "webhook": None,
         "event_account_id": None,
+        "schema_version": 1,
         "trace_id": None,
         "attempts": [
             {

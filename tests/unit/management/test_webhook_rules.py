@@ -3,15 +3,16 @@ from typing import Any
 import pytest
 
 from service.management.webhook_rules import check_members, check_size, unhidden
-from tests.dialects import HOOKS
+from tests.dialects import DIALECTS, HOOKS
 
 OFFERED = {hook.hook_id: hook for hook in HOOKS}
+ASKED = DIALECTS.questions
 GOOD = {"name": "crm", "uri": "https://hooks.example.net/", "hook": "channel_create"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def codes(given: dict[str, Any], **stored: Any) -> dict[str, list[str]]:
-    problems = check_members(given, {**GOOD, **stored, **given}, OFFERED)
+    problems = check_members(given, {**GOOD, **stored, **given}, OFFERED, ASKED)
     return {field: sorted(found) for field, found in problems.items()}
 
 
@@ -82,7 +83,7 @@ def test_what_is_secret_is_never_quoted() -> None:
         "secret": "hush-2-hush-2",
         "headers": {"X-Key": "hush-3\r\n"},
     }
-    assert "hush" not in repr(check_members(given, given, OFFERED))
+    assert "hush" not in repr(check_members(given, given, OFFERED, ASKED))
 
 
 def test_what_was_hidden_and_comes_back_is_what_is_stored() -> None:
@@ -111,3 +112,20 @@ def test_a_webhook_that_would_be_too_large_is_told_by_its_largest_member() -> No
     more = {"name": "crm", "modifiers": {"x": "y" * 20_000}}
     (field, codes), *others = check_size(more, GOOD | large | more).items()
     assert (field, codes["maxLength"]["target"], others) == ("modifiers", 32_768, [])
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ({"hook": "pivot", "static_answer": "<Response><Hangup/></Response>"}, {}),
+        ({"hook": "pivot", "budget_s": 2.5, "answer_form": "twiml"}, {}),
+        ({"hook": "pivot", "static_answer": "<Response>"}, {"static_answer": ["invalid"]}),
+        ({"hook": "pivot", "static_answer": "[]"}, {"static_answer": ["invalid"]}),
+        ({"budget_s": 2.5}, {"budget_s": ["invalid"]}),
+        ({"static_answer": "<Response/>"}, {"static_answer": ["invalid"]}),
+    ],
+)
+def test_actionable_members_are_checked_for_the_switch_that_asks(
+    members: dict[str, Any], found: dict[str, list[str]]
+) -> None:
+    assert codes({**GOOD, **members}) == found

@@ -56,6 +56,7 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
     assert {
         gauge._name.removeprefix("switchhook_"): gauge._multiprocess_mode for gauge in gauges
     } == {
+        "streams_open": "livesum",
         "pool_in_use": "livesum",
         "pool_limit": "livesum",
         "attempt_log_waiting": "livesum",

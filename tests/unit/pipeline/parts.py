@@ -14,7 +14,9 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.observability.tracing import PassingOn
 from service.pipeline.accounts.current import CurrentWebhooks
+from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.attempt import Attempter
+from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.deliver import Batch, Deliverer
@@ -37,6 +39,7 @@ from tests.fakes import (
     FakeDirectory,
     FakeHealth,
     FakeLog,
+    FakeProvisions,
     FakeQueues,
     FakeSender,
     FakeStore,
@@ -60,6 +63,7 @@ class Parts:
     health: FakeHealth = field(default_factory=FakeHealth)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     finished: FinishedDeliveries = field(default_factory=FinishedDeliveries)
+    provisions: FakeProvisions = field(default_factory=FakeProvisions)
     places: Places = field(default_factory=make_places)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     remembers: bool = False
@@ -142,6 +146,8 @@ class Parts:
         return EventWork(
             self.ingest,
             self.directory,
+            ManagedWebhooks(self.provisions, self.directory, self.availability),
+            Bursts(self.metrics),
             self.deliverer,
             self.finished,
             self.metrics,

@@ -88,6 +88,13 @@ def enabled_dialects(whole: Whole) -> tuple[str, ...]:
     return tuple(each.name for each in whole.service.dialects.enabled)
 
 
+def tokens_of(api: str) -> Place:
+    """Return the place where the answers of a switch's API about tokens are cached."""
+    return lambda whole: [
+        part._cache_s for part in whole.named("CheckedTokens") if part._question.api == api
+    ]
+
+
 def taps_of(dialect: Dialect) -> tuple[str, ...]:
     """Return the kinds of exchanges that a dialect binds."""
     return tuple({binding.exchange_type for binding in dialect.bindings})

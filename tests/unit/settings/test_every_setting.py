@@ -31,6 +31,7 @@ from tests.unit.settings.places import (
     server,
     shown_by,
     taps_of,
+    tokens_of,
 )
 from tests.unit.settings.whole import Whole, whole_of
 
@@ -175,6 +176,12 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         ("fanout",),
         (one(lambda whole: taps_of(whole.service.dialects.by_name["voipbin"])),),
     ),
+    "voipbin.require_https": (False, (at("VoipbinWebhooks", "_require_https"),)),
+    "voipbin.api_url": (
+        "https://odd.example/v1.0",
+        (at("VoipbinQuestion", "_url", lambda url: url.removesuffix("/customer")),),
+    ),
+    "voipbin.api_cache_s": (27.25, (tokens_of("VoIPBIN's API"),)),
     "voipbin.forward_secrets": (True, (at("VoipbinDecoder", "_with_secrets"),)),
     "api.host": ("odd.example", (server(0, 1),)),
     "api.port": (8888, (server(0, 2), at("EgressGuard", "own_ports", min))),
@@ -183,6 +190,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "api.max_page_size": (999, (at("Pages", "most"),)),
     "api.rate_per_s": (19.5, (at("RateLimit", "_rate_per_s"),)),
     "api.burst": (98, (at("RateLimit", "burst"),)),
+    "api.public_url": ("https://odd.example/hooks", (at("BusAsks", "public_url"),)),
     "api.header_timeout_s": (9.5, (at("ConnectionLimits", "header_timeout_s"),)),
     "api.body_timeout_s": (
         29.5,
@@ -193,11 +201,19 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "api.max_connections_per_address": (97, (at("ConnectionLimits", "most_per_address"),)),
     "api.trusted_proxies": ((ip_network("10.8.0.0/16"),), (at("Clients", "proxies"),)),
     "api.max_webhooks_per_account": (996, (at("Webhooks", "most_per_account"),)),
+    "api.streams.max": (99, (at("LiveHub", "_policy.max"),)),
+    "api.streams.max_per_account": (9, (at("LiveHub", "_policy.max_per_account"),)),
+    "api.streams.buffer_bytes": (65_537, (at("StreamHandlers", "policy.buffer_bytes"),)),
+    "api.streams.rate_per_s": (
+        99.5,
+        (at("StreamHandlers", "policy.rate_per_s"), at("LiveFeed", "_rate_per_s")),
+    ),
+    "api.streams.heartbeat_s": (14.5, (at("StreamHandlers", "policy.heartbeat_s"),)),
     "api.auth.crossbar_url": (
         "http://odd.example:8000",
-        (at("CrossbarTokens", "_url", lambda url: url.removesuffix("/v2/token_auth")),),
+        (at("CrossbarQuestion", "_url", lambda url: url.removesuffix("/v2/token_auth")),),
     ),
-    "api.auth.crossbar_cache_s": (28.5, (at("CrossbarTokens", "_cache_s"),)),
+    "api.auth.crossbar_cache_s": (28.5, (tokens_of("Crossbar"),)),
     "console.url": ("https://odd.example", (at("PortalHandlers", "base_url"),)),
     "console.session_hours": (
         11.5,
@@ -213,6 +229,9 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "console.frame_ancestors": (("https://odd.example",), (at("Console", "frame_ancestors"),)),
     "metrics.host": ("numbers.example", (server(1, 1),)),
     "metrics.port": (9999, (server(1, 2), at("EgressGuard", "own_ports", max))),
+    "answers.max_bytes": (65_001, (at("AnswerCheck", "policy.max_bytes"),)),
+    "answers.max_depth": (15, (at("AnswerCheck", "policy.max_depth"),)),
+    "answers.max_verbs": (97, (at("AnswerCheck", "policy.max_verbs"),)),
     "attempts.retention_days": (27.5, (one(lambda whole: whole.said["retention_days"]),)),
     "attempts.record_successes": (False, (at("AttemptWriter", "_record_successes"),)),
     "attempts.keep_payloads": (False, (at("MongoAttemptLog", "_keep_payloads"),)),

@@ -52,9 +52,9 @@ def test_a_file_without_sections_is_refused(yaml: str, tmp_path: Path) -> None:
 def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> None:
     [problem] = problems("ampq: {prefetch: 1}", folder=tmp_path)
     assert problem == (
-        "ampq (file FILE): there is no such key; allowed are amqp, api, attempts, breaker, "
-        "cache, console, disable, egress, health, http, kazoo, log, metrics, mongo, retry, "
-        "secrets, shutdown, tls, tracing, voipbin"
+        "ampq (file FILE): there is no such key; allowed are amqp, answers, api, attempts, "
+        "breaker, cache, console, disable, egress, health, http, kazoo, log, metrics, mongo, "
+        "retry, secrets, shutdown, tls, tracing, voipbin"
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractConnection
@@ -15,7 +16,7 @@ from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import Names
+from service.adapters.rabbitmq.topology.queues import Names, declare_plain
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
 from service.domain.trace import traceparent_in
@@ -43,6 +44,8 @@ class Subscription:
     window_size: Callable[[], int]
     accept: Callable[[Incoming], None]
     note_waiting: Callable[[int], None]
+    plain: Mapping[str, Any] | None = None
+    """The arguments of a queue that is not one of `topology.queues`, but a classic, durable one."""
 
 
 class Consumer:
@@ -75,6 +78,9 @@ class Consumer:
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
         await self.upkeep.declare(connection)
+        for subscription in self._subscriptions:
+            if subscription.plain is not None:
+                await declare_plain(connection, subscription.queue, subscription.plain)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
@@ -153,8 +159,8 @@ class ReceivedMessage:
     """An unacknowledged message; see `ports.Incoming`."""
 
     __slots__ = (
-        "_acks", "_tag", "body", "content_encoding", "deliveries", "exchange", "redelivered",
-        "routing_key", "traceparent",
+        "_acks", "_properties", "_tag", "body", "content_encoding", "deliveries", "exchange",
+        "redelivered", "routing_key", "traceparent",
     )  # fmt: skip
 
     def __init__(
@@ -169,7 +175,18 @@ class ReceivedMessage:
         self.redelivered = bool(deliver.redelivered)
         self.deliveries = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
         self._acks = acks
+        self._properties = properties
         self._tag = deliver.delivery_tag or 0
+
+    @property
+    def reply_to(self) -> str | None:
+        """See `ports.Incoming`."""
+        return self._properties.reply_to
+
+    @property
+    def correlation_id(self) -> str | None:
+        """See `ports.Incoming`."""
+        return self._properties.correlation_id
 
     def ack(self) -> None:
         """Acknowledge on the channel that brought the message, and on no other.

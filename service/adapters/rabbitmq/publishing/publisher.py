@@ -20,6 +20,7 @@ from service.adapters.rabbitmq.diagnosis import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
+from service.adapters.rabbitmq.publishing.switch_bus import SwitchBus
 from service.adapters.rabbitmq.topology.queues import Names
 from service.cancellation import honour_cancellation
 from service.domain.delivery import DeadLetter, Delivery
@@ -51,6 +52,8 @@ class Publisher:
         self._foreign: AbstractChannel | None = None
         self._connection: AbstractConnection | None = None
         self._ready = asyncio.Event()
+        self.switch_bus = SwitchBus(timeout_s)
+        """Publishes over the same connection, on the switch's exchanges."""
         self.on_returned: Callable[[], None] = lambda: None
         """Called when the broker returns a publish, or a channel is closed."""
         self.blocked = False
@@ -69,6 +72,7 @@ class Publisher:
             # unconfirmed publishes there: hence a second channel.
             self._foreign = await channel()
             self._connection, self._own = connection, own
+            self.switch_bus.use(connection)
             self._ready.set()
             honour_cancellation()
             async with asyncio.TaskGroup() as tasks:
@@ -80,6 +84,7 @@ class Publisher:
         finally:
             self._set_blocked(blocked=False)
             self._ready.clear()
+            self.switch_bus.use(None)
             self._connection = self._own = self._foreign = None
             if own is not None:
                 own.close()

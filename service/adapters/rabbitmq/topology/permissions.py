@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DEFAULT_EXCHANGE = "amq.default"
+"""The name by which the broker checks the permission to publish to queues by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
@@ -15,14 +18,23 @@ class Permissions:
 
 
 def permissions(
-    prefix: str, sources: Sequence[str] = (), announcing: Sequence[str] = ()
+    prefix: str,
+    sources: Sequence[str] = (),
+    announcing: Sequence[str] = (),
+    serving: Sequence[str] = (),
 ) -> Permissions:
     """Return the permissions that our user needs, where our objects are named `<prefix>.*`.
 
-    `sources` are the exchanges of the switch that we bind to, `announcing` those we publish on.
+    `sources` are the exchanges of the switch that we bind to, `announcing` those we publish on, and
+    `serving` the queues of the switch that we take requests from.
     """
     ours = rf"^{prefix}(\.|$)"
-    return Permissions(configure=ours, write=_also(ours, announcing), read=_also(ours, sources))
+    replying = [DEFAULT_EXCHANGE] if serving else []
+    return Permissions(
+        configure=_also(ours, serving),
+        write=_also(ours, [*announcing, *replying]),
+        read=_also(ours, [*sources, *serving]),
+    )
 
 
 def _also(ours: str, exchanges: Sequence[str]) -> str:

@@ -5,19 +5,21 @@
     <prefix>.deliveries      retries and deferrals that come back from the tiers
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
+    <prefix>.ask             questions of calls; classic, as nobody waits for an old one
     <prefix>.rejected        unreadable messages, and poison that kills its consumers
+    <prefix>.live.<id>       one worker's own, for live streams; see `rabbitmq.live`
 
-Every queue is a quorum queue: the only kind that keeps the transient messages of a switch over a
-restart, counts deliveries of a message, and dead-letters with confirms.
+Every queue but the last is a quorum queue: the only kind that keeps the transient messages of a
+switch over a restart, counts deliveries of a message, and dead-letters with confirms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelPreconditionFailed
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from service.adapters.rabbitmq.diagnosis import needing
 from service.domain.errors import TopologyConflict
@@ -56,6 +58,16 @@ class Names:
     def rejected(self) -> str:
         """Queue of rejected messages."""
         return f"{self.prefix}.rejected"
+
+    @property
+    def ask(self) -> str:
+        """Queue of questions of calls."""
+        return f"{self.prefix}.ask"
+
+    @property
+    def live(self) -> str:
+        """Exchange of live streams, and the beginning of the names of their queues."""
+        return f"{self.prefix}.live"
 
     def tier(self, delay_ms: int) -> str:
         """Queue of one delay, named after it: `retry.800ms`, `retry.5s`, `retry.2m`."""
@@ -136,3 +148,31 @@ async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[in
             queue = await channel.declare_queue(name, durable=True, arguments=arguments)
         with needing(("queue", "write"), ("exchange", "read")):
             await queue.bind(names.exchange, name)
+
+
+async def declare_plain(
+    connection: AbstractConnection, name: str, arguments: Mapping[str, Any]
+) -> None:
+    """Declare a classic, durable queue, unless it exists in whatever form.
+
+    For messages of other services, which own the queue or wait for an answer. Raises NotPermitted.
+    """
+    if await _exists(connection, name):
+        return
+    channel = await connection.channel()
+    try:
+        with needing(("queue", "configure")):
+            await channel.declare_queue(name, durable=True, arguments=dict(arguments))
+    finally:
+        await channel.close()
+
+
+async def _exists(connection: AbstractConnection, name: str) -> bool:
+    channel = await connection.channel()
+    try:
+        await channel.declare_queue(name, passive=True)
+    except ChannelNotFoundEntity:
+        return False
+    finally:
+        await channel.close()
+    return True

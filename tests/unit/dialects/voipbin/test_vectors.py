@@ -20,8 +20,9 @@ from service.domain.event import Message
 from service.domain.webhook import account_of
 from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.match import subscribed
-from service.pipeline.request.build import EventContent, request_for
+from service.pipeline.request.build import content_of, request_for
 from service.pipeline.request.destination import owed_of
+from service.pipeline.request.versions import Snapshot
 from service.text.json_text import write_json
 from tests import voipbin_vectors
 from tests.voipbin_vectors import Vector, document, on_fanout, on_topic
@@ -132,8 +133,8 @@ def requests_of(vector: Vector, message: Message, speaks: Dialect, **members: An
         account = account_of(event.account_id or "", webhooks=[webhook])
         assert subscribed(event, account, []) == [webhook]
         payload: Mapping[str, Any] = speaks.requests.payload(event, account)
-        snapshot = write_json(payload)
-        content = EventContent(speaks, speaks.requests.writer(payload, snapshot))
+        snapshot = Snapshot(payload, write_json(payload))
+        content = content_of(speaks, event.hook, snapshot)
         delivery = delivery_for(event, webhook, Arrival(0.0, ""), snapshot)
         found.append(request_for(owed_of(delivery, webhook), content, 1, 0.0))
     return found

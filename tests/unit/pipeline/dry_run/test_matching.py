@@ -80,3 +80,14 @@ def test_a_message_that_cannot_be_understood_is_rejected() -> None:
     message = as_message("kazoo", "callevt", "call.CHANNEL_CREATE.x", {"Event-Name": 7})
     with pytest.raises(RejectedMessage):
         dry_runs(KAZOO, message, make_account())
+
+
+def test_an_event_of_another_account_is_shown_as_that_accounts() -> None:
+    channel_create = next(hook for hook in HOOKS if hook.hook_id == "channel_create")
+    message = channel_create.sample(Occasion.now("another", CALL_ID))
+    sample = as_message("kazoo", message.exchange, message.routing_key, message.body)
+    [dry_run] = dry_runs(KAZOO, sample, make_account(tree=("root",)))
+    assert dry_run.payload["account_id"] == "another"
+    webhook = make_webhook(account_id="root", include_subaccounts=True)
+    [reason] = dry_run.reasons_against(webhook)
+    assert reason.startswith("the event belongs to account another, which is not a sub-account")

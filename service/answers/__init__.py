@@ -1,0 +1,1 @@
+"""Answers of actionable webhooks: their forms, parsers, checks, links and translation."""

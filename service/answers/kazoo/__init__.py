@@ -1,0 +1,1 @@
+"""Kazoo's form: callflow JSON."""

@@ -1,0 +1,177 @@
+"""Links of a document: every URL with its position, made absolute, judged, and asked through us.
+
+A document must be no way around the egress guard: `rewritten` hands each of its URLs to the
+caller's judge before the document is used.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+
+from service.answers.document import Document, Extra, Gather, Native
+from service.answers.errors import BadAnswer, BadAnswerReason
+from service.answers.fields import fields_of
+from service.answers.members import json_text
+from service.answers.values import VARIABLE, Method, Role
+from service.answers.written import positioned
+
+MAX_CHARACTERS = 2048
+WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+"""Start of a text of a native member that is taken for a URL."""
+ASK_MEMBERS = ("voice_url", "event_url")
+"""Native members whose URL returns the next document (Kazoo's pivot, VoIPBIN's fetch)."""
+NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\<>\"]")
+METHODS = {"recording_status_callback": "recording_status_callback_method",
+           "status_callback": "status_callback_method"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """URL in a document.
+
+    `url` is absolute, `written` as it stands. `position` ends with the attribute:
+    `Dial[1]/@action`. `method` is that of the request, if the form has one. `asked_if_empty` is
+    False for the action of an input that is not asked without digits: the switch asks it all the
+    same, and must be answered that the next step follows.
+    """
+
+    url: str
+    written: str
+    role: Role
+    position: str
+    method: Method | None = None
+    asked_if_empty: bool = True
+
+
+Judge = Callable[[Link], str | None]
+"""Returns why a URL is refused, or None."""
+Rewrite = Callable[[Link], str]
+"""Returns the URL to ask instead."""
+
+
+def links(document: Document, base: str) -> Iterator[Link]:
+    """Yield the links of a document that came from the URL `base`. Raises BadAnswer."""
+    found: list[Link] = []
+
+    def keep(link: Link) -> str:
+        found.append(link)
+        return link.url
+
+    _mapped_all(document.steps, "", _Visitor(base, keep))
+    yield from found
+
+
+def rewritten(document: Document, base: str, judge: Judge, rewrite: Rewrite) -> Document:
+    """Return the document with absolute URLs, those that return documents rewritten.
+
+    Raises BadAnswer for the first URL that is none, or that the judge refuses.
+    """
+
+    def change(link: Link) -> str:
+        problem = judge(link)
+        if problem is not None:
+            raise BadAnswer(BadAnswerReason.BAD_URL, f"{link.position}: {problem}")
+        return rewrite(link) if link.role is Role.ASK else link.url
+
+    return replace(document, steps=_mapped_all(document.steps, "", _Visitor(base, change)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    base: str
+    change: Rewrite
+
+    def attribute(self, step: Any, name: str, role: Role, position: str) -> str:
+        written = getattr(step, name)
+        where = f"{position}/@{name}"
+        link = Link(
+            resolved(self.base, written, where),
+            written,
+            role,
+            where,
+            getattr(step, METHODS.get(name, "method"), None),
+            step.action_on_empty_result if isinstance(step, Gather) else True,
+        )
+        return self.change(link)
+
+    def native(self, value: Any, position: str, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: self.native(one, f"{position}/{key}", key) for key, one in value.items()}
+        if isinstance(value, list):
+            return [
+                self.native(one, f"{position}/{number}", name) for number, one in enumerate(value)
+            ]
+        if isinstance(value, str) and name in ASK_MEMBERS:
+            return self.change(
+                Link(resolved(self.base, value, position), value, Role.ASK, position)
+            )
+        if isinstance(value, str) and WRITTEN.match(value.strip()):
+            return self.change(Link(value, value, Role.OTHER, position))
+        return value
+
+
+def resolved(base: str, url: str, position: str) -> str:
+    """Return a URL of a document as absolute http or https URL (RFC 3986, section 5.2).
+
+    Raises BadAnswer. A fragment is left out, as no request has one. Variables may stand in the path
+    or the query, not in the host: the judge must see which host will be asked.
+    """
+    try:
+        whole = urljoin(base, url).partition("#")[0]
+        problem = _problem_with(url, whole)
+    except ValueError as error:
+        problem = str(error)
+    if problem is not None:
+        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {problem}")
+    return whole
+
+
+def _problem_with(written: str, whole: str) -> str | None:
+    """Return why a URL cannot be used, or None. Raises ValueError for one that cannot be read."""
+    if len(written) > MAX_CHARACTERS or NOT_IN_URLS.search(written):
+        return f"has blanks or quotes, or more than {MAX_CHARACTERS} characters"
+    parts = urlsplit(whole)
+    if urlsplit(written).scheme and not urlsplit(written).netloc:
+        return "has a scheme but no host"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must be http or https, with a host"
+    return "has a variable in its host" if VARIABLE in parts.netloc else None
+
+
+def _mapped_all(steps: tuple[Any, ...], position: str, visitor: _Visitor) -> tuple[Any, ...]:
+    return tuple(_mapped(step, at, visitor) for at, step in positioned(steps, position))
+
+
+def _mapped(step: Any, position: str, visitor: _Visitor) -> Any:
+    """Return a step with its links changed, and those of the steps and members inside."""
+    changes: dict[str, Any] = {}
+    for name, one in fields_of(type(step)).items():
+        if one.role is not None and _has_link(step, name):
+            changes[name] = visitor.attribute(step, name, one.role, position)
+    for held in fields(step):
+        inner = getattr(step, held.name)
+        if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
+            is_extra = isinstance(inner[0], Extra)
+            changes[held.name] = (
+                tuple(_mapped_extra(extra, position, visitor) for extra in inner)
+                if is_extra
+                else _mapped_all(inner, position, visitor)
+            )
+    if isinstance(step, Native):
+        changes["data"] = json_text(visitor.native(orjson.loads(step.data), position))
+    return replace(step, **changes) if changes else step
+
+
+def _has_link(step: Any, name: str) -> bool:
+    """Return whether an attribute is set; a `Play` of tones has an empty URL, which is none."""
+    value = getattr(step, name)
+    return value is not None and not (value == "" and getattr(step, "digits", ""))
+
+
+def _mapped_extra(extra: Extra, position: str, visitor: _Visitor) -> Extra:
+    value = visitor.native(orjson.loads(extra.value), f"{position}/{extra.name}", extra.name)
+    return replace(extra, value=json_text(value))

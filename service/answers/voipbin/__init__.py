@@ -1,0 +1,1 @@
+"""VoIPBIN's form: an array of actions."""

@@ -1,0 +1,1 @@
+"""XML forms: VoxML and TwiML."""

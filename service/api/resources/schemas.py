@@ -1,0 +1,121 @@
+"""`/v2/schemas`: the JSON Schema of every hook's payload, in every version that is still served."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from service.api.http.operation import Access, Answer, ApiCall, operation
+from service.api.shapes.answers import SchemasAnswer
+from service.dialects.dialect import Dialects
+from service.dialects.hook import Hook
+from service.dialects.question import Question
+from service.domain.errors import NotFound
+from service.pipeline.dry_run.sample import sample_payload
+
+TAG = "Hooks"
+SCHEMAS = "/v2/schemas"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaHandlers:
+    """The schemas of the catalogue, open to everybody."""
+
+    dialects: Dialects
+
+    @operation(
+        "GET", SCHEMAS, name="listSchemas", tag=TAG, data=list[SchemasAnswer], access=Access.OPEN
+    )
+    async def every(self, _: ApiCall) -> Answer:
+        """List the schemas of all hooks."""
+        hooks = [_described(hook) for hook in self.dialects.hooks.values()]
+        return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
+
+    @operation(
+        "GET",
+        f"{SCHEMAS}/{{hook_id}}",
+        name="getSchemas",
+        tag=TAG,
+        data=SchemasAnswer,
+        access=Access.OPEN,
+    )
+    async def of_hook(self, call: ApiCall) -> Answer:
+        """Return the versions of a hook's schema, with what each of them changed."""
+        question = self.dialects.questions.get(call.path["hook_id"])
+        return Answer(_described(self._hook(call)) if question is None else _asked(question))
+
+    @operation(
+        "GET",
+        f"{SCHEMAS}/{{hook_id}}/{{schema_version}}",
+        name="getSchema",
+        tag=TAG,
+        data=dict[str, Any],
+        access=Access.OPEN,
+        bare=True,
+    )
+    async def one(self, call: ApiCall) -> Answer:
+        """Return a version of a hook's schema, as JSON Schema."""
+        question, wanted = (
+            self.dialects.questions.get(call.path["hook_id"]),
+            call.path["schema_version"],
+        )
+        if question is not None and wanted == "1":
+            return Answer(
+                {**question.schema, "examples": [dict(question.sample("account", "call"))]}
+            )
+        hook = self._hook(call)
+        version = next((one for one in hook.versions if str(one) == wanted), None)
+        if version is None:
+            raise NotFound(f"{hook.hook_id}/{wanted}")
+        payload = sample_payload(self.dialects.of(hook.source), hook)
+        schema = {**hook.schema_of(version), "examples": [hook.payload_of(version, payload)]}
+        earlier = hook.earlier_version(version)
+        return Answer(schema, headers={} if earlier is None else earlier.headers)
+
+    def _hook(self, call: ApiCall) -> Hook:
+        hook = self.dialects.hooks.get(call.path["hook_id"])
+        if hook is None:
+            raise NotFound(call.path["hook_id"])
+        return hook
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """Return the one version of a question's schema."""
+    version = {
+        "version": 1,
+        "changes": "The first version.",
+        "path": f"{SCHEMAS}/{question.hook_id}/1",
+        "deprecated_at": None,
+        "sunset_at": None,
+    }
+    return {
+        "hook": question.hook_id,
+        "name": question.name,
+        "source": question.source,
+        "current": 1,
+        "versions": [version],
+    }
+
+
+def _described(hook: Hook) -> dict[str, Any]:
+    return {
+        "hook": hook.hook_id,
+        "name": hook.name,
+        "source": hook.source,
+        "current": hook.version,
+        "versions": list(_versions(hook)),
+    }
+
+
+def _versions(hook: Hook) -> Iterator[dict[str, Any]]:
+    """Yield the versions of the change log, the newest first; one no longer served has no path."""
+    for version in sorted({*hook.changes, *hook.versions}, reverse=True):
+        path = f"{SCHEMAS}/{quote(hook.hook_id, safe='')}/{version}"
+        earlier = hook.earlier_version(version)
+        yield {
+            "version": version,
+            "changes": hook.changes.get(version, ""),
+            "path": path if version in hook.versions else None,
+            "deprecated_at": earlier and earlier.deprecated_at.isoformat(),
+            "sunset_at": earlier and earlier.sunset_at and earlier.sunset_at.isoformat(),
+        }

@@ -1,0 +1,1 @@
+"""Asking: a call waits for a document, and gets one within its budget, whoever gives it."""

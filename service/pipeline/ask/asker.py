@@ -1,0 +1,222 @@
+"""The asker: the primary, then the fallback, then the static answer, all within one budget.
+
+Nothing is put off and nothing is retried. Exactly one answer is applied; the requests of a question
+have the same `webhook-id`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from service.answers.errors import BadAnswer
+from service.answers.forms import Translated
+from service.dialects.dialect import Dialects
+from service.domain.answer import AnswerSource as Source
+from service.domain.delivery import (
+    Attempt,
+    DeferReason,
+    Delivery,
+    Outcome,
+    Response,
+    attempt_id_of,
+    delivery_id_of,
+)
+from service.domain.immutable import immutable
+from service.domain.trace import new_traceparent
+from service.domain.webhook import Asking, Verb, Webhook
+from service.observability.metrics import Metrics
+from service.pipeline.ask.check import AnswerCheck
+from service.pipeline.ask.values import Applied, Ask
+from service.pipeline.attempt import Attempter
+from service.pipeline.limits.lines import Place
+from service.pipeline.limits.places import Places
+from service.pipeline.outcomes.report import Reporter
+from service.pipeline.progress import Progress
+from service.pipeline.request.build import EventContent
+from service.pipeline.request.destination import Owed, owed_of
+from service.text.json_text import write_json
+
+RESERVE_S = 0.1
+"""Kept of the budget for reading the last answer, and for the way back to the switch."""
+PRIMARY_SHARE = 0.6
+"""Of what is left, the primary's part where a fallback follows."""
+NOBODY = Asking("")
+
+
+@immutable
+class Trial:
+    """One server's try. `document` is None where it gave none that can be used."""
+
+    source: Source
+    attempt: Attempt
+    document: Translated | None
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks actionable webhooks. `places` are a share of the pool for questions alone."""
+
+    attempter: Attempter
+    check: AnswerCheck
+    reporter: Reporter
+    dialects: Dialects
+    places: Places
+    metrics: Metrics
+    clock: Callable[[], float] = time.time
+    now: Callable[[], float] = field(default=time.perf_counter)
+
+    async def ask(self, ask: Ask, budget_s: float | None = None) -> Applied:
+        """Return what is applied, within the budget of the webhook or a smaller one."""
+        began = self.now()
+        asking = ask.webhook.asking or NOBODY
+        budget_s = asking.budget_s if budget_s is None else min(budget_s, asking.budget_s)
+        ends_at = began + max(0.0, budget_s - RESERVE_S)
+        trials: list[Trial] = []
+        if _is_asked(ask):
+            for source in _servers(ask.webhook):
+                trials.append(await self._trial(ask, source, trials, ends_at))
+                if trials[-1].document is not None:
+                    break
+        applied = await self._applied(ask, trials, began)
+        attempts = tuple(_told(applied, trial, test=ask.test) for trial in trials)
+        self._report(applied, attempts)
+        return replace(applied, attempts=attempts)
+
+    async def _applied(self, ask: Ask, trials: list[Trial], began: float) -> Applied:
+        reasons = tuple(f"{one.source}: {one.reason}" for one in trials if one.document is None)
+        source, document = Source.NONE, None
+        if trials and trials[-1].document is not None:
+            source, document = trials[-1].source, trials[-1].document
+        elif trials or not ask.webhook.enabled:
+            source, document, refused = await self._static(ask)
+            reasons += refused
+        content = ask.question.no_document if document is None else document.content
+        content_type = "application/json" if document is None else document.content_type
+        dropped = () if document is None else document.dropped
+        elapsed_s = self.now() - began
+        return Applied(ask.ask_id, source, content, content_type, elapsed_s, reasons, dropped)
+
+    async def _static(self, ask: Ask) -> tuple[Source, Translated | None, tuple[str, ...]]:
+        """Return the static answer, which was checked when it was set; its links may be refused."""
+        static = (ask.webhook.asking or NOBODY).static_answer
+        if static is None:
+            return Source.NONE, None, ()
+        try:
+            document = await self.check.document(ask, static.encode(), "", ask.webhook.uri)
+        except BadAnswer as error:
+            return Source.NONE, None, (f"static: {error.reason}",)
+        return Source.STATIC, document, ()
+
+    async def _trial(self, ask: Ask, source: Source, before: list[Trial], ends_at: float) -> Trial:
+        """Ask one server within its part of what is left; never raises for what it does."""
+        left_s = ends_at - self.now()
+        has_next = source is Source.PRIMARY and ask.webhook.fallback_uri is not None
+        limit_s = left_s * PRIMARY_SHARE if has_next else left_s
+        owed = self._owed(ask, before, limit_s)
+        if limit_s <= 0:
+            return Trial(source, self._unasked(owed, "no time is left"), None, "no_time")
+        attempt = await self._attempt(ask, owed)
+        response = attempt.response
+        if not response.outcome.succeeded:
+            return Trial(source, attempt, None, response.outcome.value, response.detail or "")
+        try:
+            async with asyncio.timeout(max(0.0, ends_at + RESERVE_S / 2 - self.now())):
+                document = await self.check.checked(ask, response, attempt.uri)
+        except BadAnswer as error:
+            self.metrics.answers_refused[error.reason].inc()
+            return Trial(source, attempt, None, error.reason.value, error.detail)
+        except TimeoutError:
+            return Trial(source, attempt, None, "no_time", "its links could not be judged in time")
+        return Trial(source, attempt, document)
+
+    async def _attempt(self, ask: Ask, owed: Owed) -> Attempt:
+        """Make the attempt at once, or none."""
+        dialect = self.dialects.of(ask.question.source)
+        content = EventContent(dialect, ask.question.writer(ask.members))
+        entry = self.attempter.enter(owed, self.places, Progress())
+        if isinstance(entry, Attempt):
+            return entry
+        if not isinstance(entry, Place | DeferReason):
+            self.places.withdraw(entry)
+            entry = DeferReason.SATURATED
+        if isinstance(entry, DeferReason):
+            return self._unasked(owed, entry.value)
+        most = self.check.policy.max_bytes + 1
+        made = await self.attempter.attempt(
+            owed, content, self.places, entry, test=ask.test, answer_bytes=most
+        )
+        if isinstance(made, Attempt):
+            return made
+        return self._unasked(owed, "the webhook was deleted" if made is None else made.value)
+
+    def _owed(self, ask: Ask, before: list[Trial], limit_s: float) -> Owed:
+        webhook = replace(ask.webhook, timeout_s=max(limit_s, 0.001))
+        if ask.follow_up is not None:
+            verb = Verb(ask.follow_up.verb)
+            webhook = replace(webhook, uri=ask.follow_up.url, verb=verb)
+        delivery = Delivery(
+            delivery_id=delivery_id_of(ask.ask_id, webhook.webhook_id),
+            event_id=ask.ask_id,
+            webhook_id=webhook.webhook_id,
+            account_id=webhook.account_id,
+            hook=ask.question.hook_id,
+            event_name=ask.question.hook_id,
+            call_id=ask.call_id,
+            received_at=self.clock(),
+            payload=write_json(dict(ask.members)),
+            past=tuple(one.attempt.as_past() for one in before),
+            fallback_for=before[-1].reason if before else None,
+            traceparent=before[-1].attempt.delivery.traceparent if before else new_traceparent(),
+            source=ask.question.source,
+        )
+        return owed_of(delivery, webhook)
+
+    def _unasked(self, owed: Owed, why: str) -> Attempt:
+        response, at = Response(Outcome.NOT_ASKED, detail=why), self.clock()
+        number, retries = len(owed.delivery.past) + 1, 0
+        return Attempt(
+            owed.delivery, number, owed.destination.uri, None, response, at, 0.0,
+            attempt_id_of(at), retries,
+        )  # fmt: skip
+
+    def _report(self, applied: Applied, attempts: tuple[Attempt, ...]) -> None:
+        self.metrics.asks[applied.source].inc()
+        self.metrics.ask_duration.observe(applied.elapsed_s)
+        for attempt in attempts:
+            self.reporter.attempted(attempt.delivery, attempt)
+
+
+def _told(applied: Applied, trial: Trial, *, test: bool) -> Attempt:
+    """Return the attempt with what became of its answer, and what was applied in the end."""
+    document = trial.document
+    told = {
+        "from": trial.source.value,
+        "used": document is not None,
+        "reason": trial.reason or None,
+        "detail": trial.detail or None,
+        "document": None if document is None else document.content.decode("utf-8", "replace"),
+        "dropped": None if document is None else list(applied.dropped),
+        "applied": applied.source.value,
+        "elapsed_ms": round(applied.elapsed_s * 1000, 1),
+    }
+    answer = {key: value for key, value in told.items() if value is not None}
+    return replace(trial.attempt, answer=answer, test=test)
+
+
+def _servers(webhook: Webhook) -> Sequence[Source]:
+    only = (Source.PRIMARY,)
+    return only if webhook.fallback_uri is None else (*only, Source.FALLBACK)
+
+
+def _is_asked(ask: Ask) -> bool:
+    """Return whether anybody is asked: a disabled webhook's servers are not.
+
+    Nor is the action of an input without digits, unless the document wants that.
+    """
+    if not ask.webhook.enabled:
+        return False
+    follow_up = ask.follow_up
+    return follow_up is None or follow_up.asked_if_empty or bool(ask.members.get("Digits"))

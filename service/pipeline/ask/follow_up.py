@@ -1,0 +1,52 @@
+"""Addresses inside of documents that are asked through us again, and what they stand for.
+
+The address that a switch gets carries the customer's URL, signed with the key of the webhook's own
+address: nobody can have us ask a URL that no document of the webhook named.
+"""
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from urllib.parse import urlencode
+
+import orjson
+
+from service.answers.urls import Link
+from service.domain.immutable import immutable
+
+NEXT = "next"
+"""The query parameter of a follow-up."""
+SIGNATURE_DIGITS = 32
+
+
+@immutable
+class FollowUp:
+    """A URL that a document named, the method it is asked with, and when it is not asked at all."""
+
+    url: str
+    verb: str
+    asked_if_empty: bool = True
+
+
+def address_of(link: Link, own_url: str, key: str) -> str:
+    """Return the address at which a switch asks for the document of a link."""
+    verb = "POST" if link.method is None else link.method.value
+    told = orjson.dumps([link.url, verb, link.asked_if_empty])
+    text = urlsafe_b64encode(told).decode().rstrip("=")
+    return f"{own_url}?{urlencode({NEXT: f'{text}.{_signature(text, key)}'})}"
+
+
+def follow_up_in(token: str, key: str) -> FollowUp | None:
+    """Return what an address stands for; None where its signature is not genuine."""
+    text, _, signature = token.rpartition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(text, key).encode()):
+        return None
+    try:
+        url, verb, asked_if_empty = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError, TypeError):
+        return None
+    return FollowUp(str(url), str(verb), bool(asked_if_empty))
+
+
+def _signature(text: str, key: str) -> str:
+    return hmac.digest(key.encode(), text.encode(), "sha256").hex()[:SIGNATURE_DIGITS]

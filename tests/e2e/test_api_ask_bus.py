@@ -1,0 +1,126 @@
+"""Questions of calls over the bus: by `reply_to`, and by Kazoo's convention."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+
+from service.dev.receiver import Receiver, ScriptedAnswer
+from tests.api_client import Client
+from tests.e2e.shared_service import SharedService, StartShared
+
+QUEUE = "switchhook.ask"
+XML = {"Content-Type": "application/xml"}
+HELLO = ScriptedAnswer(headers=XML, body=b"<Response><Say>Hello</Say><Hangup/></Response>")
+
+
+@pytest.fixture(scope="module")
+async def running(new_shared: StartShared) -> AsyncIterator[SharedService]:
+    async with new_shared() as service:
+        yield service
+
+
+@asynccontextmanager
+async def asker(running: SharedService) -> AsyncIterator[tuple[AbstractChannel, AbstractQueue]]:
+    """Somebody who asks over the bus, with a queue for answers bound to `targeted` as well."""
+    async with await aio_pika.connect(running.amqp_url) as connection:
+        channel = await connection.channel()
+        targeted = await channel.declare_exchange("targeted", "direct", durable=False)
+        answers = await channel.declare_queue(exclusive=True)
+        await answers.bind(targeted, answers.name)
+        yield channel, answers
+
+
+async def publish(channel: AbstractChannel, body: Mapping[str, Any], **more: Any) -> None:
+    message = aio_pika.Message(json.dumps(body).encode(), **more)
+    await channel.default_exchange.publish(message, QUEUE)
+
+
+async def answered(answers: AbstractQueue) -> tuple[AbstractIncomingMessage, Any]:
+    async with asyncio.timeout(10), answers.iterator(no_ack=True) as messages:
+        async for message in messages:
+            return message, json.loads(message.body)
+    raise TimeoutError
+
+
+async def actionable(api: Client, receiver: Receiver, **members: Any) -> str:
+    created = await api.create(receiver.url("/ivr"), **{"hook": "pivot", **members})
+    return str(created["id"])
+
+
+async def test_a_question_is_answered_where_it_says(
+    running: SharedService, receiver: Receiver
+) -> None:
+    receiver.script("/ivr", HELLO)
+    api = await running.tenant()
+    webhook_id = await actionable(api, receiver)
+    question = {
+        "id": "q1",
+        "account_id": api.account_id,
+        "webhook_id": webhook_id,
+        "payload": {"Call-ID": "c1", "From": "+15550001111"},
+    }
+    async with asker(running) as (channel, answers):
+        whence = {"reply_to": answers.name, "correlation_id": "corr"}
+        await publish(channel, question, **whence)
+        message, answer = await answered(answers)
+        assert message.correlation_id == "corr"
+        assert (answer["id"], answer["outcome"], answer["source"]) == ("q1", "ok", "primary")
+        assert answer["dialect"] == "kazoo"
+        assert json.loads(answer["document"])["data"]["text"] == "Hello"
+        assert answer["elapsed_ms"] < 4500
+        # A repeated id gets the answer of the first; nobody is asked again.
+        await publish(channel, question, **whence)
+        assert (await answered(answers))[1] == answer
+        assert len(receiver.requests) == 1
+        await publish(channel, {**question, "id": "q2", "webhook_id": "0" * 32}, **whence)
+        refused = (await answered(answers))[1]
+        assert (refused["id"], refused["outcome"]) == ("q2", "refused")
+        other = await running.tenant()
+        await publish(channel, {**question, "id": "q3", "account_id": other.account_id}, **whence)
+        assert (await answered(answers))[1]["outcome"] == "refused"
+
+
+@pytest.mark.parametrize("pid", ["", "<0.123.4>"])
+async def test_kazoos_convention_is_kept(
+    running: SharedService, receiver: Receiver, pid: str
+) -> None:
+    receiver.script("/ivr", HELLO)
+    api = await running.tenant()
+    webhook_id = await actionable(api, receiver)
+    async with asker(running) as (channel, answers):
+        question = {
+            "App-Name": "pivot", "App-Version": "4.3", "Event-Category": "switchhook",
+            "Event-Name": "ask_req", "Msg-ID": f"m{pid}", "Account-ID": api.account_id,
+            "Server-ID": f"pid://{pid}/{answers.name}" if pid else answers.name,
+            "Webhook-ID": webhook_id, "Call-ID": "c1",
+        }  # fmt: skip
+        await publish(channel, question)
+        message, answer = await answered(answers)
+    assert message.exchange == "targeted"
+    assert message.headers.get("Deliver-To-PID") == (pid or None)
+    assert (answer["Msg-ID"], answer["outcome"]) == (f"m{pid}", "ok")
+    assert json.loads(answer["document"])["module"] == "tts"
+
+
+async def test_a_deadline_shortens_the_budget(running: SharedService, receiver: Receiver) -> None:
+    receiver.script("/ivr", ScriptedAnswer(delay_s=30))
+    api = await running.tenant()
+    static = "<Response><Hangup/></Response>"
+    webhook_id = await actionable(api, receiver, static_answer=static)
+    question = {"id": "late", "account_id": api.account_id, "webhook_id": webhook_id}
+    async with asker(running) as (channel, answers):
+        await publish(channel, {**question, "deadline_ms": 700}, reply_to=answers.name)
+        answer = (await answered(answers))[1]
+        assert (answer["outcome"], answer["reasons"]) == ("fallback", ["primary: timed_out"])
+        assert answer["elapsed_ms"] <= 700
+        # What cannot be read is rejected; the next question is answered.
+        await publish(channel, {"id": 7}, reply_to=answers.name)
+        await publish(channel, {**question, "id": "none", "deadline_ms": 0}, reply_to=answers.name)
+        answer = (await answered(answers))[1]
+        assert (answer["id"], answer["reasons"]) == ("none", ["primary: no_time"])
