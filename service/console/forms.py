@@ -7,7 +7,10 @@ import orjson
 from multidict import MultiDict
 
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
-OPTIONAL = ("timeout_s", "fallback_uri")
+OPTIONAL = (
+    "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "budget_s", "static_answer",
+    "answer_form",
+)  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
 PAIRS = ("custom_data", "modifiers", "headers", "auth")
 FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *PAIRS)

@@ -2,6 +2,7 @@ import pytest
 from multidict import MultiDict
 
 from service.console import forms
+from service.documents.members import EDITABLE
 
 SHOWN = {
     "name": "crm", "uri": "https://a.example/", "hook": "all", "http_verb": "post",
@@ -38,6 +39,10 @@ def test_a_form_sent_as_it_was_shown_changes_nothing() -> None:
 def test_only_the_field_that_was_changed_is_sent(field: str, text: str, value: object) -> None:
     members = forms.members_of(submitted(**{field: text}))
     assert forms.changed(members, SHOWN) == {field: value}
+
+
+def test_every_member_that_can_be_set_is_a_field_but_the_secret() -> None:
+    assert {*forms.FIELDS} == {*EDITABLE} - {"secret"}
 
 
 def test_a_box_that_is_not_ticked_is_false() -> None:
