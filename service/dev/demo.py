@@ -102,6 +102,7 @@ async def _demo(source: str, *, once: bool) -> None:
         header = directory / "token"
         header.write_text(f"X-Auth-Token: {token}\n")
         addresses = {
+            "console": await _portal_link(api, token),
             "api": api,
             "health": f"http://{HOST}:{service.port}",
             "metrics": f"http://{HOST}:{service.metrics_port}",
@@ -192,6 +193,15 @@ async def _seed(mongo_url: str, source: str) -> str:
         await store.ask(accounts.replace_one({"_id": ACCOUNT_ID}, account, upsert=True))
         await MongoTokens(store).add(token)
     return text
+
+
+async def _portal_link(api: str, token: str) -> str:
+    """Return a link that opens the console for the demo account, for some minutes."""
+    async with (
+        aiohttp.ClientSession(headers={"X-Auth-Token": token}) as session,
+        session.post(f"{api}/portal", json={"data": {}}) as response,
+    ):
+        return str((await response.json())["data"]["url"])
 
 
 async def _create(

@@ -78,7 +78,7 @@ def what_next(
 ) -> str:
     """Return the addresses of all servers, and commands that work in any shell and directory.
 
-    `addresses` are those of `api`, `receiver`, `health`, `metrics` and `log`.
+    `addresses` are those of `console`, `api`, `receiver`, `health`, `metrics` and `log`.
     """
     curl = f"curl -fsS -H {shlex.quote(f'@{token_header}')}"
     switchhook, file = _command(), shlex.quote(str(config))
@@ -86,7 +86,11 @@ def what_next(
         {"data": {"name": "mine", "uri": f"{addresses['receiver']}/mine", "hook": "all"}}
     ).decode()
     return f"""
-All events were delivered, each request signed. Switchhook stays up:
+All events were delivered, each request signed. Switchhook stays up.
+
+In a browser (the link opens the console for 10 minutes):
+
+  {addresses["console"]}
 
   API       {addresses["api"]}/webhooks
   health    {addresses["health"]}/healthz and /readyz
@@ -104,6 +108,9 @@ Paste these into another shell:
 
   # One event for every hook
   {switchhook} emit --config {file} --account {account_id} --all
+
+  # Another link for the console
+  {switchhook} portal --config {file} --account {account_id}
 
   # Dead letters
   {switchhook} deadletters list --config {file}

@@ -126,10 +126,11 @@ async def test_the_call_may_be_one_of_voipbin() -> None:
 def test_every_printed_command_says_something(shown: Demonstration) -> None:
     outputs = list(shown.ran.values())
     assert len(outputs) >= 5
-    failures, created, emitted, given_up, counted = outputs
+    failures, created, emitted, link, given_up, counted = outputs
     assert [row["resp_status_code"] for row in orjson.loads(failures)["data"]] == ["503"] * 2
     assert orjson.loads(created)["data"]["uri"] == f"{shown.address('receiver')}/mine"
     assert emitted.startswith("published 10 events of call ")
+    assert "/console/portal/" in link
     assert given_up == ""
     assert "switchhook_deliveries_total" in counted
 
