@@ -9,7 +9,6 @@ mkdir -p .run
 unset PYTHONDONTWRITEBYTECODE
 export SSL_CERT_FILE=/dev/null
 api=(tests/e2e/test_api_*.py)
-others=(tests/deploy tests/watch tests/e2e/test_readme.py)
 
 compute() {
   # Those that promise nothing about time leave the processors to the rows that do.
@@ -19,9 +18,9 @@ compute() {
 
 compute > .run/computing.log 2>&1 &
 computing=$!
-.venv/bin/pytest tests/e2e --ignore=tests/e2e/test_readme.py "${api[@]/#/--ignore=}" > .run/e2e.log 2>&1 &
+.venv/bin/pytest tests/e2e "${api[@]/#/--ignore=}" > .run/e2e.log 2>&1 &
 e2e=$!
-.venv/bin/pytest tests/chaos "${others[@]}"
+.venv/bin/pytest tests/chaos tests/deploy tests/watch
 first=$?
 wait $e2e
 second=$?

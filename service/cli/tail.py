@@ -11,6 +11,7 @@ import orjson
 from service.cli.live import api_options, client_of, note, plain, until_interrupted
 from service.cli.terminal import run_to_end
 from service.domain.delivery import Outcome
+from service.text.plural import counted
 from service.tools.api_client import ApiClient
 
 COLOURS = {"success": "green", "failure": "red"}
@@ -42,7 +43,8 @@ async def _tail(
             if name == "attempt":
                 _print(data, as_json=as_json)
             elif name == "dropped":
-                note(f"up to {data['count']} attempts are missing here: they came too fast")
+                most = counted(data["count"], "attempt")
+                note(f"{most} or fewer are missing here: they came too fast")
             elif name == "start":
                 note(f"attempts of account {account}; Ctrl-C ends")
 

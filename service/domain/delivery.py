@@ -52,7 +52,6 @@ _FINAL = frozenset(
         Outcome.GONE,
         Outcome.EGRESS_REFUSED,
         Outcome.INVALID_REQUEST,
-        Outcome.NOT_ASKED,
         Outcome.SHADOWED,
     },
 )

@@ -225,6 +225,10 @@ async def see_attempts_and_letters(
     await eventually(lambda: enough(witness.api, "dead_letters", 1), what="it died again")
     begun = (await witness.call("replayDeadLetters", slow)).data
     await witness.call("cancelReplay", replay_id=begun["id"])
+    await witness.call("getWebhooksHealth")
+    await witness.call("createPortalLink", {"read_only": True})
+    for dry_run in (True, False):
+        await witness.call("discardDeadLetters", {"filter": {}, "dry_run": dry_run})
 
 
 async def replayed(api: Client, webhook_id: str) -> bool:

@@ -19,6 +19,7 @@ from tests.e2e.test_command import switchhook
 STORE = {
     "token create": ("--account", ACCOUNT),
     "token list": (),
+    "portal": ("--account", ACCOUNT),
     "token revoke": ("0" * 24,),
     "deadletters list": (),
     "deadletters show": ("0" * 24,),
@@ -35,6 +36,9 @@ BY_THEMSELVES = {
     "check": "tests/e2e/test_command.py tries it",
     "run": "waits for both, which is tried below",
     "worker": "only a supervisor starts it",
+    "listen": "tests/e2e/test_stream_commands.py tries it",
+    "tail": "tests/e2e/test_stream_commands.py tries it",
+    "verify": "tests/unit/tools/test_verify_command.py tries it",
     "ask": "tests/e2e/test_api_ask.py tries it",
     "import": "tests/e2e/test_api_voipbin.py tries it",
     "bench": "starts servers of its own",
