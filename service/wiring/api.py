@@ -139,21 +139,7 @@ def _operations(
 ) -> tuple[list[Operation], list[Operation]]:
     """Return our own operations, and those of the switches' collections."""
     settings, store = service.settings, service.storage.store
-    documents = MongoWebhookDocuments(store, service.storage.secret_box)
-    subscriptions = Webhooks(
-        documents=documents,
-        disabled=documents,
-        health=MongoWebhookHealth(store),
-        accounts=MongoAccounts(store),
-        guard=ResolvingGuard(settings.egress, settings.own_ports),
-        hooks=service.dialects.hooks,
-        questions=service.dialects.questions,
-        default_source=service.dialects.default_source,
-        disable_policy=settings.disable,
-        most_per_account=settings.api.max_webhooks_per_account,
-        makes_key_pairs=service.storage.secret_box.makes_key_pairs,
-        forget=service.storage.directory.forget,
-    )
+    subscriptions = _webhooks(service)
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store), service.dialects)
     sample_sender = SampleSender(
@@ -181,3 +167,23 @@ def _operations(
     collections = [one.collection for one in dialects.enabled if one.collection is not None]
     foreign = [ForeignWebhooks(collection, subscriptions) for collection in collections]
     return own, [operation for one in foreign for operation in one.operations()]
+
+
+def _webhooks(service: Service) -> Webhooks:
+    """Return the use cases of webhooks."""
+    settings, store = service.settings, service.storage.store
+    documents = MongoWebhookDocuments(store, service.storage.secret_box)
+    return Webhooks(
+        documents=documents,
+        disabled=documents,
+        health=MongoWebhookHealth(store),
+        accounts=MongoAccounts(store),
+        guard=ResolvingGuard(settings.egress, settings.own_ports),
+        hooks=service.dialects.hooks,
+        questions=service.dialects.questions,
+        default_source=service.dialects.default_source,
+        disable_policy=settings.disable,
+        most_per_account=settings.api.max_webhooks_per_account,
+        makes_key_pairs=service.storage.secret_box.makes_key_pairs,
+        forget=service.storage.directory.forget,
+    )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from service.dev.process import ServiceProcess
@@ -12,6 +13,7 @@ from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer
 from tests.api_client import Client
 from tests.conftest import Documents, StartService, add_vhosts
+from tests.e2e.browser import Browser
 from tests.e2e.harness import webhook_document
 from tests.e2e.shared_service import (
     LOCAL,
@@ -103,3 +105,14 @@ async def owner(strict: SharedService) -> AsyncIterator[tuple[Client, str]]:
     before = await strict.database["webhooks"].find(own).to_list()
     yield client, webhook["id"]
     assert await strict.database["webhooks"].find(own).to_list() == before
+
+
+@pytest.fixture
+async def browser(shared: SharedService) -> AsyncIterator[Browser]:
+    async with aiohttp.ClientSession() as session:
+        yield Browser(session, shared.url)
+
+
+@pytest.fixture
+async def tenant(shared: SharedService) -> Client:
+    return await shared.tenant()

@@ -138,5 +138,6 @@ def _form(
         values=values,
         problems=problems,
         hooks=dialects.hooks,
+        questions=dialects.questions,
         preview=previews(dialects, hook) if hook is not None else None,
     )

@@ -40,6 +40,7 @@ export function previewHooks() {
   if (!picker || !place) return;
   picker.addEventListener("change", async () => {
     if (!picker.value || picker.value === "all") { place.textContent = "Every event is sent."; return; }
+    if (picker.selectedOptions[0].closest("optgroup")) { place.textContent = "The switch asks; your answer steers the call."; return; }
     const answer = await fetch(`${picker.dataset.preview}${encodeURIComponent(picker.value)}?fragment=1`);
     if (!answer.ok) return;
     place.innerHTML = await answer.text();
