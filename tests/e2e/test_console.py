@@ -12,6 +12,7 @@ from service.management.token import TokenKind, new_token, token_id_in
 from tests.api_client import Client, make_token
 from tests.e2e.browser import Browser, of, signed_in
 from tests.e2e.shared_service import SharedService, attempts_of, new_account
+from tests.e2e.test_command import switchhook
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -166,6 +167,17 @@ async def test_a_portal_link_opens_one_account_for_a_while(
     one = {"_id": token_id_in(operator)}
     await shared.database["tokens"].update_one(one, {"$set": {"revoked_at": datetime.now(UTC)}})
     assert (await browser.ask("GET", of(tenant, "webhooks"))).status == 303
+
+
+async def test_the_command_makes_a_link_as_well(
+    shared: SharedService, browser: Browser, tenant: Client
+) -> None:
+    env = {**shared.settings, "SWITCHHOOK_CONSOLE__URL": "https://hooks.example.net/"}
+    code, text = await switchhook("portal", "--account", tenant.account_id, "--read-only", env=env)
+    beginning, slash, link = text.splitlines()[0].rpartition("/")
+    assert (code, beginning) == (0, "https://hooks.example.net/console/portal"), text
+    await browser.page(f"/console/portal{slash}{link}")
+    assert "read only" in await browser.page(of(tenant, "webhooks"))
 
 
 async def test_a_link_that_has_expired_says_so(shared: SharedService, browser: Browser) -> None:
