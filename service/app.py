@@ -203,6 +203,7 @@ async def _background(
         tasks.create_task(replays.run(), name="run replays"),
         tasks.create_task(service.sending.pace.run(), name="keep pace"),
         tasks.create_task(service.sending.endpoints.tidy(), name="tidy the endpoints"),
+        tasks.create_task(service.sending.asked_endpoints.tidy(), name="tidy the asked"),
         *(
             tasks.create_task(places.sweep(), name="sweep the lines")
             for places in service.sending.places.values()

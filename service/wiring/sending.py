@@ -31,6 +31,8 @@ class Sending:
     attempter: Attempter
     pace: Pace
     endpoints: Endpoints
+    asked_endpoints: Endpoints
+    """States of endpoints by the questions of calls alone. An unknown one may have them all."""
     places: Mapping[str, Places]
 
 
@@ -46,9 +48,12 @@ def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending
         TESTS: TEST_PLACES,
         ASKS: ASK_PLACES,
     }
+    asked = Endpoints(ASK_PLACES, settings.breaker, metrics, pace.now, first_limit=ASK_PLACES)
     places = {
-        name: Places(name, count, http.longest_wait_s, endpoints, metrics)
+        name: Places(
+            name, count, http.longest_wait_s, asked if name == ASKS else endpoints, metrics
+        )
         for name, count in counts.items()
     }
     attempter = Attempter(sender, AccessTokens(sender), tracer)
-    return Sending(sender, tracer, attempter, pace, endpoints, places)
+    return Sending(sender, tracer, attempter, pace, endpoints, asked, places)

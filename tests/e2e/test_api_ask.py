@@ -194,6 +194,15 @@ async def test_two_silent_servers_cost_no_more_than_the_budget(
     assert heard.flow["data"]["text"] == "Sorry"
 
 
+async def test_many_calls_at_once_ask_a_server_that_nobody_knows_yet(
+    running: SharedService, receiver: Receiver
+) -> None:
+    receiver.script("/slow", ScriptedAnswer(delay_s=0.3, headers=XML, body=HELLO.encode()))
+    kazoo = await pivot(running, await running.tenant(), receiver.url("/slow"))
+    heard = await asyncio.gather(*(kazoo.ask(KAZOO_SAMPLE) for _ in range(40)))
+    assert {one.source for one in heard} == {"primary"}
+
+
 async def test_a_refused_connection_without_a_static_answer_leads_to_the_next_branch(
     running: SharedService,
 ) -> None:

@@ -9,8 +9,8 @@ class AdaptiveLimit:
 
     __slots__ = ("requests",)
 
-    def __init__(self, most: int) -> None:
-        self.requests = min(FIRST_LIMIT, most)
+    def __init__(self, most: int, first: int = FIRST_LIMIT) -> None:
+        self.requests = min(first, most)
 
     def answered(self, most: int) -> None:
         """Allow one more request, up to `most`."""

@@ -1,6 +1,7 @@
 """State of each endpoint in this process: requests in flight, concurrency limit, circuit breaker.
 
-All lanes share it, as a receiver's capacity does not depend on the queue a request came from.
+All lanes share it, as a receiver's capacity does not depend on the queue a request came from. Only
+questions of calls have states of their own: they cannot wait until deliveries have ended.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from service.domain.breaker import Breaker, BreakerPolicy
 from service.domain.delivery import Response
 from service.domain.endpoint import Endpoint
 from service.observability.metrics import Metrics
-from service.pipeline.limits.adaptive_limit import AdaptiveLimit
+from service.pipeline.limits.adaptive_limit import FIRST_LIMIT, AdaptiveLimit
 
 FIRST_GUESS_S = 0.05
 """Assumed duration of a request to an endpoint without a history."""
@@ -39,14 +40,14 @@ class EndpointState:
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, endpoint: Endpoint, most: int) -> None:
+    def __init__(self, endpoint: Endpoint, most: int, first: int = FIRST_LIMIT) -> None:
         self.endpoint = endpoint
         self._most = most
         self.in_flight = 0
         self.waiting = 0
         self.lines: OrderedDict[Any, Any] = OrderedDict()
         """Lines of all lanes whose deliveries wait for it, by account share; see `places`."""
-        self.limit = AdaptiveLimit(most)
+        self.limit = AdaptiveLimit(most, first)
         self.moved_at = 0.0
         """Time when the last request ended, or the first of those in flight began."""
         self.duration_s = FIRST_GUESS_S
@@ -87,8 +88,10 @@ class Endpoints:
         policy: BreakerPolicy,
         metrics: Metrics,
         now: Callable[[], float] = time.monotonic,
+        first_limit: int = FIRST_LIMIT,
     ) -> None:
         self.now = now
+        self._first_limit = first_limit
         self._most_in_flight = most_in_flight
         self._policy = policy
         self._open = metrics.breakers_open
@@ -100,7 +103,7 @@ class Endpoints:
         if state is None:
             if len(self._states) >= MOST_IDLE:
                 self._make_room()
-            state = EndpointState(endpoint, self._most_in_flight)
+            state = EndpointState(endpoint, self._most_in_flight, self._first_limit)
             self._states[endpoint] = state
         return state
 
