@@ -13,12 +13,13 @@ api=(tests/e2e/test_api_*.py)
 compute() {
   # Those that promise nothing about time leave the processors to the rows that do.
   nice .venv/bin/mypy && nice .venv/bin/pytest tests/unit tests/property &&
-    .venv/bin/pytest tests/integration tests/browser "${api[@]}"
+    env --default-signal=INT .venv/bin/pytest tests/integration tests/browser "${api[@]}"
 }
 
 compute > .run/computing.log 2>&1 &
 computing=$!
-.venv/bin/pytest tests/e2e "${api[@]/#/--ignore=}" > .run/e2e.log 2>&1 &
+# The shell has its background jobs ignore SIGINT, which tests send to commands.
+env --default-signal=INT .venv/bin/pytest tests/e2e "${api[@]/#/--ignore=}" > .run/e2e.log 2>&1 &
 e2e=$!
 .venv/bin/pytest tests/chaos tests/deploy tests/watch
 first=$?

@@ -68,9 +68,9 @@ def test_the_readme_leads_to_every_document_but_the_single_decisions() -> None:
     assert DECISIONS[0].parent in linked
 
 
-def test_every_decision_has_a_number_of_its_own() -> None:
+def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = [int(path.name.partition("-")[0]) for path in DECISIONS]
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(DECISIONS) + 1))
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)
