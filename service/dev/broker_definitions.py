@@ -11,7 +11,7 @@ from typing import Any
 
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.policies import HARMLESS, POLICY_PRIORITY
-from service.adapters.rabbitmq.topology.queues import Names, queues
+from service.adapters.rabbitmq.topology.queues import QUESTIONS, Names, queues
 from service.dialects.binding import Binding
 from service.dialects.known import dialects_of
 from service.settings.model import Settings
@@ -40,7 +40,10 @@ def own_broker(settings: Settings) -> str:
             "permissions": [_permission(permissions_of(settings, dialects))],
             "policies": list(_policies(names)),
             "exchanges": [_exchange(names.exchange, "direct", durable=True), *_switchs(sources)],
-            "queues": [_queue(name, arguments) for name, arguments in topology.items()],
+            "queues": [
+                *(_queue(name, arguments) for name, arguments in topology.items()),
+                _queue(names.ask, QUESTIONS),
+            ],
             "bindings": [
                 *(_binding(names.exchange, name, name) for name in topology),
                 *_bound_to_switch(names, sources),

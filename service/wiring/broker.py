@@ -8,15 +8,12 @@ from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import Names
+from service.adapters.rabbitmq.topology.queues import QUESTIONS, Names
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.settings.model import Settings
 from service.wiring.lanes import DEAD_LETTER_PREFETCH, REQUEST_PREFETCH, Lanes
 from service.wiring.parts import link_of, permissions_of
-
-QUESTION_TTL_MS = 30_000
-"""A question that waited for longer is not asked: who asked has hung up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def broker_of(
             lane.window_size,
             lane.accept,
             lane.note_waiting,
-            plain={"x-message-ttl": QUESTION_TTL_MS} if queue == names.ask else {},
+            plain=QUESTIONS if queue == names.ask else {},
         )
         for queue, lane in lanes.requests.items()
     ]

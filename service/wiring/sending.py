@@ -32,7 +32,7 @@ class Sending:
     pace: Pace
     endpoints: Endpoints
     asked_endpoints: Endpoints
-    """States of endpoints by the questions of calls alone. An unknown one may have them all."""
+    """States of endpoints by the questions of calls alone; an unknown one has the whole limit."""
     places: Mapping[str, Places]
 
 
@@ -48,7 +48,8 @@ def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending
         TESTS: TEST_PLACES,
         ASKS: ASK_PLACES,
     }
-    asked = Endpoints(ASK_PLACES, settings.breaker, metrics, pace.now, first_limit=ASK_PLACES)
+    most = http.per_endpoint_limit
+    asked = Endpoints(most, settings.breaker, metrics, pace.now, first_limit=most)
     places = {
         name: Places(
             name, count, http.longest_wait_s, asked if name == ASKS else endpoints, metrics
