@@ -83,7 +83,7 @@ def _delay(delay_ms: int) -> str:
 
 QUORUM = {"x-queue-type": "quorum"}
 QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 30_000}
-"""Arguments of the queue of questions. One that waited for so long is not asked: its call is over."""
+"""Arguments of the queue of questions. One that waited for so long is not asked any more."""
 
 
 def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
