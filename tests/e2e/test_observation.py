@@ -22,7 +22,7 @@ async def test_health_and_readiness_name_what_they_looked_at(start_service: Star
     status, text = await service.get("/healthz")
     assert status == 200
     assert json.loads(text)["checks"] == {
-        "events": "ok", "deliveries": "ok", "dead_letters": "ok",
+        "events": "ok", "deliveries": "ok", "dead_letters": "ok", "asks": "ok",
     }  # fmt: skip
     status, text = await service.get("/readyz")
     assert status == 200
