@@ -18,7 +18,10 @@ NEEDED = {
     "accounts": READ | {"createIndex"},
     "webhooks": frozenset({"find", "insert", "update", "remove", "createIndex"}),
     "tokens": frozenset({"find", "insert", "update", "createIndex"}),
-    **dict.fromkeys(("attempts", "dead_letters", "replays", "webhook_health", "suspects"), WRITE),
+    **dict.fromkeys(
+        ("attempts", "dead_letters", "replays", "scoped_webhooks", "suspects", "webhook_health"),
+        WRITE,
+    ),
 }
 """Privileges needed on each collection. A change of `attempts.retention_days` needs collMod too,
 which the role readWrite lacks: the service reports the refusal when it happens."""
