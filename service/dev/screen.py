@@ -80,11 +80,10 @@ def what_next(
 
     `addresses` are those of `console`, `api`, `receiver`, `health`, `metrics` and `log`.
     """
-    curl = f"curl -fsS -H {shlex.quote(f'@{token_header}')}"
-    switchhook, file = _command(), shlex.quote(str(config))
-    mine = orjson.dumps(
-        {"data": {"name": "mine", "uri": f"{addresses['receiver']}/mine", "hook": "all"}}
-    ).decode()
+    return _servers(addresses) + _commands(addresses, config, token_header, account_id)
+
+
+def _servers(addresses: Mapping[str, str]) -> str:
     return f"""
 All events were delivered, each request signed. Switchhook stays up.
 
@@ -97,7 +96,18 @@ In a browser (the link opens the console for 10 minutes):
   metrics   {addresses["metrics"]}/metrics
   receiver  {addresses["receiver"]}, any path: its requests are shown here
   log       {addresses["log"]}
+"""
 
+
+def _commands(
+    addresses: Mapping[str, str], config: Path, token_header: Path, account_id: str
+) -> str:
+    curl = f"curl -fsS -H {shlex.quote(f'@{token_header}')}"
+    switchhook, file = _command(), shlex.quote(str(config))
+    mine = orjson.dumps(
+        {"data": {"name": "mine", "uri": f"{addresses['receiver']}/mine", "hook": "all"}}
+    ).decode()
+    return f"""
 Paste these into another shell:
 
   # Every attempt that failed

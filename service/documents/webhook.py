@@ -76,11 +76,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         filters=_filters(document, custom_data, hooks),
         modifiers=_object(document, "modifiers"),
         secret=secret_key(document, "secret"),
-        previous_secrets=tuple(
-            (key, _unix_seconds(earlier.get("until")))
-            for earlier in earlier_secrets(document)
-            if (key := secret_key(earlier, "secret")) is not None
-        ),
+        previous_secrets=_previous_secrets(document),
         dialect_secret=_dialect_secret(document, source),
         signing_seed=document.get("signing_seed"),
         headers=_headers(document),
@@ -241,6 +237,14 @@ def earlier_secrets(document: Document) -> list[Document]:
         until = document.get("previous_secret_until")
         found.append({"secret": document["previous_secret"], "until": until})
     return found
+
+
+def _previous_secrets(document: Document) -> tuple[tuple[bytes, float], ...]:
+    return tuple(
+        (key, _unix_seconds(earlier.get("until")))
+        for earlier in earlier_secrets(document)
+        if (key := secret_key(earlier, "secret")) is not None
+    )
 
 
 def _unix_seconds(value: Any) -> float:

@@ -88,15 +88,21 @@ def lanes_of(
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
         requests={
-            server.queue: lane(
-                f"{dialect.name}_requests",
-                RpcWork(dialect, server, publisher.switch_bus, publisher, availability),
-                REQUEST_PREFETCH,
-            )
-            for dialect, server in dialects.served
-        }
-        | {Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH)},
+            **{
+                work.server.queue: lane(f"{work.dialect.name}_requests", work, REQUEST_PREFETCH)
+                for work in _served(dialects, publisher, availability)
+            },
+            Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH),
+        },
     )
+
+
+def _served(
+    dialects: Dialects, publisher: Publisher, availability: Availability
+) -> Iterator[RpcWork]:
+    """Yield the work of each lane with requests of a switch's services."""
+    for dialect, server in dialects.served:
+        yield RpcWork(dialect, server, publisher.switch_bus, publisher, availability)
 
 
 def _deliverer(

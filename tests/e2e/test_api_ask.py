@@ -213,6 +213,19 @@ async def test_a_refused_connection_without_a_static_answer_leads_to_the_next_br
     assert heard.after_s < 1
 
 
+async def test_a_server_out_of_order_is_not_asked_and_costs_nothing(
+    running: SharedService,
+) -> None:
+    api = await running.tenant()
+    uri = f"http://127.0.0.1:{free_port()}/"
+    kazoo = await pivot(running, api, uri, static_answer=SORRY)
+    heard = [await kazoo.ask(KAZOO_SAMPLE) for _ in range(30)]
+    assert {one.source for one in heard} == {"static"}
+    assert heard[0].reasons == "primary: refused"
+    assert heard[-1].reasons == "primary: not_asked"
+    assert (await api.get("webhooks")).data[0]["enabled"]
+
+
 DEEP = b"<Response>" + 10_000 * b"<Gather>" + 10_000 * b"</Gather>" + b"</Response>"
 BOMB = b'<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><Response><Say>&b;</Say></Response>'
 BAD = {
