@@ -12,8 +12,11 @@ api=(tests/e2e/test_api_*.py)
 
 compute() {
   # Those that promise nothing about time leave the processors to the rows that do.
-  nice .venv/bin/mypy && nice .venv/bin/pytest tests/unit tests/property &&
-    env --default-signal=INT .venv/bin/pytest tests/integration tests/browser "${api[@]}"
+  local failed=0
+  nice .venv/bin/mypy || failed=1
+  nice .venv/bin/pytest tests/unit tests/property || failed=1
+  env --default-signal=INT .venv/bin/pytest tests/integration tests/browser "${api[@]}" || failed=1
+  return $failed
 }
 
 compute > .run/computing.log 2>&1 &

@@ -1,5 +1,6 @@
 """The command `switchhook verify`: where it reads from, and what it exits with."""
 
+import re
 import time
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def run(*arguments: str, text: bytes = b"", secret: str | None = SECRET) -> Resu
 def test_a_raw_request_on_standard_input_is_verified() -> None:
     head = f"POST /hook HTTP/1.1\n{lines()}".replace("\n", "\r\n").encode()
     good = run(text=head + b"\r\n" + BODY)
-    assert (good.exit_code, good.output) == (0, "genuine  webhook-signature fits, 0 s old\n")
+    assert good.exit_code == 0
+    assert re.fullmatch(r"genuine  webhook-signature fits, \d+ s old\n", good.output)
     bad = run(text=head + b"\r\n" + BODY + b"\n")
     assert bad.exit_code == 1
     assert bad.output.startswith("not genuine  webhook-signature fits what was sent, but then a li")
