@@ -18,7 +18,7 @@ from service.answers.values import (
 
 @dataclass(frozen=True, slots=True)
 class PayPrompt:
-    """What a caller hears at a stage of a payment."""
+    """Prompt at a stage of a payment."""
 
     stage: str = ""
     attempt: str = ""

@@ -1,4 +1,4 @@
-"""What a caller hears: the steps that may also stand inside other steps."""
+"""Prompts: the steps that a caller hears, which may also stand inside other steps."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -21,7 +21,7 @@ class Pattern:
 
 
 class Role(StrEnum):
-    """What a URL in a document is for."""
+    """Purpose of a URL in a document."""
 
     ASK = "ask"
     """Returns the next document."""

@@ -1,4 +1,4 @@
-"""What writers share: positions of steps, notes of what was left out, checks of whole steps."""
+"""Parts that writers share: positions of steps, notes of omissions, checks of whole steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

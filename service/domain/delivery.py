@@ -245,7 +245,7 @@ class Attempt:
     retries: int = 0
     test: bool = False
     answer: Mapping[str, Any] | None = None
-    """What became of the answer, for a webhook whose answer steers a call."""
+    """Use of the answer, for a webhook whose answer steers a call."""
 
     def as_past(self) -> PastAttempt:
         """Return the summary that travels with the delivery."""

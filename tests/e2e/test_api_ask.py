@@ -194,6 +194,30 @@ async def test_two_silent_servers_cost_no_more_than_the_budget(
     assert heard.flow["data"]["text"] == "Sorry"
 
 
+async def test_a_silent_server_of_access_tokens_costs_no_more_than_the_budget(
+    running: SharedService, receiver: Receiver
+) -> None:
+    receiver.script("/token", ScriptedAnswer(delay_s=30))
+    auth = {
+        "type": "oauth2",
+        "token_url": receiver.url("/token"),
+        "client_id": "us",
+        "client_secret": "hush",
+    }
+    kazoo = await pivot(
+        running,
+        await running.tenant(),
+        receiver.url("/ivr"),
+        auth=auth,
+        budget_s=1.5,
+        static_answer=SORRY,
+    )
+    heard = await kazoo.ask(KAZOO_SAMPLE)
+    assert heard.after_s <= 1.5
+    assert (heard.source, heard.reasons) == ("static", "primary: timed_out")
+    assert not receiver.at("/ivr")
+
+
 async def test_many_calls_at_once_ask_a_server_that_nobody_knows_yet(
     running: SharedService, receiver: Receiver
 ) -> None:

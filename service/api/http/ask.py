@@ -4,7 +4,9 @@ The last part of the path is the webhook's id and a key that the API made: whoev
 An answer comes within the webhook's budget, whatever happens.
 """
 
+import asyncio
 import hmac
+import time
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl
@@ -25,6 +27,9 @@ from service.ports import Directory
 from service.text.json_text import read_json
 
 MOST_BYTES = 65_536
+BODY_TIMEOUT_S = 2.0
+LOOK_UP_S = 1.0
+"""Seconds for an account that is not cached; a call cannot wait for the store."""
 FORM = "application/x-www-form-urlencoded"
 ID_HEADER = "X-Switchhook-Ask-ID"
 SOURCE_HEADER, REASON_HEADER = "X-Switchhook-Answer-From", "X-Switchhook-Answer-Reason"
@@ -60,17 +65,21 @@ class AskEndpoint:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Return the document that is applied: 200, or 404 where the call goes on without one."""
+        arrived = time.perf_counter()
         found = await self._webhook(request)
         if isinstance(found, web.Response):
             return found
-        webhook, key = found
+        webhook, key, budget_s = found
         question = self._dialects.question_of(webhook)
         if question is None:
             return _told(404, "the webhook's hook is not an actionable one")
         try:
-            members = await _members(request)
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                members = await _members(request)
         except Unreadable as error:
             return _told(400, str(error))
+        except TimeoutError:
+            return _told(408, "the body took too long")
         token = members.pop(NEXT, None)
         follow_up = None if token is None else follow_up_in(str(token), key)
         if token is not None and follow_up is None:
@@ -78,7 +87,8 @@ class AskEndpoint:
         own_url = str(request.url.with_query(None).with_fragment(None))
         ask = Ask(uuid.uuid4().hex, question, webhook, members, own_url, follow_up)
         with structlog.contextvars.bound_contextvars(ask_id=ask.ask_id):
-            applied = await self._asker.ask(ask)
+            left_s = budget_s - (time.perf_counter() - arrived)
+            applied = await self._asker.ask(ask, left_s)
             log.info(
                 "ask.finished",
                 account_id=webhook.account_id,
@@ -90,23 +100,29 @@ class AskEndpoint:
             )
         return _response(applied)
 
-    async def _webhook(self, request: web.Request) -> tuple[Webhook, str] | web.Response:
-        """Return the webhook of an address, and its key; else the answer to a wrong address."""
+    async def _webhook(self, request: web.Request) -> tuple[Webhook, str, float] | web.Response:
+        """Return the webhook of an address, its key and budget; else the answer to a wrong one."""
         account_id, address = request.match_info["account_id"], request.match_info["address"]
         webhook_id, _, key = address.partition("-")
         guess = f"asking:{self._clients.key(request)}"
         if self._limit.wait_s(guess) > 0:
             return _told(404, "too many wrong addresses were asked; try again later")
         try:
-            webhook = await self._directory.webhook(account_id, webhook_id)
-        except StoreUnavailable:
+            async with asyncio.timeout(LOOK_UP_S):
+                webhook = await self._directory.webhook(account_id, webhook_id)
+        except (StoreUnavailable, TimeoutError):
             return _told(503, "the webhook cannot be looked up now")
         asking = None if webhook is None else webhook.asking
-        right = asking is not None and hmac.compare_digest(asking.key.encode(), key.encode())
-        if webhook is None or not key or not right or webhook.account_id != account_id:
+        if (
+            webhook is None
+            or asking is None
+            or not key
+            or not hmac.compare_digest(asking.key.encode(), key.encode())
+            or webhook.account_id != account_id
+        ):
             self._limit.take(guess)
             return _told(404, "no actionable webhook has this address")
-        return webhook, key
+        return webhook, key, asking.budget_s
 
 
 async def _members(request: web.Request) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class AttemptInFull(AttemptAnswer):
 
     payload: dict[str, Any] | None = None
     answer: dict[str, Any] | None = None
-    """What became of the answer of an actionable webhook, and what was applied."""
+    """Use of an actionable webhook's answer, and the document that was applied."""
 
 
 class LetterAttempt(Shape):

@@ -80,18 +80,20 @@ class Asker:
                 trials.append(await self._trial(ask, source, trials, ends_at))
                 if trials[-1].document is not None:
                     break
-        applied = await self._applied(ask, trials, began)
+        applied = await self._applied(ask, trials, began, ends_at)
         attempts = tuple(_told(applied, trial, test=ask.test) for trial in trials)
         self._report(applied, attempts)
         return replace(applied, attempts=attempts)
 
-    async def _applied(self, ask: Ask, trials: list[Trial], began: float) -> Applied:
+    async def _applied(
+        self, ask: Ask, trials: list[Trial], began: float, ends_at: float
+    ) -> Applied:
         reasons = tuple(f"{one.source}: {one.reason}" for one in trials if one.document is None)
         source, document = Source.NONE, None
         if trials and trials[-1].document is not None:
             source, document = trials[-1].source, trials[-1].document
         elif trials or not ask.webhook.enabled:
-            source, document, refused = await self._static(ask)
+            source, document, refused = await self._static(ask, ends_at)
             reasons += refused
         content = ask.question.no_document if document is None else document.content
         content_type = "application/json" if document is None else document.content_type
@@ -99,15 +101,20 @@ class Asker:
         elapsed_s = self.now() - began
         return Applied(ask.ask_id, source, content, content_type, elapsed_s, reasons, dropped)
 
-    async def _static(self, ask: Ask) -> tuple[Source, Translated | None, tuple[str, ...]]:
+    async def _static(
+        self, ask: Ask, ends_at: float
+    ) -> tuple[Source, Translated | None, tuple[str, ...]]:
         """Return the static answer, which was checked when it was set; its links may be refused."""
         static = (ask.webhook.asking or NOBODY).static_answer
         if static is None:
             return Source.NONE, None, ()
         try:
-            document = await self.check.document(ask, static.encode(), "", ask.webhook.uri)
+            async with asyncio.timeout(self._until(ends_at + RESERVE_S / 2)):
+                document = await self.check.document(ask, static.encode(), "", ask.webhook.uri)
         except BadAnswer as error:
             return Source.NONE, None, (f"static: {error.reason}",)
+        except TimeoutError:
+            return Source.NONE, None, ("static: no_time",)
         return Source.STATIC, document, ()
 
     async def _trial(self, ask: Ask, source: Source, before: list[Trial], ends_at: float) -> Trial:
@@ -118,12 +125,17 @@ class Asker:
         owed = self._owed(ask, before, limit_s)
         if limit_s <= 0:
             return Trial(source, self._unasked(owed, "no time is left"), None, "no_time")
-        attempt = await self._attempt(ask, owed)
+        try:
+            # The request has this limit itself; fetching an access token before it has another.
+            async with asyncio.timeout(limit_s + RESERVE_S / 2):
+                attempt = await self._attempt(ask, owed)
+        except TimeoutError:
+            attempt = self._unasked(owed, "no time is left", Outcome.TIMED_OUT)
         response = attempt.response
         if not response.outcome.succeeded:
             return Trial(source, attempt, None, response.outcome.value, response.detail or "")
         try:
-            async with asyncio.timeout(max(0.0, ends_at + RESERVE_S / 2 - self.now())):
+            async with asyncio.timeout(self._until(ends_at + RESERVE_S / 2)):
                 document = await self.check.checked(ask, response, attempt.uri)
         except BadAnswer as error:
             self.metrics.answers_refused[error.reason].inc()
@@ -174,8 +186,12 @@ class Asker:
         )
         return owed_of(delivery, webhook)
 
-    def _unasked(self, owed: Owed, why: str) -> Attempt:
-        response, at = Response(Outcome.NOT_ASKED, detail=why), self.clock()
+    def _until(self, ends_at: float) -> float:
+        """Return the seconds that are left until a time, at least 0."""
+        return max(0.0, ends_at - self.now())
+
+    def _unasked(self, owed: Owed, why: str, outcome: Outcome = Outcome.NOT_ASKED) -> Attempt:
+        response, at = Response(outcome, detail=why), self.clock()
         number, retries = len(owed.delivery.past) + 1, 0
         return Attempt(
             owed.delivery, number, owed.destination.uri, None, response, at, 0.0,

@@ -80,7 +80,8 @@ class BusAsks:
             try:
                 earlier.set_result(await self._answer(question))
             except BaseException:
-                earlier.cancel()
+                # Who repeats the question meanwhile is refused; after that it may be asked again.
+                earlier.set_result(_refused(question, "the question was not answered"))
                 self.answers.pop(key, None)
                 raise
         await self.bus.reply(_reply(incoming, body, question, await asyncio.shield(earlier)))

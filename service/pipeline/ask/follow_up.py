@@ -14,7 +14,7 @@ import orjson
 from service.answers.urls import Link
 from service.domain.immutable import immutable
 
-NEXT = "next"
+NEXT = "switchhook-next"
 """The query parameter of a follow-up."""
 SIGNATURE_DIGITS = 32
 
