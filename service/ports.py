@@ -9,6 +9,7 @@ from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Resp
 from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
 from service.domain.held import HeldDelivery
+from service.domain.leg_state import LegState
 from service.domain.provision import Provision
 from service.domain.publication import Publication
 from service.domain.reply import Reply
@@ -188,8 +189,18 @@ class Conversations(Protocol):
     async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
         """Return conversations to be looked at by now; no other worker gets them `until` then."""
 
+    async def checked(self, key: str, call_id: str, asked: int, at: float) -> None:
+        """Note that the switch was asked about a leg, and how often in a row it said it is gone."""
+
     async def told(self, conversation: Conversation, revision: int, digest: str) -> None:
         """Note that a summary was sent, and look no more, unless another event came meanwhile."""
+
+
+class SwitchQuestions(Protocol):
+    """Asks switches over the bus."""
+
+    async def ask(self, source: str, leg: str) -> LegState:
+        """Return what a switch says of a leg. Never raises: without an answer it is unknown."""
 
 
 class HeldDeliveries(Protocol):

@@ -13,6 +13,7 @@ from service.dialects.bus_message import BusMessage
 from service.dialects.collection import WebhookCollection
 from service.dialects.content import ContentWriter
 from service.dialects.hook import Hook
+from service.dialects.leg_questions import LegQuestions
 from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
@@ -93,6 +94,8 @@ class Dialect:
     """Answers the switch's services in place of one of them."""
     call_note: Callable[[Event, float], CallNote | None] = _no_call
     """Returns what an event tells of a call; the time is that of its arrival, in unix seconds."""
+    leg_questions: LegQuestions | None = None
+    """Asks whether it still has a leg; None where it cannot be asked."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
     by_id: Mapping[str, Hook] = field(init=False)
@@ -171,6 +174,11 @@ class Dialects:
         found = [one.announcement.exchange for one in self.enabled if one.announcement]
         found += [exchange for one in self.served for exchange in one[1].publishes_on]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def leg_questions(self) -> Mapping[str, LegQuestions]:
+        """How the switches on the broker are asked about legs, by source."""
+        return {one.name: one.leg_questions for one in self.enabled if one.leg_questions}
 
     @property
     def served(self) -> tuple[tuple[Dialect, RpcServer], ...]:

@@ -128,6 +128,8 @@ class Leg:
     """The id of the synthetic event that ended it, where the switch told no end."""
     asked: int = 0
     """How many times in a row the switch said that the leg is gone, without an end for it."""
+    checked_at: float = 0.0
+    """When it was last asked about."""
 
     @property
     def internal(self) -> bool:

@@ -13,7 +13,7 @@ from service.pipeline.calls.order import Ordering
 from service.pipeline.calls.watchdog import CallWatchdog
 from service.pipeline.deliver import Deliverer
 from service.pipeline.events import EventWork
-from service.ports import Conversations
+from service.ports import Conversations, SwitchQuestions
 from service.wiring.sending import EVENTS, Sending
 from service.wiring.storage import Storage
 
@@ -38,7 +38,7 @@ def calls_of(
     conversations = MongoConversations(storage.store, policy.kept_s)
     availability = deliverer.availability
     notes = CallNotes(conversations, availability)
-    follower = CallFollower(dialects, conversations, notes, availability, policy)
+    follower = CallFollower(dialects, conversations, notes, availability, policy, deliverer.metrics)
     ordering = Ordering(
         deliverer,
         MongoHeldDeliveries(storage.store),
@@ -50,7 +50,12 @@ def calls_of(
     return Calls(conversations, follower, ordering)
 
 
-def ends_of(policy: CallPolicy, calls: Calls, events: EventWork) -> CallEnds:
+def ends_of(
+    policy: CallPolicy, calls: Calls, events: EventWork, switches: SwitchQuestions
+) -> CallEnds:
     """Return what looks at conversations whose time has come."""
-    watchdog = CallWatchdog(events.deliver_own, policy)
-    return CallEnds(calls.conversations, events.deliver_own, watchdog, policy)
+    deliver, metrics = events.deliver_own, events.metrics
+    watchdog = CallWatchdog(
+        calls.conversations, switches, events.dialects, deliver, metrics, policy
+    )
+    return CallEnds(calls.conversations, deliver, watchdog, metrics, policy)

@@ -101,7 +101,7 @@ def lanes_of(
             Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH),
         },
         ordering=calls.ordering,
-        ends=ends_of(settings.calls, calls, events),
+        ends=ends_of(settings.calls, calls, events, publisher.switch_questions),
     )
 
 

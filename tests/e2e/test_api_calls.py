@@ -3,10 +3,13 @@
 import asyncio
 import json
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aio_pika
 import pytest
 
 from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
@@ -17,6 +20,7 @@ from tests.e2e.shared_service import SharedService, StartShared, attempts_of
 
 HOOKS = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 SETTLE_S = 0.4
+QUIET_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,8 @@ async def stage(new_shared: StartShared) -> AsyncIterator[SharedService]:
     options = {
         "SWITCHHOOK_CALLS__SETTLE_S": str(SETTLE_S),
         "SWITCHHOOK_RETRY__SCHEDULE": "[0.05, 0.1]",
+        "SWITCHHOOK_CALLS__QUIET_UNANSWERED_S": str(QUIET_S),
+        "SWITCHHOOK_CALLS__ASK_AGAIN_S": "0.2",
     }
     async with new_shared(**options) as running:
         await running.another_worker()
@@ -252,6 +258,75 @@ async def test_what_comes_after_the_summary_makes_a_new_revision(
     assert (first["revision"], second["revision"]) == (1, 2)
     assert first["conversation_id"] == second["conversation_id"]
     assert [len(one["legs"]) for one in (first, second)] == [1, 2]
+
+
+@asynccontextmanager
+async def ecallmgrs(amqp_url: str, *statuses: str) -> AsyncIterator[list[str]]:
+    """Answer questions about legs as so many ecallmgrs do; yield the calls asked about."""
+    asked: list[str] = []
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel(publisher_confirms=False)
+        exchange = await channel.declare_exchange("callevt", "topic")
+        targeted = await channel.declare_exchange("targeted", "direct")
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind(exchange, "call.status_req.*")
+
+        async def answer(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+            question = json.loads(message.body)
+            asked.append(question["Call-ID"])
+            for status in statuses:
+                said = {
+                    "Event-Category": "call_event",
+                    "Event-Name": "channel_status_resp",
+                    "Msg-ID": question["Msg-ID"],
+                    "Call-ID": question["Call-ID"],
+                    "Status": status,
+                }
+                reply = aio_pika.Message(json.dumps(said).encode())
+                await targeted.publish(reply, question["Server-ID"], mandatory=False)
+
+        await queue.consume(answer, no_ack=True)
+        yield asked
+
+
+@pytest.mark.parametrize(
+    ("statuses", "ended"),
+    [(("terminated", "terminated"), True), (("terminated", "active"), False), ((), False)],
+)
+async def test_a_lost_end_is_concluded_only_if_every_switch_says_twice_that_the_leg_is_gone(
+    stage: SharedService, receiver: Receiver, statuses: tuple[str, ...], *, ended: bool
+) -> None:
+    api = await stage.tenant()
+    await api.create(receiver.url("/destroy"), hook="channel_destroy")
+    await api.create(receiver.url("/summary"), hook="call_summary")
+    call_id = f"lost-{uuid.uuid4().hex}"
+    leg = Leg(api.account_id, call_id, f"talk-{call_id}", outside=True)
+    async with ecallmgrs(stage.amqp_url, *statuses) as asked, switch(stage.amqp_url) as kazoo:
+        await kazoo.publish(leg.created())
+        if not ended:
+            await eventually(
+                lambda: wanted_count(asked, call_id, 2), timeout_s=20, what="questions"
+            )
+            assert not receiver.requests
+            return
+        (summary,) = await summaries(receiver, "/summary", 1)
+        (synthetic,) = receiver.at("/destroy")
+        assert synthetic.headers["X-Switchhook-Synthetic"] == "true"
+        assert body(synthetic)["reason"] == "no_end_seen"
+        assert "hangup_cause" not in body(synthetic)
+        assert (summary["synthetic"], summary["complete"]) == (True, False)
+        assert "hangup_cause" not in summary
+        await kazoo.publish(leg.destroyed(cause="ORIGINATOR_CANCEL"))
+        _, corrected = await summaries(receiver, "/summary", 2)
+    real = receiver.at("/destroy")[1]
+    assert real.headers["X-Switchhook-Supersedes"]
+    assert corrected["revision"] == 2
+    assert corrected["hangup_cause"] == "ORIGINATOR_CANCEL"
+
+
+async def wanted_count(asked: list[str], call_id: str, count: int) -> bool:
+    return asked.count(call_id) >= count
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,12 @@ class MongoConversations:
                 taken.append(conversation_of(document))
         return taken
 
+    async def checked(self, key: str, call_id: str, asked: int, at: float) -> None:
+        """See `ports.Conversations`."""
+        leg = f"legs.{digest_of(call_id)}"
+        change = {"$set": {f"{leg}.asked": asked, f"{leg}.checked_at": at}}
+        await self._store.ask(self._conversations.update_one({"_id": key}, change))
+
     async def told(self, conversation: Conversation, revision: int, digest: str) -> None:
         """See `ports.Conversations`."""
         known = {"_id": conversation.key}
@@ -237,4 +243,5 @@ def _leg(document: Mapping[str, Any]) -> Leg:
         end_event=document.get("end_event"),
         synthetic_end=document.get("synthetic_end"),
         asked=document.get("asked", 0),
+        checked_at=document.get("checked_at", 0.0),
     )

@@ -50,6 +50,7 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
         conversation=_id(data.get("master_call_id")) or event.call_id,
         facts={name: value for name, value in _facts(data, step).items() if value is not None},
         answered_at=answered if step is Step.DESTROYED else None,
+        synthetic=data.get("synthetic") is True,
     )
 
 

@@ -7,6 +7,7 @@ from service.dialects.voipbin.catalogue import NAME, hooks
 from service.dialects.voipbin.collection import VoipbinWebhooks
 from service.dialects.voipbin.decode import VoipbinDecoder
 from service.dialects.voipbin.fetch import FETCH
+from service.dialects.voipbin.leg_questions import VoipbinLegQuestions
 from service.dialects.voipbin.names import HookNames
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import VoipbinRequests
@@ -24,6 +25,7 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
         call_note=call_note,
+        leg_questions=VoipbinLegQuestions(),
         questions=(FETCH,),
         sample_call=SampleCall(
             hooks=("call_created", "call_ringing", "call_progressing", "call_hangup"),

@@ -14,6 +14,7 @@ from service.domain.call_summary import INBOUND, INTERNAL, MISSED_OUTCOMES, dige
 from service.domain.errors import Unavailable
 from service.domain.event import Event
 from service.domain.own_events import CALL_SUMMARY, MISSED_CALL, own_event
+from service.observability.metrics import Metrics
 from service.ports import Conversations
 
 LEASE_S = 15.0
@@ -48,12 +49,14 @@ class CallEnds:
         conversations: Conversations,
         deliver: Deliver,
         watchdog: Watchdog,
+        metrics: Metrics,
         policy: CallPolicy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._conversations = conversations
         self._deliver = deliver
         self._watchdog = watchdog
+        self._metrics = metrics
         self._policy = policy
         self._clock = clock
 
@@ -93,6 +96,7 @@ class CallEnds:
         if digest != conversation.told:
             revision += 1
             await self._deliver(_summary_event(conversation, revision, summary))
+            self._metrics.summaries.labels(str(summary["outcome"])).inc()
             if revision == 1 and _is_missed(summary):
                 await self._deliver(_missed_event(conversation, summary))
         await self._conversations.told(conversation, revision, digest)

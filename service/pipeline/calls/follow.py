@@ -13,6 +13,7 @@ from service.domain.call_policy import CallPolicy
 from service.domain.event import Event
 from service.domain.immutable import immutable
 from service.domain.webhook import Order, Webhook
+from service.observability.metrics import Metrics
 from service.pipeline.calls.notes import CallNotes
 from service.pipeline.recovery.availability import Availability
 from service.ports import Conversations
@@ -40,6 +41,7 @@ class CallFollower:
     notes: CallNotes
     availability: Availability
     policy: CallPolicy
+    metrics: Metrics
     clock: Callable[[], float] = time.time
     known: BoundedDict[tuple[str, str], str] = field(default_factory=lambda: BoundedDict(MOST_LEGS))
     """The conversation of each leg that this worker saw lately, by account and call id."""
@@ -59,11 +61,10 @@ class CallFollower:
         if ordered and note.step is not Step.CREATED:
             await self._until_predecessor(account_id, note)
         conversation = await self._added(event, account_id, note, ordered, received_at)
-        return Followed(
-            conversation,
-            _position(conversation, event.event_id, note),
-            note.step is Step.DESTROYED,
-        )
+        position = _position(conversation, event.event_id, note)
+        if position.supersedes is not None:
+            self.metrics.superseded_ends.inc()
+        return Followed(conversation, position, note.step is Step.DESTROYED)
 
     async def _added(
         self,

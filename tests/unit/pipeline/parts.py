@@ -159,8 +159,8 @@ class Parts:
             self.places,
             PassingOn(),
             # No webhook of these tests wants calls to be followed.
-            cast(CallFollower, None),
-            cast(Ordering, None),
+            cast("CallFollower", None),
+            cast("Ordering", None),
             clock=lambda: NOW,
         )
 
