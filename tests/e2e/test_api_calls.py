@@ -364,3 +364,41 @@ async def test_the_attempt_log_and_a_dead_letter_show_the_place_in_the_call(
     assert (letter["conversation_id"], letter["sequence"]) == ("talk", 1)
     (attempt,) = await attempts_of(api, 1)
     assert (attempt["conversation_id"], attempt["sequence"]) == ("talk", 1)
+
+
+async def test_killing_a_worker_keeps_order_and_sends_each_summary_once(
+    stage: SharedService, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    calls = 30
+    await api.create(receiver.url("/strict"), hook="all", ordering="call_strict", retries=5)
+    await api.create(receiver.url("/summary"), hook="call_summary")
+    receiver.script("/strict", *[ScriptedAnswer(200, delay_s=0.02)])
+    victims = [await stage.another_worker() for _ in range(2)]
+    legs = [Leg(api.account_id, f"k-{number}", f"kill-{number}") for number in range(calls)]
+    async with switch(stage.amqp_url) as kazoo:
+        for turn, step in enumerate(("created", "answered", "bridged", "destroyed")):
+            more = {"bridged": {"other": "b"}, "destroyed": {"billing_s": 1}}.get(step, {})
+            await asyncio.gather(*(kazoo.publish(getattr(leg, step)(**more)) for leg in legs))
+            if turn in (1, 3):
+                await receiver.until(lambda: len(receiver.at("/strict")) > 10, 10)
+                await victims.pop().kill()
+
+    def seen() -> set[tuple[str, int]]:
+        return {
+            (one.headers["X-Switchhook-Conversation"], sequence(one))
+            for one in receiver.at("/strict")
+        }
+
+    await receiver.until(lambda: len(seen()) >= 4 * calls, 60, "every event")
+    await summaries(receiver, "/summary", calls)
+    per_call = defaultdict(list)
+    for one in receiver.at("/strict"):
+        per_call[one.headers["X-Switchhook-Conversation"]].append(sequence(one))
+    assert all(numbers == sorted(numbers) for numbers in per_call.values()), per_call
+    told = {
+        (body(one)["conversation_id"], body(one)["revision"]) for one in receiver.at("/summary")
+    }
+    ids = {one.delivery_id for one in receiver.at("/summary")}
+    assert len(told) == len(ids)
+    assert {conversation for conversation, _ in told} == {f"kill-{n}" for n in range(calls)}
