@@ -50,12 +50,17 @@ def summary_of(conversation: Conversation) -> dict[str, Any]:
         "ended_by": _of_last(legs, "ended_by"),
         "hangup_cause": first.facts.get("hangup_cause"),
         "sip_code": first.facts.get("sip_code"),
-        "legs": [_leg(leg) for leg in legs],
+        "legs": legs_of(conversation),
         "transfers": [one for leg in legs for one in leg.facts.get("transfers", ())],
         "recordings": recordings,
         "queue": first.facts.get("queue"),
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def legs_of(conversation: Conversation) -> list[dict[str, Any]]:
+    """Return the legs of a conversation as a summary has them."""
+    return [_leg(leg) for leg in conversation.legs.values()]
 
 
 def digest_of(summary: Mapping[str, Any]) -> str:

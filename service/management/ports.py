@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from service.domain.call import Conversation
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
+from service.domain.held import HeldDelivery
 from service.domain.webhook import NOTHING
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
@@ -16,6 +18,23 @@ from service.management.tally import Tally
 from service.management.token import Token
 
 Document = Mapping[str, Any]
+
+
+class CallArchive(Protocol):
+    """Conversations of followed accounts."""
+
+    async def one(self, key: str) -> Conversation | None:
+        """Return the conversation with this key."""
+
+    async def of_legs(self, account_id: str, call_ids: Sequence[str]) -> Sequence[Conversation]:
+        """Return the account's conversations with any of these legs, oldest first."""
+
+
+class WaitingDeliveries(Protocol):
+    """Deliveries that wait for their turn among those of their call."""
+
+    async def of_conversation(self, key: str) -> Sequence[HeldDelivery]:
+        """Return those of a conversation in their order, a few hundred at most."""
 
 
 class Accounts(Protocol):

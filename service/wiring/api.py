@@ -8,7 +8,9 @@ from datetime import timedelta
 from aiohttp import web
 
 from service.adapters.http.uri_guard import ResolvingGuard
+from service.adapters.mongo.conversations import MongoConversations
 from service.adapters.mongo.health import MongoWebhookHealth
+from service.adapters.mongo.held import MongoHeldDeliveries
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
@@ -23,6 +25,7 @@ from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import (
     attempts,
+    calls,
     dead_letters,
     dry_runs,
     glances,
@@ -39,6 +42,7 @@ from service.dialects.foreign_tokens import foreign_tokens
 from service.dialects.token_check import CheckedTokens
 from service.management.attempts import Attempts
 from service.management.authentication import Authentication
+from service.management.calls import Calls
 from service.management.dead_letters import DeadLetters
 from service.management.glance import Glance
 from service.management.replay_runner import ReplayRunner
@@ -156,6 +160,9 @@ def _operations(
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
+        calls.CallHandlers(
+            Calls(MongoConversations(store, settings.calls.kept_s), MongoHeldDeliveries(store))
+        ),
         streams.StreamHandlers(
             service.live_streams.hub, subscriptions, dialects, settings.api.streams
         ),

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,8 @@ from tests.e2e.shared_service import SharedService, StartShared, attempts_of
 HOOKS = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 SETTLE_S = 0.4
 QUIET_S = 2.0
+MORE: Mapping[str, Any] = {"bridged": {"other": "b"}, "destroyed": {"billing_s": 1}}
+"""Arguments of the steps of a leg."""
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +380,7 @@ async def test_killing_a_worker_keeps_order_and_sends_each_summary_once(
     legs = [Leg(api.account_id, f"k-{number}", f"kill-{number}") for number in range(calls)]
     async with switch(stage.amqp_url) as kazoo:
         for turn, step in enumerate(("created", "answered", "bridged", "destroyed")):
-            more = {"bridged": {"other": "b"}, "destroyed": {"billing_s": 1}}.get(step, {})
+            more = MORE.get(step, {})
             await asyncio.gather(*(kazoo.publish(getattr(leg, step)(**more)) for leg in legs))
             if turn in (1, 3):
                 await receiver.until(lambda: len(receiver.at("/strict")) > 10, 10)
@@ -402,3 +404,29 @@ async def test_killing_a_worker_keeps_order_and_sends_each_summary_once(
     ids = {one.delivery_id for one in receiver.at("/summary")}
     assert len(told) == len(ids)
     assert {conversation for conversation, _ in told} == {f"kill-{n}" for n in range(calls)}
+
+
+async def test_a_call_is_shown_with_its_legs_its_events_and_what_waits(
+    stage: SharedService, receiver: Receiver
+) -> None:
+    api = await stage.tenant()
+    receiver.script("/strict", ScriptedAnswer(200, delay_s=4))
+    made = await api.create(receiver.url("/strict"), hook="all", ordering="call_strict")
+    leg = Leg(api.account_id, "shown@host.example", "shown-talk")
+    assert (await api.get("calls/shown-talk")).status == 404
+    async with switch(stage.amqp_url) as kazoo:
+        for event in (leg.created(), leg.answered()):
+            await kazoo.publish(event)
+
+    async def both() -> Any:
+        found = (await api.get("calls/shown%40host.example")).data
+        begun = [one["begun"] for one in found.get("waiting", ())]
+        return found if begun == [True, False] else None
+
+    call = await eventually(both, what="two deliveries held, one of them under way")
+    assert (call["conversation_id"], call["over"], call["summary"]) == ("shown-talk", False, None)
+    assert [one["sequence"] for one in call["events"]] == [1, 2]
+    assert [one["open_for"] for one in call["events"]] == [[made["id"]], [made["id"]]]
+    assert [one["call_id"] for one in call["legs"]] == ["shown@host.example"]
+    stranger = await stage.tenant()
+    assert (await stranger.get("calls/shown-talk")).status == 404

@@ -17,6 +17,8 @@ from service.domain.held import HeldDelivery
 from service.domain.webhook import Order
 from service.pipeline.envelope import seal, unseal
 
+MOST_SHOWN = 300
+
 
 class MongoHeldDeliveries:
     """See `ports.HeldDeliveries`."""
@@ -79,6 +81,11 @@ class MongoHeldDeliveries:
         wanted = {"lane": lane, "begun": False, "droppable": True}
         document = await self._store.ask(self._held.find_one(wanted, sort=[("sequence", 1)]))
         return None if document is None else _held_of(document)
+
+    async def of_conversation(self, key: str) -> Sequence[HeldDelivery]:
+        """See `management.ports.WaitingDeliveries`."""
+        found = self._held.find({"conversation_key": key}).sort("sequence", 1)
+        return [_held_of(one) for one in await self._store.ask(found.to_list(MOST_SHOWN))]
 
     async def has(self, delivery_id: str) -> bool:
         """See `ports.HeldDeliveries`."""

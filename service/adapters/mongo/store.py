@@ -44,6 +44,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("conversations", [("look_at", 1)]),
     ("held_deliveries", [("due_at", 1)]),
     ("held_deliveries", [("lane", 1), ("sequence", 1)]),
+    ("held_deliveries", [("conversation_key", 1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
 

@@ -113,7 +113,21 @@ class SchemasAnswer(Shape):
     versions: list[SchemaVersion]
 
 
-class AttemptAnswer(BaseModel):
+class Positioned(BaseModel):
+    """The place of an event in its call, where the account follows calls."""
+
+    conversation_id: str | None = None
+    """The id that all legs of the call have in common."""
+    sequence: int | None = None
+    """The place of the event in the call, counted from 1."""
+    late: bool = False
+    out_of_order: bool = False
+    synthetic: bool = False
+    supersedes: str | None = None
+    """The id of the synthetic event that this one takes the place of."""
+
+
+class AttemptAnswer(Positioned):
     """One HTTP request: the members of the switch's own API, and further ones."""
 
     id: str
@@ -184,7 +198,7 @@ class LetterAttempt(Shape):
     detail: str | None
 
 
-class LetterAnswer(Shape):
+class LetterAnswer(Positioned, Shape):
     """A delivery that was given up."""
 
     id: str

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from service.console.pages.filters import Listed
 from service.console.visit import Visit
+from service.domain.errors import NotFound
 
 MOST = 500
 LEAST_SPAN_S = 0.05
@@ -38,14 +39,21 @@ async def one(visit: Visit) -> web.StreamResponse:
     """Show the call that the query names, or ask for one."""
     call_id = visit.query.get("call_id", "")
     if not call_id:
-        return visit.page("call.html", call_id="", events=[], letters=Listed(), more=False)
+        return visit.page(
+            "call.html", call_id="", known=None, events=[], letters=Listed(), more=False
+        )
     query = {"filter_call_id": call_id, "page_size": str(MOST)}
     found = await visit.ask("listAttempts", query=query)
     letters = await visit.ask("listDeadLetters", query={**query, "page_size": "100"})
     more = found.page is not None and found.page.next_start_key is not None
+    try:
+        known = (await visit.ask("getCall", call_id=call_id)).data
+    except NotFound:
+        known = None
     return visit.page(
         "call.html",
         call_id=call_id,
+        known=known,
         events=time_line(found.data),
         letters=Listed(letters.data),
         more=more,
