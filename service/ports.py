@@ -134,8 +134,8 @@ class SwitchBus(Protocol):
         Of a `wanted` one the broker confirms that a queue has it.
         """
 
-    async def reply(self, reply: Reply) -> None:
-        """Publish a reply. Best effort: never raises, and is not stored."""
+    async def reply(self, reply: Reply) -> bool:
+        """Publish a reply; return whether it was sent. Never raises, and nothing is stored."""
 
 
 class SuspectCounts(Protocol):

@@ -6,6 +6,7 @@ from service.dialects.kazoo.attempts import attempt_members
 from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.pivot import PIVOT
+from service.dialects.kazoo.pivot_requests import PivotRequests
 from service.dialects.kazoo.policy import KazooPolicy
 from service.dialects.kazoo.request import KazooRequests
 from service.dialects.sample_call import SampleCall
@@ -13,6 +14,7 @@ from service.dialects.sample_call import SampleCall
 
 def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
     """Return the dialect with the operator's settings."""
+    documents_by = policy.answer_pivot_requests
     return Dialect(
         name=NAME,
         hooks=hooks(policy),
@@ -22,6 +24,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         attempt_members=attempt_members,
         test_hook="channel_create",
         questions=(PIVOT,),
+        asked=None if documents_by is None else PivotRequests(documents_by),
         sample_call=SampleCall(
             hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),
             answered="channel_answer",

@@ -172,6 +172,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
             checked("examine_broker", 3, routes_in),
         ),
     ),
+    "kazoo.answer_pivot_requests": ("targeted", (at("PivotRequests", "documents_by"),)),
     "voipbin.taps": (
         ("fanout",),
         (one(lambda whole: taps_of(whole.service.dialects.by_name["voipbin"])),),
