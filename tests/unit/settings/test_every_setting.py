@@ -141,6 +141,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "disable.window_s": (61.0, disable("window_s")),
     "egress.allow": ((ip_network("10.9.0.0/16"),), egress("allow")),
     "egress.deny": ((ip_network("198.18.9.0/24"),), egress("deny")),
+    "egress.https_for_new_accounts": (True, (at("Webhooks", "https_for_new_accounts"),)),
     "egress.require_https": (True, egress("require_https")),
     "egress.allow_names": (("odd.corp",), egress("allow_names")),
     "egress.ports": ((443, 8444), egress("ports")),
