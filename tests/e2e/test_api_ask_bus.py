@@ -12,8 +12,11 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver, ScriptedAnswer
+from service.dev.servers import HOST
 from tests.api_client import Client
+from tests.e2e.harness import eventually
 from tests.e2e.shared_service import SharedService, StartShared
 
 QUEUE = "switchhook.ask"
@@ -213,3 +216,59 @@ async def test_a_callflow_whose_customer_gives_no_document_goes_on_at_once(
         # A pivot to a server that is not ours has nobody else to answer it.
         assert await call.obeyed(receiver.url("/their-own-pivot")) is None
         assert not receiver.at("/their-own-pivot")
+
+
+@asynccontextmanager
+async def slow_server() -> AsyncIterator[tuple[str, list[bytes], asyncio.Event]]:
+    """A customer's server that answers once it is told to; what it was asked, in order."""
+    asked, free = list[bytes](), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head)
+        await free.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(HELLO.body), HELLO.body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://{HOST}:{port}/ivr", asked, free
+        free.set()
+
+
+async def test_a_lost_broker_costs_the_questions_under_way_no_second_request(
+    running: SharedService, broker: RabbitServer
+) -> None:
+    api = await running.tenant()
+    async with slow_server() as (uri, asked, free):
+
+        async def both() -> bool:
+            return len(asked) == 2
+
+        created = await api.create(uri, hook="pivot", budget_s=30)
+        question = {"account_id": api.account_id, "webhook_id": created["id"]}
+        address = running.url + created["_read_only"]["ask_path"]
+        async with await aio_pika.connect(running.amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("answers-after-all", durable=True)
+            await publish(channel, {"id": "cut", **question}, reply_to=queue.name)
+            by_http = asyncio.create_task(running.session.post(address, data={"Call-ID": "c1"}))
+            await eventually(both, what="both questions")
+            vhost = running.amqp_url.rpartition("/")[2]
+            await broker.control("close_all_connections", "--vhost", vhost, "test")
+        free.set()
+        async with await by_http as response:
+            assert response.headers["X-Switchhook-Answer-From"] == "primary"
+        async with await aio_pika.connect(running.amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue("answers-after-all")
+            answer = (await answered(queue))[1]
+            assert (answer["id"], answer["outcome"]) == ("cut", "ok")
+            assert len(asked) == 2
+            await publish(channel, {"id": "next", **question}, reply_to=queue.name)
+            while answer["id"] == "cut":  # the answer may have come twice
+                answer = (await answered(queue))[1]
+            assert (answer["id"], answer["outcome"]) == ("next", "ok")
+            await queue.delete()
