@@ -137,8 +137,8 @@ class SwitchBus(Protocol):
         Of a `wanted` one the broker confirms that a queue has it.
         """
 
-    async def reply(self, reply: Reply) -> None:
-        """Publish a reply. Best effort: never raises, and is not stored."""
+    async def reply(self, reply: Reply) -> bool:
+        """Publish a reply; return whether it was sent. Never raises, and nothing is stored."""
 
 
 class SuspectCounts(Protocol):
@@ -196,7 +196,7 @@ class Conversations(Protocol):
         """Note that a summary was sent, and look no more, unless another event came meanwhile."""
 
 
-class SwitchQuestions(Protocol):
+class LegChecks(Protocol):
     """Asks switches over the bus."""
 
     async def ask(self, source: str, leg: str) -> LegState:

@@ -102,11 +102,24 @@ def translate(
     is applied between reading and writing, for the links. A verb that the form cannot say raises
     `unsupported`; an attribute that it cannot say is named in `dropped`.
     """
+    source = source or form_of(content, content_type)
+    document = read(content, content_type, source, policy)
+    return written_as(change(document), source, into)
+
+
+def read(
+    content: bytes, content_type: str, source: str, policy: AnswerPolicy = DEFAULT_POLICY
+) -> Document:
+    """Return the document of an answer in the form `source`. Raises BadAnswer."""
     refuse_size(content, policy)
-    form = FORMS[source or form_of(content, content_type)]
+    form = FORMS[source]
     _refuse_type(form, content_type)
-    document = change(form.parse(content, policy, charset_of(content_type)))
-    target = FORMS[into]
+    return form.parse(content, policy, charset_of(content_type))
+
+
+def written_as(document: Document, source: str, into: str) -> Translated:
+    """Return a document that was read in the form `source` in the form `into`. Raises BadAnswer."""
+    form, target = FORMS[source], FORMS[into]
     _refuse_variables(document, form, target)
     result = target.write(_fitted(document, form, target))
     return Translated(result.content, target.content_type, document, result.dropped)

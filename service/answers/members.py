@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 
-from service.answers.document import Extra
+from service.answers.document import Extra, Step
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.fields import fields_of, from_json
 from service.answers.json_reader import depth_within
 from service.answers.policy import AnswerPolicy
+from service.answers.values import UNSET
+from service.answers.written import problem_with
 
 MAX_UNREAD = 64
 """Most members of an object that belong to one form alone, or that are unknown."""
@@ -18,6 +20,15 @@ MAX_UNREAD = 64
 def bad_attribute(position: str, problem: object) -> BadAnswer:
     """Return the error for a member with a wrong value."""
     return BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, f"{position}: {problem}")
+
+
+def sound(steps: tuple[Step, ...], position: str) -> tuple[Step, ...]:
+    """Return steps that were read from one object. Raises BadAnswer where one lacks something."""
+    for step in steps:
+        problem = problem_with(step)
+        if problem:
+            raise bad_attribute(position, problem)
+    return steps
 
 
 def json_text(value: Any) -> str:
@@ -103,6 +114,10 @@ class Members:
         if not isinstance(value, str) or not value:
             raise bad_attribute(f"{self.position}.{key}", "must be a text")
         return value
+
+    def unset(self, form: str, key: str) -> tuple[Extra, ...]:
+        """Return the extra that keeps a member from being written, if it is not there."""
+        return () if key in self._left else (Extra(form, key, UNSET),)
 
     @property
     def rest(self) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Binding:
     exchange_type: str
     routing_keys: tuple[str, ...]
     durable: bool = False
+    queue: str = ""
+    """The queue that is bound; empty means that of events."""
 
 
 def merged(bindings: Iterable[Binding]) -> tuple[Binding, ...]:

@@ -5,7 +5,7 @@ free of asyncio and drivers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from service.dialects.binding import Binding, merged
@@ -17,6 +17,7 @@ from service.dialects.leg_questions import LegQuestions
 from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
+from service.dialects.switch_question import SwitchQuestions
 from service.domain.call import CallNote
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook
@@ -86,6 +87,8 @@ class Dialect:
     """The hook whose sample is the test request of a webhook on `all`."""
     questions: tuple[Question, ...] = ()
     """What its switch asks actionable webhooks."""
+    asked: SwitchQuestions | None = None
+    """The questions that its switch asks over the bus, where they are ours to answer."""
     sample_call: SampleCall | None = None
     """The call of the demonstration."""
     collection: WebhookCollection | None = None
@@ -173,7 +176,17 @@ class Dialects:
         """Exchanges of the switches on which we publish."""
         found = [one.announcement.exchange for one in self.enabled if one.announcement]
         found += [exchange for one in self.served for exchange in one[1].publishes_on]
+        found += [exchange for one in self.asked.values() for exchange in one.publishes_on]
         return tuple(dict.fromkeys(found))
+
+    def unasked(self) -> "Dialects":
+        """Return the dialects without the questions that are ours to answer."""
+        return replace(self, enabled=tuple(replace(one, asked=None) for one in self.enabled))
+
+    @property
+    def asked(self) -> Mapping[str, SwitchQuestions]:
+        """What switches ask over the bus, by the name of the dialect."""
+        return {one.name: one.asked for one in self.enabled if one.asked is not None}
 
     @property
     def leg_questions(self) -> Mapping[str, LegQuestions]:

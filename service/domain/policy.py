@@ -59,6 +59,9 @@ class EgressPolicy:
     """Networks that may not be dialled; overrides `allow`. Your own NAT64 prefix belongs here."""
     require_https: bool = False
     """Refuse plain http."""
+    https_for_new_accounts: bool = False
+    """Refuse plain http to an account from its first webhook on: Switchhook writes `require_https`
+    into the account's document when the API makes that webhook, unless the document has it."""
     allow_names: tuple[Annotated[str, Len(1, 253)], ...] = ()
     """Private names that may be looked up (`crm.corp`; `.corp` for every name below it). Other
     private names are refused. The addresses found are checked like those of public names."""

@@ -46,8 +46,11 @@ class Accounts(Protocol):
     async def disable_policy(self, account_id: str) -> DisablePolicy | None:
         """Return the account's own rule for disabling webhooks, or None."""
 
-    async def requires_https(self, account_id: str) -> bool:
-        """Return whether the account's own webhooks may not use plain http."""
+    async def requires_https(self, account_id: str) -> bool | None:
+        """Return whether the account's own webhooks may not use plain http; None if unsaid."""
+
+    async def require_https(self, account_id: str) -> None:
+        """Have the account refuse plain http, unless its document says otherwise. Idempotent."""
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """Return the ids of the account and of all accounts below it."""

@@ -68,6 +68,7 @@ class Webhooks:
     disable_policy: DisablePolicy
     most_per_account: int
     makes_key_pairs: bool
+    https_for_new_accounts: bool
     forget: Callable[[str], None]
     """Called with every account whose webhooks changed, so that this process notices at once."""
     now: Callable[[], datetime] = _now
@@ -104,7 +105,10 @@ class Webhooks:
         """
         given = {key: value for key, value in members.items() if value not in (None, HIDDEN)}
         given |= {key: value for key, value in self._source(given).items() if value is not None}
-        await self._check(account_id, given, given)
+        new = self.https_for_new_accounts and await self._is_new(account_id)
+        await self._check(account_id, given, given, https_only=new)
+        if new:
+            await self.accounts.require_https(account_id)
         given |= self._ask_key(given, {})
         entry = self._entry(by, "created", ())
         document = _readable({**given, "_id": uuid.uuid4().hex, "account_id": account_id})
@@ -231,7 +235,14 @@ class Webhooks:
         source = sources.pop()
         return {"source": None if source == self.default_source else source}
 
-    async def _check(self, account_id: str, given: Document, merged: Document) -> None:
+    async def _is_new(self, account_id: str) -> bool:
+        """Return whether an account has neither a webhook nor a word about plain http."""
+        said = await self.accounts.requires_https(account_id)
+        return said is None and not await self.documents.of_account(account_id)
+
+    async def _check(
+        self, account_id: str, given: Document, merged: Document, *, https_only: bool = False
+    ) -> None:
         problems = check_members(given, merged, self.hooks, self.questions) | check_size(
             given, merged
         )
@@ -239,7 +250,8 @@ class Webhooks:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}
         uris = [(name, uri) for name, uri in _uris(given) if name not in problems]
-        https_only = bool(uris) and await self.accounts.requires_https(account_id)
+        if uris and not https_only:
+            https_only = bool(await self.accounts.requires_https(account_id))
         for name, uri in uris:
             rule = await self.guard.refusal(uri, https_only=https_only)
             if rule is not None:

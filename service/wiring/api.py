@@ -192,5 +192,6 @@ def _webhooks(service: Service) -> Webhooks:
         disable_policy=settings.disable,
         most_per_account=settings.api.max_webhooks_per_account,
         makes_key_pairs=service.storage.secret_box.makes_key_pairs,
+        https_for_new_accounts=settings.egress.https_for_new_accounts,
         forget=service.storage.directory.forget,
     )

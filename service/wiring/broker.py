@@ -1,6 +1,8 @@
 """The parts around RabbitMQ: one connection consumes, the other publishes."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
 from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S
@@ -8,7 +10,8 @@ from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import QUESTIONS, Names
+from service.adapters.rabbitmq.topology.queues import QUESTIONS, SWITCH_QUESTIONS, Names
+from service.dialects.binding import Binding
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
 from service.settings.model import Settings
@@ -53,6 +56,8 @@ def broker_of(
             (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
         )
     ]
+    plain: dict[str, dict[str, Any]] = {names.ask: QUESTIONS}
+    plain |= {names.asked(source): SWITCH_QUESTIONS for source in dialects.asked}
     subscriptions += [
         Subscription(
             queue,
@@ -60,11 +65,12 @@ def broker_of(
             lane.window_size,
             lane.accept,
             lane.note_waiting,
-            plain=QUESTIONS if queue == names.ask else {},
+            plain=plain.get(queue, {}),
         )
         for queue, lane in lanes.requests.items()
     ]
-    bindings = Bindings(names.events, dialects.bindings, metrics, may_declare=amqp.declare_sources)
+    bound = (*dialects.bindings, *_asked(dialects, names))
+    bindings = Bindings(names.events, bound, metrics, may_declare=amqp.declare_sources)
     # Four looks within `health.stall_s`, so that the health check notices in time.
     look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
     consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bindings, metrics, look_s)
@@ -77,3 +83,9 @@ def broker_of(
         consuming=link_of("consume", settings, consumer.session, metrics, needed),
         publishing=link_of("publish", settings, publisher.session, metrics, needed),
     )
+
+
+def _asked(dialects: Dialects, names: Names) -> Iterator[Binding]:
+    """Yield the bindings of the queues of the switches' questions."""
+    for source, questions in dialects.asked.items():
+        yield replace(questions.binding, queue=names.asked(source))

@@ -13,7 +13,7 @@ from service.pipeline.calls.order import Ordering
 from service.pipeline.calls.watchdog import CallWatchdog
 from service.pipeline.deliver import Deliverer
 from service.pipeline.events import EventWork
-from service.ports import Conversations, SwitchQuestions
+from service.ports import Conversations, LegChecks
 from service.wiring.sending import EVENTS, Sending
 from service.wiring.storage import Storage
 
@@ -50,9 +50,7 @@ def calls_of(
     return Calls(conversations, follower, ordering)
 
 
-def ends_of(
-    policy: CallPolicy, calls: Calls, events: EventWork, switches: SwitchQuestions
-) -> CallEnds:
+def ends_of(policy: CallPolicy, calls: Calls, events: EventWork, switches: LegChecks) -> CallEnds:
     """Return what looks at conversations whose time has come."""
     deliver, metrics = events.deliver_own, events.metrics
     watchdog = CallWatchdog(

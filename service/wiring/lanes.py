@@ -14,6 +14,7 @@ from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.bus import BusAsks
+from service.pipeline.ask.switch import SwitchAsks
 from service.pipeline.calls.ends import CallEnds
 from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
@@ -79,9 +80,6 @@ def lanes_of(
     events, deliveries = _works(dialects, storage, sending, deliverer, feed, calls)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
-    asks = BusAsks(
-        asker, storage.directory, dialects, publisher.switch_bus, settings.api.public_url or ""
-    )
 
     def lane(name: str, work: Work, prefetch: int) -> Lane:
         window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
@@ -98,10 +96,13 @@ def lanes_of(
                 work.server.queue: lane(f"{work.dialect.name}_requests", work, REQUEST_PREFETCH)
                 for work in _served(dialects, publisher, availability)
             },
-            Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH),
+            **{
+                queue: lane(name, work, ASK_PREFETCH)
+                for queue, name, work in _asks(settings, dialects, storage, publisher, asker)
+            },
         },
         ordering=calls.ordering,
-        ends=ends_of(settings.calls, calls, events, publisher.switch_questions),
+        ends=ends_of(settings.calls, calls, events, publisher.leg_checks),
     )
 
 
@@ -111,6 +112,18 @@ def _served(
     """Yield the work of each lane with requests of a switch's services."""
     for dialect, server in dialects.served:
         yield RpcWork(dialect, server, publisher.switch_bus, publisher, availability)
+
+
+def _asks(
+    settings: Settings, dialects: Dialects, storage: Storage, publisher: Publisher, asker: Asker
+) -> Iterator[tuple[str, str, Work]]:
+    """Yield queue, name and work of the lanes of questions: ours, and one for each switch."""
+    names, directory, bus = Names(settings.amqp.prefix), storage.directory, publisher.switch_bus
+    public_url, most_bytes = settings.api.public_url or "", settings.amqp.max_message_bytes
+    yield names.ask, ASKS, BusAsks(asker, directory, dialects, bus, public_url)
+    for source, questions in dialects.asked.items():
+        work = SwitchAsks(questions, asker, directory, dialects, bus, most_bytes)
+        yield names.asked(source), f"{source}_asks", work
 
 
 def _deliverer(

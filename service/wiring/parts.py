@@ -41,7 +41,8 @@ def sender_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> HttpSend
 
 def permissions_of(settings: Settings, dialects: Dialects) -> Permissions:
     """Return the permissions that our user needs on the broker."""
-    sources = [binding.exchange for binding in dialects.bindings]
+    asked = [questions.binding for questions in dialects.asked.values()]
+    sources = [binding.exchange for binding in (*dialects.bindings, *asked)]
     serving = [server.queue for _, server in dialects.served]
     return permissions(settings.amqp.prefix, sources, dialects.announcing_exchanges, serving)
 

@@ -64,8 +64,9 @@ class Service:
 def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Service:
     """Return the service, wired and not started. Must be called inside a running event loop.
 
-    In the shadow of another service no request leaves.
+    In the shadow of another service no request leaves, and no switch is answered.
     """
+    dialects = dialects.unasked() if shadow else dialects
     hooks = [(hook.source, hook.hook_id) for hook in dialects.hooks.values()]
     metrics = Metrics(registry(), hooks)
     storage = storage_of(settings, dialects, metrics)

@@ -144,9 +144,12 @@ async def test_an_input_is_asked_through_us_again_with_its_digits(
     assert not receiver.at("/ivr/choice")
     heard = await kazoo.ask({**KAZOO_SAMPLE, "Digits": "2"}, url=url)
     assert heard.flow["data"]["text"] == "Hello"
-    [asked] = receiver.at("/ivr/choice")
+    asked = receiver.at("/ivr/choice")[0]
     assert asked.raw_path.startswith("/ivr/choice?menu=1")
     assert told_to(asked)["Digits"] == "2"
+    # Kazoo's `collect_dtmf` keeps digits by collection, which a form spells so.
+    heard = await kazoo.ask({**KAZOO_SAMPLE, "Digits[default]": "2"}, url=url)
+    assert heard.flow["data"]["text"] == "Hello"
     forged = url.replace("next=", "next=x")
     assert (await kazoo.ask(KAZOO_SAMPLE, url=forged)).status == 404
 

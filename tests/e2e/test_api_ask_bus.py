@@ -1,17 +1,22 @@
-"""Questions of calls over the bus: by `reply_to`, and by Kazoo's convention."""
+"""Questions of calls over the bus: by `reply_to`, by Kazoo's convention, and as `pivot_req`."""
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aio_pika
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
+from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver, ScriptedAnswer
+from service.dev.servers import HOST
 from tests.api_client import Client
+from tests.e2e.harness import eventually
 from tests.e2e.shared_service import SharedService, StartShared
 
 QUEUE = "switchhook.ask"
@@ -21,7 +26,7 @@ HELLO = ScriptedAnswer(headers=XML, body=b"<Response><Say>Hello</Say><Hangup/></
 
 @pytest.fixture(scope="module")
 async def running(new_shared: StartShared) -> AsyncIterator[SharedService]:
-    async with new_shared() as service:
+    async with new_shared(SWITCHHOOK_KAZOO__ANSWER_PIVOT_REQUESTS="callevt") as service:
         yield service
 
 
@@ -42,8 +47,9 @@ async def publish(channel: AbstractChannel, body: Mapping[str, Any], **more: Any
 
 
 async def answered(answers: AbstractQueue) -> tuple[AbstractIncomingMessage, Any]:
-    async with asyncio.timeout(10), answers.iterator(no_ack=True) as messages:
+    async with asyncio.timeout(10), answers.iterator() as messages:
         async for message in messages:
+            await message.ack()
             return message, json.loads(message.body)
     raise TimeoutError
 
@@ -124,3 +130,145 @@ async def test_a_deadline_shortens_the_budget(running: SharedService, receiver: 
         await publish(channel, {**question, "id": "none", "deadline_ms": 0}, reply_to=answers.name)
         answer = (await answered(answers))[1]
         assert (answer["id"], answer["reasons"]) == ("none", ["primary: no_time"])
+
+
+@dataclass(frozen=True)
+class Callflow:
+    """A callflow at an element `pivot`: asks on the bus, and obeys as `cf_exe` does."""
+
+    channel: AbstractChannel
+    messages: AbstractQueue
+    """What comes to the process of the call: answers, and the events of its call."""
+    call_id: str
+
+    async def ask(self, url: str, **stored: Any) -> None:
+        call = {
+            "Account-ID": "a", "Call-ID": self.call_id, "From-User": "+15550001111",
+            "From-Realm": "example.com", "Controller-Queue": self.messages.name,
+            "Key-Value-Store": stored,
+        }  # fmt: skip
+        request = {
+            "App-Name": "callflow", "App-Version": "4.3", "Event-Category": "dialplan",
+            "Event-Name": "pivot_req", "Msg-ID": uuid.uuid4().hex, "Call": call,
+            "Voice-URI": url, "Request-Format": "kazoo", "HTTP-Method": "get",
+        }  # fmt: skip
+        message = aio_pika.Message(json.dumps(request).encode())
+        exchange = await self.channel.get_exchange("callmgr")
+        await exchange.publish(message, "pivot.req.example%2Ecom")
+
+    async def obeyed(self, url: str, **stored: Any) -> Any:
+        """Ask; return the flow that the call is turned to, or None for the next branch."""
+        await self.ask(url, **stored)
+        told = (await answered(self.messages))[1]
+        assert told["Call-ID"] == self.call_id
+        if told["Event-Name"] == "failed":
+            return None
+        assert (told["Event-Category"], told["Event-Name"]) == ("pivot", "processing")
+        message, event = await answered(self.messages)
+        assert message.exchange == "callevt"
+        assert (event["Event-Category"], event["Event-Name"]) == ("call_event", "CHANNEL_PIVOT")
+        return json.loads(event["Application-Data"])
+
+
+@asynccontextmanager
+async def callflow(running: SharedService, call_id: str) -> AsyncIterator[Callflow]:
+    async with asker(running) as (channel, messages):
+        await messages.bind("callevt", f"call.*.{call_id}")
+        yield Callflow(channel, messages, call_id)
+
+
+async def address_of(running: SharedService, api: Client, uri: str, **members: Any) -> str:
+    created = await api.create(uri, **{"hook": "pivot", "format": "json", **members})
+    return str(running.url + created["_read_only"]["ask_path"])
+
+
+async def test_a_menu_is_driven_by_a_callflow_that_asks_on_the_bus(
+    running: SharedService, receiver: Receiver
+) -> None:
+    menu = b'<Response><Gather action="choice" numDigits="1"><Say>Press</Say></Gather></Response>'
+    receiver.script("/ivr", ScriptedAnswer(headers=XML, body=menu))
+    receiver.script("/choice", HELLO)
+    url = await address_of(running, await running.tenant(), receiver.url("/ivr"))
+    async with callflow(running, "bus-1") as call:
+        flow = await call.obeyed(url)
+        told = json.loads(receiver.requests[0].body)
+        assert (told["From"], told["Call-ID"], told["Api-Version"]) == (
+            "+15550001111", "bus-1", "4.x",
+        )  # fmt: skip
+        while flow["module"] != "pivot":
+            flow = flow["children"]["_"]
+        follow_up = flow["data"]["voice_url"]
+        # Nobody is asked without digits: the callflow goes on.
+        assert await call.obeyed(follow_up, dtmf_collections={}) is None
+        assert not receiver.at("/choice")
+        flow = await call.obeyed(follow_up, dtmf_collections={"default": "2"})
+        assert flow["data"]["text"] == "Hello"
+        assert json.loads(receiver.at("/choice")[0].body)["Digits"] == {"default": "2"}
+
+
+async def test_a_callflow_whose_customer_gives_no_document_goes_on_at_once(
+    running: SharedService, receiver: Receiver
+) -> None:
+    receiver.script("/ivr", 500)
+    url = await address_of(running, await running.tenant(), receiver.url("/ivr"))
+    async with callflow(running, "bus-2") as call:
+        assert await call.obeyed(url) is None
+        # A pivot to a server that is not ours has nobody else to answer it.
+        assert await call.obeyed(receiver.url("/their-own-pivot")) is None
+        assert not receiver.at("/their-own-pivot")
+
+
+@asynccontextmanager
+async def slow_server() -> AsyncIterator[tuple[str, list[bytes], asyncio.Event]]:
+    """A customer's server that answers once it is told to; what it was asked, in order."""
+    asked, free = list[bytes](), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head)
+        await free.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(HELLO.body), HELLO.body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://{HOST}:{port}/ivr", asked, free
+        free.set()
+
+
+async def test_a_lost_broker_costs_the_questions_under_way_no_second_request(
+    running: SharedService, broker: RabbitServer
+) -> None:
+    api = await running.tenant()
+    async with slow_server() as (uri, asked, free):
+
+        async def both() -> bool:
+            return len(asked) == 2
+
+        created = await api.create(uri, hook="pivot", budget_s=30)
+        question = {"account_id": api.account_id, "webhook_id": created["id"]}
+        address = running.url + created["_read_only"]["ask_path"]
+        async with await aio_pika.connect(running.amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("answers-after-all", durable=True)
+            await publish(channel, {"id": "cut", **question}, reply_to=queue.name)
+            by_http = asyncio.create_task(running.session.post(address, data={"Call-ID": "c1"}))
+            await eventually(both, what="both questions")
+            vhost = running.amqp_url.rpartition("/")[2]
+            await broker.control("close_all_connections", "--vhost", vhost, "test")
+        free.set()
+        async with await by_http as response:
+            assert response.headers["X-Switchhook-Answer-From"] == "primary"
+        async with await aio_pika.connect(running.amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue("answers-after-all")
+            answer = (await answered(queue))[1]
+            assert (answer["id"], answer["outcome"]) == ("cut", "ok")
+            assert len(asked) == 2
+            await publish(channel, {"id": "next", **question}, reply_to=queue.name)
+            while answer["id"] == "cut":  # the answer may have come twice
+                answer = (await answered(queue))[1]
+            assert (answer["id"], answer["outcome"]) == ("next", "ok")
+            await queue.delete()

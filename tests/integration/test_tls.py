@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +19,14 @@ from service.domain.delivery import Outcome, Request, Response
 from service.domain.errors import SettingsError
 from service.domain.policy import ClientCertificate, EgressPolicy, HttpPolicy, TlsPolicy
 from service.observability.metrics import Metrics
-from tests.certificates import Authority, Certificate, openssl, self_signed
+from tests.certificates import Authority, Certificate, openssl
 from tests.diverted_network import DivertedNetwork
+from tests.integration.bad_certificates import BAD, NAME
 from tests.integration.tls_server import OK_AND_CLOSE, context_of, no_newer_than, serving
 
 pytestmark = pytest.mark.usefixtures("either_way")
 
 HTTP = HttpPolicy(connect_timeout_s=2.0, total_timeout_s=3.0)
-NAME = "DNS:hooks.example.net"
 URI = "https://hooks.example.net/"
 DAY = timedelta(days=1)
 
@@ -77,17 +77,6 @@ def good(authority: Authority) -> Certificate:
 @pytest.fixture
 def believing(authority: Authority) -> TlsPolicy:
     return TlsPolicy(ca_file=authority.own.cert_file)
-
-
-Bad = Callable[[Authority, Authority, Path], Certificate]
-
-BAD: dict[str, Bad] = {
-    "certificate_expired": lambda ca, _, __: ca.sign(NAME, begins=-30 * DAY, ends=-DAY),
-    "certificate_not_yet_valid": lambda ca, _, __: ca.sign(NAME, begins=DAY, ends=9 * DAY),
-    "wrong_host": lambda ca, _, __: ca.sign("DNS:other.example.net", "DNS:*.hooks.example.net"),
-    "self_signed": lambda _, __, directory: self_signed(directory, NAME),
-    "unknown_ca": lambda _, stranger, __: stranger.sign(NAME),
-}
 
 
 @pytest.mark.parametrize("detail", BAD)

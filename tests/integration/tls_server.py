@@ -24,6 +24,8 @@ class TlsServer:
 
     context: ssl.SSLContext
     answer: bytes = OK
+    question_end: bytes = b"{}"
+    """What the body of a request ends with; then it is answered."""
     received: bytearray = field(default_factory=bytearray)
     names: list[str] = field(default_factory=list)
     handshakes: int = 0
@@ -71,7 +73,7 @@ class TlsServer:
         with secure:
             while data := secure.recv(65_536):
                 self.received += data
-                if self.received.endswith(b"{}"):
+                if self.received.endswith(self.question_end):
                     secure.sendall(self.answer)
 
 

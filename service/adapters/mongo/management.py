@@ -45,11 +45,18 @@ class MongoAccounts:
         document = await self._store.ask(question)
         return None if document is None else policy_in(document)
 
-    async def requires_https(self, account_id: str) -> bool:
+    async def requires_https(self, account_id: str) -> bool | None:
         """See `management.ports.Accounts`."""
         question = self._accounts.find_one({"_id": {"$eq": account_id}}, {"require_https": 1})
-        document = await self._store.ask(question)
-        return document is not None and requires_https(document)
+        document = await self._store.ask(question) or {}
+        return None if document.get("require_https") is None else requires_https(document)
+
+    async def require_https(self, account_id: str) -> None:
+        """See `management.ports.Accounts`."""
+        unless_said = {"$ifNull": ["$require_https", True]}
+        change = [{"$set": {"require_https": unless_said, "modified_at": "$$NOW"}}]
+        wanted = {"_id": {"$eq": account_id}}
+        await self._store.ask(self._accounts.update_one(wanted, change, upsert=True))
 
     async def with_descendants(self, account_id: str) -> Sequence[str]:
         """See `management.ports.Accounts`."""

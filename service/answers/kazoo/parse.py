@@ -15,10 +15,9 @@ from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
 from service.answers.kazoo.modules import MODULES
 from service.answers.kazoo.names import NAME, NEXT, REASONS, UNLIMITED_DIGITS
-from service.answers.members import Budget, Members, bad_attribute, json_text
+from service.answers.members import Budget, Members, bad_attribute, json_text, sound
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import UNSET, Method, RejectReason
-from service.answers.written import problem_with
+from service.answers.values import Method, RejectReason
 
 UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 BUSY_CODES = ("486", "600")
@@ -90,12 +89,7 @@ def _of_module(
     native = (d.Native(NAME, module, json_text(data), branches),)
     if branches:
         return native
-    steps = _neutral(module, members) or native
-    for step in steps:
-        problem = problem_with(step)
-        if problem:
-            raise bad_attribute(f"{position}.data", problem)
-    return steps
+    return sound(_neutral(module, members) or native, f"{position}.data")
 
 
 def _neutral(module: str, data: Members) -> tuple[d.Step, ...] | None:
@@ -190,7 +184,7 @@ def _dial(data: Members) -> tuple[d.Step, ...] | None:
         return None
     number = d.Number(data.attribute(d.Number, "number", "to_did"))
     # Without a time-out, Kazoo has its own: writing ours instead would change the call.
-    unset = () if "timeout" in data else (d.Extra(NAME, "timeout", UNSET),)
+    unset = data.unset(NAME, "timeout")
     timeout_s = data.attribute(d.Dial, "timeout_s", "timeout")
     return (d.Dial((number,), timeout_s=timeout_s, extras=(*unset, *data.extras(NAME))),)
 

@@ -15,9 +15,9 @@ from service.answers import document as d
 from service.answers.asked import is_action, redirected
 from service.answers.errors import BadAnswer, BadAnswerReason
 from service.answers.json_reader import read_json
-from service.answers.members import Budget, Members, bad_attribute, json_text
+from service.answers.members import Budget, Members, bad_attribute, json_text, sound
 from service.answers.policy import DEFAULT_POLICY, AnswerPolicy
-from service.answers.values import UNSET, Method
+from service.answers.values import Method
 from service.answers.voipbin.names import (
     BEEP,
     DIGITS_KEPT,
@@ -31,7 +31,6 @@ from service.answers.voipbin.names import (
     jumps,
     recording_option,
 )
-from service.answers.written import problem_with
 
 
 class Action(NamedTuple):
@@ -90,11 +89,7 @@ def _folded(actions: Sequence[Action], budget: Budget, depth: int) -> tuple[d.St
     found: list[d.Step] = []
     for number, action in enumerate(actions):
         budget.check_level(action.position, depth)
-        steps = _neutral(action) or (_native(action),)
-        for step in steps:
-            problem = problem_with(step)
-            if problem:
-                raise bad_attribute(action.position, problem)
+        steps = sound(_neutral(action) or (_native(action),), action.position)
         match steps[0]:
             case d.Redirect() as redirect:
                 inner = depth if is_action(found, redirect) else depth + 1
@@ -182,13 +177,13 @@ def _answer(option: Members) -> tuple[d.Step, ...]:
 def _say(option: Members) -> tuple[d.Step, ...]:
     names = {"text": "text", "language": "language"}
     # Without a language, VoIPBIN has its own: writing ours instead would change the voice.
-    unset = () if "language" in option else (d.Extra(NAME, "language", UNSET),)
+    unset = option.unset(NAME, "language")
     said = option.attributes(d.Say, names)
     return (d.Say(**said, extras=(*unset, *option.extras(NAME))),)
 
 
 def _tones(option: Members) -> tuple[d.Step, ...]:
-    unset = () if "duration" in option else (d.Extra(NAME, "duration", UNSET),)
+    unset = option.unset(NAME, "duration")
     digits = option.attribute(d.Play, "digits", "digits")
     return (d.Play(digits=digits, extras=(*unset, *option.extras(NAME))),)
 

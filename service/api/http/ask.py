@@ -5,13 +5,11 @@ An answer comes within the webhook's budget, whatever happens.
 """
 
 import asyncio
-import hmac
 import time
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl
 
-import structlog
 from aiohttp import web
 
 from service.api.http.clients import Clients
@@ -19,7 +17,8 @@ from service.api.http.envelope import ALWAYS
 from service.api.http.limits import RateLimit
 from service.dialects.dialect import Dialects
 from service.domain.errors import StoreUnavailable
-from service.domain.webhook import Webhook
+from service.domain.webhook import Asking, Webhook
+from service.pipeline.ask.address import webhook_at
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.follow_up import NEXT, follow_up_in
 from service.pipeline.ask.values import Applied, Ask
@@ -33,8 +32,6 @@ LOOK_UP_S = 1.0
 FORM = "application/x-www-form-urlencoded"
 ID_HEADER = "X-Switchhook-Ask-ID"
 SOURCE_HEADER, REASON_HEADER = "X-Switchhook-Answer-From", "X-Switchhook-Answer-Reason"
-
-log = structlog.get_logger(__name__)
 
 
 class Unreadable(Exception):
@@ -69,7 +66,7 @@ class AskEndpoint:
         found = await self._webhook(request)
         if isinstance(found, web.Response):
             return found
-        webhook, key, budget_s = found
+        webhook, asking = found
         question = self._dialects.question_of(webhook)
         if question is None:
             return _told(404, "the webhook's hook is not an actionable one")
@@ -81,48 +78,29 @@ class AskEndpoint:
         except TimeoutError:
             return _told(408, "the body took too long")
         token = members.pop(NEXT, None)
-        follow_up = None if token is None else follow_up_in(str(token), key)
+        follow_up = None if token is None else follow_up_in(str(token), asking.key)
         if token is not None and follow_up is None:
             return _told(404, "this address was not made by a document of the webhook")
         own_url = str(request.url.with_query(None).with_fragment(None))
         ask = Ask(uuid.uuid4().hex, question, webhook, members, own_url, follow_up)
-        with structlog.contextvars.bound_contextvars(ask_id=ask.ask_id):
-            left_s = budget_s - (time.perf_counter() - arrived)
-            applied = await self._asker.ask(ask, left_s)
-            log.info(
-                "ask.finished",
-                account_id=webhook.account_id,
-                webhook_id=webhook.webhook_id,
-                call_id=ask.call_id,
-                source=applied.source.value,
-                reasons=list(applied.reasons),
-                elapsed_ms=round(applied.elapsed_s * 1000, 1),
-            )
-        return _response(applied)
+        left_s = asking.budget_s - (time.perf_counter() - arrived)
+        return _response(await self._asker.ask(ask, left_s))
 
-    async def _webhook(self, request: web.Request) -> tuple[Webhook, str, float] | web.Response:
-        """Return the webhook of an address, its key and budget; else the answer to a wrong one."""
+    async def _webhook(self, request: web.Request) -> tuple[Webhook, Asking] | web.Response:
+        """Return the webhook of an address; else the answer to a wrong one."""
         account_id, address = request.match_info["account_id"], request.match_info["address"]
-        webhook_id, _, key = address.partition("-")
         guess = f"asking:{self._clients.key(request)}"
         if self._limit.wait_s(guess) > 0:
             return _told(404, "too many wrong addresses were asked; try again later")
         try:
             async with asyncio.timeout(LOOK_UP_S):
-                webhook = await self._directory.webhook(account_id, webhook_id)
+                webhook = await webhook_at(self._directory, account_id, address)
         except (StoreUnavailable, TimeoutError):
             return _told(503, "the webhook cannot be looked up now")
-        asking = None if webhook is None else webhook.asking
-        if (
-            webhook is None
-            or asking is None
-            or not key
-            or not hmac.compare_digest(asking.key.encode(), key.encode())
-            or webhook.account_id != account_id
-        ):
+        if webhook is None or webhook.asking is None:
             self._limit.take(guess)
             return _told(404, "no actionable webhook has this address")
-        return webhook, key, asking.budget_s
+        return webhook, webhook.asking
 
 
 async def _members(request: web.Request) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """`/v2/accounts/{A}/webhooks`: an account's webhooks, as in Crossbar."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.http.operation import Access, Answer, ApiCall, always, operation
+from service.api.http.operation import Access, Answer, ApiCall, F, always, operation
 from service.api.resources.webhook_filters import chosen
 from service.api.shapes.answers import WebhookSummary
 from service.api.shapes.bodies import BulkEnable
@@ -28,6 +29,22 @@ EXAMPLE = {
     "format": "json",
     "retries": 4,
 }
+
+
+def _editing(method: str, name: str) -> Callable[[F], F]:
+    """Declare an operation that changes the given members of a webhook."""
+    return operation(
+        method,
+        ONE,
+        name=name,
+        tag=TAG,
+        data=WebhookAnswer,
+        access=Access.WRITE,
+        body=WebhookEdit,
+        example={"enabled": True},
+        errors=(404,),
+        below="edits_for_all_below",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +100,8 @@ class WebhookHandlers:
         document = await self.webhooks.one(call.account_id, call.webhook_id)
         return Answer(await self._in_full(document))
 
-    @operation(
-        "POST",
-        ONE,
-        name="updateWebhook",
-        tag=TAG,
-        data=WebhookAnswer,
-        access=Access.WRITE,
-        body=WebhookEdit,
-        example={"enabled": True},
-        errors=(404,),
-        below="edits_for_all_below",
-    )
-    @operation(
-        "PATCH",
-        ONE,
-        name="patchWebhook",
-        tag=TAG,
-        data=WebhookAnswer,
-        access=Access.WRITE,
-        body=WebhookEdit,
-        example={"enabled": True},
-        errors=(404,),
-        below="edits_for_all_below",
-    )
+    @_editing("POST", "updateWebhook")
+    @_editing("PATCH", "patchWebhook")
     async def edit(self, call: ApiCall) -> Answer:
         """Change the given members of a webhook."""
         members = call.body.model_dump(exclude_unset=True)

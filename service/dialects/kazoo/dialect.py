@@ -8,6 +8,7 @@ from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.leg_questions import KazooLegQuestions
 from service.dialects.kazoo.pivot import PIVOT
+from service.dialects.kazoo.pivot_requests import PivotRequests
 from service.dialects.kazoo.policy import KazooPolicy
 from service.dialects.kazoo.request import KazooRequests
 from service.dialects.sample_call import SampleCall
@@ -15,6 +16,7 @@ from service.dialects.sample_call import SampleCall
 
 def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
     """Return the dialect with the operator's settings."""
+    documents_by = policy.answer_pivot_requests
     return Dialect(
         name=NAME,
         hooks=hooks(policy),
@@ -26,6 +28,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         call_note=call_note,
         leg_questions=KazooLegQuestions(),
         questions=(PIVOT,),
+        asked=None if documents_by is None else PivotRequests(documents_by),
         sample_call=SampleCall(
             hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),
             answered="channel_answer",

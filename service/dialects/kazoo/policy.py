@@ -36,3 +36,6 @@ class KazooPolicy:
     """Send the passwords, reset links and API keys that some notifications carry."""
     sms_routes: tuple[Literal["offnet", "onnet", "outbound"], ...] = ("offnet",)
     """Routes of the messages for the hooks `sms` and `mms`; Kazoo itself delivers only `offnet`."""
+    answer_pivot_requests: Literal["callevt", "targeted"] | None = None
+    """Answer the requests of callflows on the bus in place of Kazoo's app pivot, which must be
+    stopped; the exchange that documents are sent by. See the description of the API first."""

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from service.answers.errors import BadAnswer
 from service.answers.forms import Translated
 from service.dialects.dialect import Dialects
@@ -43,6 +45,8 @@ PRIMARY_SHARE = 0.6
 """Of what is left, the primary's part where a fallback follows."""
 NOBODY = Asking("")
 
+log = structlog.get_logger(__name__)
+
 
 @immutable
 class Trial:
@@ -70,6 +74,10 @@ class Asker:
 
     async def ask(self, ask: Ask, budget_s: float | None = None) -> Applied:
         """Return what is applied, within the budget of the webhook or a smaller one."""
+        with structlog.contextvars.bound_contextvars(ask_id=ask.ask_id):
+            return await self._ask(ask, budget_s)
+
+    async def _ask(self, ask: Ask, budget_s: float | None) -> Applied:
         began = self.now()
         asking = ask.webhook.asking or NOBODY
         budget_s = asking.budget_s if budget_s is None else min(budget_s, asking.budget_s)
@@ -82,7 +90,7 @@ class Asker:
                     break
         applied = await self._applied(ask, trials, began, ends_at)
         attempts = tuple(_told(applied, trial, test=ask.test) for trial in trials)
-        self._report(applied, attempts)
+        self._report(ask, applied, attempts)
         return replace(applied, attempts=attempts)
 
     async def _applied(
@@ -198,7 +206,16 @@ class Asker:
             attempt_id_of(at), retries,
         )  # fmt: skip
 
-    def _report(self, applied: Applied, attempts: tuple[Attempt, ...]) -> None:
+    def _report(self, ask: Ask, applied: Applied, attempts: tuple[Attempt, ...]) -> None:
+        log.info(
+            "ask.finished",
+            account_id=ask.webhook.account_id,
+            webhook_id=ask.webhook.webhook_id,
+            call_id=ask.call_id,
+            source=applied.source.value,
+            reasons=list(applied.reasons),
+            elapsed_ms=round(applied.elapsed_s * 1000, 1),
+        )
         self.metrics.asks[applied.source].inc()
         self.metrics.ask_duration.observe(applied.elapsed_s)
         for attempt in attempts:
@@ -235,4 +252,4 @@ def _is_asked(ask: Ask) -> bool:
     if not ask.webhook.enabled:
         return False
     follow_up = ask.follow_up
-    return follow_up is None or follow_up.asked_if_empty or bool(ask.members.get("Digits"))
+    return follow_up is None or follow_up.asked_if_empty or ask.has_digits

@@ -14,6 +14,7 @@ from service import __version__
 from service.bounded import BoundedDict
 from service.dialects.body import read_object
 from service.dialects.dialect import Dialects
+from service.dialects.targeted import targeted
 from service.domain.answer import AnswerSource
 from service.domain.errors import RejectedMessage, RejectReason, StoreUnavailable
 from service.domain.event import Message
@@ -28,9 +29,6 @@ from service.text.json_text import write_json
 MOST_BYTES = 65_536
 LONGEST_ID = 128
 MOST_REMEMBERED = 10_000
-TARGETED = "targeted"
-"""Kazoo's exchange of answers: the routing key is the queue of who asked."""
-PID = "pid://"
 OUTCOMES: Mapping[AnswerSource, str] = {
     AnswerSource.PRIMARY: "ok",
     AnswerSource.FALLBACK: "fallback",
@@ -158,17 +156,9 @@ def _told(question: BusQuestion, applied: Applied, form: str) -> Answer:
 def _reply(
     incoming: Incoming, body: Mapping[str, Any], question: BusQuestion, answer: Answer
 ) -> Reply:
-    """Return the reply by the convention of the question.
-
-    Of a `Server-ID` of the form `pid://<0.1.2>/queue`, the text after the last slash is the routing
-    key, and the part between goes into a header, without which the process never sees the answer.
-    """
+    """Return the reply by the convention of the question."""
     if not question.kazoo:
         return Reply("", incoming.reply_to or "", write_json(answer), incoming.correlation_id)
-    server_id, headers = str(body["Server-ID"]), {}
-    if server_id.startswith(PID):
-        pid, _, server_id = server_id.removeprefix(PID).rpartition("/")
-        headers = {"Deliver-To-PID": pid}
     whole = {
         "App-Name": "switchhook",
         "App-Version": __version__,
@@ -177,4 +167,4 @@ def _reply(
         "Msg-ID": question.ask_id,
         **answer,
     }
-    return Reply(TARGETED, server_id, write_json(whole), None, headers)
+    return targeted(str(body["Server-ID"]), write_json(whole))

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 
 from service.answers.errors import BadAnswer, BadAnswerReason
-from service.answers.forms import FORMS, Translated, charset_of, form_of, translate
+from service.answers.forms import FORMS, Translated, form_of, read, written_as
 from service.answers.policy import AnswerPolicy
 from service.answers.urls import Link, links, rewritten
 from service.domain.delivery import Response
@@ -27,7 +27,7 @@ class AnswerCheck:
     async def document(self, ask: Ask, content: bytes, content_type: str, uri: str) -> Translated:
         """Return a document in the form that the switch reads. Raises BadAnswer."""
         source = self._form(ask, content, content_type)
-        document = FORMS[source].parse(content, self.policy, charset_of(content_type))
+        document = read(content, content_type, source, self.policy)
         refused = await self._refused(ask, list(links(document, uri)))
 
         def rewrite(link: Link) -> str:
@@ -36,19 +36,10 @@ class AnswerCheck:
                 return link.url
             return address_of(link, ask.own_url, asking.key)
 
-        return translate(
-            content,
-            content_type,
-            ask.question.form,
-            source=source,
-            policy=self.policy,
-            change=partial(
-                rewritten,
-                base=uri,
-                judge=lambda link: refused.get(link.url),
-                rewrite=rewrite,
-            ),
-        )
+        def judge(link: Link) -> str | None:
+            return refused.get(link.url)
+
+        return written_as(rewritten(document, uri, judge, rewrite), source, ask.question.form)
 
     def _form(self, ask: Ask, content: bytes, content_type: str) -> str:
         if len(content) > self.policy.max_bytes:

@@ -29,6 +29,13 @@ class Ask:
         """The call that waits."""
         return self.question.call_id_in(self.members)
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether the caller entered digits: `Digits`, or by collection, `Digits[default]`."""
+        return any(
+            value for name, value in self.members.items() if name.partition("[")[0] == "Digits"
+        )
+
 
 @immutable
 class Applied:

@@ -17,7 +17,7 @@ from service.domain.event import Event
 from service.domain.leg_state import LegState
 from service.domain.own_events import CALL_SUSPECT, own_event
 from service.observability.metrics import Metrics
-from service.ports import Conversations, SwitchQuestions
+from service.ports import Conversations, LegChecks
 from service.text.times import rfc3339
 
 ASK_TWICE = 2
@@ -31,7 +31,7 @@ class CallWatchdog:
     def __init__(
         self,
         conversations: Conversations,
-        switches: SwitchQuestions,
+        switches: LegChecks,
         dialects: Dialects,
         deliver: Callable[[Event], Awaitable[None]],
         metrics: Metrics,

@@ -48,9 +48,10 @@ class FakeBus:
             raise BrokerUnavailable("not confirmed")
         self.told.append(publication)
 
-    async def reply(self, reply: Reply) -> None:
+    async def reply(self, reply: Reply) -> bool:
         self.told.append(reply.body)
         self.replied.set()
+        return True
 
 
 def work(parts: Parts, bus: FakeBus, server: Server) -> RpcWork:

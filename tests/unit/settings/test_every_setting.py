@@ -141,6 +141,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "disable.window_s": (61.0, disable("window_s")),
     "egress.allow": ((ip_network("10.9.0.0/16"),), egress("allow")),
     "egress.deny": ((ip_network("198.18.9.0/24"),), egress("deny")),
+    "egress.https_for_new_accounts": (True, (at("Webhooks", "https_for_new_accounts"),)),
     "egress.require_https": (True, egress("require_https")),
     "egress.allow_names": (("odd.corp",), egress("allow_names")),
     "egress.ports": ((443, 8444), egress("ports")),
@@ -172,6 +173,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
             checked("examine_broker", 3, routes_in),
         ),
     ),
+    "kazoo.answer_pivot_requests": ("targeted", (at("PivotRequests", "documents_by"),)),
     "voipbin.taps": (
         ("fanout",),
         (one(lambda whole: taps_of(whole.service.dialects.by_name["voipbin"])),),

@@ -19,7 +19,7 @@ from aiormq.exceptions import PublishError
 from service.adapters.rabbitmq.diagnosis import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
-from service.adapters.rabbitmq.publishing.leg_questions import SwitchQuestions
+from service.adapters.rabbitmq.publishing.leg_checks import LegChecks
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
 from service.adapters.rabbitmq.publishing.switch_bus import SwitchBus
 from service.adapters.rabbitmq.topology.queues import Names
@@ -63,7 +63,7 @@ class Publisher:
         self._ready = asyncio.Event()
         self.switch_bus = SwitchBus(timeout_s)
         """Publishes over the same connection, on the switch's exchanges."""
-        self.switch_questions = SwitchQuestions(names, leg_questions)
+        self.leg_checks = LegChecks(names, leg_questions)
         """Asks over the same connection."""
         self.on_returned: Callable[[], None] = lambda: None
         """Called when the broker returns a publish, or a channel is closed."""
@@ -84,7 +84,7 @@ class Publisher:
             self._foreign = await channel()
             self._connection, self._own = connection, own
             self.switch_bus.use(connection)
-            self.switch_questions.use(connection)
+            self.leg_checks.use(connection)
             self._ready.set()
             honour_cancellation()
             async with asyncio.TaskGroup() as tasks:
@@ -97,7 +97,7 @@ class Publisher:
             self._set_blocked(blocked=False)
             self._ready.clear()
             self.switch_bus.use(None)
-            self.switch_questions.use(None)
+            self.leg_checks.use(None)
             self._connection = self._own = self._foreign = None
             if own is not None:
                 own.close()

@@ -58,10 +58,10 @@ class SwitchBus:
             honour_cancellation()
             raise BrokerUnavailable("the connection was lost; the outcome is unknown") from error
 
-    async def reply(self, reply: Reply) -> None:
+    async def reply(self, reply: Reply) -> bool:
         """See `ports.SwitchBus`. Nobody is told that a queue is gone: its owner is, too."""
         if not reply.routing_key:
-            return
+            return False
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_S):
                 channel = await self._channel(confirmed=False)
@@ -76,12 +76,14 @@ class SwitchBus:
                 if reply.exchange:
                     exchange = await channel.get_exchange(reply.exchange, ensure=False)
                 await exchange.publish(message, reply.routing_key, mandatory=False)
+                return True
         except (*BROKER_ERRORS, BrokerUnavailable) as error:
             self._unconfirmed = None
             log.warning("reply.lost", reply_to=reply.routing_key[:80], error=describe(error))
         except asyncio.CancelledError:
             honour_cancellation()
             self._unconfirmed = None
+        return False
 
     async def _channel(self, *, confirmed: bool) -> AbstractChannel:
         """Return the channel with or without confirms, opened when first needed."""

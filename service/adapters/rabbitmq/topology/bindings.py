@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Bindings:
-    """Keeps `queue` bound to the exchanges of all sources."""
+    """Keeps `queue`, or the one that a binding names, bound to the exchanges of all sources."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Bindings:
             await self._declare(connection, binding)
         channel = await connection.channel()
         try:
-            queue = await channel.get_queue(self._queue, ensure=False)
+            queue = await channel.get_queue(binding.queue or self._queue, ensure=False)
             for routing_key in binding.routing_keys:
                 await queue.bind(binding.exchange, routing_key)
         except ChannelNotFoundEntity:

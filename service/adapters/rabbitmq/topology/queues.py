@@ -6,6 +6,7 @@
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
     <prefix>.ask             questions of calls; classic, as nobody waits for an old one
+    <prefix>.ask-<source>    questions that a switch asks over its own bus, where that is set
     <prefix>.rejected        unreadable messages, and poison that kills its consumers
     <prefix>.live.<id>       one worker's own, for live streams; see `rabbitmq.live`
 
@@ -64,6 +65,10 @@ class Names:
         """Queue of questions of calls."""
         return f"{self.prefix}.ask"
 
+    def asked(self, source: str) -> str:
+        """Queue of the questions that a switch asks over its own bus."""
+        return f"{self.ask}-{source}"
+
     @property
     def live(self) -> str:
         """Exchange of live streams, and the beginning of the names of their queues."""
@@ -84,6 +89,9 @@ def _delay(delay_ms: int) -> str:
 QUORUM = {"x-queue-type": "quorum"}
 QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 30_000}
 """Arguments of the queue of questions. One that waited for so long is not asked any more."""
+SWITCH_QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 2_000, "x-expires": 600_000}
+"""Arguments of the queue of a switch's questions. Without a consumer it is deleted in the end, and
+with it the binding: the switch's own app has them to itself again."""
 
 
 def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:

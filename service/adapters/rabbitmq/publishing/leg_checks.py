@@ -1,4 +1,4 @@
-"""Asks switches about legs; see `ports.SwitchQuestions`.
+"""Asks switches about legs; see `ports.LegChecks`.
 
 Every question has an exclusive queue of its own for its answers, as VoIPBIN's services name no
 question in theirs. Questions are rare: a few a second at most.
@@ -24,7 +24,7 @@ SET_UP_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-class SwitchQuestions:
+class LegChecks:
     """Asks over the connection that it was last given."""
 
     def __init__(self, names: Names, by_source: Mapping[str, LegQuestions]) -> None:
@@ -37,7 +37,7 @@ class SwitchQuestions:
         self._connection = connection
 
     async def ask(self, source: str, leg: str) -> LegState:
-        """See `ports.SwitchQuestions`. A question that cannot be asked is not answered."""
+        """See `ports.LegChecks`. A question that cannot be asked is not answered."""
         connection, questions = self._connection, self._by_source.get(source)
         if connection is None or questions is None:
             return LegState.UNKNOWN
