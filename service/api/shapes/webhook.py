@@ -20,6 +20,7 @@ from service.api.shapes.bodies import (
     HookId,
     Modifiers,
     Name,
+    Profile,
     Retries,
     Secret,
     Texts,
@@ -49,6 +50,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
     Kind.VERSION: Version,
+    Kind.PROFILE: Profile,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -72,6 +74,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.BUDGET: Budget,
     Kind.ANSWER_FORM: AnswerForm,
     Kind.VERSION: Version,
+    Kind.PROFILE: Profile,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 

@@ -10,6 +10,7 @@ from service.domain.immutable import immutable
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
 from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
+from service.profiles.known import written
 
 USER_AGENT = f"switchhook/{__version__}"
 
@@ -41,8 +42,11 @@ def request_for(
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     webhook, dialect = owed.webhook, event_content.dialect
-    content = event_content.writer.content(webhook)
+    profiled = None if webhook.profile is None else written(webhook.profile, owed.delivery, webhook)
+    content = event_content.writer.content(webhook) if profiled is None else profiled.content
     headers = _headers(owed, event_content, attempt, now)
+    if profiled is not None:
+        headers[SCHEMA] = profiled.schema_id
     if traceparent is not None:
         headers["traceparent"] = traceparent
     body = content.content
