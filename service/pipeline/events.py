@@ -27,7 +27,9 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.versions import Snapshot
+from service.pipeline.steps import Steps, step_of
 from service.ports import Directory, Incoming, Tracer
+from service.profiles.known import DIVIDED, parts_of
 from service.text.json_text import write_json
 
 
@@ -55,6 +57,7 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    steps: Steps
     feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
@@ -98,7 +101,9 @@ class EventWork:
             matching.note(hook=event.hook, webhooks=len(webhooks))
         if self.feed.wanted and event.webhook is None:
             self._tell_listeners(event, account, arrival)
-        if webhooks:
+        if (event.source, event.hook) in DIVIDED:
+            await self._tell_parts(event, account, webhooks, arrival, progress)
+        elif webhooks:
             await self._tell(event, account, webhooks, arrival, progress)
 
     async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
@@ -109,6 +114,37 @@ class EventWork:
         account = await self._account(account_id)
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
         return account, subscribed(event, account, ancestors)
+
+    async def _tell_parts(
+        self,
+        event: Event,
+        account: Account,
+        webhooks: list[Webhook],
+        arrival: Arrival,
+        progress: Progress,
+    ) -> None:
+        """Tell each webhook with a profile the parts of the event by themselves."""
+        plain = [webhook for webhook in webhooks if webhook.profile is None]
+        parts = [
+            self._tell_part(part, account, webhook, arrival, progress)
+            for webhook in webhooks
+            if webhook.profile is not None
+            for part in parts_of(webhook.profile, event)
+        ]
+        if plain:
+            parts.append(self._tell(event, account, plain, arrival, progress))
+        await asyncio.gather(*parts)
+
+    async def _tell_part(
+        self, part: Event, account: Account, webhook: Webhook, arrival: Arrival, progress: Progress
+    ) -> None:
+        step = step_of(webhook, part.source, part.hook, part.fields)
+        if step is None:
+            await self._tell(part, account, [webhook], arrival, progress)
+            return
+        async with self.steps.turn(webhook, step, part.event_id) as may:
+            if may:
+                await self._tell(part, account, [webhook], arrival, progress)
 
     async def _tell(
         self,

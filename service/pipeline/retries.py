@@ -1,5 +1,6 @@
 """The delivery lane's work: messages that return from the retry tiers."""
 
+import asyncio
 from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
@@ -11,7 +12,9 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
 from service.pipeline.request.versions import Snapshot
+from service.pipeline.steps import Steps, step_of
 from service.ports import Incoming
+from service.profiles.known import DIVIDED
 from service.text.json_text import read_json
 
 
@@ -23,6 +26,7 @@ class RetryWork:
     finished: FinishedDeliveries
     dialects: Dialects
     places: Places
+    steps: Steps
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
         """Settle the deliveries of one event. Raises RejectedMessage for foreign messages."""
@@ -41,7 +45,23 @@ class RetryWork:
         snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
         content = content_of(self.dialects.of(one.source), one.hook, snapshot)
         batch = Batch(content, self.places, progress)
-        await self.deliverer.deliver(iter(owed), batch)
+        if (one.source, one.hook) in DIVIDED:
+            await asyncio.gather(*(self._deliver_in_turn(pair, snapshot, batch) for pair in owed))
+        else:
+            await self.deliverer.deliver(iter(owed), batch)
+
+    async def _deliver_in_turn(self, pair: Pair, snapshot: Snapshot, batch: Batch) -> None:
+        """Deliver, unless a later status was told meanwhile."""
+        delivery, webhook = pair
+        step = step_of(webhook, delivery.source, delivery.hook, snapshot.payload)
+        if step is None:
+            await self.deliverer.deliver(iter((pair,)), batch)
+            return
+        async with self.steps.turn(webhook, step, delivery.event_id) as may:
+            if may:
+                await self.deliverer.deliver(iter((pair,)), batch)
+            else:
+                self.deliverer.reporter.cancelled(delivery, "a later status was told")
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:
         """Return the deliveries whose webhook is enabled; settle the others."""

@@ -19,7 +19,15 @@ NEEDED = {
     "webhooks": frozenset({"find", "insert", "update", "remove", "createIndex"}),
     "tokens": frozenset({"find", "insert", "update", "createIndex"}),
     **dict.fromkeys(
-        ("attempts", "dead_letters", "replays", "scoped_webhooks", "suspects", "webhook_health"),
+        (
+            "attempts",
+            "dead_letters",
+            "replays",
+            "scoped_webhooks",
+            "suspects",
+            "told_steps",
+            "webhook_health",
+        ),
         WRITE,
     ),
 }

@@ -143,6 +143,7 @@ class Store:
         await self._expire("webhook_health", "updated_at", 86_400)
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
+        await self._expire("told_steps", "updated_at", 7 * 86_400)
         await self._expire("tokens", "purge_at", 0)
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
