@@ -12,6 +12,8 @@ from service.dialects.hook import Hook
 from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
+from service.profiles.known import KINDS
+from service.profiles.profile import RequestKind
 
 TAG = "Hooks"
 SCHEMAS = "/v2/schemas"
@@ -29,7 +31,9 @@ class SchemaHandlers:
     async def every(self, _: ApiCall) -> Answer:
         """List the schemas of all hooks."""
         hooks = [_described(hook) for hook in self.dialects.hooks.values()]
-        return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
+        questions = map(_asked, self.dialects.questions.values())
+        profiled = (_of_kind(profile, kind) for profile, kind in KINDS.values())
+        return Answer([*hooks, *questions, *profiled])
 
     @operation(
         "GET",
@@ -42,6 +46,8 @@ class SchemaHandlers:
     async def of_hook(self, call: ApiCall) -> Answer:
         """Return the versions of a hook's schema, with what each of them changed."""
         question = self.dialects.questions.get(call.path["hook_id"])
+        if call.path["hook_id"] in KINDS:
+            return Answer(_of_kind(*KINDS[call.path["hook_id"]]))
         return Answer(_described(self._hook(call)) if question is None else _asked(question))
 
     @operation(
@@ -63,6 +69,11 @@ class SchemaHandlers:
             return Answer(
                 {**question.schema, "examples": [dict(question.sample("account", "call"))]}
             )
+        if call.path["hook_id"] in KINDS:
+            _, kind = KINDS[call.path["hook_id"]]
+            if wanted != str(kind.version):
+                raise NotFound(f"{kind.kind_id}/{wanted}")
+            return Answer(kind.schema)
         hook = self._hook(call)
         version = next((one for one in hook.versions if str(one) == wanted), None)
         if version is None:
@@ -81,19 +92,35 @@ class SchemaHandlers:
 
 def _asked(question: Question) -> dict[str, Any]:
     """Return the one version of a question's schema."""
-    version = {
-        "version": 1,
-        "changes": "The first version.",
-        "path": f"{SCHEMAS}/{question.hook_id}/1",
-        "deprecated_at": None,
-        "sunset_at": None,
-    }
     return {
         "hook": question.hook_id,
         "name": question.name,
         "source": question.source,
+        "mode": "actionable",
         "current": 1,
-        "versions": [version],
+        "versions": [_only_version(question.hook_id)],
+    }
+
+
+def _of_kind(profile: str, kind: RequestKind) -> dict[str, Any]:
+    """Return the one version of the schema of a profile's requests."""
+    return {
+        "hook": kind.kind_id,
+        "name": kind.name,
+        "source": profile,
+        "mode": kind.mode,
+        "current": kind.version,
+        "versions": [_only_version(kind.kind_id)],
+    }
+
+
+def _only_version(hook_id: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "changes": "The first version.",
+        "path": f"{SCHEMAS}/{hook_id}/1",
+        "deprecated_at": None,
+        "sunset_at": None,
     }
 
 
@@ -102,6 +129,7 @@ def _described(hook: Hook) -> dict[str, Any]:
         "hook": hook.hook_id,
         "name": hook.name,
         "source": hook.source,
+        "mode": "informational",
         "current": hook.version,
         "versions": list(_versions(hook)),
     }
