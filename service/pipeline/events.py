@@ -27,9 +27,9 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.versions import Snapshot
-from service.pipeline.steps import Steps, step_of
+from service.pipeline.steps import Steps
 from service.ports import Directory, Incoming, Tracer
-from service.profiles.known import DIVIDED, parts_of
+from service.profiles.known import DIVIDED, parts_of, step_of
 from service.text.json_text import write_json
 
 
@@ -123,28 +123,38 @@ class EventWork:
         arrival: Arrival,
         progress: Progress,
     ) -> None:
-        """Tell each webhook with a profile the parts of the event by themselves."""
-        plain = [webhook for webhook in webhooks if webhook.profile is None]
-        parts = [
-            self._tell_part(part, account, webhook, arrival, progress)
-            for webhook in webhooks
-            if webhook.profile is not None
-            for part in parts_of(webhook.profile, event)
-        ]
-        if plain:
-            parts.append(self._tell(event, account, plain, arrival, progress))
-        await asyncio.gather(*parts)
+        """Tell webhooks with a profile the parts of the event, each by itself."""
+        by_profile: dict[str | None, list[Webhook]] = {}
+        for webhook in webhooks:
+            by_profile.setdefault(webhook.profile, []).append(webhook)
+        await asyncio.gather(
+            *(
+                self._tell_part(part, account, alike, arrival, progress)
+                for profile, alike in by_profile.items()
+                for part in parts_of(profile, event)
+            )
+        )
 
     async def _tell_part(
-        self, part: Event, account: Account, webhook: Webhook, arrival: Arrival, progress: Progress
+        self,
+        part: Event,
+        account: Account,
+        webhooks: list[Webhook],
+        arrival: Arrival,
+        progress: Progress,
     ) -> None:
-        step = step_of(webhook, part.source, part.hook, part.fields)
+        """Tell webhooks of one profile; statuses that have an order, each in its turn."""
+        step = step_of(webhooks[0].profile, part.source, part.hook, part.fields)
         if step is None:
-            await self._tell(part, account, [webhook], arrival, progress)
+            await self._tell(part, account, webhooks, arrival, progress)
             return
-        async with self.steps.turn(webhook, step, part.event_id) as may:
-            if may:
-                await self._tell(part, account, [webhook], arrival, progress)
+
+        async def in_turn(webhook: Webhook) -> None:
+            async with self.steps.turn(webhook, step, part.event_id, progress) as may:
+                if may:
+                    await self._tell(part, account, [webhook], arrival, progress)
+
+        await asyncio.gather(*map(in_turn, webhooks))
 
     async def _tell(
         self,

@@ -12,9 +12,10 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
 from service.pipeline.request.versions import Snapshot
-from service.pipeline.steps import Steps, step_of
+from service.pipeline.steps import Steps
 from service.ports import Incoming
-from service.profiles.known import DIVIDED
+from service.profiles.known import DIVIDED, step_of
+from service.profiles.profile import Step
 from service.text.json_text import read_json
 
 
@@ -46,18 +47,25 @@ class RetryWork:
         content = content_of(self.dialects.of(one.source), one.hook, snapshot)
         batch = Batch(content, self.places, progress)
         if (one.source, one.hook) in DIVIDED:
-            await asyncio.gather(*(self._deliver_in_turn(pair, snapshot, batch) for pair in owed))
+            await self._deliver_in_order(owed, snapshot, batch)
         else:
             await self.deliverer.deliver(iter(owed), batch)
 
-    async def _deliver_in_turn(self, pair: Pair, snapshot: Snapshot, batch: Batch) -> None:
-        """Deliver, unless a later status was told meanwhile."""
+    async def _deliver_in_order(self, owed: list[Pair], snapshot: Snapshot, batch: Batch) -> None:
+        """Deliver, except for statuses after which a later one was told."""
+        free, in_turn = [], []
+        for pair in owed:
+            delivery, webhook = pair
+            step = step_of(webhook.profile, delivery.source, delivery.hook, snapshot.payload)
+            if step is None:
+                free.append(pair)
+            else:
+                in_turn.append(self._deliver_in_turn(pair, step, batch))
+        await asyncio.gather(self.deliverer.deliver(iter(free), batch), *in_turn)
+
+    async def _deliver_in_turn(self, pair: Pair, step: Step, batch: Batch) -> None:
         delivery, webhook = pair
-        step = step_of(webhook, delivery.source, delivery.hook, snapshot.payload)
-        if step is None:
-            await self.deliverer.deliver(iter((pair,)), batch)
-            return
-        async with self.steps.turn(webhook, step, delivery.event_id) as may:
+        async with self.steps.turn(webhook, step, delivery.event_id, batch.progress) as may:
             if may:
                 await self.deliverer.deliver(iter((pair,)), batch)
             else:

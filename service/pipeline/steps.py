@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from service.domain.event import event_id_of
 from service.domain.webhook import Webhook
+from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.ports import ToldSteps
-from service.profiles.known import PROFILES
-from service.profiles.profile import Payload, Step
+from service.profiles.profile import Step
 
 PAUSE_S = 0.05
 """Seconds between two looks at an earlier status that is being sent."""
@@ -28,8 +28,11 @@ class Steps:
     availability: Availability
 
     @asynccontextmanager
-    async def turn(self, webhook: Webhook, step: Step, event_id: str) -> AsyncIterator[bool]:
+    async def turn(
+        self, webhook: Webhook, step: Step, event_id: str, progress: Progress
+    ) -> AsyncIterator[bool]:
         """Yield whether the step may be told, once those before it are settled."""
+        progress.begun = True
         row = event_id_of(f"{webhook.webhook_id}/{webhook.profile}", step.row.encode())
         until_available = self.availability.until_available
         if not await until_available(lambda: self.told.begin(row, step.rank, event_id)):
@@ -42,10 +45,3 @@ class Steps:
             await asyncio.sleep(PAUSE_S)
         yield True
         await until_available(lambda: self.told.end(row, step.rank))
-
-
-def step_of(webhook: Webhook, source: str, hook_id: str, payload: Payload) -> Step | None:
-    """Return the step that a payload is in the webhook's profile, if it has one."""
-    if webhook.profile is None:
-        return None
-    return PROFILES[webhook.profile].step(source, hook_id, payload)

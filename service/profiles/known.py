@@ -7,7 +7,7 @@ from service.domain.delivery import Delivery
 from service.domain.event import Event
 from service.domain.immutable import immutable
 from service.domain.webhook import Webhook
-from service.profiles.profile import Payload, Profile, RequestKind, Told
+from service.profiles.profile import Payload, Profile, RequestKind, Step, Told
 from service.profiles.voxtelesys.profile import VOXTELESYS
 from service.text.json_text import read_json
 
@@ -22,10 +22,17 @@ DIVIDED = frozenset(
 """Source and hook of the events that a profile may tell in several requests, or in none."""
 
 
-def parts_of(profile: str, event: Event) -> Sequence[Event]:
+def parts_of(profile: str | None, event: Event) -> Sequence[Event]:
     """Return the events that a profile makes of one, each told by itself."""
+    if profile is None:
+        return (event,)
     place = PROFILES[profile].by_hook.get((event.source, event.hook))
     return (event,) if place is None else place.parts(event)
+
+
+def step_of(profile: str | None, source: str, hook_id: str, payload: Payload) -> Step | None:
+    """Return the step that a payload is in a profile; None where its order is free."""
+    return None if profile is None else PROFILES[profile].step(source, hook_id, payload)
 
 
 def sample_in(profile: str, source: str, hook_id: str, payload: Payload) -> Payload | None:

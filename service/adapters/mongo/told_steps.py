@@ -11,8 +11,9 @@ from pymongo import ReturnDocument
 
 from service.adapters.mongo.store import Store
 
-SENT_FOR = timedelta(seconds=40)
-"""After so long a status counts as settled: its worker died. An attempt takes 30 s at most."""
+SENT_FOR = timedelta(seconds=90)
+"""After so long a status counts as settled, as its worker died: a place is waited for 20 s at most,
+and an attempt takes 30 s, as does one at the fallback."""
 
 
 class MongoToldSteps:

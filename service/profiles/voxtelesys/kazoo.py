@@ -22,7 +22,7 @@ from service.text.gregorian import GREGORIAN_OFFSET_S
 from service.text.json_text import write_json
 
 NAME = "kazoo"
-VARIABLES = "Custom-Application-Vars"
+VARIABLES, DIGITS = "Custom-Application-Vars", "Digits"
 STATUSES = {"channel_create": RINGING, "channel_answer": ANSWERED}
 SAMPLE_OF_FAX = {
     "event_name": "outbound_fax",
@@ -38,7 +38,7 @@ SAMPLE_OF_FAX = {
 def incoming_call(told: Told) -> Members:
     """Return the question of a pivot, whichever of its two formats it has."""
     asked = told.payload
-    state = text(asked, "Call-Status", "CallStatus")
+    state, inputs = text(asked, "Call-Status", "CallStatus"), _named(asked, DIGITS)
     members = {
         "CallSid": text(asked, "Call-ID", "CallSid"),
         "AccountID": text(asked, "Account-ID", "AccountSid") or told.account_id,
@@ -46,8 +46,8 @@ def incoming_call(told: Told) -> Members:
         "To": text(asked, "To", "Request"),
         "CallStatus": CALLS_THAT_ASK.get(state, RINGING),
         "ApiVersion": API_VERSION,
-        "Vars": write_json(_variables(asked)).decode(),
-        "SwitchhookDigits": text(asked, "Digits"),
+        "Vars": write_json(_variables(asked, inputs)).decode(),
+        "SwitchhookDigits": text(asked, DIGITS) or _only(inputs),
         "SwitchhookRecordingID": text(asked, "Recording-ID", "RecordingSid"),
         "SwitchhookRecordingURL": text(asked, "Recording-Url", "RecordingUrl"),
         "SwitchhookRecordingDuration": _number(
@@ -57,15 +57,20 @@ def incoming_call(told: Told) -> Members:
     return known(members)
 
 
-def _variables(asked: Payload) -> Mapping[str, Any]:
-    """Return the call's variables: an object in JSON, `Custom-Application-Vars[name]` in a form."""
-    prefix = f"{VARIABLES}["
+def _variables(asked: Payload, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the call's variables; those of an input are below its name, as the vendor has it."""
+    return {**_named(asked, VARIABLES), **{name: {"digits": one} for name, one in inputs.items()}}
+
+
+def _named(asked: Payload, member: str) -> dict[str, Any]:
+    """Return a member with names inside: an object in JSON, `member[name]` in a form."""
+    prefix = f"{member}["
     flat = {
         key[len(prefix) : -1]: value
         for key, value in asked.items()
         if key.startswith(prefix) and key.endswith("]")
     }
-    return {**an_object(asked, VARIABLES), **flat}
+    return {**an_object(asked, member), **flat}
 
 
 def status(told: Told) -> Members:
@@ -161,6 +166,11 @@ def parts_with_place(event: Event) -> Sequence[Event]:
 def sample_of_fax(payload: Payload) -> Payload:
     """Return a fax that was sent, in place of the progress of one."""
     return {"account_id": text(payload, "account_id"), **SAMPLE_OF_FAX}
+
+
+def _only(inputs: Mapping[str, Any]) -> str:
+    """Return the digits of an input that is the only one."""
+    return _number(next(iter(inputs.values()))) if len(inputs) == 1 else ""
 
 
 def _user(address: str) -> str:

@@ -310,6 +310,23 @@ TWIML_QUESTION = {
             {"From": "+15550001", "To": "+15550002", "CallStatus": "ringing", "Vars": "{}"},
         ),
         (
+            ("kazoo", "pivot"),
+            {"Call-ID": "c1", "Account-ID": "a", "Digits": {"_menu": "1", "pin": "42"}},
+            {
+                "CallStatus": "ringing",
+                "Vars": '{"_menu":{"digits":"1"},"pin":{"digits":"42"}}',
+            },
+        ),
+        (
+            ("kazoo", "pivot"),
+            {"Call-ID": "c1", "Account-ID": "a", "Digits[_menu]": "1"},
+            {
+                "CallStatus": "ringing",
+                "Vars": '{"_menu":{"digits":"1"}}',
+                "SwitchhookDigits": "1",
+            },
+        ),
+        (
             ("voipbin", "fetch"),
             {"activeflow_id": "f1", "reference_id": "c1", "Digits": "7"},
             {"CallStatus": "ringing", "Vars": "{}", "SwitchhookDigits": "7"},
