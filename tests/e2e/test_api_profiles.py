@@ -104,6 +104,19 @@ async def test_a_hook_without_a_place_is_refused_and_the_catalogue_names_those_w
     assert (await api.patch(path, hook="parking", profile=None)).status == 200
 
 
+async def test_the_catalogue_tells_modes_and_the_schema_of_an_answer(shared: SharedService) -> None:
+    api = await shared.tenant()
+    modes = {one["hook"]: one["mode"] for one in (await api.get("/v2/schemas")).data}
+    actionable = {hook for hook, mode in modes.items() if mode == "actionable"}
+    assert actionable == {"pivot", "voxtelesys-call"}
+    for hook in ("pivot", "voxtelesys-call", "sms", "voxtelesys-mo"):
+        schema = (await api.get(f"/v2/schemas/{hook}/1")).envelope
+        assert ("answer" in schema) == (hook in actionable)
+    forms = (await api.get("/v2/schemas/pivot/1")).envelope["answer"]["anyOf"]
+    [own] = [one for one in forms if one["$id"] == "answer/switchhook"]
+    jsonschema.validate({"steps": [{"say": {"text": "Hello"}}, {"hangup": {}}]}, own)
+
+
 async def test_a_question_is_an_incoming_call_whose_document_steers_it(
     shared: SharedService, receiver: Receiver
 ) -> None:

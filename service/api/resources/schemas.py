@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from service.answers.json_schema import answer_schema
 from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import SchemasAnswer
 from service.dialects.dialect import Dialects
@@ -66,14 +67,14 @@ class SchemaHandlers:
             call.path["schema_version"],
         )
         if question is not None and wanted == "1":
-            return Answer(
-                {**question.schema, "examples": [dict(question.sample("account", "call"))]}
-            )
+            example = dict(question.sample("account", "call"))
+            return Answer({**question.schema, "examples": [example], "answer": answer_schema()})
         if call.path["hook_id"] in KINDS:
             _, kind = KINDS[call.path["hook_id"]]
             if wanted != str(kind.version):
                 raise NotFound(f"{kind.kind_id}/{wanted}")
-            return Answer(kind.schema)
+            answer = {"answer": answer_schema()} if kind.mode == "actionable" else {}
+            return Answer({**kind.schema, **answer})
         hook = self._hook(call)
         version = next((one for one in hook.versions if str(one) == wanted), None)
         if version is None:
