@@ -21,7 +21,9 @@ NEEDED = {
     **dict.fromkeys(
         (
             "attempts",
+            "conversations",
             "dead_letters",
+            "held_deliveries",
             "replays",
             "scoped_webhooks",
             "suspects",

@@ -40,6 +40,10 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("webhook_id", 1)]),
     ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
+    ("conversations", [("account_id", 1), ("leg_ids", 1)]),
+    ("conversations", [("look_at", 1)]),
+    ("held_deliveries", [("due_at", 1)]),
+    ("held_deliveries", [("lane", 1), ("sequence", 1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
 
@@ -144,6 +148,7 @@ class Store:
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
         await self._expire("told_steps", "updated_at", 7 * 86_400)
+        await self._expire("conversations", "expires_at", 0)
         await self._expire("tokens", "purge_at", 0)
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
