@@ -13,7 +13,7 @@ from service.dialects.hook import Hook
 from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
-from service.profiles.known import KINDS
+from service.profiles.known import KINDS, kinds_of
 from service.profiles.profile import RequestKind
 
 TAG = "Hooks"
@@ -30,10 +30,11 @@ class SchemaHandlers:
         "GET", SCHEMAS, name="listSchemas", tag=TAG, data=list[SchemasAnswer], access=Access.OPEN
     )
     async def every(self, _: ApiCall) -> Answer:
-        """List the schemas of all hooks."""
+        """List the schemas of all hooks, and of the requests of profiles."""
+        offered = set(self._of_profiles())
         hooks = [_described(hook) for hook in self.dialects.hooks.values()]
         questions = map(_asked, self.dialects.questions.values())
-        profiled = (_of_kind(profile, kind) for profile, kind in KINDS.values())
+        profiled = (_of_kind(*found) for found in KINDS.values() if found[1].schema_id in offered)
         return Answer([*hooks, *questions, *profiled])
 
     @operation(
@@ -83,6 +84,13 @@ class SchemaHandlers:
         schema = {**hook.schema_of(version), "examples": [hook.payload_of(version, payload)]}
         earlier = hook.earlier_version(version)
         return Answer(schema, headers={} if earlier is None else earlier.headers)
+
+    def _of_profiles(self) -> Iterator[str]:
+        """Yield the schema ids of the requests that hooks of the enabled dialects can have."""
+        for hook in self.dialects.hooks.values():
+            yield from kinds_of(hook.source, hook.hook_id).values()
+        for question in self.dialects.questions.values():
+            yield from kinds_of(question.source, question.hook_id).values()
 
     def _hook(self, call: ApiCall) -> Hook:
         hook = self.dialects.hooks.get(call.path["hook_id"])
