@@ -148,6 +148,25 @@ class SuspectCounts(Protocol):
         """Count a try of the message that is about to begin; return the number of earlier ones."""
 
 
+class ToldSteps(Protocol):
+    """Latest status that a webhook was told of each row, over all workers; see `pipeline.steps`.
+
+    Every method raises StoreUnavailable.
+    """
+
+    async def begin(self, row: str, rank: int, event_id: str) -> bool:
+        """Return whether a status may be told, and note that it is being sent. Atomic.
+
+        It may where none of its rank or a higher one was told, except by the same event.
+        """
+
+    async def earlier_is_sent(self, row: str, rank: int) -> bool:
+        """Return whether a status of a lower rank is being sent now."""
+
+    async def end(self, row: str, rank: int) -> None:
+        """Note that a status is settled: accepted, given up, or in a queue."""
+
+
 class WebhookHealth(Protocol):
     """Recent failures and successes of webhooks, over all workers. Raises StoreUnavailable."""
 

@@ -225,6 +225,28 @@ class FakeSuspectCounts:
         return self.tried[body] - 1
 
 
+@dataclass
+class FakeToldSteps:
+    """Remembers the latest status of each row, and those that are being sent."""
+
+    latest: dict[str, tuple[int, str]] = field(default_factory=dict)
+    sent: set[tuple[str, int]] = field(default_factory=set)
+
+    async def begin(self, row: str, rank: int, event_id: str) -> bool:
+        known, by = self.latest.get(row, (-1, ""))
+        may = known < rank or (known, by) == (rank, event_id)
+        if may:
+            self.latest[row] = rank, event_id
+            self.sent.add((row, rank))
+        return may
+
+    async def earlier_is_sent(self, row: str, rank: int) -> bool:
+        return any((row, one) in self.sent for one in range(rank))
+
+    async def end(self, row: str, rank: int) -> None:
+        self.sent.discard((row, rank))
+
+
 class FakeHealth:
     """Counts failures, and remembers what was disabled and why."""
 

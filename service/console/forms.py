@@ -9,7 +9,7 @@ from multidict import MultiDict
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
 OPTIONAL = (
     "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "budget_s", "static_answer",
-    "answer_form", "ordering", "ordering_wait_s",
+    "answer_form", "ordering", "ordering_wait_s", "profile",
 )  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
 LISTS = ("extras",)

@@ -30,6 +30,7 @@ class Kind(Enum):
     ANSWER_FORM = auto()
     SECRET = auto()
     VERSION = auto()
+    PROFILE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,12 @@ MEMBERS = (
         "schema_version",
         Kind.VERSION,
         "Version of the hook's schema that its payloads keep to; if absent, the current one.",
+        optional=True,
+    ),
+    Member(
+        "profile",
+        Kind.PROFILE,
+        "Form of the requests, whichever switch the event is from; if absent, the switch's own.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

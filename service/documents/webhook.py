@@ -30,6 +30,7 @@ ASK_KEY = "ask_key"
 LEAST_BUDGET_S, MOST_BUDGET_S, BUDGET_S = 0.5, 30.0, 4.5
 """Seconds for an answer. Kazoo's pivot waits for 5 s unless its callflow says otherwise."""
 ANSWER_FORMS = ("voxml", "twiml", "kazoo", "voipbin", "switchhook")
+PROFILES = ("voxtelesys",)
 LEAST_ORDER_WAIT_S, MOST_ORDER_WAIT_S, ORDER_WAIT_S = 0.1, 300.0, 10.0
 SEQUENCE = "sequence"
 """The value of `extras` that adds the place in the call to the payload."""
@@ -93,6 +94,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         asking=_asking(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
         schema_version=_schema_version(document),
+        profile=_profile(document),
     )
 
 
@@ -353,3 +355,10 @@ def _schema_version(document: Document) -> int | None:
         return max(1, int(value))
     except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"schema_version must be a number from 1, not {value!r}") from None
+
+
+def _profile(document: Document) -> str | None:
+    value = document.get("profile")
+    if value is not None and value not in PROFILES:
+        raise BadDocument(f"profile must be one of {', '.join(PROFILES)}, not {value!r}")
+    return value

@@ -121,6 +121,8 @@ class Webhook:
     """Whether its account refuses plain http."""
     schema_version: int | None = None
     """The version of a hook's schema that its payloads keep to; None means the current one."""
+    profile: str | None = None
+    """The profile that its requests are written in; None means the form of the event's dialect."""
 
     @property
     def follows_calls(self) -> bool:

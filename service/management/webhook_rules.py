@@ -26,6 +26,7 @@ from service.domain.request_headers import (
 )
 from service.domain.webhook import ALL_HOOKS
 from service.management.webhook_conditions import impossible
+from service.management.webhook_profile import without_place
 
 Problems = dict[str, dict[str, dict[str, Any]]]
 Problem = tuple[str, str, dict[str, Any]]
@@ -47,6 +48,7 @@ def check_members(
     for field, code, details in (
         *_problems(given, merged, hooks, questions),
         *_asking(given, merged, questions),
+        *without_place(given, merged, [*hooks, *questions]),
     ):
         problems.setdefault(field, {})[code] = details
     return problems

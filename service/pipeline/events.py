@@ -29,7 +29,9 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.versions import Snapshot
+from service.pipeline.steps import Steps
 from service.ports import Directory, Incoming, Tracer
+from service.profiles.known import DIVIDED, parts_of, step_of
 from service.text.json_text import write_json
 
 
@@ -67,6 +69,7 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    steps: Steps
     calls: CallFollower
     ordering: Ordering
     feed: LiveFeed = field(default_factory=LiveFeed)
@@ -120,7 +123,9 @@ class EventWork:
             matching.note(hook=event.hook, webhooks=len(interested.webhooks))
         if self.feed.wanted and event.webhook is None:
             self._tell_listeners(event, interested.account, arrival)
-        if interested.webhooks:
+        if (event.source, event.hook) in DIVIDED:
+            await self._tell_parts(event, interested, arrival, progress)
+        elif interested.webhooks:
             await self._tell(event, interested, arrival, progress)
         elif interested.follows_calls:
             await self.calls.follow(event, account_id, (), arrival.at)
@@ -134,6 +139,39 @@ class EventWork:
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
         follows = account.follows_calls or any(one.follows_calls_below for one in ancestors)
         return Interested(account, subscribed(event, account, ancestors), follows)
+
+    async def _tell_parts(
+        self, event: Event, interested: Interested, arrival: Arrival, progress: Progress
+    ) -> None:
+        """Tell webhooks with a profile the parts of the event, each by itself."""
+        by_profile: dict[str | None, list[Webhook]] = {}
+        for webhook in interested.webhooks:
+            by_profile.setdefault(webhook.profile, []).append(webhook)
+        await asyncio.gather(
+            *(
+                self._tell_part(part, replace(interested, webhooks=alike), arrival, progress)
+                for profile, alike in by_profile.items()
+                for part in parts_of(profile, event)
+            )
+        )
+
+    async def _tell_part(
+        self, part: Event, interested: Interested, arrival: Arrival, progress: Progress
+    ) -> None:
+        """Tell webhooks of one profile; statuses that have an order, each in its turn."""
+        profile = interested.webhooks[0].profile
+        step = step_of(profile, part.source, part.hook, part.fields)
+        if step is None:
+            await self._tell(part, interested, arrival, progress)
+            return
+
+        async def in_turn(webhook: Webhook) -> None:
+            async with self.steps.turn(webhook, step, part.event_id, progress) as may:
+                if may:
+                    alone = replace(interested, webhooks=[webhook])
+                    await self._tell(part, alone, arrival, progress)
+
+        await asyncio.gather(*map(in_turn, interested.webhooks))
 
     async def _tell(
         self,

@@ -1,5 +1,6 @@
 """The delivery lane's work: messages that return from the retry tiers."""
 
+import asyncio
 from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
@@ -11,7 +12,10 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
 from service.pipeline.request.versions import Snapshot
+from service.pipeline.steps import Steps
 from service.ports import Incoming
+from service.profiles.known import DIVIDED, step_of
+from service.profiles.profile import Step
 from service.text.json_text import read_json
 
 
@@ -23,6 +27,7 @@ class RetryWork:
     finished: FinishedDeliveries
     dialects: Dialects
     places: Places
+    steps: Steps
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
         """Settle the deliveries of one event. Raises RejectedMessage for foreign messages."""
@@ -41,7 +46,30 @@ class RetryWork:
         snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
         content = content_of(self.dialects.of(one.source), one.hook, snapshot)
         batch = Batch(content, self.places, progress)
-        await self.deliverer.deliver(iter(owed), batch)
+        if (one.source, one.hook) in DIVIDED:
+            await self._deliver_in_order(owed, snapshot, batch)
+        else:
+            await self.deliverer.deliver(iter(owed), batch)
+
+    async def _deliver_in_order(self, owed: list[Pair], snapshot: Snapshot, batch: Batch) -> None:
+        """Deliver, except for statuses after which a later one was told."""
+        free, in_turn = [], []
+        for pair in owed:
+            delivery, webhook = pair
+            step = step_of(webhook.profile, delivery.source, delivery.hook, snapshot.payload)
+            if step is None:
+                free.append(pair)
+            else:
+                in_turn.append(self._deliver_in_turn(pair, step, batch))
+        await asyncio.gather(self.deliverer.deliver(iter(free), batch), *in_turn)
+
+    async def _deliver_in_turn(self, pair: Pair, step: Step, batch: Batch) -> None:
+        delivery, webhook = pair
+        async with self.steps.turn(webhook, step, delivery.event_id, batch.progress) as may:
+            if may:
+                await self.deliverer.deliver(iter((pair,)), batch)
+            else:
+                self.deliverer.reporter.cancelled(delivery, "a later status was told")
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:
         """Return the deliveries whose webhook is enabled; settle the others."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service.adapters.mongo.logs import MongoDeadLetters
 from service.adapters.mongo.provisions import MongoProvisions
 from service.adapters.mongo.suspects import MongoSuspectCounts
+from service.adapters.mongo.told_steps import MongoToldSteps
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.dialect import Dialects
@@ -33,6 +34,7 @@ from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
 from service.pipeline.rpc import RpcWork
+from service.pipeline.steps import Steps
 from service.ports import Queues
 from service.settings.model import Settings
 from service.wiring.calls import Calls, calls_of, ends_of
@@ -157,6 +159,7 @@ def _works(
     feed: LiveFeed,
     calls: Calls,
 ) -> tuple[EventWork, RetryWork]:
+    steps = Steps(MongoToldSteps(storage.store), deliverer.availability)
     events = EventWork(
         ingest=Ingest(dialects, storage.directory),
         directory=storage.directory,
@@ -173,6 +176,7 @@ def _works(
         dialects=dialects,
         places=sending.places[EVENTS],
         tracer=sending.tracer,
+        steps=steps,
         calls=calls.follower,
         ordering=calls.ordering,
         feed=feed,
@@ -182,5 +186,6 @@ def _works(
         finished=deliverer.finished,
         dialects=dialects,
         places=sending.places[DELIVERIES],
+        steps=steps,
     )
     return events, deliveries

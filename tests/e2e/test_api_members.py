@@ -160,6 +160,7 @@ ACTIONABLE = {
     "budget_s": 2.5,
     "static_answer": "<Response><Hangup/></Response>",
     "answer_form": "voxml",
+    "profile": "voxtelesys",
 }
 
 

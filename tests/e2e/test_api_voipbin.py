@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from aiohttp import web
 from service.adapters.rabbitmq.bus import Bus
 from service.dev.receiver import ReceivedRequest, Receiver
 from service.dev.servers import HOST, free_port
-from service.dialects.bus_message import Occasion
+from service.dialects.bus_message import BusMessage, Occasion
 from service.dialects.voipbin.catalogue import hooks
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import SIGNATURE
@@ -23,6 +24,7 @@ from tests.e2e.test_command import switchhook
 
 ALL = "/v1.0/webhooks"
 GOOD = {"name": "CRM", "detail": "calls", "uri": "https://203.0.113.9/voipbin", "method": "POST"}
+MESSAGE = next(hook for hook in hooks(VoipbinPolicy()) if hook.hook_id == "message_updated")
 HANGUP = next(hook for hook in hooks(VoipbinPolicy()) if hook.hook_id == "call_hangup")
 
 
@@ -193,6 +195,42 @@ async def test_customers_are_imported_from_voipbins_api(running: SharedService) 
     code, text = await switchhook(*command, env={**env, "VOIPBIN_TOKEN": "wrong"})
     assert code == 1
     assert "VoIPBIN refuses the token" in text
+
+
+async def test_receipts_of_a_profile_follow_each_recipients_status_to_the_final_one(
+    running: SharedService, receiver: Receiver
+) -> None:
+    api = await running.tenant()
+    await api.create(receiver.url("/dlr"), hook="message_updated", profile="voxtelesys")
+    walk = [("queued", "queued"), ("sent", "queued"), ("delivered", "failed")]
+    async with Bus(running.amqp_url) as bus:
+        for statuses, count in zip(walk, (2, 3, 5), strict=True):
+            await bus.publish(sent_message(api.account_id, "m1", *statuses))
+            await receipts(receiver, count)
+        await bus.publish(sent_message(api.account_id, "m1", "sent", "sent"))
+        # The receipts of another message tell that the late statuses were read.
+        await bus.publish(sent_message(api.account_id, "m2", "queued", "queued"))
+    bodies = await receipts(receiver, 7)
+    assert {body["type"] for body in bodies} == {"per_recipient"}
+    told = [(body["to"][0][-4:], body["status"]) for body in bodies if body["batch_id"] == "m1"]
+    alice, bob = ([status for to, status in told if to == one] for one in ("3333", "4444"))
+    assert (alice, bob) == (["queued", "delivering", "delivered"], ["queued", "failed"])
+
+
+async def receipts(receiver: Receiver, count: int) -> list[Any]:
+    await receiver.until(lambda: len(receiver.requests) >= count, 20, f"{count} receipts")
+    return [json.loads(request.body) for request in receiver.requests]
+
+
+def sent_message(account_id: str, message_id: str, *statuses: str) -> BusMessage:
+    """Return the update of a message to two recipients, with their statuses."""
+    sample = MESSAGE.sample(Occasion.now(account_id, message_id))
+    targets = [
+        {"destination": {"type": "tel", "target": number}, "status": status, "parts": 1}
+        for number, status in zip(("+15550003333", "+15550004444"), statuses, strict=True)
+    ]
+    data = {**sample.body["data"], "direction": "outbound", "targets": targets}
+    return replace(sample, body={**sample.body, "data": data})
 
 
 async def happen(running: SharedService, account_id: str) -> None:

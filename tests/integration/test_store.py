@@ -15,6 +15,7 @@ from service.adapters.mongo.logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo.management import MongoWebhookDocuments
 from service.adapters.mongo.store import Client, Store, open_client, open_database, open_store
 from service.adapters.mongo.suspects import MongoSuspectCounts
+from service.adapters.mongo.told_steps import MongoToldSteps
 from service.adapters.mongo.webhooks import MongoWebhooks
 from service.adapters.secret_box import SecretBox
 from service.dev.servers import MongoServer, free_port
@@ -243,6 +244,40 @@ async def test_trials_of_a_message_are_counted_for_all_workers(ours: Store) -> N
     counts = await asyncio.gather(*(worker.begin(b"message") for worker in (one, other) * 3))
     assert sorted(counts) == [0, 1, 2, 3, 4, 5]
     assert await one.begin(b"another") == 0
+
+
+async def test_a_status_is_told_once_whichever_worker_sees_it_first(ours: Store) -> None:
+    one, other = MongoToldSteps(ours), MongoToldSteps(ours)
+    begun = await asyncio.gather(
+        *((one, other)[number % 2].begin("row", 1, f"event {number}") for number in range(6))
+    )
+    assert sum(begun) == 1
+    winner = f"event {begun.index(True)}"
+    assert await other.begin("row", 1, winner)
+    assert await other.begin("another row", 1, "event")
+
+
+async def test_a_status_is_not_told_after_a_later_one(ours: Store, database: Documents) -> None:
+    steps = MongoToldSteps(ours)
+    assert await steps.begin("row", 0, "queued")
+    assert await steps.begin("row", 2, "delivered")
+    assert not await steps.begin("row", 1, "sent")
+    assert not await steps.begin("row", 0, "queued")
+    assert not await steps.begin("row", 2, "failed")
+    [document] = await database["told_steps"].find().to_list()
+    assert (document["rank"], document["by"], set(document["sent"])) == (
+        2, "delivered", {"r0", "r2"},
+    )  # fmt: skip
+
+
+async def test_an_earlier_status_is_sent_until_it_is_settled(ours: Store) -> None:
+    steps = MongoToldSteps(ours)
+    await steps.begin("row", 1, "sent")
+    await steps.begin("row", 2, "delivered")
+    assert await steps.earlier_is_sent("row", 2)
+    assert not await steps.earlier_is_sent("row", 1)
+    await steps.end("row", 1)
+    assert not await steps.earlier_is_sent("row", 2)
 
 
 def failed(webhook_id: str, *at: float) -> HealthReport:

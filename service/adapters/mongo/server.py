@@ -27,6 +27,7 @@ NEEDED = {
             "replays",
             "scoped_webhooks",
             "suspects",
+            "told_steps",
             "webhook_health",
         ),
         WRITE,

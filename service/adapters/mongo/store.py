@@ -148,6 +148,7 @@ class Store:
         await self._expire("webhook_health", "updated_at", 86_400)
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
+        await self._expire("told_steps", "updated_at", 7 * 86_400)
         await self._expire("conversations", "expires_at", 0)
         await self._expire("tokens", "purge_at", 0)
 

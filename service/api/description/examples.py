@@ -188,6 +188,7 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "hook": "channel_destroy",
         "name": "Channel Destroy",
         "source": "kazoo",
+        "mode": "informational",
         "current": 1,
         "versions": [
             {

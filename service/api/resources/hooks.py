@@ -10,6 +10,7 @@ from service.dialects.hook import Hook
 from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
+from service.profiles.known import kinds_of
 
 PREFIX = "webhooks_"
 TAG = "Hooks"
@@ -74,6 +75,7 @@ def _asked(question: Question) -> dict[str, Any]:
         "description": question.description,
         "mode": "actionable",
         "version": 1,
+        **_profiles(question.source, question.hook_id),
     }
 
 
@@ -84,5 +86,11 @@ def _described(hook: Hook) -> dict[str, Any]:
         "description": hook.description,
         "mode": "informational",
         "version": hook.version,
+        **_profiles(hook.source, hook.hook_id),
     }
     return described | ({"modifiers": hook.modifiers} if hook.modifiers else {})
+
+
+def _profiles(source: str, hook_id: str) -> dict[str, Any]:
+    found = kinds_of(source, hook_id)
+    return {"profiles": found} if found else {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from service.answers.json_schema import answer_schema
 from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import SchemasAnswer
 from service.dialects.dialect import Dialects
@@ -12,6 +13,8 @@ from service.dialects.hook import Hook
 from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
+from service.profiles.known import KINDS, kinds_of
+from service.profiles.profile import RequestKind
 
 TAG = "Hooks"
 SCHEMAS = "/v2/schemas"
@@ -27,9 +30,12 @@ class SchemaHandlers:
         "GET", SCHEMAS, name="listSchemas", tag=TAG, data=list[SchemasAnswer], access=Access.OPEN
     )
     async def every(self, _: ApiCall) -> Answer:
-        """List the schemas of all hooks."""
+        """List the schemas of all hooks, and of the requests of profiles."""
+        offered = set(self._of_profiles())
         hooks = [_described(hook) for hook in self.dialects.hooks.values()]
-        return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
+        questions = map(_asked, self.dialects.questions.values())
+        profiled = (_of_kind(*found) for found in KINDS.values() if found[1].schema_id in offered)
+        return Answer([*hooks, *questions, *profiled])
 
     @operation(
         "GET",
@@ -42,6 +48,8 @@ class SchemaHandlers:
     async def of_hook(self, call: ApiCall) -> Answer:
         """Return the versions of a hook's schema, with what each of them changed."""
         question = self.dialects.questions.get(call.path["hook_id"])
+        if call.path["hook_id"] in KINDS:
+            return Answer(_of_kind(*KINDS[call.path["hook_id"]]))
         return Answer(_described(self._hook(call)) if question is None else _asked(question))
 
     @operation(
@@ -60,9 +68,14 @@ class SchemaHandlers:
             call.path["schema_version"],
         )
         if question is not None and wanted == "1":
-            return Answer(
-                {**question.schema, "examples": [dict(question.sample("account", "call"))]}
-            )
+            example = dict(question.sample("account", "call"))
+            return Answer({**question.schema, "examples": [example], "answer": answer_schema()})
+        if call.path["hook_id"] in KINDS:
+            _, kind = KINDS[call.path["hook_id"]]
+            if wanted != str(kind.version):
+                raise NotFound(f"{kind.kind_id}/{wanted}")
+            answer = {"answer": answer_schema()} if kind.mode == "actionable" else {}
+            return Answer({**kind.schema, **answer})
         hook = self._hook(call)
         version = next((one for one in hook.versions if str(one) == wanted), None)
         if version is None:
@@ -71,6 +84,13 @@ class SchemaHandlers:
         schema = {**hook.schema_of(version), "examples": [hook.payload_of(version, payload)]}
         earlier = hook.earlier_version(version)
         return Answer(schema, headers={} if earlier is None else earlier.headers)
+
+    def _of_profiles(self) -> Iterator[str]:
+        """Yield the schema ids of the requests that hooks of the enabled dialects can have."""
+        for hook in self.dialects.hooks.values():
+            yield from kinds_of(hook.source, hook.hook_id).values()
+        for question in self.dialects.questions.values():
+            yield from kinds_of(question.source, question.hook_id).values()
 
     def _hook(self, call: ApiCall) -> Hook:
         hook = self.dialects.hooks.get(call.path["hook_id"])
@@ -81,19 +101,35 @@ class SchemaHandlers:
 
 def _asked(question: Question) -> dict[str, Any]:
     """Return the one version of a question's schema."""
-    version = {
-        "version": 1,
-        "changes": "The first version.",
-        "path": f"{SCHEMAS}/{question.hook_id}/1",
-        "deprecated_at": None,
-        "sunset_at": None,
-    }
     return {
         "hook": question.hook_id,
         "name": question.name,
         "source": question.source,
+        "mode": "actionable",
         "current": 1,
-        "versions": [version],
+        "versions": [_only_version(question.hook_id)],
+    }
+
+
+def _of_kind(profile: str, kind: RequestKind) -> dict[str, Any]:
+    """Return the one version of the schema of a profile's requests."""
+    return {
+        "hook": kind.kind_id,
+        "name": kind.name,
+        "source": profile,
+        "mode": kind.mode,
+        "current": kind.version,
+        "versions": [_only_version(kind.kind_id)],
+    }
+
+
+def _only_version(hook_id: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "changes": "The first version.",
+        "path": f"{SCHEMAS}/{hook_id}/1",
+        "deprecated_at": None,
+        "sunset_at": None,
     }
 
 
@@ -102,6 +138,7 @@ def _described(hook: Hook) -> dict[str, Any]:
         "hook": hook.hook_id,
         "name": hook.name,
         "source": hook.source,
+        "mode": "informational",
         "current": hook.version,
         "versions": list(_versions(hook)),
     }

@@ -85,6 +85,8 @@ class HookAnswer(Shape):
     """Whether a 2xx is enough, or the answer is a document that steers a call."""
     version: int
     modifiers: dict[str, Any] | None = None
+    profiles: dict[str, str] | None = None
+    """The profiles that its requests can be written in, each with the id of the schema."""
 
 
 class SchemaVersion(Shape):
@@ -107,7 +109,8 @@ class SchemasAnswer(Shape):
     hook: str
     name: str
     source: str
-    """The dialect of its events."""
+    """The dialect of its events, or the profile of its requests."""
+    mode: Literal["informational", "actionable"]
     current: int
     """The version of webhooks that are not pinned."""
     versions: list[SchemaVersion]

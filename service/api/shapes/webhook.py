@@ -23,6 +23,7 @@ from service.api.shapes.bodies import (
     Name,
     Ordering,
     Patience,
+    Profile,
     Retries,
     Secret,
     Texts,
@@ -55,6 +56,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
     Kind.VERSION: Version,
+    Kind.PROFILE: Profile,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -82,6 +84,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.BUDGET: Budget,
     Kind.ANSWER_FORM: AnswerForm,
     Kind.VERSION: Version,
+    Kind.PROFILE: Profile,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 

@@ -13,6 +13,7 @@ from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
 from service.domain.webhook import ALL_HOOKS, Account, Webhook, account_of
 from service.pipeline.match import ANYTHING, fits
+from service.profiles.known import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,12 @@ class DryRun:
 
     def reasons_against(self, webhook: Webhook) -> list[str]:
         """Return why the webhook would not get the event; empty if it would get it."""
-        return [*_ownership(webhook, self), *_hook(webhook, self.event), *_filters(webhook, self)]
+        return [
+            *_ownership(webhook, self),
+            *_hook(webhook, self.event),
+            *_filters(webhook, self),
+            *_profile(webhook, self.event),
+        ]
 
 
 def dry_runs(dialect: Dialect, message: Message, account: Account) -> list[DryRun]:
@@ -97,6 +103,11 @@ def _filters(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
     for key, allowed in webhook.modifiers.items():
         if not fits({key: allowed}, payload):
             yield f"modifiers.{key} is {allowed!r}, the event's {key} is {payload[key]!r}"
+
+
+def _profile(webhook: Webhook, event: Event) -> Iterator[str]:
+    if webhook.profile is not None and not parts_of(webhook.profile, event):
+        yield f"profile {webhook.profile} has no request for this event of hook {event.hook}"
 
 
 def _of_fact(fact: str, value: Any, wanted: Any) -> str:

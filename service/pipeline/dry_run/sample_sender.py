@@ -2,14 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
 from service.domain.delivery import Attempt, DeferReason
-from service.domain.errors import NotFound
+from service.domain.errors import Invalid, NotFound
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Account, Webhook
 from service.pipeline.attempt import Attempter
@@ -23,6 +24,7 @@ from service.pipeline.progress import Progress
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.destination import Owed, owed_of
 from service.pipeline.request.versions import Snapshot
+from service.profiles.known import sample_in
 from service.text.json_text import write_json
 
 
@@ -45,7 +47,8 @@ class SampleSender:
         found = dry_runs(dialect, sample, account)
         dry_run = next(dry_run for dry_run in found if dry_run.event.hook == hook.hook_id)
         arrival = Arrival(self.clock(), new_traceparent())
-        snapshot = Snapshot(dry_run.payload, write_json(dict(dry_run.payload)), hook.version)
+        payload = _sample(webhook, hook, dry_run.payload)
+        snapshot = Snapshot(payload, write_json(dict(payload)), hook.version)
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
         content = content_of(dialect, hook.hook_id, snapshot)
         attempt = await self._attempt(owed_of(delivery, webhook), content)
@@ -66,3 +69,14 @@ class SampleSender:
         if made is None:
             raise NotFound("webhook")
         return made
+
+
+def _sample(webhook: Webhook, hook: Hook, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a payload that the webhook's profile can tell. Raises Invalid where none can be."""
+    if webhook.profile is None:
+        return payload
+    found = sample_in(webhook.profile, hook.source, hook.hook_id, payload)
+    if found is None:
+        text = f"profile {webhook.profile} has no request for hook {hook.hook_id}"
+        raise Invalid.of("hook", "invalid", text, value=hook.hook_id)
+    return found

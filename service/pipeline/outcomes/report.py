@@ -65,12 +65,12 @@ class Reporter:
             attempts=len(delivery.past),
         )
 
-    def cancelled(self, delivery: Delivery) -> None:
-        """Report a delivery that was dropped because its webhook was deleted."""
+    def cancelled(self, delivery: Delivery, reason: str = "the webhook was deleted") -> None:
+        """Report a delivery that was dropped: its webhook was deleted, or it is out of date."""
         self.metrics.cancelled.inc()
         log.info(
             "delivery.cancelled",
             delivery_id=delivery.delivery_id,
             webhook_id=delivery.webhook_id,
-            reason="the webhook was deleted",
+            reason=reason,
         )

@@ -14,6 +14,7 @@ from service.domain.webhook import Webhook
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
 from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
+from service.profiles.known import written
 
 USER_AGENT = f"switchhook/{__version__}"
 
@@ -45,8 +46,12 @@ def request_for(
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     webhook, dialect = owed.webhook, event_content.dialect
-    content = event_content.writer.content(_with_extras(owed))
+    told = _with_extras(owed)
+    profiled = None if webhook.profile is None else written(webhook.profile, owed.delivery, told)
+    content = event_content.writer.content(told) if profiled is None else profiled.content
     headers = _headers(owed, event_content, attempt, now)
+    if profiled is not None:
+        headers[SCHEMA] = profiled.schema_id
     if traceparent is not None:
         headers["traceparent"] = traceparent
     body = content.content

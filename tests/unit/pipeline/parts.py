@@ -6,7 +6,7 @@ from typing import cast
 
 import orjson
 
-from service.dialects.dialect import Dialects
+from service.dialects.dialect import Dialect, Dialects
 from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
 from service.domain.endpoint import endpoint_of
@@ -35,6 +35,7 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.access_tokens import AccessTokens
 from service.pipeline.retries import RetryWork
+from service.pipeline.steps import Steps
 from tests.builders import NOW, make_account, make_delivery, make_places, make_webhook
 from tests.dialects import DIALECTS, content_of, in_cluster
 from tests.fakes import (
@@ -46,6 +47,7 @@ from tests.fakes import (
     FakeQueues,
     FakeSender,
     FakeStore,
+    FakeToldSteps,
     make_metrics,
 )
 
@@ -66,12 +68,15 @@ class Parts:
     health: FakeHealth = field(default_factory=FakeHealth)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     finished: FinishedDeliveries = field(default_factory=FinishedDeliveries)
+    told: FakeToldSteps = field(default_factory=FakeToldSteps)
     provisions: FakeProvisions = field(default_factory=FakeProvisions)
     places: Places = field(default_factory=make_places)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     remembers: bool = False
     """Whether the directory knows all accounts without asking the store."""
     cluster_id: str | None = None
+    further: tuple[Dialect, ...] = ()
+    """Dialects beside Kazoo's."""
 
     def __post_init__(self) -> None:
         self.availability = Availability(self.metrics)
@@ -138,7 +143,7 @@ class Parts:
 
     @property
     def dialects(self) -> Dialects:
-        return Dialects((in_cluster(self.cluster_id),))
+        return Dialects((in_cluster(self.cluster_id), *self.further))
 
     @property
     def ingest(self) -> Ingest:
@@ -158,6 +163,7 @@ class Parts:
             self.dialects,
             self.places,
             PassingOn(),
+            self.steps,
             # No webhook of these tests wants calls to be followed.
             cast("CallFollower", None),
             cast("Ordering", None),
@@ -165,8 +171,12 @@ class Parts:
         )
 
     @property
+    def steps(self) -> Steps:
+        return Steps(self.told, self.availability)
+
+    @property
     def retries(self) -> RetryWork:
-        return RetryWork(self.deliverer, self.finished, self.dialects, self.places)
+        return RetryWork(self.deliverer, self.finished, self.dialects, self.places, self.steps)
 
     @property
     def dead_letter_work(self) -> DeadLetterWork:

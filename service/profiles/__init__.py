@@ -1,0 +1,1 @@
+"""Profiles: how a webhook wants its requests written, whichever switch the event is from."""
