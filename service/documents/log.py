@@ -13,8 +13,8 @@ MOST_BODY_BYTES = 16_384
 MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
     "Content-Type", "Deprecation", "Sunset", "User-Agent", "X-Account-ID", "X-Hook-ID",
-    "X-Switchhook-Attempt",
-    "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
+    "X-Switchhook-Attempt", "X-Switchhook-Fallback-Reason", "X-Switchhook-Occurred-At",
+    "X-Switchhook-Received-At", "X-Switchhook-Replay", "X-Switchhook-Schema",
     "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
 """Request headers shown as they are; all others are hidden, as the account's may be secret."""
@@ -67,6 +67,9 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "event_account_id": delivery.event_account_id,
         "answer": attempt.answer,
         "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
+        "occurred_at": _date_if_known(delivery.occurred_at),
+        "age_s": round(attempt.expiry.age_s, 3) if attempt.expiry else None,
+        "max_age_s": attempt.expiry.max_age_s if attempt.expiry else None,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -120,6 +123,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
             for past in delivery.past
         ],
         "received_at": _date(delivery.received_at),
+        "occurred_at": _date_if_known(delivery.occurred_at),
         "died_at": _date(letter.died_at),
     }
 
@@ -129,7 +133,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
 
     Raises KeyError where the payload was not kept.
     """
-    payload = document["payload"]
+    payload, occurred_at = document["payload"], document.get("occurred_at")
     return Delivery(
         delivery_id=document.get("delivery_id") or document["_id"],
         event_id=document["event_id"],
@@ -146,6 +150,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         event_account_id=document.get("event_account_id"),
         source=document.get("source") or "",
         schema_version=document.get("schema_version") or 1,
+        occurred_at=occurred_at.timestamp() if occurred_at else None,
     )
 
 
@@ -168,3 +173,7 @@ def _endpoint(uri: str | None) -> str | None:
 
 def _date(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _date_if_known(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _date(seconds)

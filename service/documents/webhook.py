@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from service.domain.freshness import MOST_MAX_AGE_S
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook import (
@@ -86,6 +87,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         asking=_asking(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
         schema_version=_schema_version(document),
+        max_age_s=_max_age_s(document),
     )
 
 
@@ -328,3 +330,14 @@ def _schema_version(document: Document) -> int | None:
         return max(1, int(value))
     except (TypeError, ValueError, OverflowError):
         raise BadDocument(f"schema_version must be a number from 1, not {value!r}") from None
+
+
+def _max_age_s(document: Document) -> float | None:
+    value = document.get("max_age_s")
+    if value is None:
+        return None
+    try:
+        return max(0.0, min(MOST_MAX_AGE_S, float(value)))
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from 0 to {MOST_MAX_AGE_S:.0f}"
+        raise BadDocument(f"max_age_s must be {allowed}, not {value!r}") from None

@@ -104,6 +104,8 @@ class Webhook:
     """Whether its account refuses plain http."""
     schema_version: int | None = None
     """The version of a hook's schema that its payloads keep to; None means the current one."""
+    max_age_s: float | None = None
+    """Most seconds of age of an event at an attempt; 0 means no limit, None the platform's."""
 
 
 @dataclass(frozen=True, slots=True)

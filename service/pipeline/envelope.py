@@ -139,9 +139,18 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             event_account_id=members.get("event_account_id"),
             source=members.get("source", ""),
             schema_version=int(members.get("schema_version", 1)),
+            occurred_at=_seconds(members, "occurred_at"),
+            replayed_at=_seconds(members, "replayed_at"),
+            max_age_s=_seconds(members, "max_age_s"),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error
+
+
+def _seconds(members: dict[str, Any], name: str) -> float | None:
+    """Return a member that earlier versions did not write."""
+    value = members.get(name)
+    return None if value is None else float(value)
 
 
 def _not_ours(error: Exception) -> RejectedMessage:

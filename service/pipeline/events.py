@@ -26,6 +26,7 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
@@ -122,7 +123,8 @@ class EventWork:
         payload = dialect.requests.payload(event, account)
         version = dialect.schema_version(event.hook)
         snapshot = Snapshot(payload, write_json(payload), version)
-        content = content_of(dialect, event.hook, snapshot)
+        times = times_of(arrival.at, event.occurred_at)
+        content = content_of(dialect, event.hook, snapshot, times)
         webhooks = _fitting(webhooks, content, payload)
         batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
@@ -185,4 +187,5 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: Sna
         event_account_id=None if event.account_id == webhook.account_id else event.account_id,
         source=event.source,
         schema_version=snapshot.version,
+        occurred_at=event.occurred_at,
     )

@@ -12,6 +12,7 @@ from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.disable import DisablePolicy
+from service.domain.freshness import FreshnessPolicy
 from service.domain.policy import (
     CachePolicy,
     EgressPolicy,
@@ -301,6 +302,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     http: HttpPolicy = HttpPolicy()
     retry: RetryPolicy = RetryPolicy()
+    freshness: FreshnessPolicy = FreshnessPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     disable: DisablePolicy = DisablePolicy()
     egress: EgressPolicy = EgressPolicy()

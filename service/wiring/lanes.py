@@ -125,6 +125,7 @@ def _deliverer(
         metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
+        freshness=settings.freshness,
     )
 
 

@@ -1,12 +1,14 @@
 """Third arrow: from an event and a webhook to the signed request."""
 
 from collections.abc import Mapping
+from dataclasses import field
 
 from service import __version__
 from service.dialects.content import ContentWriter
 from service.dialects.dialect import Dialect
 from service.domain.delivery import Request
 from service.domain.immutable import immutable
+from service.domain.webhook import NOTHING
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
 from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
@@ -22,14 +24,19 @@ class EventContent:
     writer: ContentWriter
     versions: Versions | None = None
     """Also the `writer`, where webhooks can be pinned to several versions."""
+    times: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """Headers with the event's times; see `times_of`."""
 
 
-def content_of(dialect: Dialect, hook_id: str, snapshot: Snapshot) -> EventContent:
+def content_of(
+    dialect: Dialect, hook_id: str, snapshot: Snapshot, times: Mapping[str, str] = NOTHING
+) -> EventContent:
     """Return what an event's requests share; the snapshot's text may serve as a body."""
     versions = versions_of(dialect, hook_id, snapshot)
-    if versions is None:
-        return EventContent(dialect, dialect.requests.writer(snapshot.payload, snapshot.text))
-    return EventContent(dialect, versions, versions)
+    if versions is not None:
+        return EventContent(dialect, versions, versions, times)
+    writer = dialect.requests.writer(snapshot.payload, snapshot.text)
+    return EventContent(dialect, writer, times=times)
 
 
 def request_for(
@@ -73,6 +80,7 @@ def _headers(owed: Owed, event_content: EventContent, attempt: int, now: float) 
     headers = {
         **_added_headers(owed),
         **dialect.requests.headers(owed.webhook),
+        **event_content.times,
         "X-Switchhook-Attempt": str(attempt),
         "User-Agent": USER_AGENT,
         "webhook-id": delivery.delivery_id,
