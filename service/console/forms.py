@@ -8,8 +8,8 @@ from multidict import MultiDict
 
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
 OPTIONAL = (
-    "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "budget_s", "static_answer",
-    "answer_form",
+    "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "max_age_s", "budget_s",
+    "static_answer", "answer_form",
 )  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
 PAIRS = ("custom_data", "modifiers", "headers", "auth")
@@ -44,7 +44,7 @@ def _text(value: Any) -> str:
     """Return a value as a form has it: 2 and "2" are the same, as are nothing, false and {}."""
     if isinstance(value, Mapping):
         return lines_of(value)
-    return "" if value in (None, False, {}) else str(value)
+    return "" if value is None or value is False else str(value)
 
 
 def _short(value: Any) -> Any:

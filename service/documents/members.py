@@ -27,6 +27,7 @@ class Kind(Enum):
     ANSWER_FORM = auto()
     SECRET = auto()
     VERSION = auto()
+    MAX_AGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,12 @@ MEMBERS = (
         "schema_version",
         Kind.VERSION,
         "Version of the hook's schema that its payloads keep to; if absent, the current one.",
+        optional=True,
+    ),
+    Member(
+        "max_age_s",
+        Kind.MAX_AGE,
+        "Most seconds of age of an event at an attempt; 0 for no limit, absent for the platform's.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

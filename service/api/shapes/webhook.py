@@ -18,6 +18,7 @@ from service.api.shapes.bodies import (
     Flag,
     Format,
     HookId,
+    MaxAge,
     Modifiers,
     Name,
     Retries,
@@ -49,6 +50,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
     Kind.VERSION: Version,
+    Kind.MAX_AGE: MaxAge,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -59,6 +61,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.WINDOW: int,
     Kind.BUDGET: float,
     Kind.VERSION: int,
+    Kind.MAX_AGE: float,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -72,6 +75,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.BUDGET: Budget,
     Kind.ANSWER_FORM: AnswerForm,
     Kind.VERSION: Version,
+    Kind.MAX_AGE: MaxAge,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 
