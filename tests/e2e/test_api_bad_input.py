@@ -50,7 +50,7 @@ MEMBERS: list[tuple[str, Any, str, str]] = [
     ("max_age_s", -1, "max_age_s", "minimum"),
     ("max_age_s", 10**9, "max_age_s", "maximum"),
     ("max_age_s", "x", "max_age_s", "type"),
-    ("max_age_s", True, "max_age_s", "error"),
+    ("max_age_s", True, "max_age_s", "invalid"),
     ("headers", "x", "headers", "type"),
     ("headers", {"X-Number": 1}, "headers.X-Number", "type"),
     ("headers", {"$gt": "x"}, "headers.$gt", "error"),
