@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import modf
 
 OCCURRED_AT = "X-Switchhook-Occurred-At"
 RECEIVED_AT = "X-Switchhook-Received-At"
@@ -15,4 +17,13 @@ def times_of(received_at: float, occurred_at: float | None) -> Mapping[str, str]
 
 def _text(at: float) -> str:
     """Return a time as RFC 3339 has it: UTC, milliseconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    fraction, whole = modf(at)
+    # As `datetime.fromtimestamp` rounds, so that a stored time gives the same text.
+    milliseconds = int(whole) * 1000 + round(fraction * 1_000_000) // 1000
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1000)
+def _second(at: int) -> str:
+    """Return a whole second: the events of a second share two thirds of the work."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")[:-6]
