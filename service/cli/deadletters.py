@@ -17,6 +17,7 @@ from service.cli.options import Span
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
 from service.domain.delivery import DeadLetterReason, Delivery
 from service.domain.errors import NotFound
+from service.domain.freshness import MOST_MAX_AGE_S
 from service.domain.principal import Principal
 from service.management.dead_letters import DeadLetters
 from service.management.replay import Replay, ReplayState
@@ -88,10 +89,23 @@ def show(config: str | None, letter_id: str) -> None:
 @filters
 @click.option("--limit", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000))
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(0.1, 1000.0))
+@click.option(
+    "--max-age",
+    "max_age_s",
+    type=click.FloatRange(0.0, MOST_MAX_AGE_S),
+    help="Seconds within which retries go on, in place of the webhook's limit; 0 for no limit.",
+)
 @click.option("--dry-run", is_flag=True, help="Count the dead letters only.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the end of the replay.")
 def replay(
-    config: str | None, limit: int, rate: float, *, dry_run: bool, no_wait: bool, **chosen: Any
+    config: str | None,
+    limit: int,
+    rate: float,
+    max_age_s: float | None,
+    *,
+    dry_run: bool,
+    no_wait: bool,
+    **chosen: Any,
 ) -> None:
     """Have a running service deliver dead letters again, the oldest first, with the same ids.
 
@@ -104,7 +118,9 @@ def replay(
         return
 
     async def work(letters: DeadLetters) -> Replay:
-        order = await letters.replay(OPERATOR, selection.account_id, selection, limit, rate)
+        order = await letters.replay(
+            OPERATOR, selection.account_id, selection, limit, rate, max_age_s
+        )
         return order if no_wait else await _watched(letters, order)
 
     ended = _with_letters(config, work)

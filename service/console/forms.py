@@ -8,8 +8,8 @@ from multidict import MultiDict
 
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
 OPTIONAL = (
-    "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "budget_s", "static_answer",
-    "answer_form", "ordering", "ordering_wait_s", "profile",
+    "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "max_age_s", "budget_s",
+    "static_answer", "answer_form", "ordering", "ordering_wait_s", "profile",
 )  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
 LISTS = ("extras",)
@@ -48,7 +48,7 @@ def _text(value: Any) -> str:
         return lines_of(value)
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return "" if value in (None, False, {}, []) else str(value)
+    return "" if value is None or value is False else str(value)
 
 
 def _short(value: Any) -> Any:

@@ -34,13 +34,19 @@ def hook_reference(dialect: Dialect) -> str:
 
 
 def _chapter(dialect: Dialect, hook: Hook) -> str:
-    lines = [f"## {hook.hook_id}", "", f"{hook.description} Schema `{hook.schema_id}`.", ""]
+    told = f"{hook.description} Schema `{hook.schema_id}`. Class of freshness: {_freshness(hook)}."
+    lines = [f"## {hook.hook_id}", "", told, ""]
     if len(hook.changes) > 1:
         lines += [f"- version {number}: {change}" for number, change in hook.changes.items()]
         lines.append("")
     lines += ["| field | type | meaning |", "|---|---|---|", *_rows(hook), ""]
     lines += [*_modifiers(hook), "```json", _sample(dialect, hook), "```", ""]
     return "\n".join(lines)
+
+
+def _freshness(hook: Hook) -> str:
+    others = (f"; {name}: {kind.value}" for name, kind in hook.freshness_of.items())
+    return hook.freshness.value + "".join(others)
 
 
 def _rows(hook: Hook) -> Iterator[str]:

@@ -20,6 +20,7 @@ from service.dialects.sample_call import SampleCall
 from service.dialects.switch_question import SwitchQuestions
 from service.domain.call import CallNote
 from service.domain.event import Event, Message
+from service.domain.freshness import Freshness
 from service.domain.webhook import Account, Webhook
 
 
@@ -114,6 +115,13 @@ class Dialect:
         """Return the current version of a hook's schema."""
         hook = self.by_id.get(hook_id)
         return 1 if hook is None else hook.version
+
+    def freshness(self, hook_id: str, event_name: str) -> Freshness:
+        """Return for how long an event is of use; one of an unknown hook has no limit."""
+        hook = self.by_id.get(hook_id)
+        if hook is None:
+            return Freshness.RECORD
+        return hook.freshness_of.get(event_name, hook.freshness)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from service.dialects.binding import Binding
 from service.dialects.bus_message import BusMessage, Occasion
 from service.dialects.schema_version import EarlierVersion, Payload
+from service.domain.freshness import Freshness
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,6 +46,10 @@ class Hook:
     """Rules of the current schema that concern several members (`allOf`)."""
     earlier: Sequence[EarlierVersion] = ()
     """The versions before the current one that webhooks can be pinned to, oldest first."""
+    freshness: Freshness = Freshness.RECORD
+    """For how long its events are of use."""
+    freshness_of: Mapping[str, Freshness] = field(default_factory=dict)
+    """The same by name of event, for those of another class."""
     changes: Mapping[int, str] = field(default_factory=lambda: {1: "First version."})
     """Change log: what each version changed, in the words of a receiver."""
 

@@ -15,9 +15,10 @@ MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
     "Content-Type", "Deprecation", "Sunset", "User-Agent", "X-Account-ID", "X-Hook-ID",
     "X-Switchhook-Attempt", "X-Switchhook-Conversation", "X-Switchhook-Fallback-Reason",
-    "X-Switchhook-Late", "X-Switchhook-Out-Of-Order", "X-Switchhook-Replay",
-    "X-Switchhook-Schema", "X-Switchhook-Sequence", "X-Switchhook-Supersedes",
-    "X-Switchhook-Synthetic", "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
+    "X-Switchhook-Late", "X-Switchhook-Occurred-At", "X-Switchhook-Out-Of-Order",
+    "X-Switchhook-Received-At", "X-Switchhook-Replay", "X-Switchhook-Schema",
+    "X-Switchhook-Sequence", "X-Switchhook-Supersedes", "X-Switchhook-Synthetic",
+    "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
 """Request headers shown as they are; all others are hidden, as the account's may be secret."""
 HIDDEN = "(hidden)"
@@ -70,6 +71,9 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "answer": attempt.answer,
         "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
         "position": delivery.position and delivery.position.members,
+        "occurred_at": _date_if_known(delivery.occurred_at),
+        "age_s": round(attempt.expiry.age_s, 3) if attempt.expiry else None,
+        "max_age_s": attempt.expiry.max_age_s if attempt.expiry else None,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -124,6 +128,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
             for past in delivery.past
         ],
         "received_at": _date(delivery.received_at),
+        "occurred_at": _date_if_known(delivery.occurred_at),
         "died_at": _date(letter.died_at),
     }
 
@@ -133,7 +138,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
 
     Raises KeyError where the payload was not kept.
     """
-    payload = document["payload"]
+    payload, occurred_at = document["payload"], document.get("occurred_at")
     return Delivery(
         delivery_id=document.get("delivery_id") or document["_id"],
         event_id=document["event_id"],
@@ -151,6 +156,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         source=document.get("source") or "",
         schema_version=document.get("schema_version") or 1,
         position=_position(document.get("position")),
+        occurred_at=occurred_at.timestamp() if occurred_at else None,
     )
 
 
@@ -177,3 +183,7 @@ def _endpoint(uri: str | None) -> str | None:
 
 def _date(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _date_if_known(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _date(seconds)

@@ -31,6 +31,7 @@ class Kind(Enum):
     SECRET = auto()
     VERSION = auto()
     PROFILE = auto()
+    MAX_AGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,12 @@ MEMBERS = (
         "profile",
         Kind.PROFILE,
         "Form of the requests, whichever switch the event is from; if absent, the switch's own.",
+        optional=True,
+    ),
+    Member(
+        "max_age_s",
+        Kind.MAX_AGE,
+        "Most seconds of age of an event at an attempt; 0 for no limit, absent for the platform's.",
         optional=True,
     ),
     Member("headers", Kind.TEXTS, "Headers added to every request.", optional=True, secret=True),

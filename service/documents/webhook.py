@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from service.domain.freshness import MOST_MAX_AGE_S
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook import (
@@ -95,6 +96,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
         schema_version=_schema_version(document),
         profile=_profile(document),
+        max_age_s=_max_age_s(document),
     )
 
 
@@ -362,3 +364,14 @@ def _profile(document: Document) -> str | None:
     if value is not None and value not in PROFILES:
         raise BadDocument(f"profile must be one of {', '.join(PROFILES)}, not {value!r}")
     return value
+
+
+def _max_age_s(document: Document) -> float | None:
+    value = document.get("max_age_s")
+    if value is None:
+        return None
+    try:
+        return max(0.0, min(MOST_MAX_AGE_S, float(value)))
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from 0 to {MOST_MAX_AGE_S:.0f}"
+        raise BadDocument(f"max_age_s must be {allowed}, not {value!r}") from None

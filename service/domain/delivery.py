@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from service.domain.call import CallPosition
+from service.domain.freshness import Expiry
 from service.domain.immutable import immutable
 from service.domain.trace import trace_id_of
 
@@ -35,6 +36,8 @@ class Outcome(StrEnum):
     """An actionable webhook's server has no place free or is out of order: no request was sent."""
     SHADOWED = "shadowed"
     """Shadow mode: no request was sent, because another service delivers."""
+    EXPIRED = "expired"
+    """The event was too old for its webhook: no request was sent."""
 
     @property
     def succeeded(self) -> bool:
@@ -47,15 +50,11 @@ class Outcome(StrEnum):
         return self not in _FINAL
 
 
-_FINAL = frozenset(
-    {
-        Outcome.SUCCEEDED,
-        Outcome.GONE,
-        Outcome.EGRESS_REFUSED,
-        Outcome.INVALID_REQUEST,
-        Outcome.SHADOWED,
-    },
-)
+NOT_SENT = frozenset({Outcome.SHADOWED, Outcome.EXPIRED})
+"""Outcomes that tell nothing about the receiver."""
+_FINAL = NOT_SENT | {
+    Outcome.SUCCEEDED, Outcome.GONE, Outcome.EGRESS_REFUSED, Outcome.INVALID_REQUEST,
+}  # fmt: skip
 
 
 def outcome_of_status(status: int) -> Outcome:
@@ -97,6 +96,8 @@ class DeadLetterReason(StrEnum):
     """The delivery was pending when shadow mode was switched on."""
     CROWDED_OUT = "crowded_out"
     """Too many events of one call waited for an ordered webhook; it was not the call's end."""
+    EXPIRED = "expired"
+    """The event was too old for its webhook; see `domain.expiry`."""
     BUG = "bug"
 
 
@@ -147,6 +148,12 @@ class Delivery:
     """The version of the hook's schema that `payload` has, whatever the webhook is pinned to."""
     position: CallPosition | None = None
     """Its event's place in the call, where the account follows calls."""
+    occurred_at: float | None = None
+    """When the event happened by the switch's clock, if the switch tells."""
+    replayed_at: float | None = None
+    """When it was last revived: its age counts from then."""
+    max_age_s: float | None = None
+    """The age limit that its replay set; 0 means none."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -170,6 +177,9 @@ class Delivery:
             self.source,
             self.schema_version,
             self.position,
+            self.occurred_at,
+            self.replayed_at,
+            self.max_age_s,
         )
 
     @property
@@ -252,6 +262,8 @@ class Attempt:
     test: bool = False
     answer: Mapping[str, Any] | None = None
     """Use of the answer, for a webhook whose answer steers a call."""
+    expiry: Expiry | None = None
+    """Age and limit of an event that was too old."""
 
     def as_past(self) -> PastAttempt:
         """Return the summary that travels with the delivery."""

@@ -54,6 +54,8 @@ class Event:
     """The scope it happened in, which may have a webhook of its own; see `ScopedWebhook`."""
     message: Mapping[str, Any] | None = None
     """The switch's own message, of which its dialect reads more where that is asked for."""
+    occurred_at: float | None = None
+    """When it happened by the switch's clock, in unix seconds, if the switch tells."""
 
 
 def event_id_of(source: str, body: bytes) -> str:

@@ -99,6 +99,7 @@ _REASONS = {
     Outcome.GONE: DeadLetterReason.GONE,
     Outcome.EGRESS_REFUSED: DeadLetterReason.EGRESS_REFUSED,
     Outcome.INVALID_REQUEST: DeadLetterReason.INVALID_REQUEST,
+    Outcome.EXPIRED: DeadLetterReason.EXPIRED,
 }
 DELIVERED = Delivered()
 WITHHELD = Withheld()

@@ -123,6 +123,8 @@ class Webhook:
     """The version of a hook's schema that its payloads keep to; None means the current one."""
     profile: str | None = None
     """The profile that its requests are written in; None means the form of the event's dialect."""
+    max_age_s: float | None = None
+    """Most seconds of age of an event at an attempt; 0 means no limit, None the platform's."""
 
     @property
     def follows_calls(self) -> bool:

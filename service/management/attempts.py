@@ -106,7 +106,7 @@ def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
     view |= dialect.attempt_members(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
     view |= row.get("position") or {}
-    marks = ("fallback_for", "replay_id", "test", "trace_id")
+    marks = ("fallback_for", "replay_id", "test", "trace_id", "age_s", "max_age_s")
     return view | {key: row[key] for key in marks if row.get(key) is not None}
 
 
@@ -115,6 +115,9 @@ def attempt_in_full(row: Document, dialects: Dialects) -> dict[str, Any]:
     view = attempt_view(row, dialects)
     if row.get("payload") is not None:
         view["payload"] = read_json(row["payload"])
+    for name in ("occurred_at", "received_at"):
+        if row.get(name) is not None:
+            view[name] = row[name].isoformat(timespec="milliseconds")
     if row.get("answer") is not None:
         view["answer"] = row["answer"]
     return view

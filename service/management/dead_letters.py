@@ -56,8 +56,12 @@ class DeadLetters:
         selection: Selection,
         limit: int,
         rate_per_s: float,
+        max_age_s: float | None = None,
     ) -> Replay:
-        """Order a replay, the oldest letters first; the first worker to claim it runs it."""
+        """Order a replay, the oldest letters first; the first worker to claim it runs it.
+
+        `max_age_s` limits the age of its events, counted anew, in place of their webhooks' limits.
+        """
         now = self.now()
         until = min(selection.until or now, now)
         selection = replace(selection, account_id=account_id, until=until, waiting=True)
@@ -70,6 +74,7 @@ class DeadLetters:
             rate_per_s,
             now,
             by.name,
+            max_age_s=max_age_s,
         )
         await self.replays.add(replay)
         log.info("replay.started", **_named(replay), by=by.name, matched=replay.matched)
@@ -104,15 +109,22 @@ class DeadLetters:
         log.info("dead_letters.discarded", by=by.name, count=count)
         return count
 
-    async def revive(self, by: Principal, delivery: Delivery) -> str:
+    async def revive(
+        self, by: Principal, delivery: Delivery, max_age_s: float | None = None
+    ) -> str:
         """Have a delivery attempted again, from attempt 1, with its old id; return the replay's id.
 
         Raises BrokerUnavailable.
         """
         replay_id = uuid.uuid4().hex
-        await self.queue.revive(replace(delivery, replay_id=replay_id))
+        await self.queue.revive(revived(delivery, replay_id, self.now(), max_age_s))
         log.info("delivery.replayed", delivery_id=delivery.delivery_id, by=by.name)
         return replay_id
+
+
+def revived(delivery: Delivery, replay_id: str, now: datetime, max_age_s: float | None) -> Delivery:
+    """Return a delivery as part of a replay, which restarts its age."""
+    return replace(delivery, replay_id=replay_id, replayed_at=now.timestamp(), max_age_s=max_age_s)
 
 
 def letter_view(letter: Document) -> dict[str, Any]:
@@ -137,6 +149,8 @@ def letter_view(letter: Document) -> dict[str, Any]:
     }
     view |= {key: letter[key] for key in ("source", "trace_id") if letter.get(key)}
     view |= letter.get("position") or {}
+    if letter.get("occurred_at"):
+        view["occurred_at"] = _text(letter["occurred_at"])
     if letter.get("replayed_at"):
         view |= {key: letter[key] for key in ("replay_id", "replayed_by")}
         view["replayed_at"] = _text(letter["replayed_at"])
@@ -175,6 +189,7 @@ def replay_view(replay: Replay) -> dict[str, Any]:
         "replayed": replay.replayed,
         "limit": replay.limit,
         "rate_per_s": replay.rate_per_s,
+        "max_age_s": replay.max_age_s,
         "created_at": _text(replay.created_at),
         "created_by": replay.created_by,
         "ended_at": _text(replay.ended_at) if replay.ended_at else None,

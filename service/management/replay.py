@@ -46,3 +46,5 @@ class Replay:
     replayed: int = 0
     state: ReplayState = ReplayState.RUNNING
     ended_at: datetime | None = None
+    max_age_s: float | None = None
+    """The age limit of its deliveries, counted from their revival; 0 means none."""

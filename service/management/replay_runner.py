@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
 from service.domain.errors import Unavailable
-from service.management.dead_letters import DeadLetters
+from service.management.dead_letters import DeadLetters, revived
 from service.management.replay import Progress, Replay, ReplayState
 
 AT_ONCE = 50
@@ -67,8 +67,10 @@ class ReplayRunner:
             return 0
         found = await letters.archive.oldest(replay.selection, size)
         for letter in found:
-            delivery = replace(letters.archive.delivery(letter), replay_id=replay.replay_id)
-            await letters.queue.revive(delivery)
+            delivery = letters.archive.delivery(letter)
+            await letters.queue.revive(
+                revived(delivery, replay.replay_id, letters.now(), replay.max_age_s)
+            )
             await letters.archive.mark_replayed(
                 letter, replay.replay_id, replay.created_by, letters.now()
             )

@@ -113,6 +113,9 @@ def _asking(
         if given.get(field) is not None and question is None:
             message = f"only for actionable hooks: {', '.join(questions)}"
             yield field, "invalid", {"message": message}
+    if given.get("max_age_s") is not None and question is not None:
+        message = "not for actionable hooks: budget_s limits their time"
+        yield "max_age_s", "invalid", {"message": message}
     static = merged.get("static_answer")
     if question is None or not isinstance(static, str) or given.keys().isdisjoint(ASKING):
         return

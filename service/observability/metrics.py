@@ -152,7 +152,7 @@ class Metrics:
 
     def _attempts(self) -> None:
         self.attempts = _by(
-            self._counter("attempts_total", "HTTP requests", "outcome"),
+            self._counter("attempts_total", "HTTP requests; expired ones were not made", "outcome"),
             Outcome,
         )
         self.attempt_duration = self._histogram(

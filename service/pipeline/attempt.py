@@ -16,6 +16,7 @@ from service.domain.delivery import (
     attempt_id_of,
 )
 from service.domain.errors import NothingSent
+from service.domain.freshness import Expiry
 from service.pipeline.limits.in_flight import InFlight
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -126,6 +127,12 @@ class Attempter:
         if oauth is None:
             return await self.sender.send(request)
         return await self.access_tokens.send(request, oauth)
+
+
+def expired(owed: Owed, expiry: Expiry, at: float) -> Attempt:
+    """Return the record of an attempt that comes too late, and is not made."""
+    response = Response(Outcome.EXPIRED, detail=expiry.detail)
+    return replace(_made(owed, None, response, at, 0.0), expiry=expiry)
 
 
 def _made(

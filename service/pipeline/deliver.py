@@ -11,6 +11,8 @@ from typing import assert_never
 import structlog
 
 from service.domain.delivery import Attempt, DeadLetter, DeadLetterReason, DeferReason, Delivery
+from service.domain.expiry import expiry_of
+from service.domain.freshness import FreshnessPolicy
 from service.domain.immutable import immutable
 from service.domain.retry import (
     Delivered,
@@ -26,7 +28,7 @@ from service.domain.retry import (
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
-from service.pipeline.attempt import Attempter, Entry
+from service.pipeline.attempt import Attempter, Entry, expired
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -76,6 +78,7 @@ class Deliverer:
     metrics: Metrics
     availability: Availability
     deferrals: Deferrals
+    freshness: FreshnessPolicy = field(default_factory=FreshnessPolicy)
     clock: Callable[[], float] = time.time
     choose: Callable[[tuple[int, int, int]], int] = random.choice
     turns: Turns = field(default_factory=Turns)
@@ -100,7 +103,7 @@ class Deliverer:
         for delivery, webhook in pairs:
             try:
                 owed = owed_of(delivery, webhook)
-                entry = self.attempter.enter(owed, batch.places, batch.progress)
+                entry = self._expired(owed, batch) or self._enter(owed, batch)
             except Exception:
                 log.exception("delivery.bug", delivery_id=delivery.delivery_id)
                 beside.append(self._settle_bug(delivery, webhook.uri))
@@ -183,8 +186,17 @@ class Deliverer:
             await self._begin(owed_of(delivery, webhook), replace(batch, long=False))
 
     async def _begin(self, owed: Owed, batch: Batch) -> None:
-        entry = self.attempter.enter(owed, batch.places, batch.progress)
-        await self._deliver(owed, batch, entry)
+        await self._deliver(owed, batch, self._enter(owed, batch))
+
+    def _enter(self, owed: Owed, batch: Batch) -> Entry:
+        return self.attempter.enter(owed, batch.places, batch.progress)
+
+    def _expired(self, owed: Owed, batch: Batch) -> Attempt | None:
+        """Return the attempt that is not made, where the event is too old for its webhook."""
+        delivery, now = owed.delivery, self.clock()
+        kind = batch.content.dialect.freshness(delivery.hook, delivery.event_name)
+        expiry = expiry_of(self.freshness, delivery, owed.webhook, kind, now)
+        return None if expiry is None else expired(owed, expiry, now)
 
     async def _follow(self, owed: Owed, batch: Batch, attempt: Attempt) -> None:
         delivery, webhook = owed.delivery, owed.webhook

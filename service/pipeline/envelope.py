@@ -144,6 +144,9 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             source=members.get("source", ""),
             schema_version=int(members.get("schema_version", 1)),
             position=_position(members.get("position")),
+            occurred_at=_seconds(members, "occurred_at"),
+            replayed_at=_seconds(members, "replayed_at"),
+            max_age_s=_seconds(members, "max_age_s"),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error
@@ -151,6 +154,12 @@ def _delivery(members: dict[str, Any]) -> Delivery:
 
 def _position(members: dict[str, Any] | None) -> CallPosition | None:
     return None if members is None else CallPosition(**members)
+
+
+def _seconds(members: dict[str, Any], name: str) -> float | None:
+    """Return a member that earlier versions did not write."""
+    value = members.get(name)
+    return None if value is None else float(value)
 
 
 def _not_ours(error: Exception) -> RejectedMessage:

@@ -28,6 +28,7 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.pipeline.steps import Steps
 from service.ports import Directory, Incoming, Tracer
@@ -184,7 +185,8 @@ class EventWork:
         payload = dialect.requests.payload(event, account)
         version = dialect.schema_version(event.hook)
         snapshot = Snapshot(payload, write_json(payload), version)
-        content = content_of(dialect, event.hook, snapshot)
+        times = times_of(arrival.at, event.occurred_at)
+        content = content_of(dialect, event.hook, snapshot, times)
         webhooks = _fitting(interested.webhooks, content, payload)
         followed = None
         if interested.follows_calls:
@@ -270,4 +272,5 @@ def delivery_for(
         source=event.source,
         schema_version=snapshot.version,
         position=None if followed is None else followed.position,
+        occurred_at=event.occurred_at,
     )

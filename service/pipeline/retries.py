@@ -11,6 +11,7 @@ from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
+from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.pipeline.steps import Steps
 from service.ports import Incoming
@@ -41,10 +42,11 @@ class RetryWork:
         if not deliveries:
             return
         owed = await self._owed(deliveries)
-        # Deliveries that were sealed together are of one event, and share its payload.
+        # Deliveries that were sealed together are of one event, and share its payload and times.
         one = deliveries[0]
         snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
-        content = content_of(self.dialects.of(one.source), one.hook, snapshot)
+        times = times_of(one.received_at, one.occurred_at)
+        content = content_of(self.dialects.of(one.source), one.hook, snapshot, times)
         batch = Batch(content, self.places, progress)
         if (one.source, one.hook) in DIVIDED:
             await self._deliver_in_order(owed, snapshot, batch)

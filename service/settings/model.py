@@ -13,6 +13,7 @@ from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
 from service.domain.call_policy import CallPolicy
 from service.domain.disable import DisablePolicy
+from service.domain.freshness import FreshnessPolicy
 from service.domain.policy import (
     CachePolicy,
     EgressPolicy,
@@ -302,6 +303,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     http: HttpPolicy = HttpPolicy()
     retry: RetryPolicy = RetryPolicy()
+    freshness: FreshnessPolicy = FreshnessPolicy()
     breaker: BreakerPolicy = BreakerPolicy()
     disable: DisablePolicy = DisablePolicy()
     egress: EgressPolicy = EgressPolicy()

@@ -155,7 +155,7 @@ def _operations(
     )
     directory, dialects = service.storage.directory, service.dialects
     own = operations_of(
-        hooks.HookHandlers(dialects),
+        hooks.HookHandlers(dialects, settings.freshness),
         schemas.SchemaHandlers(dialects),
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),

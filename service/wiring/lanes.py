@@ -148,6 +148,7 @@ def _deliverer(
         metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
+        freshness=settings.freshness,
     )
 
 

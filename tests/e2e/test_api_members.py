@@ -129,6 +129,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
     options = {
         "timeout_s": 3,
         "coalesce_ms": 500,
+        "max_age_s": 3600,
         "schema_version": 1,
         "headers": {"X-Key": "k"},
         "auth": {"type": "bearer", "token": "t"},
@@ -142,6 +143,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "dying": {"uri": receiver.url("/bad"), "retries": 0},
         "refused": {"uri": f"http://127.0.0.1:{free_port()}/", "retries": 0},
         "gone": {"uri": receiver.url("/gone"), "retries": 0},
+        "stale": {"uri": receiver.url("/bad"), "retries": 5, "max_age_s": 0.2},
         "ivr": {"uri": receiver.url("/bad"), "hook": "pivot", **ACTIONABLE},
     }
     ids = {}
@@ -151,8 +153,8 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         )
         ids[name] = created.data["id"]
     await shared.call(witness.api.account_id, "c-1")
-    await eventually(lambda: enough(witness.api, "dead_letters", 3), what="dead letters")
-    await eventually(lambda: enough(witness.api, "webhooks/attempts", 5), what="attempts")
+    await eventually(lambda: enough(witness.api, "dead_letters", 4), what="dead letters")
+    await eventually(lambda: enough(witness.api, "webhooks/attempts", 7), what="attempts")
     return ids
 
 
@@ -208,7 +210,7 @@ async def see_attempts_and_letters(
         await witness.call("getAttempt", **where)
     await witness.follow("listDeadLetters")
     await witness.call("replayDeadLetters", {"filter": {}, "dry_run": True})
-    await witness.call("replayDeadLetters", {"filter": {"call_id": "none"}})
+    await witness.call("replayDeadLetters", {"filter": {"call_id": "none"}, "max_age_s": 60})
     # What succeeds now stays as a letter that was replayed; what fails again is a new one.
     receiver.script("/bad", 200)
     replay = (await witness.call("replayDeadLetters", {"filter": {}})).data

@@ -51,7 +51,9 @@ class MongoAttemptHistory:
 
     async def durations(self, selection: Selection, most: int) -> Sequence[float]:
         """See `management.ports.AttemptHistory`."""
-        found = self._attempts.find(_attempts(selection), {"duration_ms": 1})
+        wanted = _attempts(selection)
+        wanted["$and"].append({"outcome": {"$ne": Outcome.EXPIRED.value}})
+        found = self._attempts.find(wanted, {"duration_ms": 1})
         rows = await self._store.ask(found.sort("_id", -1).limit(most).to_list(None))
         return [float(row["duration_ms"]) for row in rows]
 

@@ -28,6 +28,9 @@ class MongoReplays:
     async def add(self, replay: Replay) -> None:
         """See `management.ports.Replays`."""
         document = {"_id": replay.replay_id, "leased_until": replay.created_at, **asdict(replay)}
+        if replay.max_age_s is None:
+            # Earlier versions run the same replays, and do not know this member.
+            del document["max_age_s"]
         await self._store.ask(self._replays.insert_one(document))
 
     async def find(self, account_id: str | None, replay_id: str) -> Replay | None:

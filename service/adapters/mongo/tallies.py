@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.adapters.mongo.store import Store
-from service.domain.delivery import Outcome, time_key
+from service.domain.delivery import NOT_SENT, Outcome, time_key
 from service.management.selection import Selection
 from service.management.tally import BANDS_PER_OCTAVE, Tally
 
@@ -54,7 +54,7 @@ class MongoTallies:
         self, wanted: Mapping[str, Any], since: datetime, most: int, keys: Mapping[str, Any]
     ) -> Sequence[Tally]:
         within = {**wanted, "_id": {"$gte": time_key(since.timestamp())}}
-        counted = {"test": None, "outcome": {"$ne": Outcome.SHADOWED.value}}
+        counted = {"test": None, "outcome": {"$nin": sorted(NOT_SENT)}}
         good = {"$eq": ["$outcome", Outcome.SUCCEEDED.value]}
         pipeline: list[dict[str, Any]] = [
             {"$match": within},

@@ -114,6 +114,7 @@ LETTER = {
     "reason": "exhausted",
     "uri": URI,
     "endpoint": "https://hooks.example.com:443",
+    "occurred_at": AT,
     "received_at": AT,
     "died_at": AT,
     "attempts": [
@@ -135,6 +136,7 @@ REPLAY = {
     "replayed": 50,
     "limit": 100_000,
     "rate_per_s": 50.0,
+    "max_age_s": None,
     "created_at": AT,
     "created_by": BY,
     "ended_at": None,
@@ -183,6 +185,8 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "description": "A call leg ends; the payload has the cause and the duration.",
         "mode": "informational",
         "version": 1,
+        "freshness": "record",
+        "max_age_s": 0.0,
     },
     SchemasAnswer: {
         "hook": "channel_destroy",

@@ -23,6 +23,7 @@ OTHER_WORDS = {
     "enabled": ("active", "enable", "disabled", "is_enabled", "status"),
     "timeout_s": ("timeout", "timeout_ms", "timeout_seconds"),
     "schema_version": ("version", "api_version", "schema"),
+    "max_age_s": ("max_age", "ttl", "ttl_s", "expires_in"),
     "coalesce_ms": ("coalesce", "coalesce_s", "debounce_ms"),
     "ordering": ("order", "ordered", "fifo"),
     "ordering_wait_s": ("ordering_wait", "ordering_wait_ms", "order_wait_s"),

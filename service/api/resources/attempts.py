@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.shapes.answers import AttemptAnswer, AttemptInFull, Revived, StatsAnswer
+from service.api.shapes.bodies import AttemptReplay
 from service.api.shapes.pages import Pages, filled
 from service.api.shapes.queries import ATTEMPT_MEMBERS, AttemptsQuery, selection_of
 from service.domain.errors import Conflict
@@ -70,6 +71,8 @@ class AttemptHandlers:
         name="replayAttempt",
         tag=TAG,
         data=Revived,
+        body=AttemptReplay,
+        example={"max_age_s": 0},
         access=Access.WRITE,
         status=202,
         errors=(404, 409),
@@ -83,7 +86,8 @@ class AttemptHandlers:
         if delivery is None:
             raise Conflict("the payload of this attempt was not kept")
         await self.webhooks.one(call.account_id, call.webhook_id)
-        replay_id = await self.letters.revive(call.principal, delivery)
+        order: AttemptReplay = call.body
+        replay_id = await self.letters.revive(call.principal, delivery, order.max_age_s)
         return Answer({"replay_id": replay_id, "delivery_id": delivery.delivery_id}, 202)
 
     @operation(

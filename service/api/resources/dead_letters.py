@@ -85,7 +85,12 @@ class LetterHandlers:
             matched = min(order.limit, await self.letters.count(selection))
             return Answer({"matched": matched, "dry_run": True})
         replay = await self.letters.replay(
-            call.principal, call.account_id, selection, order.limit, order.rate_per_s
+            call.principal,
+            call.account_id,
+            selection,
+            order.limit,
+            order.rate_per_s,
+            order.max_age_s,
         )
         return Answer(replay_view(replay), 202, location=f"replays/{replay.replay_id}")
 

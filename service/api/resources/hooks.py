@@ -8,7 +8,9 @@ from service.api.shapes.answers import HookAnswer
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
 from service.dialects.question import Question
+from service.documents.webhook import BUDGET_S
 from service.domain.errors import NotFound
+from service.domain.freshness import FreshnessPolicy
 from service.pipeline.dry_run.sample import sample_payload
 from service.profiles.known import kinds_of
 
@@ -23,13 +25,14 @@ class HookHandlers:
     """The catalogue of hooks in Crossbar's form."""
 
     dialects: Dialects
+    freshness: FreshnessPolicy
 
     @operation(
         "GET", "/v2/webhooks", name="listHooks", tag=TAG, data=list[HookAnswer], access=Access.OPEN
     )
     async def catalogue(self, _: ApiCall) -> Answer:
         """List the hooks."""
-        hooks = [_described(hook) for hook in self.dialects.hooks.values()]
+        hooks = [_described(hook, self.freshness) for hook in self.dialects.hooks.values()]
         return Answer([*hooks, *map(_asked, self.dialects.questions.values())])
 
     @operation("GET", SAMPLES, name="listSamples", tag=TAG, data=list[str], access=Access.OPEN)
@@ -76,10 +79,12 @@ def _asked(question: Question) -> dict[str, Any]:
         "mode": "actionable",
         "version": 1,
         **_profiles(question.source, question.hook_id),
+        "freshness": "actionable",
+        "max_age_s": BUDGET_S,
     }
 
 
-def _described(hook: Hook) -> dict[str, Any]:
+def _described(hook: Hook, policy: FreshnessPolicy) -> dict[str, Any]:
     described: dict[str, Any] = {
         "id": hook.hook_id,
         "name": hook.name,
@@ -87,8 +92,11 @@ def _described(hook: Hook) -> dict[str, Any]:
         "mode": "informational",
         "version": hook.version,
         **_profiles(hook.source, hook.hook_id),
+        "freshness": hook.freshness,
+        "max_age_s": policy.limit_s(hook.freshness),
     }
-    return described | ({"modifiers": hook.modifiers} if hook.modifiers else {})
+    more = {"freshness_of": hook.freshness_of, "modifiers": hook.modifiers}
+    return described | {key: value for key, value in more.items() if value}
 
 
 def _profiles(source: str, hook_id: str) -> dict[str, Any]:

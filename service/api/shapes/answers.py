@@ -84,6 +84,13 @@ class HookAnswer(Shape):
     mode: Literal["informational", "actionable"] = "informational"
     """Whether a 2xx is enough, or the answer is a document that steers a call."""
     version: int
+    freshness: Literal["live", "state", "record", "actionable"]
+    """For how long its events are of use; `record` has no limit."""
+    max_age_s: float
+    """The platform's age limit of this class; 0 for none. Of an actionable hook, the usual time for
+    an answer."""
+    freshness_of: dict[str, str] | None = None
+    """Other classes of some events, by name."""
     modifiers: dict[str, Any] | None = None
     profiles: dict[str, str] | None = None
     """The profiles that its requests can be written in, each with the id of the schema."""
@@ -169,6 +176,10 @@ class AttemptAnswer(Positioned):
     test: bool = False
     trace_id: str | None = None
     """The id of its trace (W3C Trace Context)."""
+    age_s: float | None = None
+    """Outcome `expired`: the age of the event."""
+    max_age_s: float | None = None
+    """Outcome `expired`: the limit that the age exceeded."""
 
 
 class TokenAnswer(Shape):
@@ -186,6 +197,9 @@ class AttemptInFull(AttemptAnswer):
     """One HTTP request, with the payload of its event."""
 
     payload: dict[str, Any] | None = None
+    occurred_at: datetime | None = None
+    """When the event happened, by the switch's clock."""
+    received_at: datetime | None = None
     answer: dict[str, Any] | None = None
     """Use of an actionable webhook's answer, and the document that was applied."""
 
@@ -223,6 +237,8 @@ class LetterAnswer(Positioned, Shape):
     """The dialect of the event; the first releases did not write it."""
     trace_id: str | None = None
     """The id of its trace (W3C Trace Context)."""
+    occurred_at: datetime | None = None
+    """When the event happened, by the switch's clock."""
     replay_id: str | None = None
     replayed_at: datetime | None = None
     replayed_by: str | None = None
@@ -250,6 +266,8 @@ class ReplayAnswer(Shape):
     replayed: int
     limit: int
     rate_per_s: float
+    max_age_s: float | None
+    """The age limit that the order set."""
     created_at: datetime
     created_by: str
     ended_at: datetime | None

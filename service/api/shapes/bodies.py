@@ -29,6 +29,7 @@ from service.documents.webhook import (
     MOST_TIMEOUT_S,
 )
 from service.domain.delivery import DeadLetterReason
+from service.domain.freshness import MOST_MAX_AGE_S
 from service.domain.retry import MAX_RETRIES
 
 LONGEST_URI = 8192
@@ -133,6 +134,7 @@ Window = Annotated[int, Number, Field(ge=LEAST_COALESCE_MS, le=MOST_COALESCE_MS)
 Ordering = Literal["none", "call", "call_strict"]
 Patience = Annotated[float, Number, Field(ge=LEAST_ORDER_WAIT_S, le=MOST_ORDER_WAIT_S)]
 Extras = Annotated[list[Literal["sequence"]], Field(max_length=1)]
+MaxAge = Annotated[float, Number, Field(ge=0, le=MOST_MAX_AGE_S)]
 Version = Annotated[int, Number, Field(ge=1, le=MOST_VERSIONS)]
 Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]
@@ -225,6 +227,14 @@ class PortalOrder(Body):
     """Whether its sessions may only read."""
 
 
+class AttemptReplay(Body):
+    """A replay of one delivery."""
+
+    max_age_s: MaxAge | None = None
+    """Seconds from the replay within which retries go on, in place of the webhook's limit; 0 for no
+    limit."""
+
+
 class ReplayOrder(LetterOrder):
     """The dead letters to replay."""
 
@@ -232,3 +242,6 @@ class ReplayOrder(LetterOrder):
     """Most dead letters to replay, the oldest first."""
     rate_per_s: Annotated[float, Number, Field(ge=0.1, le=1000)] = 50.0
     """Most dead letters to replay per second."""
+    max_age_s: MaxAge | None = None
+    """Seconds from the replay within which retries go on, in place of the webhook's limit; 0 for no
+    limit."""

@@ -19,6 +19,7 @@ from service.api.shapes.bodies import (
     Flag,
     Format,
     HookId,
+    MaxAge,
     Modifiers,
     Name,
     Ordering,
@@ -57,6 +58,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.SECRET: Secret,
     Kind.VERSION: Version,
     Kind.PROFILE: Profile,
+    Kind.MAX_AGE: MaxAge,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -69,6 +71,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.EXTRAS: Extras,
     Kind.BUDGET: float,
     Kind.VERSION: int,
+    Kind.MAX_AGE: float,
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {
@@ -85,6 +88,7 @@ TYPES_FILTERED: Mapping[Kind, Any] = {
     Kind.ANSWER_FORM: AnswerForm,
     Kind.VERSION: Version,
     Kind.PROFILE: Profile,
+    Kind.MAX_AGE: MaxAge,
 }
 """Types of the kinds that are not compared as text; objects are compared as JSON."""
 

@@ -13,6 +13,8 @@ from service.domain.errors import Invalid
 
 ON_A_PAGE = 50
 ACTIONS = {"replay": "replayDeadLetters", "discard": "discardDeadLetters"}
+PACE = ("rate_per_s", "max_age_s")
+"""Fields of a replay beside its selection."""
 FILTERED_BY = {
     "reason": "reason", "hook": "hook", "call_id": "call_id", "hook_id": "hook_id",
     "endpoint": "endpoint", "from": "created_from", "to": "created_to",
@@ -65,6 +67,7 @@ async def do(visit: Visit) -> web.StreamResponse:
         return visit.to("dead-letters")
     if action == "replay":
         order["rate_per_s"] = visit.form.get("rate_per_s") or "50"
+        order["max_age_s"] = visit.form.get("max_age_s", "").strip() or None
     try:
         reply = await visit.ask(ACTIONS[action], body=order)
     except Invalid as error:
@@ -79,7 +82,7 @@ async def _again(
 ) -> web.Response:
     order = {key: value for key, value in order.items() if key in ("ids", "filter")}
     reply = await visit.ask(ACTIONS[action], body={**order, "dry_run": True})
-    kept = [(k, v) for k, v in visit.form.items() if k not in ("csrf", "action", "rate_per_s")]
+    kept = [(k, v) for k, v in visit.form.items() if k not in ("csrf", "action", *PACE)]
     return visit.page(
         "dead_letters_sure.html",
         400,

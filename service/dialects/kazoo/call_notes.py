@@ -11,7 +11,6 @@ from service.dialects.kazoo.events.values import flag, integer, text
 from service.domain.call import CallNote, Step
 from service.domain.call_summary import BUSY, CANCELLED, MISSED
 from service.domain.event import Event
-from service.text.gregorian import GREGORIAN_OFFSET_S
 
 STEPS = {
     "CHANNEL_CREATE": Step.CREATED,
@@ -42,24 +41,20 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
         return None
     found = body.get("Custom-Channel-Vars")
     variables = found if isinstance(found, dict) else {}
-    step = STEPS.get(event.name, Step.TOLD)
+    step, at = STEPS.get(event.name, Step.TOLD), event.occurred_at
+    if at is None or abs(at - received_at) > FAR_OFF_S:
+        at = received_at
     billing_s = integer(body, "Billing-Seconds") if step is Step.DESTROYED else None
     return CallNote(
         leg=event.call_id,
         step=step,
-        at=_time(body, received_at),
+        at=at,
         conversation=text(variables, "Call-Interaction-ID") or text(body, "Interaction-ID"),
         other_leg=text(body, "Other-Leg-Call-ID"),
         facts=_known(_facts(event, body, variables)),
-        answered_at=_time(body, received_at) - float(billing_s) if billing_s else None,
+        answered_at=at - float(billing_s) if billing_s else None,
         synthetic=flag(body, "Synthetic"),
     )
-
-
-def _time(body: Mapping[str, Any], received_at: float) -> float:
-    stamp = integer(body, "Timestamp")
-    at = received_at if stamp is None else float(stamp) - GREGORIAN_OFFSET_S
-    return at if abs(at - received_at) < FAR_OFF_S else received_at
 
 
 def _facts(

@@ -18,6 +18,7 @@ from service.dialects.kazoo.events.notification_types import COMMON_FIELDS, TYPE
 from service.dialects.kazoo.events.values import wire_name
 from service.dialects.kazoo.fields import described
 from service.dialects.kazoo.policy import KazooPolicy
+from service.domain.freshness import Freshness
 
 NAME = "kazoo"
 
@@ -60,6 +61,7 @@ OF_CALLFLOWS = (
     f"a notification of type {notifications.CALLFLOW} goes to the webhook that the callflow "
     "carries, never to a stored one"
 )
+REGISTRATIONS = ("register", "deregister")
 
 
 def _hook(hook_id: str, fields: Sequence[str], **rest: Any) -> Hook:
@@ -72,7 +74,13 @@ def _hook(hook_id: str, fields: Sequence[str], **rest: Any) -> Hook:
     )
 
 
-def _channel(event: str, name: str, description: str, extra: Sequence[str] = ()) -> Hook:
+def _channel(
+    event: str,
+    name: str,
+    description: str,
+    extra: Sequence[str] = (),
+    freshness: Freshness = Freshness.LIVE,
+) -> Hook:
     return _hook(
         hook_id=event.lower(),
         name=name,
@@ -82,6 +90,7 @@ def _channel(event: str, name: str, description: str, extra: Sequence[str] = ())
         required=CHANNEL_REQUIRED,
         sample=partial(samples.channel, event),
         fixed={"hook_event": event.lower()},
+        freshness=freshness,
     )
 
 
@@ -152,6 +161,7 @@ def _notifications() -> Hook:
         sample=samples.notification,
         open=True,
         never_stored={"type": {notifications.CALLFLOW: OF_CALLFLOWS}},
+        freshness_of=dict.fromkeys(REGISTRATIONS, Freshness.STATE),
         rules=_rules(names),
         modifiers={
             "type": {
@@ -198,6 +208,7 @@ CHANNELS = (
         "Channel Destroy",
         "A call leg ends; the payload has the cause and the duration.",
         ("hangup_cause", "hangup_code", "duration_seconds", "ringing_seconds", "billing_seconds"),
+        Freshness.RECORD,
     ),
 )
 PARKING = _hook(
@@ -208,6 +219,7 @@ PARKING = _hook(
     fields=PARKING_FIELDS,
     required=("account_id", "call_id", "event_name"),
     sample=samples.parking,
+    freshness=Freshness.LIVE,
 )
 
 

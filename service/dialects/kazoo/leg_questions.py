@@ -12,7 +12,6 @@ from service.domain.errors import RejectedMessage
 from service.domain.event import Event, Message
 from service.domain.leg_state import LegState
 from service.domain.publication import Publication
-from service.text.gregorian import GREGORIAN_OFFSET_S
 from service.text.json_text import write_json
 from service.text.times import rfc3339
 
@@ -74,7 +73,6 @@ class KazooLegQuestions:
         }
         message = {
             "Call-ID": leg.call_id,
-            "Timestamp": int(leg.seen_at) + GREGORIAN_OFFSET_S,
             "Call-Direction": facts.get("direction"),
             "Custom-Channel-Vars": {"Call-Interaction-ID": conversation.conversation_id},
             "Synthetic": True,
@@ -88,4 +86,5 @@ class KazooLegQuestions:
             fields=fields,
             call_id=leg.call_id,
             message=message,
+            occurred_at=leg.seen_at,
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from service.dialects.hook import Hook
 from service.dialects.voipbin.exchanges import bindings
+from service.dialects.voipbin.freshness import freshness_of
 from service.dialects.voipbin.kinds import KINDS, Kind
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.resource import RESOURCES, Member
@@ -32,6 +33,7 @@ def _hook(kind: Kind, policy: VoipbinPolicy) -> Hook:
         },
         required=("type", "data"),
         sample=sample_of(kind, policy.taps),
+        freshness=freshness_of(kind),
     )
 
 

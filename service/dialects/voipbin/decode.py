@@ -10,6 +10,7 @@ from service.dialects.body import read_object
 from service.dialects.voipbin.catalogue import NAME
 from service.dialects.voipbin.destinations import provision_in, scope_in
 from service.dialects.voipbin.exchanges import TOPIC
+from service.dialects.voipbin.freshness import occurred_at
 from service.dialects.voipbin.kinds import BY_KEY, CONVERTED, INSIDE, Kind
 from service.dialects.voipbin.names import MESSAGE_CREATED, MESSAGE_DIRECTION
 from service.dialects.voipbin.policy import VoipbinPolicy
@@ -105,6 +106,7 @@ class VoipbinDecoder:
             burst_id=_burst_id(kind, seen),
             ends_burst=kind.type == SPEECH_ENDED,
             scope_id=scope_in(kind, seen),
+            occurred_at=occurred_at(kind, seen),
         )
 
 

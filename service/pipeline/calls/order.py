@@ -23,6 +23,7 @@ from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
+from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.ports import Conversations, HeldDeliveries, Queues
 from service.text.json_text import read_json
@@ -226,7 +227,9 @@ class Ordering:
                 read_json(delivery.payload), delivery.payload, delivery.schema_version
             )
             dialect = self._dialects.of(delivery.source)
-            batch = Batch(content_of(dialect, delivery.hook, snapshot), self._places, Progress())
+            times = times_of(delivery.received_at, delivery.occurred_at)
+            content = content_of(dialect, delivery.hook, snapshot, times)
+            batch = Batch(content, self._places, Progress())
             await self._deliverer.deliver(iter(((delivery, webhook),)), batch)
 
     async def _settle(self, held: HeldDelivery) -> None:

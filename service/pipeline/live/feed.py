@@ -164,5 +164,6 @@ def _told(
         "tree": list(account.tree),
         "payload": write_json(dict(payload)).decode(),
         "received_at": received_at,
+        "occurred_at": event.occurred_at,
         "traceparent": traceparent,
     }

@@ -16,6 +16,7 @@ from service.pipeline.events import Arrival, delivery_for
 from service.pipeline.match import subscribed
 from service.pipeline.request.build import content_of, request_for
 from service.pipeline.request.destination import owed_of
+from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.text.json_text import read_json
 
@@ -57,7 +58,9 @@ class LiveRequests:
 
     def request_in(self, message: Mapping[str, Any]) -> tuple[Event, Request] | None:
         """Return event and request of a message, or None if no requested hook concerns it."""
-        event = Event(fields={}, **message["event"])
+        # Workers of an earlier version tell no `occurred_at`.
+        occurred_at = message.get("occurred_at")
+        event = Event(fields={}, occurred_at=occurred_at, **message["event"])
         own = event.account_id == self.wish.account_id
         found = (
             subscribed(event, self.listening, ())
@@ -69,8 +72,9 @@ class LiveRequests:
         dialect = self.dialects.of(event.source)
         text: bytes = message["payload"].encode()
         snapshot = Snapshot(read_json(text), text, dialect.schema_version(event.hook))
-        content = content_of(dialect, event.hook, snapshot)
         arrival = Arrival(message["received_at"], message["traceparent"])
+        times = times_of(arrival.at, occurred_at)
+        content = content_of(dialect, event.hook, snapshot, times)
         owed = owed_of(delivery_for(event, found[0], arrival, snapshot), found[0])
         return event, request_for(owed, content, 1, self.clock(), arrival.traceparent)
 

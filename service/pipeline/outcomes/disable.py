@@ -14,7 +14,7 @@ import structlog
 
 from service.bounded import BoundedDict
 from service.dialects.dialect import Dialects
-from service.domain.delivery import Attempt, Outcome, Response
+from service.domain.delivery import NOT_SENT, Attempt, Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy, HealthReport
 from service.domain.errors import Unavailable
 from service.domain.webhook import Webhook
@@ -83,7 +83,7 @@ class Disabler:
         self._failing[webhook_id] = None
 
     def note(self, webhook: Webhook, attempt: Attempt) -> None:
-        """Count an attempt, unless it was only shadowed.
+        """Count an attempt, unless no request was sent.
 
         A success costs a report only if the webhook failed before.
         """
@@ -96,7 +96,7 @@ class Disabler:
                 pending = self._pending_of(webhook)
                 pending.succeeded = True
                 pending.failures.clear()
-        elif outcome is not Outcome.SHADOWED and not self._asks_for_time(attempt.response):
+        elif outcome not in NOT_SENT and not self._asks_for_time(attempt.response):
             self.learn(webhook_id)
             pending = self._pending_of(webhook)
             pending.failures.append(self._clock())

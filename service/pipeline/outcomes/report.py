@@ -29,7 +29,8 @@ class Reporter:
         self.attempt_writer.add(attempt)
         self.feed.attempted(attempt)
         self.metrics.attempts[response.outcome].inc()
-        self.metrics.attempt_duration.observe(attempt.duration_s)
+        if attempt.expiry is None:
+            self.metrics.attempt_duration.observe(attempt.duration_s)
         late = attempt.started_at - delivery.received_at > LATE_S
         if late and attempt.attempt == 1 and not delivery.deferrals:
             self.metrics.begun_late.inc()

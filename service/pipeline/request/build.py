@@ -1,7 +1,7 @@
 """Third arrow: from an event and a webhook to the signed request."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from urllib.parse import quote
 
 from service import __version__
@@ -10,7 +10,7 @@ from service.dialects.dialect import Dialect
 from service.domain.call import CallPosition
 from service.domain.delivery import Request
 from service.domain.immutable import immutable
-from service.domain.webhook import Webhook
+from service.domain.webhook import NOTHING, Webhook
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
 from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
@@ -27,14 +27,19 @@ class EventContent:
     writer: ContentWriter
     versions: Versions | None = None
     """Also the `writer`, where webhooks can be pinned to several versions."""
+    times: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """Headers with the event's times; see `times_of`."""
 
 
-def content_of(dialect: Dialect, hook_id: str, snapshot: Snapshot) -> EventContent:
+def content_of(
+    dialect: Dialect, hook_id: str, snapshot: Snapshot, times: Mapping[str, str] = NOTHING
+) -> EventContent:
     """Return what an event's requests share; the snapshot's text may serve as a body."""
     versions = versions_of(dialect, hook_id, snapshot)
-    if versions is None:
-        return EventContent(dialect, dialect.requests.writer(snapshot.payload, snapshot.text))
-    return EventContent(dialect, versions, versions)
+    if versions is not None:
+        return EventContent(dialect, versions, versions, times)
+    writer = dialect.requests.writer(snapshot.payload, snapshot.text)
+    return EventContent(dialect, writer, times=times)
 
 
 def request_for(
@@ -82,6 +87,7 @@ def _headers(owed: Owed, event_content: EventContent, attempt: int, now: float) 
     headers = {
         **_added_headers(owed),
         **dialect.requests.headers(owed.webhook),
+        **event_content.times,
         "X-Switchhook-Attempt": str(attempt),
         "User-Agent": USER_AGENT,
         "webhook-id": delivery.delivery_id,

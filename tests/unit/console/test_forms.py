@@ -57,3 +57,9 @@ def test_problems_inside_of_a_member_stand_beside_its_field() -> None:
         "custom_data.b": {"type": {"message": "is too long"}, "enum": {}},
     }
     assert forms.in_words(problems) == {"custom_data": "must be text; is too long; enum"}
+
+
+def test_no_limit_and_the_limit_of_the_platform_are_different_values() -> None:
+    assert forms.changed({"max_age_s": "0"}, {}) == {"max_age_s": "0"}
+    assert forms.changed({"max_age_s": None}, {"max_age_s": 0.0}) == {"max_age_s": None}
+    assert forms.changed({"max_age_s": "0"}, {"max_age_s": 0.0}) == {}

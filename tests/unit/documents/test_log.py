@@ -108,6 +108,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
                 "detail": None,
             }
         ],
+        "occurred_at": None,
         "received_at": DATE,
         "died_at": datetime.fromtimestamp(NOW + 60.5, UTC),
     }

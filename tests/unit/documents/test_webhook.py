@@ -241,3 +241,15 @@ def test_the_secret_of_a_dialect_is_never_shown() -> None:
         read(source="toy", toy_secret=4711)
     assert "4711" not in str(refused.value)
     assert "hush" not in repr(read(source="toy", toy_secret="hush"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "limit_s"),
+    [(..., None), (None, None), (0, 0.0), ("90", 90.0), (-1, 0.0), (1e9, 604_800.0)],
+)
+def test_an_age_limit_is_read_liberally(stored: object, limit_s: float | None) -> None:
+    assert read(max_age_s=stored).max_age_s == limit_s
+
+
+def test_an_age_limit_that_is_no_number_is_named() -> None:
+    assert problem(max_age_s="x") == "max_age_s must be a number from 0 to 604800, not 'x'"

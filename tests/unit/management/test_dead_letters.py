@@ -91,6 +91,7 @@ def test_a_replay_shows_how_far_it_has_come_and_not_what_it_selects() -> None:
         "replayed": 0,
         "limit": 100,
         "rate_per_s": 0.5,
+        "max_age_s": None,
         "created_at": "2026-01-02T03:04:05.678+00:00",
         "created_by": "token:1",
         "ended_at": None,

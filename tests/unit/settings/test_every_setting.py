@@ -37,6 +37,7 @@ from tests.unit.settings.whole import Whole, whole_of
 
 http = parts_of(("HttpSender", "_policy"), ("SessionWay", "_policy"))
 retry = parts_of(("Deliverer", "policy"))
+freshness = parts_of(("Deliverer", "freshness"), ("HookHandlers", "freshness"))
 breaker = parts_of(("Endpoints", "_policy"))
 disable = parts_of(("Disabler", "_policy"), ("Webhooks", "disable_policy"))
 egress = parts_of(("EgressGuard", "policy"))
@@ -134,6 +135,9 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "retry.schedule": ((0.5, 4.0, 29.0), retry("schedule")),
     "retry.jitter": (0.25, retry("jitter")),
     "retry.max_deferrals": (31, retry("max_deferrals")),
+    "freshness.live_s": (119.0, freshness("live_s")),
+    "freshness.state_s": (899.0, freshness("state_s")),
+    "freshness.clock_skew_s": (6.0, freshness("clock_skew_s")),
     "breaker.failure_count": (11, breaker("failure_count")),
     "breaker.open_s": (5.5, breaker("open_s")),
     "breaker.max_open_s": (119.0, breaker("max_open_s")),

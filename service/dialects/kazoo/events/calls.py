@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.times import unix_seconds
 from service.dialects.kazoo.events.values import flag, integer, obj, required_text, text
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.event import Event
@@ -45,17 +46,19 @@ class ChannelDecoder:
         owner = text(variables, "Account-ID")
         loopback = flag(body, "Channel-Is-Loopback")
         channel_name = text(body, "Channel-Name") or ""
+        fields = self._fields(name, body, variables)
         event = Event(
             event_id=event_id,
             source="kazoo",
             hook=name.lower(),
             name=name,
             account_id=owner,
-            fields=self._fields(name, body, variables),
+            fields=fields,
             call_id=call_id,
             dialled_number=None if owner else _dialled_number(body),
             facts=INTERNAL if loopback or channel_name.startswith("loopback/") else NOTHING,
             message=body,
+            occurred_at=unix_seconds(fields["timestamp"]),
         )
         return (event,)
 

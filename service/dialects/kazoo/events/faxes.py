@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import normalised, required_text, text
 from service.domain.event import Event
 
@@ -26,5 +27,6 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
             fields=normalised(body),
             call_id=text(body, "Call-ID"),
             facts={"type": NAME},
+            occurred_at=occurred_at(body),
         ),
     )

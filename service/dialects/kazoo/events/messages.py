@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import required_text, text
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage, RejectReason
@@ -60,6 +61,7 @@ class MessageDecoder:
                 name=direction,
                 account_id=account_id,
                 fields=fields,
+                occurred_at=occurred_at(body),
             ),
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from service.dialects.binding import Binding
 from service.dialects.kazoo.events.notification_types import SECRETS, TYPES
+from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import normalised, obj, text
 from service.dialects.kazoo.policy import KazooPolicy
 from service.domain.errors import RejectedMessage, RejectReason
@@ -65,6 +66,7 @@ class NotificationDecoder:
                 call_id=text(body, "Call-ID"),
                 facts={"type": name},
                 reaches_all=hook == "notifications",
+                occurred_at=occurred_at(body),
             )
             for hook in hooks
         )
@@ -100,4 +102,5 @@ def _of_callflow(event_id: str, body: dict[str, Any]) -> Event:
         fields=normalised(data),
         call_id=text(data, "call_id") or text(data, "Call-ID"),
         webhook={**hook, "account_id": account_id, "hook": "notifications"},
+        occurred_at=occurred_at(body),
     )

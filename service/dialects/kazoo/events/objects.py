@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import required_text, text
 from service.domain.event import Event
 
@@ -50,6 +51,7 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
         account_id=account_id,
         fields=fields,
         facts=facts,
+        occurred_at=occurred_at(body),
     )
     if kind not in FAX_TYPES:
         return (change,)
@@ -62,6 +64,7 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
         fields=fields | {"event_name": action},
         facts=facts,
         reaches_all=False,
+        occurred_at=change.occurred_at,
     )
     return (change, of_fax)
 

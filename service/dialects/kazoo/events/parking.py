@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import normalised, obj, required_text, text
 from service.domain.event import Event
 
@@ -36,5 +37,6 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
             fields=fields,
             call_id=call_id,
             message=body,
+            occurred_at=occurred_at(body),
         ),
     )

@@ -29,7 +29,7 @@ HOOK_IDS = tuple(DIALECTS.hooks)
 
 def declared() -> list[Operation]:
     found = operations_of(
-        hooks.HookHandlers(NOBODY),
+        hooks.HookHandlers(NOBODY, NOBODY),
         dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY),
         attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         dead_letters.LetterHandlers(NOBODY, NOBODY),
