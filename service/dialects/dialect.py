@@ -17,6 +17,7 @@ from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
 from service.domain.event import Event, Message
+from service.domain.filters.occurrence import NO_FACTS, CallFacts
 from service.domain.webhook import Account, Webhook
 
 
@@ -84,6 +85,8 @@ class Dialect:
     """The call of the demonstration."""
     collection: WebhookCollection | None = None
     """The API for webhooks that the switch's customers know."""
+    call_facts: CallFacts = NO_FACTS
+    """Reads from its payloads what the filters of webhooks ask of a call."""
     rpc: RpcServer | None = None
     """Answers the switch's services in place of one of them."""
     bindings: tuple[Binding, ...] = field(init=False)

@@ -27,6 +27,10 @@ class Kind(Enum):
     ANSWER_FORM = auto()
     SECRET = auto()
     VERSION = auto()
+    CLAUSES = auto()
+    MASKS = auto()
+    NAMES = auto()
+    ZONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,25 @@ MEMBERS = (
         Kind.VALUES,
         "Values, or lists of allowed values, that members of the payload must have.",
     ),
+    Member(
+        "filters",
+        Kind.CLAUSES,
+        "Clauses that an event must all satisfy: comparisons of members, of the call and its time.",
+        optional=True,
+    ),
+    Member(
+        "timezone",
+        Kind.ZONE,
+        "Time zone of the filters' times of day, if the account has none; if absent, UTC.",
+        optional=True,
+    ),
+    Member(
+        "mask",
+        Kind.MASKS,
+        "Members of the payload to mask: names, `{member, keep}` or `{member, hash: true}`.",
+        optional=True,
+    ),
+    Member("omit", Kind.NAMES, "Members of the payload to leave out.", optional=True),
     Member(
         "timeout_s",
         Kind.SECONDS,

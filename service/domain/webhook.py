@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from service.domain.disable import DisablePolicy
+from service.domain.filters.filters import Filters
+from service.domain.privacy import Privacy
 
 ALL_HOOKS = "all"
 """The hook name that receives the events of every hook."""
@@ -104,6 +106,10 @@ class Webhook:
     """Whether its account refuses plain http."""
     schema_version: int | None = None
     """The version of a hook's schema that its payloads keep to; None means the current one."""
+    clauses: Filters | None = None
+    """The clauses of its document's `filters`, which must all hold; see `domain.filters`."""
+    privacy: Privacy | None = None
+    """What it masks and leaves out of the payload, before `custom_data` is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,8 @@ class Account:
     """Whether its own webhooks may not use plain http; those of its descendants may."""
     dialect_secrets: Mapping[str, bytes] = field(default_factory=lambda: NOTHING)
     """By source, the key of the dialect's signature for its webhooks that have none."""
+    timezone: str | None = None
+    """The time zone in which its webhooks' filters read times of day; None means their own."""
 
     def own(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return its webhooks for its own events of a hook."""
@@ -141,7 +149,9 @@ class Account:
 
     def bound(self, webhook: Webhook) -> Webhook:
         """Return one of the account's webhooks with the account's own rules applied."""
-        return _bound(webhook, self.dialect_secrets, require_https=self.require_https)
+        return _bound(
+            webhook, self.dialect_secrets, self.timezone, require_https=self.require_https
+        )
 
 
 def account_of(
@@ -153,10 +163,11 @@ def account_of(
     *,
     require_https: bool = False,
     dialect_secrets: Mapping[str, bytes] = NOTHING,
+    timezone: str | None = None,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
     enabled = tuple(
-        _bound(webhook, dialect_secrets, require_https=require_https)
+        _bound(webhook, dialect_secrets, timezone, require_https=require_https)
         for webhook in webhooks
         if webhook.enabled
     )
@@ -172,13 +183,18 @@ def account_of(
         disable,
         require_https,
         dialect_secrets,
+        timezone,
     )
 
 
-def _bound(webhook: Webhook, secrets: Mapping[str, bytes], *, require_https: bool) -> Webhook:
+def _bound(
+    webhook: Webhook, secrets: Mapping[str, bytes], timezone: str | None, *, require_https: bool
+) -> Webhook:
     secret = secrets.get(webhook.source)
     if secret is not None and webhook.dialect_secret is None:
         webhook = replace(webhook, dialect_secret=secret)
+    if timezone is not None and webhook.clauses is not None:
+        webhook = replace(webhook, clauses=webhook.clauses.in_zone(timezone))
     if not require_https:
         return webhook
     oauth = replace(webhook.oauth, https_only=True) if webhook.oauth else None

@@ -21,7 +21,7 @@ from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
-from service.pipeline.match import fits, subscribed
+from service.pipeline.match import passes, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
@@ -123,7 +123,7 @@ class EventWork:
         version = dialect.schema_version(event.hook)
         snapshot = Snapshot(payload, write_json(payload), version)
         content = content_of(dialect, event.hook, snapshot)
-        webhooks = _fitting(webhooks, content, payload)
+        webhooks = _fitting(webhooks, content, payload, arrival.at)
         batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
@@ -152,13 +152,13 @@ class EventWork:
 
 
 def _fitting(
-    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any]
+    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any], received_at: float
 ) -> list[Webhook]:
-    """Return the webhooks whose modifiers fit the payload that they would get."""
-    versions = content.versions
+    """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
+    versions, facts = content.versions, content.dialect.call_facts
     if versions is None:
-        return [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
-    return [webhook for webhook in webhooks if fits(webhook.modifiers, versions.payload(webhook))]
+        return [one for one in webhooks if passes(one, payload, facts, received_at)]
+    return [one for one in webhooks if passes(one, versions.payload(one), facts, received_at)]
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from service.domain.event import Event
+from service.domain.filters.occurrence import CallFacts, Occurrence
 from service.domain.webhook import Account, Webhook
-from service.text.json_text import WrittenNumber
+from service.text.json_text import same
 
 ANYTHING = "all"
 """The value of a filter that matches everything, as a missing filter does."""
@@ -34,6 +33,19 @@ def _concerned(webhook: Webhook, event: Event) -> bool:
     )
 
 
+def passes(
+    webhook: Webhook, payload: Mapping[str, Any], facts: CallFacts, received_at: float
+) -> bool:
+    """Return whether the payload satisfies the modifiers and the filters of the webhook.
+
+    `payload` is in the webhook's version; `received_at` is when the event arrived (unix seconds).
+    """
+    if not fits(webhook.modifiers, payload):
+        return False
+    clauses = webhook.clauses
+    return clauses is None or clauses.holds(Occurrence(payload, facts, received_at))
+
+
 def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
     """Return whether the payload has one of the values asked for, wherever it has the member.
 
@@ -46,18 +58,5 @@ def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
 
 def _is_one_of(value: Any, allowed: Any) -> bool:
     if not isinstance(allowed, list):
-        return _same(value, allowed)
-    return not allowed or any(_same(value, choice) for choice in allowed)
-
-
-def _same(value: Any, other: Any) -> bool:
-    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0.
-
-    Numbers count by their value, however the switch wrote them.
-    """
-    if isinstance(value, WrittenNumber):
-        value = float(value)
-    if not isinstance(value, dict | list):
-        return type(value) is type(other) and bool(value == other)
-    sort = orjson.OPT_SORT_KEYS
-    return orjson.dumps(value, float, sort) == orjson.dumps(other, float, sort)
+        return same(value, allowed)
+    return not allowed or any(same(value, choice) for choice in allowed)

@@ -15,9 +15,12 @@ from service.api.shapes.bodies import (
     AnswerForm,
     Body,
     Budget,
+    Clauses,
     Flag,
     Format,
     HookId,
+    Masks,
+    Members,
     Modifiers,
     Name,
     Retries,
@@ -28,6 +31,7 @@ from service.api.shapes.bodies import (
     Verb,
     Version,
     Window,
+    Zone,
 )
 from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
 from service.documents.members import MEMBERS, Kind, Member
@@ -49,6 +53,10 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.ANSWER_FORM: AnswerForm,
     Kind.SECRET: Secret,
     Kind.VERSION: Version,
+    Kind.CLAUSES: Clauses,
+    Kind.MASKS: Masks,
+    Kind.NAMES: Members,
+    Kind.ZONE: Zone,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -59,6 +67,9 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.WINDOW: int,
     Kind.BUDGET: float,
     Kind.VERSION: int,
+    Kind.CLAUSES: list[Any],
+    Kind.MASKS: list[Any],
+    Kind.NAMES: list[Any],
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {

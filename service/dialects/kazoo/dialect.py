@@ -3,6 +3,7 @@
 from service.dialects.dialect import Dialect
 from service.dialects.kazoo.announcement import ANNOUNCEMENT
 from service.dialects.kazoo.attempts import attempt_members
+from service.dialects.kazoo.call_facts import CALL_FACTS
 from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.pivot import PIVOT
@@ -20,6 +21,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         requests=KazooRequests(policy.cluster_id),
         announcement=ANNOUNCEMENT,
         attempt_members=attempt_members,
+        call_facts=CALL_FACTS,
         test_hook="channel_create",
         questions=(PIVOT,),
         sample_call=SampleCall(
