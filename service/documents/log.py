@@ -67,6 +67,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "event_account_id": delivery.event_account_id,
         "answer": attempt.answer,
         "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
+        "hashed": list(delivery.hashed) or None,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -107,6 +108,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
         "schema_version": delivery.schema_version,
+        "hashed": list(delivery.hashed),
         "trace_id": delivery.trace_id,
         "attempts": [
             {
@@ -146,6 +148,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         event_account_id=document.get("event_account_id"),
         source=document.get("source") or "",
         schema_version=document.get("schema_version") or 1,
+        hashed=tuple(document.get("hashed") or ()),
     )
 
 

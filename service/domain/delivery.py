@@ -142,6 +142,8 @@ class Delivery:
     """The dialect of the event; empty in deliveries that the first releases wrote."""
     schema_version: int = 1
     """The version of the hook's schema that `payload` has, whatever the webhook is pinned to."""
+    hashed: tuple[str, ...] = ()
+    """Members that the webhook's masks have hashed; a second time would give other hashes."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -164,6 +166,7 @@ class Delivery:
             self.event_account_id,
             self.source,
             self.schema_version,
+            self.hashed,
         )
 
     @property

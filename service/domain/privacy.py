@@ -1,7 +1,7 @@
 """Privacy of a webhook: members of the payload that it masks, hashes or leaves out."""
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -56,6 +56,22 @@ class Privacy:
             _change(copy, path, None)
         return copy
 
+    def disguised(
+        self, call_id: str, payload: Mapping[str, Any], hashed: Iterable[str] = ()
+    ) -> str | None:
+        """Return a call id as the rules leave it in the payload; None where it is left out.
+
+        The id is kept beside the payload as well. `hashed` is as in `applied`.
+        """
+        done = frozenset(hashed)
+        if any(call_id in leaves(payload, path) for path in self.omitted):
+            return None
+        for mask in self.masks:
+            again = mask.hashed and mask.member in done
+            if not again and call_id in leaves(payload, mask.path):
+                return str(self._masked(mask, call_id))
+        return call_id
+
     @property
     def hashes(self) -> tuple[str, ...]:
         """The members that it hashes."""
@@ -73,6 +89,19 @@ class Privacy:
         if isinstance(value, bool):
             return MASK
         return _starred(_text(value), 0 if mask.hashed else mask.keep)
+
+
+def leaves(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """Yield the values at a path, or below it, that are neither objects nor lists."""
+    if isinstance(value, list):
+        for one in value:
+            yield from leaves(one, path)
+    elif isinstance(value, Mapping):
+        chosen = [value[path[0]]] if path and path[0] in value else []
+        for one in chosen if path else value.values():
+            yield from leaves(one, path[1:])
+    elif not path:
+        yield value
 
 
 def _starred(text: str, keep: int) -> str:

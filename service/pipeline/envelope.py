@@ -139,6 +139,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             event_account_id=members.get("event_account_id"),
             source=members.get("source", ""),
             schema_version=int(members.get("schema_version", 1)),
+            hashed=tuple(members.get("hashed", ())),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error

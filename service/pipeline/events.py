@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.private import parts_of
 from service.pipeline.request.versions import Snapshot
 from service.ports import Directory, Incoming, Tracer
 from service.text.json_text import write_json
@@ -124,10 +125,17 @@ class EventWork:
         snapshot = Snapshot(payload, write_json(payload), version)
         content = content_of(dialect, event.hook, snapshot)
         webhooks = _fitting(webhooks, content, payload, arrival.at)
-        batch = Batch(content, self.places, progress)
         owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
+        if all(webhook.privacy is None for webhook in webhooks):
+            await self._send(event, owed, Batch(content, self.places, progress))
+            return
+        parts = parts_of(owed, content, snapshot)
+        batches = [(iter(pairs), Batch(one, self.places, progress)) for one, pairs in parts]
+        await asyncio.gather(*(self._send(event, pairs, batch) for pairs, batch in batches))
+
+    async def _send(self, event: Event, owed: Iterator[Pair], batch: Batch) -> None:
         if event.burst_id is None or event.ends_burst:
             await self.deliverer.deliver(owed, batch)
         else:

@@ -1,5 +1,6 @@
 """The delivery lane's work: messages that return from the retry tiers."""
 
+import asyncio
 from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
@@ -10,6 +11,7 @@ from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
+from service.pipeline.request.private import parts_of
 from service.pipeline.request.versions import Snapshot
 from service.ports import Incoming
 from service.text.json_text import read_json
@@ -40,8 +42,9 @@ class RetryWork:
         one = deliveries[0]
         snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
         content = content_of(self.dialects.of(one.source), one.hook, snapshot)
-        batch = Batch(content, self.places, progress)
-        await self.deliverer.deliver(iter(owed), batch)
+        parts = parts_of(owed, content, snapshot)
+        batches = [(iter(pairs), Batch(own, self.places, progress)) for own, pairs in parts]
+        await asyncio.gather(*(self.deliverer.deliver(pairs, batch) for pairs, batch in batches))
 
     async def _owed(self, deliveries: list[Delivery]) -> list[Pair]:
         """Return the deliveries whose webhook is enabled; settle the others."""

@@ -22,6 +22,7 @@ from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.destination import Owed, owed_of
+from service.pipeline.request.private import parts_of
 from service.pipeline.request.versions import Snapshot
 from service.text.json_text import write_json
 
@@ -48,6 +49,7 @@ class SampleSender:
         snapshot = Snapshot(dry_run.payload, write_json(dict(dry_run.payload)), hook.version)
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
         content = content_of(dialect, hook.hook_id, snapshot)
+        ((content, ((delivery, webhook),)),) = parts_of([(delivery, webhook)], content, snapshot)
         attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)
