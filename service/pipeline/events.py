@@ -12,6 +12,7 @@ from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
+from service.domain.filters.occurrence import Occurrence
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
@@ -21,7 +22,7 @@ from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
-from service.pipeline.match import passes, subscribed
+from service.pipeline.match import fits, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
@@ -164,9 +165,15 @@ def _fitting(
 ) -> list[Webhook]:
     """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
     versions, facts = content.versions, content.dialect.call_facts
-    if versions is None:
-        return [one for one in webhooks if passes(one, payload, facts, received_at)]
-    return [one for one in webhooks if passes(one, versions.payload(one), facts, received_at)]
+    found = []
+    for webhook in webhooks:
+        own = payload if versions is None else versions.payload(webhook)
+        if not fits(webhook.modifiers, own):
+            continue
+        clauses = webhook.clauses
+        if clauses is None or clauses.holds(Occurrence(own, facts, received_at)):
+            found.append(webhook)
+    return found
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.domain.event import Event
-from service.domain.filters.occurrence import CallFacts, Occurrence
 from service.domain.webhook import Account, Webhook
 from service.text.json_text import same
 
@@ -31,19 +30,6 @@ def _concerned(webhook: Webhook, event: Event) -> bool:
     return not filters or all(
         filters.get(fact, ANYTHING) in (ANYTHING, value) for fact, value in event.facts.items()
     )
-
-
-def passes(
-    webhook: Webhook, payload: Mapping[str, Any], facts: CallFacts, received_at: float
-) -> bool:
-    """Return whether the payload satisfies the modifiers and the filters of the webhook.
-
-    `payload` is in the webhook's version; `received_at` is when the event arrived (unix seconds).
-    """
-    if not fits(webhook.modifiers, payload):
-        return False
-    clauses = webhook.clauses
-    return clauses is None or clauses.holds(Occurrence(payload, facts, received_at))
 
 
 def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
