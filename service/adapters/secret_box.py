@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from service.documents.privacy import MASK_KEY, hashes
 from service.domain.request_headers import OPEN_CREDENTIALS
 
 Document = Mapping[str, Any]
@@ -32,8 +33,8 @@ class Unreadable(ValueError):
 class SecretBox:
     """Seals with the first of its keys, opens with all of them.
 
-    `keys` are pairs of a name and 32 bytes. The seed of each webhook's own Ed25519 key is derived
-    from `signing_key`, if there is one.
+    `keys` are pairs of a name and 32 bytes. The seed of each webhook's own Ed25519 key, and each
+    account's key for masks that hash, are derived from `signing_key`, if there is one.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class SecretBox:
 
     @property
     def makes_key_pairs(self) -> bool:
-        """Whether webhooks can have their own key pair."""
+        """Whether webhooks can have their own key pair, and masks that hash."""
         return self._signing_key is not None
 
     def opened(self, document: Document) -> dict[str, Any]:
@@ -71,7 +72,9 @@ class SecretBox:
         if unreadable:
             plain["unreadable"] = sorted(unreadable)
         if self._signing_key is not None and document.get("public_key_signature"):
-            plain["signing_seed"] = self._seed(str(document["_id"]))
+            plain["signing_seed"] = self._derived("ed25519", str(document["_id"]))
+        if self._signing_key is not None and hashes(document):
+            plain[MASK_KEY] = self._derived("mask", str(document.get("account_id")))
         return plain
 
     def sealed(self, members: Document, owner: Document) -> dict[str, Any]:
@@ -108,9 +111,9 @@ class SecretBox:
         except (KeyError, ValueError, InvalidTag):
             raise Unreadable(name) from None
 
-    def _seed(self, webhook_id: str) -> bytes:
-        """Return the seed of a webhook's own key pair: no other webhook's signature verifies."""
-        return hmac.digest(self._signing_key or b"", b"ed25519:" + webhook_id.encode(), "sha256")
+    def _derived(self, use: str, owner: str) -> bytes:
+        """Return 32 bytes for one use and one owner, from which no others can be told."""
+        return hmac.digest(self._signing_key or b"", f"{use}:{owner}".encode(), "sha256")
 
 
 def secret_members(document: Document) -> list[str]:

@@ -9,12 +9,15 @@ from multidict import MultiDict
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
 OPTIONAL = (
     "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "max_age_s", "budget_s",
-    "static_answer", "answer_form", "ordering", "ordering_wait_s", "profile",
+    "static_answer", "answer_form", "ordering", "ordering_wait_s", "profile", "timezone",
 )  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
-LISTS = ("extras",)
 PAIRS = ("custom_data", "modifiers", "headers", "auth")
-FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *LISTS, *PAIRS)
+WORDS = ("extras",)
+"""Members that a form has as words."""
+LISTS = ("filters", "mask", "omit")
+"""Members that a form has as JSON."""
+FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *WORDS, *PAIRS, *LISTS)
 NEW: Mapping[str, Any] = {
     "name": "", "uri": "", "hook": "all", "http_verb": "post", "format": "json", "retries": 2,
     "enabled": True, "include_internal_legs": True,
@@ -28,8 +31,9 @@ def members_of(form: MultiDict[str]) -> dict[str, Any]:
     members: dict[str, Any] = {name: form.get(name, "").strip() for name in TEXTS}
     members |= {name: form.get(name, "").strip() or None for name in OPTIONAL}
     members |= {name: name in form for name in FLAGS}
-    members |= {name: form.get(name, "").split() or None for name in LISTS}
+    members |= {name: form.get(name, "").split() or None for name in WORDS}
     members |= {name: pairs_in(form.get(name, "")) or None for name in PAIRS}
+    members |= {name: _json_in(form.get(name, "")) or None for name in LISTS}
     return members
 
 
@@ -47,7 +51,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return lines_of(value)
     if isinstance(value, list):
-        return " ".join(map(str, value))
+        return json_of(value) if value else ""
     return "" if value is None or value is False else str(value)
 
 
@@ -73,6 +77,22 @@ def lines_of(members: Any) -> str:
     return "\n".join(f"{name}: {_line(value)}" for name, value in members.items())
 
 
+def _json_in(text: str) -> Any:
+    """Return the value of a JSON text; text that is none stays, for the API to refuse."""
+    try:
+        return orjson.loads(text) if text.strip() else None
+    except orjson.JSONDecodeError:
+        return text
+
+
+def json_of(value: Any) -> str:
+    """Return a list as JSON with one element in a line; nothing if it is empty."""
+    if not isinstance(value, list) or not value:
+        return ""
+    elements = (orjson.dumps(one, default=str).decode() for one in value)
+    return "[" + ",\n ".join(elements) + "]"
+
+
 def _value(text: str) -> Any:
     if not text.startswith("["):
         return text
@@ -90,21 +110,26 @@ def fields_of(view: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a form for a webhook as the API shows it."""
     values = {name: _short(view.get(name)) for name in FIELDS}
     values |= {name: lines_of(view.get(name)) for name in PAIRS}
+    values |= {name: json_of(view.get(name)) for name in LISTS}
     return values
 
 
 def typed(form: MultiDict[str]) -> dict[str, Any]:
     """Return the values of a form as a person typed them, to be corrected."""
-    values: dict[str, Any] = {name: form.get(name, "") for name in (*TEXTS, *OPTIONAL, *PAIRS)}
-    values |= {name: form.get(name, "").split() for name in LISTS}
+    values: dict[str, Any] = {
+        name: form.get(name, "") for name in (*TEXTS, *OPTIONAL, *PAIRS, *LISTS)
+    }
+    values |= {name: form.get(name, "").split() for name in WORDS}
     return values | {name: name in form for name in FLAGS}
 
 
 def in_words(problems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """Return one sentence for each field with problems."""
+    """Return one sentence for each field with problems; of a list, with the path of each."""
     found: dict[str, str] = {}
     for field, codes in problems.items():
         name = field.partition(".")[0]
         text = "; ".join(str(problem.get("message", code)) for code, problem in codes.items())
+        if name in LISTS and field != name:
+            text = f"{field}: {text}"
         found[name] = f"{found[name]}; {text}" if name in found else text
     return found

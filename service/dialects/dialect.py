@@ -20,6 +20,7 @@ from service.dialects.sample_call import SampleCall
 from service.dialects.switch_question import SwitchQuestions
 from service.domain.call import CallNote
 from service.domain.event import Event, Message
+from service.domain.filters.occurrence import NO_FACTS, CallFacts
 from service.domain.freshness import Freshness
 from service.domain.webhook import Account, Webhook
 
@@ -94,6 +95,8 @@ class Dialect:
     """The call of the demonstration."""
     collection: WebhookCollection | None = None
     """The API for webhooks that the switch's customers know."""
+    call_facts: CallFacts = NO_FACTS
+    """Reads from its payloads what the filters of webhooks ask of a call."""
     rpc: RpcServer | None = None
     """Answers the switch's services in place of one of them."""
     call_note: Callable[[Event, float], CallNote | None] = _no_call

@@ -74,6 +74,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "occurred_at": _date_if_known(delivery.occurred_at),
         "age_s": round(attempt.expiry.age_s, 3) if attempt.expiry else None,
         "max_age_s": attempt.expiry.max_age_s if attempt.expiry else None,
+        "hashed": list(delivery.hashed) or None,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -114,6 +115,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "webhook": _text_of(delivery.webhook),
         "event_account_id": delivery.event_account_id,
         "schema_version": delivery.schema_version,
+        "hashed": list(delivery.hashed),
         "trace_id": delivery.trace_id,
         "position": delivery.position and delivery.position.members,
         "attempts": [
@@ -157,6 +159,7 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         schema_version=document.get("schema_version") or 1,
         position=_position(document.get("position")),
         occurred_at=occurred_at.timestamp() if occurred_at else None,
+        hashed=tuple(document.get("hashed") or ()),
     )
 
 

@@ -32,6 +32,10 @@ class Kind(Enum):
     VERSION = auto()
     PROFILE = auto()
     MAX_AGE = auto()
+    CLAUSES = auto()
+    MASKS = auto()
+    NAMES = auto()
+    ZONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,25 @@ MEMBERS = (
         Kind.VALUES,
         "Values, or lists of allowed values, that members of the payload must have.",
     ),
+    Member(
+        "filters",
+        Kind.CLAUSES,
+        "Clauses that an event must all satisfy: comparisons of members, of the call and its time.",
+        optional=True,
+    ),
+    Member(
+        "timezone",
+        Kind.ZONE,
+        "Time zone of the filters' times of day, if the account has none; if absent, UTC.",
+        optional=True,
+    ),
+    Member(
+        "mask",
+        Kind.MASKS,
+        "Members of the payload to mask: names, `{member, keep}` or `{member, hash: true}`.",
+        optional=True,
+    ),
+    Member("omit", Kind.NAMES, "Members of the payload to leave out.", optional=True),
     Member(
         "timeout_s",
         Kind.SECONDS,

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from service.documents.privacy import privacy_of, privacy_problems
+from service.domain.filters.filters import UTC, BadFilters, Filters, filters_of, zone_of
 from service.domain.freshness import MOST_MAX_AGE_S
+from service.domain.privacy import Privacy
 from service.domain.request_headers import OAUTH, authorization, oauth_client, problem_with_headers
 from service.domain.retry import MAX_RETRIES
 from service.domain.webhook import (
@@ -97,6 +100,8 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         schema_version=_schema_version(document),
         profile=_profile(document),
         max_age_s=_max_age_s(document),
+        clauses=_clauses(document),
+        privacy=_privacy(document),
     )
 
 
@@ -375,3 +380,26 @@ def _max_age_s(document: Document) -> float | None:
     except (TypeError, ValueError, OverflowError):
         allowed = f"a number from 0 to {MOST_MAX_AGE_S:.0f}"
         raise BadDocument(f"max_age_s must be {allowed}, not {value!r}") from None
+
+
+def _clauses(document: Document) -> Filters | None:
+    zone = document.get("timezone") or UTC
+    if zone_of(zone) is None:
+        raise BadDocument(f"timezone must be a name such as Europe/Berlin, not {zone!r}")
+    filters = document.get("filters")
+    if filters is None or filters == []:
+        return None
+    try:
+        # BSON has number types that compare differently from JSON's.
+        return filters_of(read_json(write_json(filters)), zone)
+    except TypeError as error:
+        raise BadDocument(f"filters must be JSON: {error}") from None
+    except BadFilters as error:
+        raise BadDocument(str(error)) from None
+
+
+def _privacy(document: Document) -> Privacy | None:
+    problem = next(privacy_problems(document), None)
+    if problem is not None:
+        raise BadDocument(f"{problem[0]}: {problem[2]['message']}")
+    return privacy_of(document)

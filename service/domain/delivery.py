@@ -154,6 +154,8 @@ class Delivery:
     """When it was last revived: its age counts from then."""
     max_age_s: float | None = None
     """The age limit that its replay set; 0 means none."""
+    hashed: tuple[str, ...] = ()
+    """Members that the webhook's masks have hashed; a second time would give other hashes."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -180,6 +182,7 @@ class Delivery:
             self.occurred_at,
             self.replayed_at,
             self.max_age_s,
+            self.hashed,
         )
 
     @property

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from service.domain.disable import DisablePolicy
+from service.domain.filters.filters import Filters
+from service.domain.privacy import Privacy
 
 OWN = "switchhook"
 """The source of the events that the service itself makes."""
@@ -125,6 +127,10 @@ class Webhook:
     """The profile that its requests are written in; None means the form of the event's dialect."""
     max_age_s: float | None = None
     """Most seconds of age of an event at an attempt; 0 means no limit, None the platform's."""
+    clauses: Filters | None = None
+    """The clauses of its document's `filters`, which must all hold; see `domain.filters`."""
+    privacy: Privacy | None = None
+    """What it masks and leaves out of the payload, before `custom_data` is added."""
 
     @property
     def follows_calls(self) -> bool:
@@ -156,6 +162,8 @@ class Account:
     """Whether its own webhooks may not use plain http; those of its descendants may."""
     dialect_secrets: Mapping[str, bytes] = field(default_factory=lambda: NOTHING)
     """By source, the key of the dialect's signature for its webhooks that have none."""
+    timezone: str | None = None
+    """The time zone in which its webhooks' filters read times of day; None means their own."""
     follows_calls: bool = False
     """Whether a webhook of its own needs what is known of its calls."""
     follows_calls_below: bool = False
@@ -171,7 +179,9 @@ class Account:
 
     def bound(self, webhook: Webhook) -> Webhook:
         """Return one of the account's webhooks with the account's own rules applied."""
-        return _bound(webhook, self.dialect_secrets, require_https=self.require_https)
+        return _bound(
+            webhook, self.dialect_secrets, self.timezone, require_https=self.require_https
+        )
 
 
 def account_of(
@@ -183,10 +193,11 @@ def account_of(
     *,
     require_https: bool = False,
     dialect_secrets: Mapping[str, bytes] = NOTHING,
+    timezone: str | None = None,
 ) -> Account:
     """Return the account with its enabled webhooks indexed by hook."""
     enabled = tuple(
-        _bound(webhook, dialect_secrets, require_https=require_https)
+        _bound(webhook, dialect_secrets, timezone, require_https=require_https)
         for webhook in webhooks
         if webhook.enabled
     )
@@ -202,15 +213,20 @@ def account_of(
         disable,
         require_https,
         dialect_secrets,
+        timezone,
         any(webhook.follows_calls for webhook in enabled),
         any(webhook.follows_calls for webhook in inherited),
     )
 
 
-def _bound(webhook: Webhook, secrets: Mapping[str, bytes], *, require_https: bool) -> Webhook:
+def _bound(
+    webhook: Webhook, secrets: Mapping[str, bytes], timezone: str | None, *, require_https: bool
+) -> Webhook:
     secret = secrets.get(webhook.source)
     if secret is not None and webhook.dialect_secret is None:
         webhook = replace(webhook, dialect_secret=secret)
+    if timezone is not None and webhook.clauses is not None:
+        webhook = replace(webhook, clauses=webhook.clauses.in_zone(timezone))
     if not require_https:
         return webhook
     oauth = replace(webhook.oauth, https_only=True) if webhook.oauth else None

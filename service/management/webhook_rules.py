@@ -25,6 +25,7 @@ from service.domain.request_headers import (
     problem_with_headers,
 )
 from service.domain.webhook import ALL_HOOKS
+from service.management.webhook_clauses import clause_problems, unknown_members
 from service.management.webhook_conditions import impossible
 from service.management.webhook_profile import without_place
 
@@ -34,7 +35,7 @@ Problem = tuple[str, str, dict[str, Any]]
 
 ASKING = ("budget_s", "static_answer", "answer_form")
 VERSIONED = ("hook", "schema_version")
-FILTERING = ("hook", "schema_version", "custom_data", "modifiers")
+FILTERING = ("hook", "schema_version", "custom_data", "modifiers", "filters", "mask", "omit")
 
 
 def check_members(
@@ -95,8 +96,10 @@ def _problems(
         yield "hook", "enum", {"message": message, "target": target, "value": given["hook"]}
     if not given.keys().isdisjoint(VERSIONED):
         yield from _version(merged, hooks)
+    yield from clause_problems(given, merged, questions)
     if not given.keys().isdisjoint(FILTERING) and merged.get("hook") not in questions:
         yield from impossible(merged, hooks)
+        yield from unknown_members(merged, hooks)
     for field in ("custom_data", "modifiers"):
         yield from _keys(field, given.get(field) or {})
     yield from _hidden(given)

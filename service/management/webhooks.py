@@ -12,6 +12,7 @@ import structlog
 
 from service.dialects.hook import Hook
 from service.dialects.question import Question
+from service.documents.privacy import hashes
 from service.documents.webhook import (
     ASK_KEY,
     SECRET_PREFIX,
@@ -249,6 +250,9 @@ class Webhooks:
         if given.get("public_key_signature") and not self.makes_key_pairs:
             text = "the operator has set no secrets.signing_key"
             problems["public_key_signature"] = {"invalid": {"message": text}}
+        if hashes(given) and not self.makes_key_pairs:
+            text = "the operator has set no secrets.signing_key, from which hashes get their key"
+            problems["mask"] = {"invalid": {"message": text}}
         uris = [(name, uri) for name, uri in _uris(given) if name not in problems]
         if uris and not https_only:
             https_only = bool(await self.accounts.requires_https(account_id))

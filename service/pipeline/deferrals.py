@@ -12,20 +12,26 @@ from service.ports import Queues
 
 MOST_TOGETHER = 100
 
+Key = tuple[int, str, bytes]
+"""Delay, event and payload."""
+
 
 class Deferrals:
-    """Gathers the deliveries deferred in one round of the event loop, by delay and event."""
+    """Gathers the deliveries deferred in one round of the event loop, by delay and event.
+
+    Those with a payload of their own, because members are masked, are not mixed with others.
+    """
 
     def __init__(self, queues: Queues, availability: Availability) -> None:
         self._queues = queues
         self._availability = availability
-        self._open: dict[tuple[int, str], list[Delivery]] = {}
-        self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._open: dict[Key, list[Delivery]] = {}
+        self._publishing: dict[Key, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def put_off(self, later: Delivery, delay_ms: int) -> asyncio.Task[None]:
         """Defer the delivery by the delay; the task ends once the broker has confirmed it."""
-        key = delay_ms, later.event_id
+        key = delay_ms, later.event_id, later.payload
         together = self._open.get(key)
         if together is None or len(together) >= MOST_TOGETHER:
             together = self._open[key] = []
@@ -36,7 +42,7 @@ class Deferrals:
         together.append(later)
         return self._publishing[key]
 
-    async def _publish(self, key: tuple[int, str], together: list[Delivery]) -> None:
+    async def _publish(self, key: Key, together: list[Delivery]) -> None:
         """Publish the deliveries gathered before this task first ran."""
         if self._open.get(key) is together:
             del self._open[key], self._publishing[key]

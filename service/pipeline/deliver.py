@@ -40,6 +40,7 @@ from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent
 from service.pipeline.request.destination import Owed, owed_of
+from service.pipeline.request.private import private
 from service.ports import Queues
 
 FEW = 20
@@ -182,6 +183,9 @@ class Deliverer:
         elif not webhook.enabled:
             await self.give_up(delivery, DeadLetterReason.WEBHOOK_DISABLED, webhook.uri)
         else:
+            if webhook.privacy is not None:
+                content, ((delivery, webhook),) = private(delivery, webhook, batch.content)
+                batch = replace(batch, content=content)
             # The webhook is fresh; it is compared again only after a wait.
             await self._begin(owed_of(delivery, webhook), replace(batch, long=False))
 

@@ -147,6 +147,7 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             occurred_at=_seconds(members, "occurred_at"),
             replayed_at=_seconds(members, "replayed_at"),
             max_age_s=_seconds(members, "max_age_s"),
+            hashed=tuple(members.get("hashed", ())),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error

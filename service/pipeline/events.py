@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
+from service.domain.filters.occurrence import Occurrence
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Order, Webhook, account_of
 from service.observability.metrics import Metrics
@@ -28,6 +29,7 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.private import Part, split_by_privacy
 from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.pipeline.steps import Steps
@@ -187,31 +189,42 @@ class EventWork:
         snapshot = Snapshot(payload, write_json(payload), version)
         times = times_of(arrival.at, event.occurred_at)
         content = content_of(dialect, event.hook, snapshot, times)
-        webhooks = _fitting(interested.webhooks, content, payload)
+        webhooks = _fitting(interested.webhooks, content, payload, arrival.at)
         followed = None
         if interested.follows_calls:
             owner = account.account_id
             followed = await self.calls.follow(event, owner, webhooks, arrival.at)
-        batch = Batch(content, self.places, progress)
         owed: Iterator[Pair] = (
             (delivery_for(event, webhook, arrival, snapshot, followed), webhook)
             for webhook in webhooks
         )
-        if followed is not None:
-            owed = await self._ordered(owed, followed)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
-        if event.burst_id is None or event.ends_burst:
-            await self.deliverer.deliver(owed, batch)
+        parts: Iterable[Part] = [(content, owed)]
+        if any(webhook.privacy is not None for webhook in webhooks):
+            parts = split_by_privacy(owed, content, snapshot)
+        batches = [(pairs, Batch(own, self.places, progress)) for own, pairs in parts]
+        if followed is not None:
+            await gathered(self._send_in_turn(event, *one, followed) for one in batches)
         else:
-            await asyncio.gather(*(self._deliver_latest(event, pair, batch) for pair in owed))
+            await gathered(self._send(event, *one) for one in batches)
 
-    async def _ordered(self, owed: Iterator[Pair], followed: Followed) -> Iterator[Pair]:
-        """Deliver to the ordered webhooks in their turn; return what is owed to the others."""
-        pairs = list(owed)
-        ordered = [pair for pair in pairs if pair[1].order is not Order.NONE]
-        await asyncio.gather(*(self.ordering.deliver(*pair, followed) for pair in ordered))
-        return iter([pair for pair in pairs if pair[1].order is Order.NONE])
+    async def _send(self, event: Event, owed: Iterable[Pair], batch: Batch) -> None:
+        if event.burst_id is None or event.ends_burst:
+            await self.deliverer.deliver(iter(owed), batch)
+        else:
+            await gathered(self._deliver_latest(event, pair, batch) for pair in owed)
+
+    async def _send_in_turn(
+        self, event: Event, owed: Iterable[Pair], batch: Batch, followed: Followed
+    ) -> None:
+        """Deliver to the ordered webhooks when it is the event's turn, to the others at once."""
+        ordered: list[Pair] = []
+        free: list[Pair] = []
+        for pair in owed:
+            (free if pair[1].order is Order.NONE else ordered).append(pair)
+        waiting = [self.ordering.deliver(*pair, followed) for pair in ordered]
+        await gathered((self._send(event, free, batch), *waiting))
 
     async def _deliver_latest(self, event: Event, pair: Pair, batch: Batch) -> None:
         """Deliver an event of a burst, unless a later one takes its place meanwhile."""
@@ -231,14 +244,29 @@ class EventWork:
         return await self.availability.until_available(lambda: self.directory.account(account_id))
 
 
+async def gathered(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Await all; a single one needs no task of its own."""
+    several = list(works)
+    if len(several) == 1:
+        await several[0]
+    else:
+        await asyncio.gather(*several)
+
+
 def _fitting(
-    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any]
+    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any], received_at: float
 ) -> list[Webhook]:
-    """Return the webhooks whose modifiers fit the payload that they would get."""
-    versions = content.versions
-    if versions is None:
-        return [webhook for webhook in webhooks if fits(webhook.modifiers, payload)]
-    return [webhook for webhook in webhooks if fits(webhook.modifiers, versions.payload(webhook))]
+    """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
+    versions, facts = content.versions, content.dialect.call_facts
+    found = []
+    for webhook in webhooks:
+        own = payload if versions is None else versions.payload(webhook)
+        if not fits(webhook.modifiers, own):
+            continue
+        clauses = webhook.clauses
+        if clauses is None or clauses.holds(Occurrence(own, facts, received_at)):
+            found.append(webhook)
+    return found
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from service.domain.event import Event
 from service.domain.webhook import Account, Webhook
-from service.text.json_text import WrittenNumber
+from service.text.json_text import same
 
 ANYTHING = "all"
 """The value of a filter that matches everything, as a missing filter does."""
@@ -46,18 +44,5 @@ def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
 
 def _is_one_of(value: Any, allowed: Any) -> bool:
     if not isinstance(allowed, list):
-        return _same(value, allowed)
-    return not allowed or any(_same(value, choice) for choice in allowed)
-
-
-def _same(value: Any, other: Any) -> bool:
-    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0.
-
-    Numbers count by their value, however the switch wrote them.
-    """
-    if isinstance(value, WrittenNumber):
-        value = float(value)
-    if not isinstance(value, dict | list):
-        return type(value) is type(other) and bool(value == other)
-    sort = orjson.OPT_SORT_KEYS
-    return orjson.dumps(value, float, sort) == orjson.dumps(other, float, sort)
+        return same(value, allowed)
+    return not allowed or any(same(value, choice) for choice in allowed)

@@ -1,6 +1,7 @@
 """The delivery lane's work: messages that return from the retry tiers."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
@@ -11,6 +12,7 @@ from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
+from service.pipeline.request.private import split_by_privacy
 from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.pipeline.steps import Steps
@@ -47,13 +49,19 @@ class RetryWork:
         snapshot = Snapshot(read_json(one.payload), one.payload, one.schema_version)
         times = times_of(one.received_at, one.occurred_at)
         content = content_of(self.dialects.of(one.source), one.hook, snapshot, times)
-        batch = Batch(content, self.places, progress)
-        if (one.source, one.hook) in DIVIDED:
-            await self._deliver_in_order(owed, snapshot, batch)
-        else:
-            await self.deliverer.deliver(iter(owed), batch)
+        in_order = (one.source, one.hook) in DIVIDED
+        deliver = self._deliver_in_order if in_order else self._deliver
+        parts = split_by_privacy(owed, content, snapshot)
+        await asyncio.gather(
+            *(deliver(pairs, snapshot, Batch(own, self.places, progress)) for own, pairs in parts)
+        )
 
-    async def _deliver_in_order(self, owed: list[Pair], snapshot: Snapshot, batch: Batch) -> None:
+    async def _deliver(self, owed: Iterable[Pair], _: Snapshot, batch: Batch) -> None:
+        await self.deliverer.deliver(iter(owed), batch)
+
+    async def _deliver_in_order(
+        self, owed: Iterable[Pair], snapshot: Snapshot, batch: Batch
+    ) -> None:
         """Deliver, except for statuses after which a later one was told."""
         free, in_turn = [], []
         for pair in owed:

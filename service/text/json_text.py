@@ -57,6 +57,19 @@ def write_json(value: Any, option: int = 0) -> bytes:
     return orjson.dumps(value, default=_as_text, option=option)
 
 
+def same(value: Any, other: Any) -> bool:
+    """Compare as JSON text does, at every level: 1 is neither true nor "1" nor 1.0.
+
+    Numbers count by their value, however the switch wrote them.
+    """
+    if isinstance(value, WrittenNumber):
+        value = float(value)
+    if not isinstance(value, dict | list):
+        return type(value) is type(other) and bool(value == other)
+    sort = orjson.OPT_SORT_KEYS
+    return orjson.dumps(value, float, sort) == orjson.dumps(other, float, sort)
+
+
 def has_float(members: Iterable[Any]) -> bool:
     """Return whether there is a float at any level; takes one or two microseconds per event.
 

@@ -137,6 +137,10 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "secret": SECRET,
         "public_key_signature": True,
         "custom_data": {"type": "it filters nothing"},
+        "filters": [{"internal_leg": False}],
+        "timezone": "Europe/Berlin",
+        "mask": [{"member": "caller_id_number", "hash": True}],
+        "omit": ["custom_channel_vars"],
     }
     webhooks = {
         "full": {"uri": receiver.url("/bad"), "retries": 0, **options},

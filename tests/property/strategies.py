@@ -54,6 +54,7 @@ def deliveries(payloads: st.SearchStrategy[bytes]) -> st.SearchStrategy[Delivery
         past=st.lists(pasts, max_size=6).map(tuple),
         deferrals=st.integers(0, 10_000),
         schema_version=st.integers(1, 1000),
+        hashed=st.lists(text, max_size=3).map(tuple),
     )
 
 

@@ -11,6 +11,7 @@ from service.adapters.mongo.store import Document, Store, ids_of, loading
 from service.adapters.secret_box import SecretBox
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.disable import policy_in
+from service.domain.filters.filters import zone_of
 from service.domain.policy import requires_https
 from service.domain.webhook import NOTHING, Account, Webhook, account_of
 
@@ -69,6 +70,7 @@ class MongoWebhooks:
             policy_in(document),
             require_https=requires_https(document),
             dialect_secrets=self._dialect_secrets(document),
+            timezone=_timezone(account_id, document),
         )
 
     def _dialect_secrets(self, document: Document) -> Mapping[str, bytes]:
@@ -118,3 +120,12 @@ class MongoWebhooks:
             )
             return None
         return self._catalogued(webhook)
+
+
+def _timezone(account_id: str, document: Document) -> str | None:
+    """Return the time zone of an account's document, if it has one that exists."""
+    timezone: str | None = document.get("timezone")
+    if timezone is None or zone_of(timezone) is not None:
+        return timezone
+    log.warning("account.timezone_unknown", account_id=account_id, timezone=str(timezone)[:64])
+    return None

@@ -60,6 +60,9 @@ WEBHOOK = {
     "include_internal_legs": True,
     "custom_data": {"crm": "7"},
     "modifiers": {"call_direction": ["inbound"]},
+    "filters": [{"callee": "+49*"}, {"member": "hangup_cause", "op": "eq", "value": "USER_BUSY"}],
+    "mask": ["caller_id_name", {"member": "caller_id_number", "keep": 4}],
+    "omit": ["custom_channel_vars"],
     "secret": "(hidden)",
     "_read_only": {
         "created_at": AT,
@@ -156,7 +159,17 @@ MATCH = {
             "name": "CRM",
             "hook": "channel_destroy",
             "matches": False,
-            "reasons": ["the webhook is disabled"],
+            "reasons": [
+                "filters.0 (duration at least 30 s) did not hold: the event's duration is 10",
+            ],
+            "clauses": [
+                {
+                    "clause": "filters.0",
+                    "wanted": "duration at least 30 s",
+                    "held": False,
+                    "found": "the event's duration is 10",
+                }
+            ],
         }
     ],
 }

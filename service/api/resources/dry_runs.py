@@ -7,7 +7,7 @@ from typing import Any
 
 from service.api.http.operation import Access, Answer, ApiCall, operation
 from service.api.resources.webhooks import shown
-from service.api.shapes.answers import AttemptInFull, MatchAnswer, MatchVerdict
+from service.api.shapes.answers import AttemptInFull, ClauseVerdict, MatchAnswer, MatchVerdict
 from service.api.shapes.bodies import Question, Rotation, TestRequest
 from service.api.shapes.webhook import WebhookAnswer
 from service.dialects.bus_message import Occasion
@@ -19,6 +19,7 @@ from service.documents.webhook import BadDocument, webhook_of
 from service.documents.webhook_form import Document
 from service.domain.delivery import DeferReason
 from service.domain.errors import Conflict, Forbidden, Invalid
+from service.domain.filters.clause import Line
 from service.domain.webhook import ALL_HOOKS, Account, Webhook
 from service.management.attempts import attempt_in_full
 from service.management.webhooks import Webhooks
@@ -122,8 +123,9 @@ class DryRunHandlers:
         body = {**sample.body, **(question.event or {})}
         message = as_message(hook.source, sample.exchange, sample.routing_key, body)
         documents = await self.webhooks.all(call.account_id)
+        owner = await self.directory.account(call.account_id)
         return Answer([
-            self._answer(dry_run, documents)
+            self._answer(dry_run, documents, owner)
             for dry_run in dry_runs(self.dialects.of(hook.source), message, account)
         ])  # fmt: skip
 
@@ -137,24 +139,30 @@ class DryRunHandlers:
             raise Forbidden(f"account {account.account_id} is not below {call.account_id}")
         return account
 
-    def _answer(self, dry_run: DryRun, documents: Sequence[Document]) -> dict[str, Any]:
+    def _answer(
+        self, dry_run: DryRun, documents: Sequence[Document], owner: Account
+    ) -> dict[str, Any]:
         return {
             "hook": dry_run.event.hook,
             "payload": dict(dry_run.payload),
-            "webhooks": [self._verdict(dry_run, document) for document in documents],
+            "webhooks": [self._verdict(dry_run, document, owner) for document in documents],
         }
 
-    def _verdict(self, dry_run: DryRun, document: Document) -> dict[str, Any]:
+    def _verdict(self, dry_run: DryRun, document: Document, owner: Account) -> dict[str, Any]:
         try:
-            reasons = dry_run.reasons_against(webhook_of(document, self.dialects.default_source))
+            webhook = owner.bound(webhook_of(document, self.dialects.default_source))
         except BadDocument as error:
-            reasons = [f"the webhook cannot be used: {error}"]
+            reasons, clauses = [f"the webhook cannot be used: {error}"], list[ClauseVerdict]()
+        else:
+            reasons = dry_run.reasons_against(webhook)
+            clauses = [as_verdict(line) for line in dry_run.clauses_of(webhook)]
         return MatchVerdict(
             id=str(document["_id"]),
             name=document.get("name"),
             hook=document.get("hook"),
             matches=not reasons,
             reasons=[reason[:LONGEST_REASON] for reason in reasons],
+            clauses=clauses,
         ).model_dump()
 
     def _first_hook(self, webhook: Webhook) -> str:
@@ -171,3 +179,8 @@ class DryRunHandlers:
                 "hook", "enum", message, target=list(self.dialects.hooks), value=hook_id
             )
         return hook
+
+
+def as_verdict(line: Line) -> ClauseVerdict:
+    """Return the result of a clause as the API shows it."""
+    return ClauseVerdict(clause=line.path, wanted=line.wanted, held=line.held, found=line.found)

@@ -13,6 +13,7 @@ from service.api.shapes.queries import WebhookFilters
 from service.api.shapes.webhook import WebhookAnswer, WebhookCreate, WebhookEdit, WebhooksQuery
 from service.documents.webhook import ASK_KEY
 from service.documents.webhook_form import Document, completed, public_view, summary
+from service.management.webhook_clauses import doubtful_members
 from service.management.webhook_conditions import doubts
 from service.management.webhooks import Webhooks
 from service.pipeline.request.sign import public_key
@@ -173,6 +174,7 @@ class WebhookHandlers:
     def _notes(self, document: Document) -> dict[str, Any]:
         """Return the warnings on filters that may never match, for an answer's metadata."""
         found = doubts(completed(document), self.webhooks.hooks)
+        found += doubtful_members(document, self.webhooks.hooks)
         return {"warnings": found} if found else {}
 
     async def _in_full(self, document: Document) -> dict[str, Any]:

@@ -336,6 +336,17 @@ class PortalAnswer(Shape):
     """Until then the link opens sessions; a session lasts longer."""
 
 
+class ClauseVerdict(Shape):
+    """Whether one clause of a webhook's filters held for an event."""
+
+    clause: str
+    """Its path, such as `filters.2.any_of.0`."""
+    wanted: str
+    held: bool
+    found: str | None
+    """The value found, in words; null for a group of clauses."""
+
+
 class MatchVerdict(Shape):
     """Whether a webhook would get an event, and if not, the reasons."""
 
@@ -344,6 +355,8 @@ class MatchVerdict(Shape):
     hook: str | None
     matches: bool
     reasons: list[str]
+    clauses: list[ClauseVerdict]
+    """Every clause of its filters, in order; nested ones follow their group."""
 
 
 class MatchAnswer(Shape):

@@ -29,7 +29,10 @@ from service.documents.webhook import (
     MOST_TIMEOUT_S,
 )
 from service.domain.delivery import DeadLetterReason
+from service.domain.filters.filters import LONGEST_ZONE
+from service.domain.filters.reading import LONGEST_PATH, MOST_CLAUSES
 from service.domain.freshness import MOST_MAX_AGE_S
+from service.domain.privacy import MOST_RULES
 from service.domain.retry import MAX_RETRIES
 
 LONGEST_URI = 8192
@@ -143,6 +146,12 @@ Integer = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """An integer that the store can hold."""
 Scalar = str | Integer | Annotated[float, Field(allow_inf_nan=False)] | bool | None
 Modifiers = Annotated[dict[str, Scalar | list[Scalar]], Field(max_length=MOST_MEMBERS)]
+Clauses = Annotated[list[dict[str, Any]], Field(max_length=MOST_CLAUSES)]
+"""Checked in full, with the path of each problem, by `domain.filters`."""
+Zone = Annotated[str, Field(min_length=1, max_length=LONGEST_ZONE)]
+MemberPath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
+Masks = Annotated[list[MemberPath | dict[str, Any]], Field(max_length=MOST_RULES)]
+Members = Annotated[list[MemberPath], Field(max_length=MOST_RULES)]
 Secret = Annotated[str, Field(min_length=8, max_length=128)]
 
 

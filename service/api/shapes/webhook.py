@@ -15,11 +15,14 @@ from service.api.shapes.bodies import (
     AnswerForm,
     Body,
     Budget,
+    Clauses,
     Extras,
     Flag,
     Format,
     HookId,
+    Masks,
     MaxAge,
+    Members,
     Modifiers,
     Name,
     Ordering,
@@ -33,6 +36,7 @@ from service.api.shapes.bodies import (
     Verb,
     Version,
     Window,
+    Zone,
 )
 from service.api.shapes.queries import FILTER, FILTER_NOT, SubscribedHook, WebhookFilters
 from service.documents.members import MEMBERS, Kind, Member
@@ -59,6 +63,10 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.VERSION: Version,
     Kind.PROFILE: Profile,
     Kind.MAX_AGE: MaxAge,
+    Kind.CLAUSES: Clauses,
+    Kind.MASKS: Masks,
+    Kind.NAMES: Members,
+    Kind.ZONE: Zone,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -72,6 +80,9 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.BUDGET: float,
     Kind.VERSION: int,
     Kind.MAX_AGE: float,
+    Kind.CLAUSES: list[Any],
+    Kind.MASKS: list[Any],
+    Kind.NAMES: list[Any],
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {

@@ -3,6 +3,7 @@
 from service.dialects.dialect import Dialect
 from service.dialects.kazoo.announcement import ANNOUNCEMENT
 from service.dialects.kazoo.attempts import attempt_members
+from service.dialects.kazoo.call_facts import CALL_FACTS
 from service.dialects.kazoo.call_notes import call_note
 from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
@@ -24,6 +25,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         requests=KazooRequests(policy.cluster_id),
         announcement=ANNOUNCEMENT,
         attempt_members=attempt_members,
+        call_facts=CALL_FACTS,
         test_hook="channel_create",
         call_note=call_note,
         leg_questions=KazooLegQuestions(),

@@ -2,6 +2,7 @@
 
 from service.dialects.dialect import Dialect
 from service.dialects.sample_call import SampleCall
+from service.dialects.voipbin.call_facts import CALL_FACTS
 from service.dialects.voipbin.call_notes import call_note
 from service.dialects.voipbin.catalogue import NAME, hooks
 from service.dialects.voipbin.collection import VoipbinWebhooks
@@ -22,6 +23,7 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         hooks=offered,
         decoder=VoipbinDecoder(policy, max_message_bytes),
         requests=VoipbinRequests(),
+        call_facts=CALL_FACTS,
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
         call_note=call_note,

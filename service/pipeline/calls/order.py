@@ -23,6 +23,7 @@ from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
 from service.pipeline.request.build import content_of
+from service.pipeline.request.private import split_by_privacy
 from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.ports import Conversations, HeldDeliveries, Queues
@@ -229,8 +230,8 @@ class Ordering:
             dialect = self._dialects.of(delivery.source)
             times = times_of(delivery.received_at, delivery.occurred_at)
             content = content_of(dialect, delivery.hook, snapshot, times)
-            batch = Batch(content, self._places, Progress())
-            await self._deliverer.deliver(iter(((delivery, webhook),)), batch)
+            ((own, pairs),) = split_by_privacy([(delivery, webhook)], content, snapshot)
+            await self._deliverer.deliver(iter(pairs), Batch(own, self._places, Progress()))
 
     async def _settle(self, held: HeldDelivery) -> None:
         """Note that a delivery is settled, and begin the next one of its lane."""

@@ -1,7 +1,8 @@
 """Explanations in words of the decisions that `match` makes."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -11,6 +12,8 @@ from service.dialects.hook import Hook
 from service.documents.webhook import INTERNAL_LEG
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
+from service.domain.filters.clause import Line
+from service.domain.filters.occurrence import NO_FACTS, CallFacts, Occurrence
 from service.domain.webhook import ALL_HOOKS, Account, Webhook, account_of
 from service.pipeline.match import ANYTHING, fits
 from service.profiles.known import parts_of
@@ -25,12 +28,25 @@ class DryRun:
     payload: Mapping[str, Any]
     hook: Hook | None = None
     """The hook of the catalogue, if the event's is there."""
+    call_facts: CallFacts = NO_FACTS
+    """The dialect's readers of a call, for filters."""
+    received_at: float = field(default_factory=time.time)
+    """Unix seconds."""
 
     def payload_for(self, webhook: Webhook) -> Mapping[str, Any]:
         """Return the payload in the version that the webhook is pinned to."""
         if self.hook is None:
             return self.payload
         return self.hook.payload_of(self.hook.pinned(webhook.schema_version), self.payload)
+
+    def clauses_of(self, webhook: Webhook) -> Sequence[Line]:
+        """Return the result of each clause of the webhook's filters."""
+        clauses = webhook.clauses
+        return () if clauses is None else clauses.lines(self.occurrence_for(webhook))
+
+    def occurrence_for(self, webhook: Webhook) -> Occurrence:
+        """Return the event as the webhook's filters see it."""
+        return Occurrence(self.payload_for(webhook), self.call_facts, self.received_at)
 
     def reasons_against(self, webhook: Webhook) -> list[str]:
         """Return why the webhook would not get the event; empty if it would get it."""
@@ -59,7 +75,8 @@ def _dry_run(dialect: Dialect, event: Event, account: Account) -> DryRun:
         # The message names another account, of which nothing is known here.
         account = account_of(owner)
     payload = dialect.requests.payload(event, account)
-    return DryRun(event, account, payload, dialect.by_id.get(event.hook))
+    hook = dialect.by_id.get(event.hook)
+    return DryRun(event, account, payload, hook, dialect.call_facts)
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:
@@ -103,6 +120,8 @@ def _filters(webhook: Webhook, dry_run: DryRun) -> Iterator[str]:
     for key, allowed in webhook.modifiers.items():
         if not fits({key: allowed}, payload):
             yield f"modifiers.{key} is {allowed!r}, the event's {key} is {payload[key]!r}"
+    if webhook.clauses is not None:
+        yield from map(str, webhook.clauses.failing(dry_run.occurrence_for(webhook)))
 
 
 def _profile(webhook: Webhook, event: Event) -> Iterator[str]:

@@ -23,6 +23,7 @@ from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
 from service.pipeline.request.build import EventContent, content_of
 from service.pipeline.request.destination import Owed, owed_of
+from service.pipeline.request.private import split_by_privacy
 from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
 from service.profiles.known import sample_in
@@ -53,6 +54,9 @@ class SampleSender:
         delivery = delivery_for(dry_run.event, webhook, arrival, snapshot)
         times = times_of(arrival.at, dry_run.event.occurred_at)
         content = content_of(dialect, hook.hook_id, snapshot, times)
+        ((content, ((delivery, webhook),)),) = split_by_privacy(
+            [(delivery, webhook)], content, snapshot
+        )
         attempt = await self._attempt(owed_of(delivery, webhook), content)
         if isinstance(attempt, Attempt):
             self.attempt_writer.add(attempt)

@@ -33,7 +33,7 @@ class Versions:
 
     def payload(self, webhook: Webhook) -> Mapping[str, Any]:
         """Return the payload in the webhook's version."""
-        version = self._version(webhook)
+        version = self.version(webhook)
         payload = self._payloads.get(version)
         if payload is None:
             payload = self._hook.payload_of(version, self._payloads[self._newest])
@@ -42,25 +42,25 @@ class Versions:
 
     def content(self, webhook: Webhook) -> Content:
         """Return the content of the webhook's request; see `ContentWriter`."""
-        version = self._version(webhook)
+        version = self.version(webhook)
         writer = self._writers.get(version)
         if writer is None:
             writer = self._writers[version] = self._requests.writer(self.payload(webhook))
         return writer.content(webhook)
 
-    def headers(self, webhook: Webhook) -> dict[str, str]:
-        """Return the schema's id, and for an earlier version since and until when it is served."""
-        version = self._version(webhook)
-        earlier = self._hook.earlier_version(version)
-        headers = {} if earlier is None else earlier.headers
-        return headers | {SCHEMA: self._hook.schema_id_of(version)}
-
-    def _version(self, webhook: Webhook) -> int:
+    def version(self, webhook: Webhook) -> int:
         """Return the webhook's version, or the payload's own where no rule leads from it."""
         if self._newest != self._hook.version:
             # The event happened before the current version: the rules start from that one.
             return self._newest
         return self._hook.pinned(webhook.schema_version)
+
+    def headers(self, webhook: Webhook) -> dict[str, str]:
+        """Return the schema's id, and for an earlier version since and until when it is served."""
+        version = self.version(webhook)
+        earlier = self._hook.earlier_version(version)
+        headers = {} if earlier is None else earlier.headers
+        return headers | {SCHEMA: self._hook.schema_id_of(version)}
 
 
 def versions_of(dialect: Dialect, hook_id: str, snapshot: Snapshot) -> Versions | None:

@@ -96,6 +96,18 @@ def test_each_webhook_has_a_key_pair_of_its_own() -> None:
     assert "signing_seed" not in secret_box.opened(document())
 
 
+def test_the_webhooks_of_an_account_that_hash_have_one_key() -> None:
+    secret_box = SecretBox([], signing_key=b"k" * 32)
+    hashing = document(mask=["to", {"member": "from", "hash": True}])
+    keys = [
+        secret_box.opened(hashing | changes)["mask_key"]
+        for changes in ({}, {"_id": "2"}, {"account_id": "other"})
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    assert "mask_key" not in secret_box.opened(document(mask=["to"]))
+    assert "mask_key" not in SecretBox([]).opened(hashing)
+
+
 @pytest.mark.parametrize(
     "text", ["", "k1", "k1:", "k1:AAAA", "k 1:" + "A" * 43 + "=", "k1:not base64", ":" + "A" * 44]
 )

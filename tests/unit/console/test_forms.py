@@ -63,3 +63,22 @@ def test_no_limit_and_the_limit_of_the_platform_are_different_values() -> None:
     assert forms.changed({"max_age_s": "0"}, {}) == {"max_age_s": "0"}
     assert forms.changed({"max_age_s": None}, {"max_age_s": 0.0}) == {"max_age_s": None}
     assert forms.changed({"max_age_s": "0"}, {"max_age_s": 0.0}) == {}
+
+
+LISTED = SHOWN | {
+    "filters": [{"caller": "+49*"}, {"not": {"direction": "inbound"}}],
+    "mask": ["to", {"member": "from", "keep": 4}],
+    "omit": ["owner_id"],
+}
+
+
+def test_lists_are_json_that_comes_back_as_it_was() -> None:
+    fields = {key: str(value) for key, value in forms.fields_of(LISTED).items() if value}
+    assert forms.changed(forms.members_of(MultiDict(fields)), LISTED) == {}
+    emptied = forms.members_of(MultiDict(fields | {"mask": "", "omit": "["}))
+    assert forms.changed(emptied, LISTED) == {"mask": None, "omit": "["}
+
+
+def test_a_problem_inside_of_a_list_is_told_with_its_path() -> None:
+    problems = {"filters.1.op": {"enum": {"message": "must be one of eq"}}}
+    assert forms.in_words(problems) == {"filters": "filters.1.op: must be one of eq"}

@@ -96,6 +96,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "webhook": None,
         "event_account_id": None,
         "schema_version": 1,
+        "hashed": [],
         "trace_id": None,
         "position": None,
         "attempts": [
@@ -140,3 +141,11 @@ def test_whose_event_it_was_is_kept_and_comes_back_with_a_replay() -> None:
     for document in (row, letter):
         assert document["event_account_id"] == "below"
         assert delivery_of(document).event_account_id == "below"
+
+
+def test_the_members_hashed_are_known_to_a_replay() -> None:
+    delivery = make_delivery(hashed=("call_id",))
+    row = attempt_document(make_attempt(FAILED, delivery=delivery))
+    letter = dead_letter_document(make_letter(delivery=delivery))
+    assert [delivery_of(one).hashed for one in (row, letter)] == [("call_id",)] * 2
+    assert "hashed" not in attempt_document(make_attempt(FAILED))

@@ -11,6 +11,7 @@ from service.documents.webhook import (
     document_bytes,
     webhook_of,
 )
+from service.domain.privacy import Mask, Privacy
 from service.domain.webhook import Format, Verb, Webhook
 from tests.builders import ACCOUNT
 
@@ -253,3 +254,39 @@ def test_an_age_limit_is_read_liberally(stored: object, limit_s: float | None) -
 
 def test_an_age_limit_that_is_no_number_is_named() -> None:
     assert problem(max_age_s="x") == "max_age_s must be a number from 0 to 604800, not 'x'"
+
+
+def test_filters_and_privacy_of_a_document_are_read() -> None:
+    webhook = webhook_of(document(
+        filters=[{"member": "x", "op": "eq", "value": Int64(1)}, {"time": {"from": "09:00"}}],
+        timezone="Europe/Berlin",
+        mask=["a.b", {"member": "c", "keep": 4}, {"member": "d", "hash": True}],
+        omit=["e"],
+        mask_key=b"k",
+    ))  # fmt: skip
+    assert webhook.clauses is not None
+    assert webhook.clauses.zone == "Europe/Berlin"
+    assert webhook.privacy == Privacy(
+        (Mask(("a", "b")), Mask(("c",), 4), Mask(("d",), hashed=True)), (("e",),), b"k"
+    )
+    nothing: tuple[list[Any] | None, ...] = (None, [])
+    for empty in nothing:
+        bare = webhook_of(document(filters=empty, mask=empty, omit=empty))
+        assert (bare.clauses, bare.privacy) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("filters", {}), ("filters", "x"), ("filters", [{"op": "eq"}]),
+        ("filters", [{"member": "x", "op": "eq", "value": ObjectId()}]),
+        ("timezone", "Mars/Base"), ("mask", {"a": 1}), ("mask", [1]), ("omit", [{"member": "a"}]),
+        ("omit", ["a.0"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_filters_and_privacy_that_cannot_be_read_make_a_bad_document(
+    member: str, value: Any
+) -> None:
+    with pytest.raises(BadDocument, match=member):
+        webhook_of(document(**{member: value}))

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain.filters.filters import filters_of
 from service.domain.policy import requires_https
 from service.domain.webhook import Account, OAuthClient, account_of
 from tests.builders import ACCOUNT, MASTER, RESELLER, make_webhook
@@ -91,3 +92,14 @@ def test_an_unclear_demand_for_https_is_one(
     required: bool,
 ) -> None:
     assert requires_https(document) is required
+
+
+def test_an_account_s_time_zone_prevails_over_that_of_a_webhook() -> None:
+    office = filters_of([{"time": {"from": "09:00"}}], "Asia/Tokyo")
+    webhook = make_webhook(clauses=office)
+    zones = {
+        zone: account_of(ACCOUNT, webhooks=[webhook, OWN], timezone=zone).webhooks[0].clauses
+        for zone in (None, "Europe/Berlin")
+    }
+    assert zones[None] is office
+    assert zones["Europe/Berlin"] == office.in_zone("Europe/Berlin") != office

@@ -129,3 +129,47 @@ def test_actionable_members_are_checked_for_the_switch_that_asks(
     members: dict[str, Any], found: dict[str, list[str]]
 ) -> None:
     assert codes({**GOOD, **members}) == found
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"filters": [{"caller": "+49*"}], "timezone": "Europe/Berlin"}, {}),
+        ({"filters": [{"member": "call_direction", "op": "eq", "value": "inbound"}]}, {}),
+        ({"filters": [{"member": "custom_channel_vars.x", "op": "eq", "value": 1}]}, {}),
+        (
+            {"filters": [{"not": {"member": "dream", "op": "exists", "value": True}}]},
+            {"filters.0.not.member": ["enum"]},
+        ),
+        ({"filters": [{"caller": 1}]}, {"filters.0.caller": ["invalid"]}),
+        ({"timezone": "Mars/Base"}, {"timezone": ["invalid"]}),
+        ({"mask": ["to", {"member": "from", "keep": 4}], "omit": ["custom_channel_vars"]}, {}),
+        ({"mask": ["dream"]}, {"mask.0": ["enum"]}),
+        ({"mask": [{"member": "dream"}]}, {"mask.0.member": ["enum"]}),
+        ({"omit": ["to", "dream"]}, {"omit.1": ["enum"]}),
+        ({"hook": "all", "omit": ["dream"]}, {}),
+        ({"mask": [{"keep": 4}]}, {"mask.0.member": ["invalid"]}),
+        ({"mask": [{"member": "to", "keep": -1}]}, {"mask.0.keep": ["invalid"]}),
+        ({"mask": [{"member": "to", "keep": True}]}, {"mask.0.keep": ["invalid"]}),
+        ({"mask": [{"member": "to", "hash": 1}]}, {"mask.0.hash": ["type"]}),
+        ({"mask": [{"member": "to", "hash": True, "keep": 4}]}, {"mask.0.keep": ["invalid"]}),
+        (
+            {"mask": [{"member": "to", "show": 4}]},
+            {"mask.0.show": ["additionalProperties"]},
+        ),
+        ({"omit": ["custom_channel_vars.0"]}, {"omit.0": ["invalid"]}),
+        ({"hook": "kazoo_pivot", "filters": [{"caller": "1"}]}, {"filters": ["invalid"]}),
+    ],
+    ids=str,
+)
+def test_filters_and_privacy_are_checked_with_paths(
+    members: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    if members.get("hook") == "kazoo_pivot":
+        members = {**members, "hook": next(iter(ASKED))}
+    assert codes(members) == expected
+
+
+def test_an_actionable_webhook_cannot_keep_the_filters_of_an_event() -> None:
+    asked = next(iter(ASKED))
+    assert codes({"hook": asked}, mask=["to"]) == {"mask": ["invalid"]}

@@ -6,6 +6,7 @@ import pytest
 from service.domain.delivery import Outcome, Response, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import event_id_of
+from service.domain.filters.filters import filters_of
 from service.domain.webhook import Format
 from service.pipeline.progress import Progress
 from tests.builders import (
@@ -45,9 +46,12 @@ async def test_an_event_is_told_to_every_webhook_that_wants_it() -> None:
         make_webhook("c", hook="channel_destroy"),
         make_webhook("d", modifiers={"call_direction": "outbound"}),
         make_webhook("e", modifiers={"call_direction": ["inbound"]}),
+        make_webhook("f", clauses=filters_of([{"caller": "+1555*"}, {"direction": "inbound"}])),
+        make_webhook("g", clauses=filters_of([{"caller": "+49*"}])),
+        make_webhook("h", modifiers={"call_direction": "x"}, clauses=filters_of([])),
     )
     await parts.events(incoming(BODY), Progress())
-    assert sorted(told(parts)) == ["a", "b", "e"]
+    assert sorted(told(parts)) == ["a", "b", "e", "f"]
     assert parts.queues == FakeQueues()
     name = "events_consumed_total"
     assert counted(parts.metrics, name, source="kazoo", hook="channel_create") == 1

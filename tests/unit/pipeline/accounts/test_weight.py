@@ -31,6 +31,9 @@ def loaded(account_id: str, webhooks: int, **members: object) -> Account:
         (50, {"custom_data": {"x": "y" * 10_000}}),
         (50, {"custom_data": {f"key-{n}": f"value-{n}" for n in range(100)}}),
         (50, {"modifiers": {"call_direction": [f"value-{n}" for n in range(100)]}}),
+        (50, {"filters": [{"member": f"m-{n}", "op": "eq", "value": n} for n in range(50)]}),
+        (50, {"filters": [{"caller": [f"+{n}*" for n in range(50)]}]}),
+        (50, {"mask": [{"member": f"m-{n}.x", "keep": n} for n in range(50)]}),
     ],
     ids=str,
 )

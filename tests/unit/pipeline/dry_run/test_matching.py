@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -6,6 +7,7 @@ import pytest
 from service.dialects.bus_message import Occasion
 from service.domain.errors import RejectedMessage
 from service.domain.event import Event
+from service.domain.filters.filters import filters_of
 from service.domain.webhook import Webhook
 from service.pipeline.dry_run.matching import DryRun, as_message, dry_runs
 from tests.builders import ACCOUNT, CALL_ID, MASTER, make_account, make_event, make_webhook
@@ -91,3 +93,16 @@ def test_an_event_of_another_account_is_shown_as_that_accounts() -> None:
     webhook = make_webhook(account_id="root", include_subaccounts=True)
     [reason] = dry_run.reasons_against(webhook)
     assert reason.startswith("the event belongs to account another, which is not a sub-account")
+
+
+def test_each_clause_of_the_filters_is_told_and_a_failing_one_is_a_reason() -> None:
+    clauses = filters_of([{"direction": "inbound"}, {"caller": "+49*"}])
+    webhook = make_webhook(clauses=clauses)
+    tried = replace(dry_run(caller_id_number="+4412"), call_facts=KAZOO.call_facts)
+    assert [(line.path, line.held) for line in tried.clauses_of(webhook)] == [
+        ("filters.0", True),
+        ("filters.1", False),
+    ]
+    (reason,) = tried.reasons_against(webhook)
+    assert reason == ('filters.1 (caller like "+49*") did not hold: the event\'s caller is "+4412"')
+    assert tried.clauses_of(make_webhook()) == ()

@@ -1,0 +1,1 @@
+"""Filters of a webhook: clauses that an event must satisfy, checked, compiled and explained."""
