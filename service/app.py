@@ -249,7 +249,8 @@ async def _prepare(service: Service) -> None:
                 if finding not in said:
                     said.add(finding)
                     _tell(finding)
-            await store.prepare(service.settings.attempts.retention_days)
+            settings = service.settings
+            await store.prepare(settings.attempts.retention_days, settings.audit.retention_days)
         except StoreUnavailable as error:
             log.warning("store.not_prepared", error=str(error), remedy=error.remedy)
             await asyncio.sleep(PREPARE_AGAIN_S)

@@ -22,6 +22,7 @@ from service.console.guarding import (
 )
 from service.console.pages import (
     attempts,
+    audit,
     calls,
     catalogue,
     entry,
@@ -61,6 +62,7 @@ PAGES: tuple[tuple[str, str, PageHandler], ...] = (
     ("GET", "/by-endpoint", operator.endpoints),
     ("GET", "/search", operator.search),
     ("GET", "/settings", operator.settings),
+    ("GET", "/audit", audit.of_all),
     ("GET", f"{ACCOUNT}/webhooks", webhooks.table),
     ("GET", f"{ACCOUNT}/webhooks/new", webhooks.blank),
     ("POST", f"{ACCOUNT}/webhooks/new", webhooks.create),
@@ -87,6 +89,7 @@ PAGES: tuple[tuple[str, str, PageHandler], ...] = (
     ("GET", f"{ACCOUNT}/replays", letters.replays),
     ("POST", f"{ACCOUNT}/replays/{{replay_id}}/stop", letters.stop),
     ("GET", f"{ACCOUNT}/calls", calls.one),
+    ("GET", f"{ACCOUNT}/audit", audit.of_account),
     ("GET", f"{ACCOUNT}/hooks", catalogue.table),
     ("GET", f"{ACCOUNT}/hooks/{{hook_id}}", catalogue.one),
     ("GET", "/hooks", catalogue.table),

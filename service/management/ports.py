@@ -214,6 +214,18 @@ class Replays(Protocol):
         """Stop a running replay; return it in its new state, or None if it does not run."""
 
 
+class AuditLog(Protocol):
+    """The audit log; see `management.audit` for the members of an entry."""
+
+    async def add(self, entry: Document) -> None:
+        """Store an entry."""
+
+    async def page(
+        self, selection: Selection, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Document]:
+        """Return the entries after a time and id, the newest first."""
+
+
 class RevivalQueue(Protocol):
     """The queue of deliveries, for replays."""
 

@@ -4,13 +4,14 @@ A session has the rights of the token that opened it at every request anew, so i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from service.domain.errors import NotFound, Unauthenticated
 from service.domain.principal import Principal
+from service.management.audit import Action, Audit
 from service.management.authentication import Authentication
 from service.management.ports import TokenStore
 from service.management.token import (
@@ -56,6 +57,7 @@ class Sessions:
 
     tokens: TokenStore
     authentication: Authentication
+    audit: Audit
     lifetime: timedelta
     link_lifetime: timedelta
     now: Callable[[], datetime] = _now
@@ -69,10 +71,11 @@ class Sessions:
         made, kept = self._session(principal, token_id)
         await self.tokens.add(kept)
         log.info("console.signed_in", by=principal.name, session_id=kept.token_id)
+        await self._note(principal, Action.SIGNED_IN, principal.account_id, kept)
         return made
 
-    async def link(self, by: Principal | None, account_id: str, *, read_only: bool) -> Link:
-        """Return a new portal link to an account; it ends with the token of the caller, if any."""
+    async def link(self, by: Principal, account_id: str, *, read_only: bool) -> Link:
+        """Return a new portal link to an account; it ends with the token of the caller, if ours."""
         now = self.now()
         text, kept = new_token(
             account_id,
@@ -84,8 +87,10 @@ class Sessions:
             purge_at=now + self.link_lifetime + self.lifetime,
         )
         await self.tokens.add(kept)
-        who = None if by is None else by.name
-        log.info("portal.linked", by=who, account_id=account_id, link_id=kept.token_id)
+        log.info("portal.linked", by=by.name, account_id=account_id, link_id=kept.token_id)
+        await self.audit.note(
+            by, Action.PORTAL_LINK_CREATED, account_id, kept.token_id, read_only=read_only
+        )
         return Link(text, account_id, read_only, now + self.link_lifetime)
 
     async def follow(self, text: str) -> tuple[str, str]:
@@ -98,6 +103,7 @@ class Sessions:
         made, kept = self._session(principal, link.token_id)
         await self.tokens.add(kept)
         log.info("portal.opened", account_id=link.account_id, session_id=kept.token_id)
+        await self._note(_holder_of(link), Action.PORTAL_OPENED, link.account_id, kept)
         return made, link.account_id
 
     async def resume(self, text: str) -> Session:
@@ -110,9 +116,8 @@ class Sessions:
         portal = parent.kind is TokenKind.PORTAL_LINK
         principal = parent.principal
         if portal:
-            principal = Principal(
-                f"portal:{parent.token_id}", parent.account_id, read_only=parent.read_only
-            )
+            principal = _holder_of(parent)
+        principal = replace(principal, session_id=kept.token_id)
         return Session(kept.token_id, principal, portal, kept.expires_at)
 
     async def end(self, text: str) -> None:
@@ -141,6 +146,12 @@ class Sessions:
             raise Unauthenticated(UNKNOWN)
         return parent
 
+    async def _note(
+        self, by: Principal, action: Action, account_id: str | None, session: Token
+    ) -> None:
+        holder = replace(by, session_id=session.token_id)
+        await self.audit.note(holder, action, account_id, session.token_id)
+
     def _session(self, principal: Principal, parent_id: str) -> tuple[str, Token]:
         now = self.now()
         return new_token(
@@ -155,7 +166,12 @@ class Sessions:
         )
 
 
-def _token_id(by: Principal | None) -> str | None:
+def _holder_of(link: Token) -> Principal:
+    """Return the caller that came by a portal link."""
+    return Principal(f"portal:{link.token_id}", link.account_id, read_only=link.read_only)
+
+
+def _token_id(by: Principal) -> str | None:
     """Return the id of the caller's token, if it is one of ours."""
-    kind, _, token_id = by.name.partition(":") if by is not None else ("", "", "")
+    kind, _, token_id = by.name.partition(":")
     return token_id if kind == "token" and token_id else None

@@ -132,7 +132,7 @@ async def test_a_search_finds_webhooks_and_dead_letters(ours: Store, database: D
 async def test_sessions_are_kept_beside_tokens_and_not_listed(
     ours: Store, database: Documents
 ) -> None:
-    await ours.prepare(1)
+    await ours.prepare(1, 1)
     tokens = MongoTokens(ours)
     _, token = new_token("a", NOW)
     kind, later = TokenKind.SESSION, NOW + timedelta(hours=1)

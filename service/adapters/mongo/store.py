@@ -40,6 +40,8 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("webhook_id", 1)]),
     ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
+    ("audit", [("account_id", 1), ("at", -1), ("_id", -1)]),
+    ("audit", [("at", -1), ("_id", -1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
 
@@ -131,8 +133,8 @@ class Store:
         """Close all connections."""
         self.database.client.close()
 
-    async def prepare(self, retention_days: float) -> None:
-        """Create the indexes and set the retention of attempts. Idempotent."""
+    async def prepare(self, retention_days: float, audit_days: float) -> None:
+        """Create the indexes and set the retention of attempts and audit log. Idempotent."""
         database = self.database
         for collection, keys in INDEXES:
             await self.ask(database[collection].create_index(keys))
@@ -144,6 +146,7 @@ class Store:
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
         await self._expire("tokens", "purge_at", 0)
+        await self._expire("audit", "at", round(audit_days * 86_400))
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
         """Have a TTL index delete documents `seconds` after the time in `member`, if any."""

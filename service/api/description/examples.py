@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from service.api.shapes.answers import (
     AttemptAnswer,
     AttemptInFull,
+    AuditAnswer,
     Counted,
     Discarded,
     GlanceAnswer,
@@ -224,6 +225,17 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "hours": [{"at": AT, "succeeded": 119, "failed": 1}],
     },
     Discarded: {"discarded": 120},
+    AuditAnswer: {
+        "id": REPLAY_ID,
+        "at": AT,
+        "action": "webhook_disabled",
+        "by": BY,
+        "by_label": "CRM team",
+        "session_id": None,
+        "account_id": ACCOUNT_ID,
+        "subject_id": WEBHOOK_ID,
+        "details": {"changes": {"enabled": {"old": True, "new": False}}},
+    },
     PortalAnswer: {
         "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",
         "account_id": ACCOUNT_ID,

@@ -60,6 +60,7 @@ TAGS = {
     "Dead letters": "Deliveries that were given up; they can be replayed.",
     "Replays": "Orders to deliver dead letters again.",
     "Streams": "What happens, while it happens: Server-Sent Events until the client hangs up.",
+    "Audit log": "Who changed what, and when.",
     "Console": "Access to the pages for people.",
     "Service": "About the API itself.",
 }

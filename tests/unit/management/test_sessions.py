@@ -7,9 +7,11 @@ import pytest
 
 from service.domain.errors import Unauthenticated
 from service.domain.principal import Principal
+from service.management.audit import OPERATOR, Audit
 from service.management.authentication import Authentication
 from service.management.sessions import Sessions
 from service.management.token import Token, TokenKind, new_token, token_id_in, verified
+from tests.unit.management.audit_parts import Entries
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY, MINUTES = timedelta(hours=12), timedelta(minutes=10)
@@ -38,12 +40,14 @@ class Tokens:
 @dataclass
 class Setting:
     tokens: Tokens = field(default_factory=Tokens)
+    entries: Entries = field(default_factory=Entries)
     now: datetime = START
 
     @property
     def sessions(self) -> Sessions:
         authentication = Authentication(self.tokens, now=lambda: self.now)
-        return Sessions(self.tokens, authentication, DAY, MINUTES, lambda: self.now)
+        audit = Audit(self.entries)
+        return Sessions(self.tokens, authentication, audit, DAY, MINUTES, lambda: self.now)
 
     async def token(self, *, all_rights: bool = True) -> str:
         text, kept = new_token(
@@ -131,7 +135,7 @@ async def test_a_link_opens_one_account_with_no_more_rights_than_it_says() -> No
 
 async def test_a_link_opens_sessions_for_minutes_and_they_last_longer() -> None:
     setting = Setting()
-    link = await setting.sessions.link(None, "a", read_only=False)
+    link = await setting.sessions.link(OPERATOR, "a", read_only=False)
     session, _ = await setting.sessions.follow(link.text)
     setting.now += MINUTES
     with pytest.raises(Unauthenticated):
