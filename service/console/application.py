@@ -63,6 +63,7 @@ PAGES: tuple[tuple[str, str, PageHandler], ...] = (
     ("GET", "/search", operator.search),
     ("GET", "/settings", operator.settings),
     ("GET", "/audit", audit.of_all),
+    ("GET", "/workers", operator.workers),
     ("GET", f"{ACCOUNT}/webhooks", webhooks.table),
     ("GET", f"{ACCOUNT}/webhooks/new", webhooks.blank),
     ("POST", f"{ACCOUNT}/webhooks/new", webhooks.create),

@@ -226,6 +226,19 @@ class AuditLog(Protocol):
         """Return the entries after a time and id, the newest first."""
 
 
+class WorkerRegister(Protocol):
+    """States of workers; one that is not written again for minutes vanishes."""
+
+    async def note(self, worker_id: str, state: Document) -> None:
+        """Replace the state of a worker."""
+
+    async def remove(self, worker_id: str) -> None:
+        """Remove a worker."""
+
+    async def all(self) -> Sequence[Document]:
+        """Return the states of all workers, in any order."""
+
+
 class RevivalQueue(Protocol):
     """The queue of deliveries, for replays."""
 

@@ -14,6 +14,7 @@ from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterA
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
+from service.adapters.mongo.workers import MongoWorkers
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.ask import AskEndpoint
@@ -34,6 +35,7 @@ from service.api.resources import (
     streams,
     tokens,
     webhooks,
+    workers,
 )
 from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
@@ -47,6 +49,7 @@ from service.management.glance import Glance
 from service.management.replay_runner import ReplayRunner
 from service.management.sessions import Sessions
 from service.management.webhooks import Webhooks
+from service.management.workers import Workers
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
 from service.wiring.console import Shared, add_console
@@ -167,6 +170,7 @@ def _operations(
         tokens.TokenHandlers(),
         glances.GlanceHandlers(glance),
         audits.AuditHandlers(audit, pages),
+        workers.WorkerHandlers(Workers(MongoWorkers(store))),
         portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
     )

@@ -146,6 +146,7 @@ class Store:
         await self._expire("suspects", "updated_at", 86_400)
         await self._expire("scoped_webhooks", "updated_at", 86_400)
         await self._expire("tokens", "purge_at", 0)
+        await self._expire("workers", "seen_at", 600)
         await self._expire("audit", "at", round(audit_days * 86_400))
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:

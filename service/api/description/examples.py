@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from service.api.shapes.answers import (
     AttemptAnswer,
     AttemptInFull,
-    AuditAnswer,
     Counted,
     Discarded,
     GlanceAnswer,
@@ -24,6 +23,7 @@ from service.api.shapes.answers import (
     TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.operator_answers import AuditAnswer, CertificateAnswer, WorkerAnswer
 from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
@@ -236,6 +236,21 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "subject_id": WEBHOOK_ID,
         "details": {"changes": {"enabled": {"old": True, "new": False}}},
     },
+    WorkerAnswer: {
+        "id": "switch1:4711",
+        "host": "switch1",
+        "pid": 4711,
+        "number": 1,
+        "version": "1.0.0",
+        "state": "failing",
+        "failing": {"store": "does not answer"},
+        "in_flight": 12,
+        "unsettled": 15,
+        "started_at": AT,
+        "seen_at": AT,
+        "last_event_at": AT,
+    },
+    CertificateAnswer: {"host": "hooks.example.com", "expires_at": AT},
     PortalAnswer: {
         "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",
         "account_id": ACCOUNT_ID,

@@ -61,6 +61,7 @@ TAGS = {
     "Replays": "Orders to deliver dead letters again.",
     "Streams": "What happens, while it happens: Server-Sent Events until the client hangs up.",
     "Audit log": "Who changed what, and when.",
+    "Operation": "The running service, for superusers' tokens.",
     "Console": "Access to the pages for people.",
     "Service": "About the API itself.",
 }

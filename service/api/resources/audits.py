@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.api.http.operation import Access, Answer, ApiCall, operation
-from service.api.shapes.answers import AuditAnswer
+from service.api.shapes.operator_answers import AuditAnswer
 from service.api.shapes.pages import Pages, filled
 from service.api.shapes.queries import (
     AUDIT_MEMBERS,

@@ -6,7 +6,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.delivery import DeadLetterReason, Outcome
-from service.management.audit import Action
 from service.management.replay import ReplayState
 
 
@@ -300,26 +299,6 @@ class PortalAnswer(Shape):
     read_only: bool
     expires_at: datetime
     """Until then the link opens sessions; a session lasts longer."""
-
-
-class AuditAnswer(Shape):
-    """A change: who made it, and when."""
-
-    id: str
-    at: datetime
-    action: Action
-    by: str
-    """The caller: a token, a portal link, `operator` for a command, or a switch's own user."""
-    by_label: str | None
-    """The name of the caller's token; null for tokens of other accounts."""
-    session_id: str | None
-    """The session of the console in which it was done."""
-    account_id: str | None
-    """The account concerned; null where all accounts are."""
-    subject_id: str | None
-    """The id of the webhook, token, replay, delivery or session."""
-    details: dict[str, Any]
-    """The members changed with old and new values, or what an order selected; no secrets."""
 
 
 class MatchVerdict(Shape):
