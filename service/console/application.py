@@ -28,6 +28,7 @@ from service.console.pages import (
     entry,
     letters,
     operator,
+    rejected,
     webhook,
     webhooks,
 )
@@ -64,6 +65,10 @@ PAGES: tuple[tuple[str, str, PageHandler], ...] = (
     ("GET", "/settings", operator.settings),
     ("GET", "/audit", audit.of_all),
     ("GET", "/workers", operator.workers),
+    ("GET", "/rejected", rejected.table),
+    ("POST", "/rejected", rejected.do),
+    ("POST", "/rejected/take", rejected.take),
+    ("GET", "/rejected/{rejected_id}", rejected.one),
     ("GET", f"{ACCOUNT}/webhooks", webhooks.table),
     ("GET", f"{ACCOUNT}/webhooks/new", webhooks.blank),
     ("POST", f"{ACCOUNT}/webhooks/new", webhooks.create),

@@ -12,9 +12,12 @@ from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo.rejected import MongoRejected
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
 from service.adapters.mongo.workers import MongoWorkers
+from service.adapters.rabbitmq.rejected import RejectedQueue
+from service.adapters.rabbitmq.topology.queues import Names
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.ask import AskEndpoint
@@ -31,6 +34,7 @@ from service.api.resources import (
     glances,
     hooks,
     portal,
+    rejected,
     schemas,
     streams,
     tokens,
@@ -46,6 +50,7 @@ from service.management.audit import Audit
 from service.management.authentication import Authentication
 from service.management.dead_letters import DeadLetters
 from service.management.glance import Glance
+from service.management.rejected import RejectedMessages
 from service.management.replay_runner import ReplayRunner
 from service.management.sessions import Sessions
 from service.management.webhooks import Webhooks
@@ -170,6 +175,7 @@ def _operations(
         tokens.TokenHandlers(),
         glances.GlanceHandlers(glance),
         audits.AuditHandlers(audit, pages),
+        rejected.RejectedHandlers(_rejected(service, audit), pages),
         workers.WorkerHandlers(Workers(MongoWorkers(store))),
         portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
@@ -177,6 +183,19 @@ def _operations(
     collections = [one.collection for one in dialects.enabled if one.collection is not None]
     foreign = [ForeignWebhooks(collection, subscriptions) for collection in collections]
     return own, [operation for one in foreign for operation in one.operations()]
+
+
+def _rejected(service: Service, audit: Audit) -> RejectedMessages:
+    """Return the use cases of rejected messages."""
+    amqp = service.settings.amqp
+    names = Names(amqp.prefix)
+    return RejectedMessages(
+        MongoRejected(service.storage.store),
+        RejectedQueue(amqp.urls, names),
+        service.broker.publisher,
+        audit,
+        (names.events, names.deliveries, names.dead),
+    )
 
 
 def _webhooks(service: Service, audit: Audit) -> Webhooks:

@@ -40,6 +40,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("webhook_id", 1)]),
     ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
+    ("rejected", [("taken_at", -1), ("_id", -1)]),
     ("audit", [("account_id", 1), ("at", -1), ("_id", -1)]),
     ("audit", [("at", -1), ("_id", -1)]),
 )

@@ -23,7 +23,15 @@ from service.api.shapes.answers import (
     TokenAnswer,
     WebhookSummary,
 )
-from service.api.shapes.operator_answers import AuditAnswer, CertificateAnswer, WorkerAnswer
+from service.api.shapes.operator_answers import (
+    AuditAnswer,
+    BroughtBack,
+    CertificateAnswer,
+    RejectedAnswer,
+    RejectedInFull,
+    Taken,
+    WorkerAnswer,
+)
 from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
@@ -175,6 +183,17 @@ LIVE_REQUEST = {
     },
     "body": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
 }
+REJECTED = {
+    "id": REPLAY_ID,
+    "reason": "unknown_event",
+    "detail": "call_event, CHANNEL_DREAM",
+    "exchange": "callevt",
+    "routing_key": "call.CHANNEL_DREAM.x",
+    "content_encoding": None,
+    "size": 26,
+    "taken_at": AT,
+    "can_return": True,
+}
 OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     WebhookSummary: SUMMARY,
     WebhookAnswer: WEBHOOK,
@@ -250,6 +269,10 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "seen_at": AT,
         "last_event_at": AT,
     },
+    Taken: {"taken": 3},
+    BroughtBack: {"retried": 1},
+    RejectedAnswer: REJECTED,
+    RejectedInFull: {**REJECTED, "body": '{"Event-Name": "CHANNEL_DREAM"}'},
     CertificateAnswer: {"host": "hooks.example.com", "expires_at": AT},
     PortalAnswer: {
         "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",

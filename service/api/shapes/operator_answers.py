@@ -55,3 +55,40 @@ class CertificateAnswer(Shape):
 
     host: str
     expires_at: datetime
+
+
+class Taken(Shape):
+    """The number of messages that were moved into the store."""
+
+    taken: int
+
+
+class BroughtBack(Shape):
+    """The number of messages that will be read again."""
+
+    retried: int
+
+
+class RejectedAnswer(Shape):
+    """A message that was rejected."""
+
+    id: str
+    reason: str
+    """The reason; `dead_lettered` if the broker moved it after too many deliveries."""
+    detail: str
+    exchange: str
+    routing_key: str
+    content_encoding: str | None
+    size: int
+    """Bytes of the body."""
+    taken_at: datetime
+    """When it was taken from the queue."""
+    can_return: bool
+    """Whether it can be read again; a request whose caller has gone on cannot."""
+
+
+class RejectedInFull(RejectedAnswer):
+    """A message that was rejected, with its body."""
+
+    body: str
+    """At most 256 KiB; bytes that are not UTF-8 become escapes such as `\\xff`."""

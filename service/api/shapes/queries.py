@@ -184,6 +184,13 @@ class OperatorAuditQuery(AuditQuery):
     filter_account_id: Annotated[str, Field(max_length=64)] | None = None
 
 
+class RejectedQuery(PageQuery):
+    """A selection of rejected messages."""
+
+    filter_reason: Annotated[str, Field(max_length=64)] | None = None
+    """The reason for rejecting them."""
+
+
 class ReplaysQuery(PageQuery):
     """A selection of replays."""
 
