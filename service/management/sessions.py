@@ -1,6 +1,8 @@
 """Sessions of people in the console, and the links that open one for a single account.
 
-A session has the rights of the token that opened it at every request anew, so it ends with it.
+A session has the rights of the token that opened it at every request anew, so it ends with it. A
+switch's own token cannot be looked up again without its text, which is not kept: its session has
+the rights that it had, for `FOREIGN_LIFETIME` at most.
 """
 
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from service.management.token import (
 )
 
 UNKNOWN = "the session has ended"
+FOREIGN_LIFETIME = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -63,12 +66,12 @@ class Sessions:
     now: Callable[[], datetime] = _now
 
     async def sign_in(self, text: str) -> str:
-        """Return the text of a new session for an API token of ours. Raises Unauthenticated."""
+        """Return the text of a new session for an API token, ours or a switch's.
+
+        Raises Unauthenticated, and SwitchApiUnavailable.
+        """
         principal = await self.authentication.principal(text)
-        token_id = token_id_in(text)
-        if token_id is None:
-            raise Unauthenticated("only tokens of this service open a session")
-        made, kept = self._session(principal, token_id)
+        made, kept = self._session(principal, token_id_in(text))
         await self.tokens.add(kept)
         log.info("console.signed_in", by=principal.name, session_id=kept.token_id)
         await self._note(principal, Action.SIGNED_IN, principal.account_id, kept)
@@ -114,9 +117,9 @@ class Sessions:
             raise Unauthenticated(UNKNOWN)
         parent = await self._check_parent(kept)
         portal = parent.kind is TokenKind.PORTAL_LINK
-        principal = parent.principal
-        if portal:
-            principal = _holder_of(parent)
+        principal = _holder_of(parent) if portal else parent.principal
+        if kept.parent_id is None:
+            principal = replace(principal, name=kept.name, label="")
         principal = replace(principal, session_id=kept.token_id)
         return Session(kept.token_id, principal, portal, kept.expires_at)
 
@@ -152,17 +155,20 @@ class Sessions:
         holder = replace(by, session_id=session.token_id)
         await self.audit.note(holder, action, account_id, session.token_id)
 
-    def _session(self, principal: Principal, parent_id: str) -> tuple[str, Token]:
+    def _session(self, principal: Principal, parent_id: str | None) -> tuple[str, Token]:
+        """Return a session; one without a parent keeps the holder's name."""
         now = self.now()
+        lifetime = self.lifetime if parent_id else min(self.lifetime, FOREIGN_LIFETIME)
         return new_token(
             principal.account_id,
             now,
+            name="" if parent_id else principal.name,
             descendants=principal.descendants,
             read_only=principal.read_only,
-            lifetime=self.lifetime,
+            lifetime=lifetime,
             kind=TokenKind.SESSION,
             parent_id=parent_id,
-            purge_at=now + self.lifetime,
+            purge_at=now + lifetime,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from service.domain.errors import Unauthenticated
 from service.domain.principal import Principal
 from service.management.audit import OPERATOR, Audit
-from service.management.authentication import Authentication
+from service.management.authentication import Authentication, ForeignTokens
 from service.management.sessions import Sessions
 from service.management.token import Token, TokenKind, new_token, token_id_in, verified
 from tests.unit.management.audit_parts import Entries
@@ -42,10 +42,11 @@ class Setting:
     tokens: Tokens = field(default_factory=Tokens)
     entries: Entries = field(default_factory=Entries)
     now: datetime = START
+    foreign: tuple[ForeignTokens, ...] = ()
 
     @property
     def sessions(self) -> Sessions:
-        authentication = Authentication(self.tokens, now=lambda: self.now)
+        authentication = Authentication(self.tokens, self.foreign, now=lambda: self.now)
         audit = Audit(self.entries)
         return Sessions(self.tokens, authentication, audit, DAY, MINUTES, lambda: self.now)
 
@@ -76,6 +77,33 @@ async def test_a_session_has_the_rights_and_the_name_of_its_token() -> None:
     name = f"token:{token_id_in(token)}"
     assert session.principal == Principal(name, "a", descendants=True, read_only=True)
     assert not session.portal
+
+
+@dataclass
+class Switch:
+    """A switch with one token."""
+
+    issuer = "Crossbar"
+
+    async def principal(self, text: str) -> Principal | None:
+        if text != "eyJ-of-kazoo":
+            return None
+        return Principal("crossbar:a/user-1", "a", descendants=True)
+
+
+async def test_a_token_of_the_switch_opens_a_session_with_its_rights_for_an_hour() -> None:
+    setting = Setting(foreign=(Switch(),))
+    session = await setting.sessions.sign_in("eyJ-of-kazoo")
+    found = (await setting.sessions.resume(session)).principal
+    assert found == Principal("crossbar:a/user-1", "a", descendants=True)
+    assert setting.entries.told()[0][:3] == ("signed_in", "crossbar:a/user-1", "a")
+    assert "eyJ-of-kazoo" not in repr(setting.tokens.kept)
+    setting.now += timedelta(minutes=59)
+    assert not await ended(setting, session)
+    setting.now += timedelta(minutes=1)
+    assert await ended(setting, session)
+    with pytest.raises(Unauthenticated):
+        await setting.sessions.sign_in("eyJ-unknown")
 
 
 async def test_a_session_ends_when_its_token_is_revoked() -> None:
