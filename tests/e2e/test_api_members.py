@@ -239,19 +239,24 @@ async def replayed(api: Client, webhook_id: str) -> bool:
 
 async def see_operation(witness: Witness, shared: SharedService) -> None:
     """See what is for operators alone, with an operator's token."""
-    await witness.call("listAccountAudit")
+    await shared.database["audit"].update_many({}, {"$set": {"session_id": "s-1"}})
+    await witness.follow("listAccountAudit")
     async with switch(shared.amqp_url) as kazoo:
-        await kazoo.publish_raw("callevt", "call.CHANNEL_CREATE.x", b"{]", content_encoding="gzip")
+        for _ in range(2):
+            await kazoo.publish_raw(
+                "callevt", "call.CHANNEL_CREATE.x", b"{]", content_encoding="gzip"
+            )
     account_token = witness.api.token
     token = await make_token(shared.database, None, name="On call")
-    await shared.database["audit"].update_many({}, {"$set": {"session_id": "s-1"}})
     witness.api = replace(witness.api, token=token)
 
     async def taken() -> Any:
         await witness.call("takeRejected")
-        return (await witness.call("listRejected")).data
+        found = (await witness.call("listRejected")).data
+        return found if len(found) == 2 else None
 
-    (message,) = await eventually(taken)
+    message, _ = await eventually(taken)
+    await witness.follow("listRejected")
     await witness.call("getRejected", rejected_id=message["id"])
     await witness.call("retryRejected", {"ids": ["none"]})
     await witness.call("discardRejected", {"ids": [message["id"]]})
