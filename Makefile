@@ -49,8 +49,9 @@ bench-quick: setup ## the two ratios that matter most, in a minute
 browser: setup-tests ## the console in a real Chromium
 	@$(bin)/pytest tests/browser
 
-screenshots: setup-tests ## a picture of every page, in .run/screenshots
-	@$(bin)/pytest tests/browser/test_pages.py --screenshots .run/screenshots
+screenshots: setup-tests ## a picture of every page, in .run/screenshots; those of the README
+	@$(bin)/pytest tests/browser/test_pages.py tests/browser/test_pictures.py --screenshots .run/screenshots
+	@mkdir -p deploy/pictures && cp .run/screenshots/readme/*.webp deploy/pictures/
 
 docs: setup ## write the documents that are made of the code
 	@$(bin)/python -m service.dev.documents

@@ -8,7 +8,7 @@ broker's publishing connection last.
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -16,6 +16,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -34,12 +35,12 @@ from service.dialects.dialect import Dialects
 from service.dialects.known import dialects_of
 from service.domain.errors import StoreUnavailable
 from service.domain.finding import Finding, Severity
-from service.management.replay_runner import ReplayRunner
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.wiring.api import build_api, connections_for
 from service.wiring.parts import database_of, permissions_of, secret_box_of
 from service.wiring.service import Service, build
+from service.wiring.workers import heartbeat_of
 from service.workers.health import WorkersHealth
 from service.workers.identity import WorkerIdentity
 
@@ -78,11 +79,14 @@ async def run(
         stack.push_async_callback(service.sending.sender.close)
         await service.sending.sender.prepare()
         stack.push_async_callback(asyncio.to_thread, service.sending.tracer.close)
+        heart = heartbeat_of(service, None if identity is None else identity.number)
+        stack.push_async_callback(heart.leave)
         management = build_api(service)
         stack.push_async_callback(management.close)
         for server in _servers(service, management.application, identity):
             await stack.enter_async_context(server)
-        async with asyncio.TaskGroup() as tasks, _background(tasks, service, management.runner):
+        others = {"run replays": management.runner.run(), "beat": heart.run()}
+        async with asyncio.TaskGroup() as tasks, _background(tasks, service, others):
             _leave_startup_to_itself()
             consuming = tasks.create_task(service.broker.consuming.run(), name="consume")
             if shadow:
@@ -188,7 +192,7 @@ def _leave_startup_to_itself() -> None:
 
 @asynccontextmanager
 async def _background(
-    tasks: asyncio.TaskGroup, service: Service, replays: ReplayRunner
+    tasks: asyncio.TaskGroup, service: Service, others: Mapping[str, Coroutine[Any, Any, None]]
 ) -> AsyncIterator[None]:
     """Run everything that must outlive the consuming connection, and stop it in order."""
     running = [
@@ -200,7 +204,7 @@ async def _background(
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.storage.attempt_writer.run(), name="write attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
-        tasks.create_task(replays.run(), name="run replays"),
+        *(tasks.create_task(work, name=name) for name, work in others.items()),
         tasks.create_task(service.sending.pace.run(), name="keep pace"),
         tasks.create_task(service.sending.endpoints.tidy(), name="tidy the endpoints"),
         tasks.create_task(service.sending.asked_endpoints.tidy(), name="tidy the asked"),
@@ -251,7 +255,8 @@ async def _prepare(service: Service) -> None:
                 if finding not in said:
                     said.add(finding)
                     _tell(finding)
-            await store.prepare(service.settings.attempts.retention_days)
+            settings = service.settings
+            await store.prepare(settings.attempts.retention_days, settings.audit.retention_days)
         except StoreUnavailable as error:
             log.warning("store.not_prepared", error=str(error), remedy=error.remedy)
             await asyncio.sleep(PREPARE_AGAIN_S)

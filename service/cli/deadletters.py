@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.history import MongoDeadLetterArchive
 from service.adapters.mongo.replays import MongoReplays
 from service.adapters.mongo.store import open_store
@@ -18,13 +19,12 @@ from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_
 from service.domain.delivery import DeadLetterReason, Delivery
 from service.domain.errors import NotFound
 from service.domain.freshness import MOST_MAX_AGE_S
-from service.domain.principal import Principal
+from service.management.audit import OPERATOR, Audit
 from service.management.dead_letters import DeadLetters
 from service.management.replay import Replay, ReplayState
 from service.management.selection import Selection
 from service.text.plural import counted
 
-OPERATOR = Principal("operator")
 LOOK_EVERY_S = 0.3
 PICKED_UP_WITHIN_S = 30.0
 
@@ -161,7 +161,8 @@ def _with_letters(config: str | None, work: Callable[[DeadLetters], Awaitable[T]
     async def run() -> T:
         with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
             archive = MongoDeadLetterArchive(store)
-            return await work(DeadLetters(archive, MongoReplays(store), NoQueue()))
+            audit = Audit(MongoAuditLog(store))
+            return await work(DeadLetters(archive, MongoReplays(store), NoQueue(), audit))
 
     return run_to_end(run)
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.replays import MongoTokens
 from service.adapters.mongo.store import open_store
 from service.api.resources.portal import link_view
 from service.cli.terminal import config_option, run_to_end, settings_or_exit
+from service.management.audit import OPERATOR, Audit
 from service.management.authentication import Authentication
 from service.management.sessions import Link, Sessions
 from service.settings.model import Settings
@@ -33,7 +35,8 @@ async def _made(settings: Settings, account_id: str, *, read_only: bool) -> Link
         sessions = Sessions(
             tokens,
             Authentication(tokens),
+            Audit(MongoAuditLog(store)),
             timedelta(hours=console.session_hours),
             timedelta(minutes=console.portal_link_minutes),
         )
-        return await sessions.link(None, account_id, read_only=read_only)
+        return await sessions.link(OPERATOR, account_id, read_only=read_only)

@@ -7,11 +7,14 @@ from typing import TypeVar
 
 import click
 
+from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.replays import MongoTokens
 from service.adapters.mongo.store import open_store
 from service.cli.options import Span
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
-from service.management.token import Token, new_token, token_id_in
+from service.management.audit import OPERATOR, Audit
+from service.management.token import Token, token_id_in
+from service.management.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -44,15 +47,17 @@ def create(
         raise click.UsageError("give either --account ID or --superuser")
     if superuser and descendants:
         raise click.UsageError("a superuser's token may act on every account already")
-    text, made = new_token(
-        account,
-        datetime.now(UTC),
-        name=name,
-        descendants=descendants,
-        read_only=read_only,
-        lifetime=lifetime,
+    text = _with_tokens(
+        config,
+        lambda tokens: tokens.create(
+            OPERATOR,
+            account,
+            name=name,
+            descendants=descendants,
+            read_only=read_only,
+            lifetime=lifetime,
+        ),
     )
-    _with_tokens(config, lambda tokens: tokens.add(made))
     click.echo(text)
 
 
@@ -71,18 +76,18 @@ def list_tokens(config: str | None, account: str | None) -> None:
 def revoke(config: str | None, token_id: str) -> None:
     """Revoke a token at once, given its id or the token itself."""
     wanted = token_id_in(token_id) or token_id
-    if not _with_tokens(config, lambda tokens: tokens.revoke(wanted, datetime.now(UTC))):
+    if not _with_tokens(config, lambda tokens: tokens.revoke(OPERATOR, wanted)):
         click.echo(f"problem  there is no valid token {wanted}", err=True)
         sys.exit(FAILED)
     click.echo(f"revoked  {wanted}")
 
 
-def _with_tokens(config: str | None, work: Callable[[MongoTokens], Awaitable[T]]) -> T:
+def _with_tokens(config: str | None, work: Callable[[Tokens], Awaitable[T]]) -> T:
     mongo = settings_or_exit(config).mongo
 
     async def run() -> T:
         with open_store(mongo.url.get_secret_value(), mongo.database, mongo.timeout_s) as store:
-            return await work(MongoTokens(store))
+            return await work(Tokens(MongoTokens(store), Audit(MongoAuditLog(store))))
 
     return run_to_end(run)
 

@@ -47,6 +47,11 @@ class CheckedTokens:
         self._known = BoundedDict[bytes, tuple[Principal | None, float]](MOST_REMEMBERED)
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def issuer(self) -> str:
+        """See `ForeignTokens`."""
+        return self._question.api
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:

@@ -1,7 +1,7 @@
 """Caller of the management API, and the accounts the caller may act on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,10 @@ class Principal:
     account_id: str | None = None
     descendants: bool = False
     read_only: bool = False
+    label: str = field(default="", compare=False)
+    """Name that a person gave the token."""
+    session_id: str | None = field(default=None, compare=False)
+    """The session of the console, if the caller has one."""
 
     @property
     def superuser(self) -> bool:

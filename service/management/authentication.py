@@ -20,6 +20,10 @@ MOST_REMEMBERED = 10_000
 class ForeignTokens(Protocol):
     """Tokens issued by another system."""
 
+    @property
+    def issuer(self) -> str:
+        """The system, as people call it."""
+
     async def principal(self, text: str) -> Principal | None:
         """Return the holder of the token, or None. Raises SwitchApiUnavailable."""
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import structlog
 
-from service.domain.delivery import Delivery, time_key
-from service.domain.errors import Conflict, Invalid, NotFound
+from service.domain.delivery import Delivery
+from service.domain.errors import Conflict, NotFound
 from service.domain.principal import Principal
+from service.management.audit import Action, Audit
+from service.management.keys import key_of, start_of
 from service.management.ports import DeadLetterArchive, Document, Replays, RevivalQueue
 from service.management.replay import Replay
 from service.management.selection import Selection
@@ -30,11 +32,12 @@ class DeadLetters:
     archive: DeadLetterArchive
     replays: Replays
     queue: RevivalQueue
+    audit: Audit
     now: Callable[[], datetime] = _now
 
     async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
         """Return dead letters, the newest first, after `start`, a `letter_key`. Raises Invalid."""
-        after = None if start is None else _after(start)
+        after = None if start is None else start_of(start)
         return [letter_view(letter) for letter in await self.archive.page(selection, after, size)]
 
     async def one(self, account_id: str | None, delivery_id: str, *, own_only: bool) -> Document:
@@ -78,13 +81,15 @@ class DeadLetters:
         )
         await self.replays.add(replay)
         log.info("replay.started", **_named(replay), by=by.name, matched=replay.matched)
+        chosen = {**_chosen(selection), "matched": replay.matched}
+        await self.audit.note(by, Action.REPLAY_STARTED, account_id, replay.replay_id, **chosen)
         return replay
 
     async def all_replays(
         self, account_id: str | None, start: str | None, size: int
     ) -> list[Document]:
         """Return replays, the newest first, after `start`, a `replay_key`. Raises Invalid."""
-        after = None if start is None else _after(start)
+        after = None if start is None else start_of(start)
         return [replay_view(one) for one in await self.replays.page(account_id, after, size)]
 
     async def progress(self, account_id: str | None, replay_id: str) -> Replay:
@@ -101,12 +106,17 @@ class DeadLetters:
             state = (await self.progress(account_id, replay_id)).state
             raise Conflict(f"the replay is {state.value} already")
         log.info("replay.cancelled", **_named(cancelled), by=by.name)
+        await self.audit.note(by, Action.REPLAY_CANCELLED, account_id, replay_id)
         return cancelled
 
     async def discard(self, by: Principal, selection: Selection) -> int:
         """Delete dead letters for good; return how many."""
         count = await self.archive.discard(selection)
         log.info("dead_letters.discarded", by=by.name, count=count)
+        chosen = {**_chosen(selection), "count": count}
+        await self.audit.note(
+            by, Action.DEAD_LETTERS_DISCARDED, selection.account_id, None, **chosen
+        )
         return count
 
     async def revive(
@@ -119,6 +129,8 @@ class DeadLetters:
         replay_id = uuid.uuid4().hex
         await self.queue.revive(revived(delivery, replay_id, self.now(), max_age_s))
         log.info("delivery.replayed", delivery_id=delivery.delivery_id, by=by.name)
+        account_id, delivery_id = delivery.account_id, delivery.delivery_id
+        await self.audit.note(by, Action.DELIVERY_REPLAYED, account_id, delivery_id)
         return replay_id
 
 
@@ -159,25 +171,12 @@ def letter_view(letter: Document) -> dict[str, Any]:
 
 def letter_key(view: Document) -> str:
     """Return the key of a dead letter in the list; the next page starts after it."""
-    return _key(view["died_at"], view["id"])
+    return key_of(view["died_at"], view["id"])
 
 
 def replay_key(view: Document) -> str:
     """Return the key of a replay in the list; the next page starts after it."""
-    return _key(view["created_at"], view["id"])
-
-
-def _key(at: str, item_id: str) -> str:
-    return f"{time_key(datetime.fromisoformat(at).timestamp())}-{item_id}"
-
-
-def _after(key: str) -> tuple[datetime, str]:
-    at, _, item_id = key.partition("-")
-    try:
-        return datetime.fromtimestamp(int(at, 16) / 1000, tz=UTC), item_id
-    except (ValueError, OverflowError, OSError):
-        message = "must be the next_start_key of the previous page"
-        raise Invalid.of("start_key", "invalid", message, value=key) from None
+    return key_of(view["created_at"], view["id"])
 
 
 def replay_view(replay: Replay) -> dict[str, Any]:
@@ -198,6 +197,12 @@ def replay_view(replay: Replay) -> dict[str, Any]:
 
 def _text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
+
+
+def _chosen(selection: Selection) -> dict[str, Any]:
+    """Return what an order selected: the filters, or the number of ids."""
+    given = {**selection.equals, "ids": None if selection.ids is None else len(selection.ids)}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _named(replay: Replay) -> dict[str, str | None]:

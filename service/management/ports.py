@@ -3,7 +3,7 @@
 Documents are those of the store; every method raises StoreUnavailable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -234,6 +234,69 @@ class Replays(Protocol):
 
     async def cancel(self, account_id: str | None, replay_id: str, at: datetime) -> Replay | None:
         """Stop a running replay; return it in its new state, or None if it does not run."""
+
+
+class AuditLog(Protocol):
+    """The audit log; see `management.audit` for the members of an entry."""
+
+    async def add(self, entry: Document) -> None:
+        """Store an entry."""
+
+    async def page(
+        self, selection: Selection, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Document]:
+        """Return the entries after a time and id, the newest first."""
+
+
+class WorkerRegister(Protocol):
+    """States of workers; one that is not written again for minutes vanishes."""
+
+    async def note(self, worker_id: str, state: Document) -> None:
+        """Replace the state of a worker."""
+
+    async def remove(self, worker_id: str) -> None:
+        """Remove a worker."""
+
+    async def all(self) -> Sequence[Document]:
+        """Return the states of all workers, in any order."""
+
+
+class RejectedStore(Protocol):
+    """Rejected messages that were taken from their queue.
+
+    `{_id, reason, detail, exchange, routing_key, queue, content_encoding, body, size, taken_at}`.
+    """
+
+    async def add(self, message: Document) -> None:
+        """Store a message, in place of one with the same id."""
+
+    async def page(
+        self, selection: Selection, start: tuple[datetime, str] | None, size: int
+    ) -> Sequence[Document]:
+        """Return messages after a time and id without bodies, the newest first."""
+
+    async def find(self, message_id: str) -> Document | None:
+        """Return a message."""
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        """Delete messages; return how many."""
+
+
+class RejectedQueue(Protocol):
+    """The queue of rejected messages."""
+
+    async def take(self, file: Callable[[Document], Awaitable[None]], most: int) -> int:
+        """Hand messages to `file` until none or `most` were taken; return how many.
+
+        Each is acknowledged after `file` returned. Raises BrokerUnavailable.
+        """
+
+
+class ReturnPath(Protocol):
+    """The way of a rejected message back into the queue that it was rejected from."""
+
+    async def bring_back(self, message: Document) -> None:
+        """Publish a message; return once the broker has confirmed it. Raises BrokerUnavailable."""
 
 
 class RevivalQueue(Protocol):

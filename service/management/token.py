@@ -57,9 +57,8 @@ class Token:
     @property
     def principal(self) -> Principal:
         """The holder of the token."""
-        return Principal(
-            f"token:{self.token_id}", self.account_id, self.descendants, self.read_only
-        )
+        name = f"token:{self.token_id}"
+        return Principal(name, self.account_id, self.descendants, self.read_only, self.name)
 
 
 def new_token(

@@ -26,6 +26,7 @@ from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
 from service.domain.webhook import ALL_HOOKS, NOTHING
 from service.egress.rules import in_words
+from service.management.audit import Action, Audit
 from service.management.ports import (
     Accounts,
     DisabledWebhooks,
@@ -43,6 +44,16 @@ SECRET_BYTES = 32
 ASK_KEY_BYTES = 16
 MOST_EARLIER_SECRETS = 10
 """Each earlier secret adds a signature to every request; receivers limit a header's length."""
+
+ACTIONS = {
+    "created": Action.WEBHOOK_CREATED,
+    "changed": Action.WEBHOOK_CHANGED,
+    "enabled": Action.WEBHOOK_ENABLED,
+    "disabled": Action.WEBHOOK_DISABLED,
+    "deleted": Action.WEBHOOK_DELETED,
+    "rotated": Action.SECRET_ROTATED,
+}
+"""Actions in a webhook's history, each with its action in the audit log."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +74,7 @@ class Webhooks:
     health: FailureCounts
     accounts: Accounts
     guard: UriGuard
+    audit: Audit
     hooks: Mapping[str, Hook]
     questions: Mapping[str, Question]
     default_source: str
@@ -125,7 +137,7 @@ class Webhooks:
         if not await self.documents.insert(document, self.most_per_account):
             text = f"the account has {counted(self.most_per_account, 'webhook')}, the most allowed"
             raise Conflict(text)
-        self._noted(document, entry)
+        await self._noted(by, document, entry)
         return document
 
     async def edit(
@@ -152,7 +164,7 @@ class Webhooks:
             changes = {**changes, "disable_reason": None, "disabled_at": None}
         told = changes_between(stored, {**stored, **changes}, members)
         entry = self._entry(by, _action(changes, stored), tuple(members), told)
-        changed = _found(await self._change(account_id, webhook_id, changes, entry), webhook_id)
+        changed = _found(await self._change(by, account_id, webhook_id, changes, entry), webhook_id)
         if changes.get("enabled"):
             await self.health.succeeded(str(stored["_id"]))
         return changed
@@ -162,7 +174,7 @@ class Webhooks:
         entry = self._entry(by, "deleted", ())
         deleted = await self.documents.delete(account_id, webhook_id, entry["at"])
         document = _found(deleted, webhook_id)
-        self._noted(document, entry)
+        await self._noted(by, document, entry)
         return document
 
     async def enable_all(self, by: Principal, account_id: str, *, descendants: bool) -> int:
@@ -178,7 +190,7 @@ class Webhooks:
         enabled = await self.disabled.enable_all(account_ids, entry)
         for document in enabled:
             await self.health.succeeded(str(document["_id"]))
-            self._noted(document, entry)
+            await self._noted(by, document, entry)
         return len(enabled)
 
     async def rotate(
@@ -209,7 +221,7 @@ class Webhooks:
         _readable({**stored, **members})
         # Two rotations at once would keep the same old secret, and lose one of the new ones.
         same = {"modified_at": stored.get("modified_at")}
-        changed = await self._change(account_id, webhook_id, members, entry, same)
+        changed = await self._change(by, account_id, webhook_id, members, entry, same)
         if changed is None:
             raise Conflict("the webhook was changed at the same time; rotate again")
         return changed
@@ -266,6 +278,7 @@ class Webhooks:
 
     async def _change(
         self,
+        by: Principal,
         account_id: str,
         webhook_id: str,
         members: Document,
@@ -276,12 +289,23 @@ class Webhooks:
         whole = {**members, **at}
         changed = await self.documents.change(account_id, webhook_id, whole, entry, same)
         if changed is not None:
-            self._noted(changed, entry)
+            await self._noted(by, changed, entry)
         return changed
 
-    def _noted(self, document: Document, entry: Document) -> None:
-        self.forget(document["account_id"])
-        _audit(document, entry)
+    async def _noted(self, by: Principal, document: Document, entry: Document) -> None:
+        account_id, webhook_id = document["account_id"], str(document["_id"])
+        self.forget(account_id)
+        log.info(
+            "webhook.audited",
+            action=entry["action"],
+            webhook_id=webhook_id,
+            account_id=account_id,
+            by=by.name,
+            members=entry["members"],
+        )
+        told = {key: entry[key] for key in ("members", "changes") if entry.get(key)}
+        name = {"name": document["name"]} if isinstance(document.get("name"), str) else {}
+        await self.audit.note(by, ACTIONS[entry["action"]], account_id, webhook_id, **name, **told)
 
     def _entry(
         self, by: Principal, action: str, members: Sequence[str], changes: Document = NOTHING
@@ -330,14 +354,3 @@ def _action(changes: Document, stored: Document) -> str:
     if "enabled" not in changes or bool(changes["enabled"]) == bool(stored.get("enabled", True)):
         return "changed"
     return "enabled" if changes["enabled"] else "disabled"
-
-
-def _audit(document: Document, entry: Document) -> None:
-    log.info(
-        "webhook.audited",
-        action=entry["action"],
-        webhook_id=str(document["_id"]),
-        account_id=document["account_id"],
-        by=entry["by"],
-        members=entry["members"],
-    )

@@ -170,6 +170,11 @@ class Metrics:
             "Hosts of endpoints whose certificate expires within 14 days, or a third of its life",
             "livemax",
         )
+        self.certificate_soonest = self._gauge(
+            "endpoint_certificate_soonest_seconds",
+            "Time until the first of these certificates expires; infinite if there is none",
+            "livemin",
+        )
         self.pool_in_use = self._gauge("pool_in_use", "HTTP requests in flight", "livesum")
         self.pool_limit = self._gauge("pool_limit", "Most HTTP requests in flight", "livesum")
 

@@ -93,6 +93,11 @@ class Lane:
         """The number of unacknowledged messages."""
         return len(self._held)
 
+    def idle_s(self) -> float | None:
+        """Return the time since a message was taken in; None if none ever was."""
+        none_yet = not self._settled and not self._held
+        return None if none_yet else self._now() - self._taken_at
+
     def window_size(self) -> int:
         """Return how many unacknowledged messages the broker may have delivered to us."""
         return self._window.size(self._parked, self._held_bytes)

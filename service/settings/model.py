@@ -214,6 +214,13 @@ class AttemptsSettings(Section):
     """Rows buffered while the store is unavailable; then the oldest are dropped and counted."""
 
 
+class AuditSettings(Section):
+    """The audit log: who changed what, and when."""
+
+    retention_days: Annotated[float, Gt(0.0), Le(3650.0)] = 365.0
+    """Days after which MongoDB removes an entry."""
+
+
 class SecretsSettings(Section):
     """Keys that encrypt secrets in the store, and the key of the webhooks' key pairs."""
 
@@ -315,6 +322,7 @@ class Settings(Section):
     console: ConsoleSettings = ConsoleSettings()
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
+    audit: AuditSettings = AuditSettings()
     answers: AnswerPolicy = AnswerPolicy()
     calls: CallPolicy = CallPolicy()
     secrets: SecretsSettings = SecretsSettings()

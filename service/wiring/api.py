@@ -8,13 +8,18 @@ from datetime import timedelta
 from aiohttp import web
 
 from service.adapters.http.uri_guard import ResolvingGuard
+from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.conversations import MongoConversations
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.held import MongoHeldDeliveries
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo.rejected import MongoRejected
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
+from service.adapters.mongo.workers import MongoWorkers
+from service.adapters.rabbitmq.rejected import RejectedQueue
+from service.adapters.rabbitmq.topology.queues import Names
 from service.api.description.openapi import description_operation
 from service.api.http.application import api_application
 from service.api.http.ask import AskEndpoint
@@ -25,29 +30,35 @@ from service.api.http.limits import RateLimit
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import (
     attempts,
+    audits,
     calls,
     dead_letters,
     dry_runs,
     glances,
     hooks,
     portal,
+    rejected,
     schemas,
     streams,
     tokens,
     webhooks,
+    workers,
 )
 from service.api.resources.foreign_webhooks import ForeignWebhooks
 from service.api.shapes.pages import Pages
 from service.dialects.foreign_tokens import foreign_tokens
 from service.dialects.token_check import CheckedTokens
 from service.management.attempts import Attempts
+from service.management.audit import Audit
 from service.management.authentication import Authentication
 from service.management.calls import Calls
 from service.management.dead_letters import DeadLetters
 from service.management.glance import Glance
+from service.management.rejected import RejectedMessages
 from service.management.replay_runner import ReplayRunner
 from service.management.sessions import Sessions
 from service.management.webhooks import Webhooks
+from service.management.workers import Workers
 from service.pipeline.dry_run.sample_sender import SampleSender
 from service.settings.model import Settings
 from service.wiring.console import Shared, add_console
@@ -94,16 +105,17 @@ def build_api(service: Service) -> Api:
     """Return the API of the service. Must be called inside a running event loop."""
     settings, store = service.settings, service.storage.store
     hook_ids = (*service.dialects.hooks, *service.dialects.questions)
+    audit = Audit(MongoAuditLog(store))
     letters = DeadLetters(
-        MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher
+        MongoDeadLetterArchive(store), MongoReplays(store), service.broker.publisher, audit
     )
     stored_tokens = MongoTokens(store)
     auth = settings.api.auth
     foreign = foreign_tokens(auth.crossbar_url, auth.crossbar_cache_s, settings.voipbin)
     authentication = Authentication(stored_tokens, foreign)
-    sessions = sessions_of(settings, stored_tokens, authentication)
+    sessions = _sessions_of(settings, stored_tokens, authentication, audit)
     glance = Glance(MongoTallies(store))
-    operations, foreign_operations = _operations(service, letters, glance, sessions)
+    operations, foreign_operations = _operations(service, letters, glance, sessions, audit)
     gatekeeper = Gatekeeper(
         authentication,
         MongoAccounts(store),
@@ -126,24 +138,25 @@ def _ask_endpoint(service: Service, gatekeeper: Gatekeeper) -> AskEndpoint:
     return AskEndpoint(service.asker, directory, service.dialects, guesses, gatekeeper.clients)
 
 
-def sessions_of(
-    settings: Settings, stored: MongoTokens, authentication: Authentication
+def _sessions_of(
+    settings: Settings, stored: MongoTokens, authentication: Authentication, audit: Audit
 ) -> Sessions:
     """Return the use cases of the console's sessions and links."""
     return Sessions(
         stored,
         authentication,
+        audit,
         timedelta(hours=settings.console.session_hours),
         timedelta(minutes=settings.console.portal_link_minutes),
     )
 
 
 def _operations(
-    service: Service, letters: DeadLetters, glance: Glance, sessions: Sessions
+    service: Service, letters: DeadLetters, glance: Glance, sessions: Sessions, audit: Audit
 ) -> tuple[list[Operation], list[Operation]]:
     """Return our own operations, and those of the switches' collections."""
     settings, store = service.settings, service.storage.store
-    subscriptions = _webhooks(service)
+    subscriptions = _webhooks(service, audit)
     pages = Pages(settings.api.page_size, settings.api.max_page_size)
     log = Attempts(MongoAttemptHistory(store), service.dialects)
     sample_sender = SampleSender(
@@ -168,6 +181,9 @@ def _operations(
         ),
         tokens.TokenHandlers(),
         glances.GlanceHandlers(glance),
+        audits.AuditHandlers(audit, pages),
+        rejected.RejectedHandlers(_rejected(service, audit), pages),
+        workers.WorkerHandlers(Workers(MongoWorkers(store))),
         portal.PortalHandlers(sessions, settings.console_url),
         webhooks.WebhookHandlers(subscriptions, pages),
     )
@@ -176,7 +192,20 @@ def _operations(
     return own, [operation for one in foreign for operation in one.operations()]
 
 
-def _webhooks(service: Service) -> Webhooks:
+def _rejected(service: Service, audit: Audit) -> RejectedMessages:
+    """Return the use cases of rejected messages."""
+    amqp = service.settings.amqp
+    names = Names(amqp.prefix)
+    return RejectedMessages(
+        MongoRejected(service.storage.store),
+        RejectedQueue(amqp.urls, names),
+        service.broker.publisher,
+        audit,
+        (names.events, names.deliveries, names.dead),
+    )
+
+
+def _webhooks(service: Service, audit: Audit) -> Webhooks:
     """Return the use cases of webhooks."""
     settings, store = service.settings, service.storage.store
     documents = MongoWebhookDocuments(store, service.storage.secret_box)
@@ -186,6 +215,7 @@ def _webhooks(service: Service) -> Webhooks:
         health=MongoWebhookHealth(store),
         accounts=MongoAccounts(store),
         guard=ResolvingGuard(settings.egress, settings.own_ports),
+        audit=audit,
         hooks=service.dialects.hooks,
         questions=service.dialects.questions,
         default_source=service.dialects.default_source,

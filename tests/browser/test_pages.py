@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ async def seeded(stage: Stage) -> Seeded:
         return (await tenant.get("dead_letters")).data
 
     (letter,) = await eventually(dead)
+    await stage.shared.database["rejected"].insert_one(rejected())
     account, hook_page = f"accounts/{tenant.account_id}", "hooks/channel_create"
     one = f"{account}/webhooks/{bad['id']}"
     paths = {
@@ -80,8 +82,22 @@ async def seeded(stage: Stage) -> Seeded:
         "by-endpoint": "by-endpoint?span=24h",
         "search": f"search{URL.build(query={'q': CALL})}",
         "settings": "settings?q=console",
+        "audit": "audit",
+        "account-audit": f"{account}/audit",
+        "workers": "workers",
+        "rejected": "rejected",
+        "rejected-one": "rejected/odd",
     }
     return Seeded(tenant, await stage.operator_token(), paths)
+
+
+def rejected() -> dict[str, Any]:
+    """Return a rejected message as it is in the store."""
+    return {
+        "_id": "odd", "reason": "unknown_event", "detail": HOSTILE, "exchange": "callevt",
+        "routing_key": LONGEST, "queue": "switchhook.events", "content_encoding": None,
+        "body": CALL.encode(), "size": 60, "taken_at": datetime.now(UTC),
+    }  # fmt: skip
 
 
 async def test_every_page_can_be_read_by_everybody(

@@ -3,9 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from tests.api_client import check_error
+from tests.e2e.browser import Browser, signed_in
 from tests.e2e.shared_service import SharedService, StartShared, new_account
 from tests.e2e.token_crossbar import TokenCrossbar, token_crossbar
 
@@ -54,6 +56,26 @@ async def test_a_token_of_kazoo_counts_for_its_account_and_those_below(
     assert str(own.token) not in stand_in.asked
     unknown = trusting.client("eyJ-unknown", account_id, trusting.service)
     check_error(await unknown.get("webhooks"), 401, "invalid_credentials")
+
+
+async def test_a_token_of_kazoo_opens_the_console(
+    trusting: SharedService, crossbar: tuple[TokenCrossbar, str]
+) -> None:
+    account_id = new_account()
+    crossbar[0].accounts["eyJ-of-a-person"] = account_id
+    async with aiohttp.ClientSession() as session:
+        browser = Browser(session, trusting.url)
+        assert "Crossbar" in await browser.page("/console/sign-in")
+        await signed_in(browser, "eyJ-of-a-person")
+        await browser.page(f"/console/accounts/{account_id}/webhooks")
+        page = await browser.page(f"/console/accounts/{account_id}/audit")
+        assert f"crossbar:{account_id}/user-1" in page
+        await browser.page(f"/console/accounts/{new_account()}/webhooks", 404)
+        await browser.page("/console/overview", 404)
+        assert (await browser.sign_in("eyJ-of-nobody")).status == 401
+    kept = await trusting.database["tokens"].find({"account_id": account_id}).to_list()
+    assert "eyJ-of-a-person" not in repr(kept)
+    assert "eyJ-of-a-person" not in trusting.service.log.read_text()
 
 
 async def test_while_crossbar_is_away_its_tokens_are_neither_good_nor_bad(

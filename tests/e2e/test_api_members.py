@@ -1,7 +1,8 @@
 """Every member that the description promises of any answer can be seen in one."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from service.dev.receiver import Receiver
 from service.dev.servers import free_port
 from service.text.keys import new_key
-from tests.api_client import Client, Reply
-from tests.e2e.harness import SECRET, eventually
+from tests.api_client import Client, Reply, make_token
+from tests.e2e.harness import SECRET, eventually, switch
 from tests.e2e.paths import is_stream
 from tests.e2e.shared_service import SharedService, StartShared
 
@@ -243,6 +244,43 @@ async def replayed(api: Client, webhook_id: str) -> bool:
     return any(attempt.get("replay_id") for attempt in found)
 
 
+async def see_operation(witness: Witness, shared: SharedService) -> None:
+    """See what is for operators alone, with an operator's token."""
+    await shared.database["audit"].update_many({}, {"$set": {"session_id": "s-1"}})
+    await witness.follow("listAccountAudit")
+    async with switch(shared.amqp_url) as kazoo:
+        for _ in range(2):
+            await kazoo.publish_raw(
+                "callevt", "call.CHANNEL_CREATE.x", b"{]", content_encoding="gzip"
+            )
+    account_token = witness.api.token
+    token = await make_token(shared.database, None, name="On call")
+    witness.api = replace(witness.api, token=token)
+
+    async def taken() -> Any:
+        await witness.call("takeRejected")
+        found = (await witness.call("listRejected")).data
+        return found if len(found) == 2 else None
+
+    message, _ = await eventually(taken)
+    await witness.follow("listRejected")
+    await witness.call("getRejected", rejected_id=message["id"])
+    await witness.call("retryRejected", {"ids": ["none"]})
+    await witness.call("discardRejected", {"ids": [message["id"]]})
+    await witness.follow("listAudit")
+    now = datetime.now(UTC)
+    worker = {
+        "_id": "a:1", "host": "a", "pid": 1, "number": 1, "version": "1", "in_flight": 0,
+        "unsettled": 0, "started_at": now, "seen_at": now, "last_event_at": now,
+        "checks": {"store": "does not answer"},
+        "certificates": [{"host": "a.example", "expires_at": now}],
+    }  # fmt: skip
+    await shared.database["workers"].insert_one(worker)
+    for name in ("listWorkers", "listCertificates"):
+        await witness.call(name)
+    witness.api = replace(witness.api, token=account_token)
+
+
 OF_EARLIER_VERSIONS = {("SchemaVersion", "deprecated_at"), ("SchemaVersion", "sunset_at")}
 """No hook has any today; tests/integration/test_toy_dialect.py sees these members."""
 
@@ -255,6 +293,7 @@ async def test_every_member_of_every_answer_can_be_seen(
     ids = await furnished(witness, described, receiver)
     await see_webhooks(witness, described, ids)
     await see_attempts_and_letters(witness, receiver, ids)
+    await see_operation(witness, described)
     for name in ("listHooks", "listSamples", "listAccountSamples", "getDescription", "getToken"):
         await witness.call(name)
     await witness.call("listSchemas")

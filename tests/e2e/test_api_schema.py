@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.dev.receiver import Receiver
-from tests.api_client import Client
+from tests.api_client import Client, make_token
 from tests.e2e.harness import eventually
 from tests.e2e.paths import is_stream
 from tests.e2e.shared_service import SharedService, StartShared
@@ -43,7 +44,7 @@ CHECKS = {
 LEAST_CASES = 2000
 FUZZED_EACH = 22
 """For each operation, beside the 1500 cases that are made without chance."""
-OPERATIONS = 33
+OPERATIONS = 42
 FAILING_WEBHOOKS = 20
 SPARE_WEBHOOKS = 100
 DISCARD = "/v2/accounts/{account_id}/dead_letters/discard"
@@ -87,10 +88,22 @@ async def seeded(shared: SharedService, receiver: Receiver) -> tuple[Client, dic
         "attempt_id": [attempt["id"] for attempt in made],
         "delivery_id": [letter["id"] for letter in letters],
         "replay_id": [replay["id"] for replay in replays],
+        "rejected_id": [await rejected_message(shared)],
         "sample_id": ["webhooks_channel_create", "sms"],
         "hook_id": ["channel_create", "sms"],
         "schema_version": ["1"],
     }
+
+
+async def rejected_message(shared: SharedService) -> str:
+    """Put a rejected message into the store, as if it had been taken from the queue."""
+    message = {
+        "_id": "odd", "reason": "not_json", "detail": "", "exchange": "callevt",
+        "routing_key": "call.x", "queue": "switchhook.events", "content_encoding": None,
+        "body": b"{]", "size": 2, "taken_at": datetime.now(UTC),
+    }  # fmt: skip
+    await shared.database["rejected"].insert_one(message)
+    return "odd"
 
 
 def configuration(account_id: str, things: Mapping[str, Sequence[str]]) -> str:
@@ -198,13 +211,13 @@ async def test_two_thousand_requests_find_no_500_and_no_answer_outside_its_schem
     described: SharedService, receiver: Receiver, tmp_path: Path
 ) -> None:
     api, things = await seeded(described, receiver)
-    assert api.token is not None
+    token = await make_token(described.database, None)
     (tmp_path / "schemathesis.toml").write_text(configuration(api.account_id, things))
     url = f"{described.url}/v2/openapi.json"
-    fuzzer = Fuzzer(api.token, {**things, "account_id": [api.account_id]})
+    fuzzer = Fuzzer(token, {**things, "account_id": [api.account_id]})
 
     (report, text), _ = await asyncio.gather(
-        covered(tmp_path, url, api.token), asyncio.to_thread(fuzzer.fuzz_all, url)
+        covered(tmp_path, url, token), asyncio.to_thread(fuzzer.fuzz_all, url)
     )
 
     assert report["failures"] == [], text

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.adapters.mongo import records
 from service.adapters.mongo.records import MongoRecords
 from service.adapters.mongo.replays import MongoTokens
 from service.adapters.mongo.store import Store, open_database
@@ -115,6 +116,24 @@ async def test_a_search_finds_attempts_by_every_id_and_by_uri(
     assert all("payload" not in one for one in found)
 
 
+async def test_a_call_is_found_by_an_index_however_old_it_is(
+    ours: Store, database: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_READ", 2)
+    await ours.prepare(3650, 3650)
+    await database["webhooks"].insert_one(webhook_document("http://a.example/x", _id="w"))
+    await database["attempts"].insert_many([row(n, 60 - n) for n in range(5)])
+    letter = {"account_id": ACCOUNT, "died_at": NOW, "payload": "{}", "call_id": "call-0"}
+    await database["dead_letters"].insert_many([{**letter, "_id": f"d{n}"} for n in range(5)])
+    (found,) = await MongoRecords(ours).attempts("call-0", 3)
+    assert found["call_id"] == "call-0"
+    assert len(await MongoRecords(ours).letters("call-0", 3)) == 3
+    assert await MongoRecords(ours).attempts("e0", 3) == []
+    indexed = await MongoRecords(ours)._indexed("call-0")
+    plan = await database["attempts"].find(indexed).explain()
+    assert "COLLSCAN" not in repr(plan["queryPlanner"]["winningPlan"])
+
+
 async def test_a_search_finds_webhooks_and_dead_letters(ours: Store, database: Documents) -> None:
     await database["webhooks"].insert_one(webhook_document("http://a.example/x", _id="w"))
     letter = {"_id": "d1", "webhook_id": "w", "call_id": "c", "died_at": NOW, "payload": "{}"}
@@ -132,7 +151,7 @@ async def test_a_search_finds_webhooks_and_dead_letters(ours: Store, database: D
 async def test_sessions_are_kept_beside_tokens_and_not_listed(
     ours: Store, database: Documents
 ) -> None:
-    await ours.prepare(1)
+    await ours.prepare(1, 1)
     tokens = MongoTokens(ours)
     _, token = new_token("a", NOW)
     kind, later = TokenKind.SESSION, NOW + timedelta(hours=1)

@@ -171,8 +171,8 @@ async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time() -> None:
 async def test_attempts_are_written_and_the_preparation_is_idempotent(
     ours: Store, database: Documents, mongo_client: Client
 ) -> None:
-    await ours.prepare(30)
-    await ours.prepare(30)
+    await ours.prepare(30, 365)
+    await ours.prepare(30, 365)
     response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
     attempt = make_attempt(response, uri="http://a/b?secret=1", started_at=1.5e9)
     other = replace(attempt, attempt_id=attempt_id_of(1.5e9))

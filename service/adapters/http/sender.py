@@ -1,6 +1,6 @@
 """HTTP sender: makes requests over one bounded pool and returns an outcome for each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -60,7 +60,8 @@ class HttpSender:
         metrics.pool_limit.set(policy.pool_limit)
         self._fast = metrics.fast_path.labels("http")
         self._watch = CertificateWatch()
-        metrics.measure(metrics.certificates_expiring, self._watch.expiring)
+        metrics.measure(metrics.certificates_expiring, lambda: len(self._watch.expiring()))
+        metrics.measure(metrics.certificate_soonest, self._watch.soonest_s)
         self._resolver = JudgingResolver(self._guard, system)
         self._contexts = contexts_of(tls, self._watch.handshaken)
         self._use(SessionWay(self._connectors(kept=False), policy))
@@ -80,6 +81,15 @@ class HttpSender:
         """Close all connections."""
         await self._way.close()
         await self._resolver.close()
+
+    @property
+    def in_use(self) -> int:
+        """Number of requests in flight."""
+        return self._in_use
+
+    def certificates(self) -> Mapping[str, float]:
+        """Return when the certificates of hosts expire soon, as unix seconds."""
+        return self._watch.expiring()
 
     async def send(self, request: Request) -> Response:
         """See `ports.Sender`. Raises NothingSent also if aiohttp lacks a part that is used."""

@@ -1,6 +1,6 @@
 """Shadow mode: replaces the sender while another service still sends; makes no request."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from service.adapters.http.dialling import told
 from service.domain.delivery import Outcome, Request, Response
@@ -17,6 +17,12 @@ class ShadowSender:
 
     def __init__(self, egress: EgressPolicy, own_ports: Collection[int] = ()) -> None:
         self._guard = EgressGuard(egress, own_ports)
+
+    in_use = 0
+
+    def certificates(self) -> Mapping[str, float]:
+        """Return nothing, as there is no connection."""
+        return {}
 
     async def prepare(self) -> None:
         """Do nothing."""

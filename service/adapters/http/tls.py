@@ -1,5 +1,6 @@
 """TLS to endpoints: always verified, 1.2 or later; causes of failures, expiring certificates."""
 
+import math
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -168,7 +169,12 @@ class CertificateWatch:
             warned_at = now
         self._hosts[host] = Expiring(expires_at, warned_at)
 
-    def expiring(self) -> int:
-        """Return how many hosts' certificates expire soon; expired ones are not counted."""
+    def expiring(self) -> Mapping[str, float]:
+        """Return when the certificates of hosts expire soon, as unix seconds; not expired ones."""
         now = self._now()
-        return sum(host.expires_at > now for host in self._hosts.values())
+        hosts = self._hosts.items()
+        return {host: one.expires_at for host, one in hosts if one.expires_at > now}
+
+    def soonest_s(self) -> float:
+        """Return the seconds until the first of them expires; infinite if there are none."""
+        return min(self.expiring().values(), default=math.inf) - self._now()

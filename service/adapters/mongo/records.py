@@ -1,7 +1,8 @@
 """The operator's search in all collections; see `management.ports.Records`.
 
-An index finds webhooks, dead letters, and attempts by their own or their webhook's id. Anything
-else is looked for among the newest documents only, so that a search has a bounded cost.
+Indexes find webhooks, attempts and dead letters by their own or their webhook's id, and calls of
+accounts that have webhooks. Anything else is looked for among the newest documents only, so that a
+search has a bounded cost.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -12,6 +13,8 @@ from service.adapters.mongo.store import Document, Store, ids_of
 
 WITHIN_S = 3.0
 MOST_READ = 50_000
+MOST_OWNERS = 10_000
+"""Accounts whose calls are looked up; the index of calls begins with the account."""
 FIRST_AFTER = chr(0x10FFFF)
 SHOWN = {"account_id": 1, "name": 1, "uri": 1, "hook": 1, "enabled": 1}
 
@@ -33,7 +36,7 @@ class MongoRecords:
     async def attempts(self, text: str, size: int) -> Sequence[Document]:
         """See `management.ports.Records`."""
         attempts = self._database["attempts"]
-        indexed = {"$or": [{"_id": {"$eq": text}}, {"webhook_id": {"$eq": text}}]}
+        indexed = await self._indexed(text)
         found = await self._ask(attempts.find(indexed, NOT_LISTED).sort("_id", -1).limit(size))
         if found:
             return found
@@ -50,7 +53,7 @@ class MongoRecords:
     async def letters(self, text: str, size: int) -> Sequence[Document]:
         """See `management.ports.Records`."""
         letters = self._database["dead_letters"]
-        indexed = {"$or": [{"_id": {"$eq": text}}, {"webhook_id": {"$eq": text}}]}
+        indexed = await self._indexed(text)
         found = await self._ask(letters.find(indexed, NOT_LISTED).sort("died_at", -1).limit(size))
         if found:
             return found
@@ -63,6 +66,16 @@ class MongoRecords:
                 {"$unset": list(NOT_LISTED)},
             ])
         )  # fmt: skip
+
+    async def _indexed(self, text: str) -> dict[str, Any]:
+        """Return the filter that an index answers for every part of it."""
+        by_account: list[dict[str, Any]] = [
+            {"$group": {"_id": "$account_id"}},
+            {"$limit": MOST_OWNERS},
+        ]
+        owners = await self._ask(self._database["webhooks"].aggregate(by_account))
+        of_call = {"account_id": {"$in": [one["_id"] for one in owners]}, "call_id": {"$eq": text}}
+        return {"$or": [{"_id": {"$eq": text}}, {"webhook_id": {"$eq": text}}, of_call]}
 
     async def _ask(self, cursor: Any) -> Sequence[Document]:
         def question() -> Awaitable[Sequence[Document]]:

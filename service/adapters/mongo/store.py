@@ -45,6 +45,9 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("held_deliveries", [("due_at", 1)]),
     ("held_deliveries", [("lane", 1), ("sequence", 1)]),
     ("held_deliveries", [("conversation_key", 1)]),
+    ("rejected", [("taken_at", -1), ("_id", -1)]),
+    ("audit", [("account_id", 1), ("at", -1), ("_id", -1)]),
+    ("audit", [("at", -1), ("_id", -1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
 
@@ -136,8 +139,8 @@ class Store:
         """Close all connections."""
         self.database.client.close()
 
-    async def prepare(self, retention_days: float) -> None:
-        """Create the indexes and set the retention of attempts. Idempotent."""
+    async def prepare(self, retention_days: float, audit_days: float) -> None:
+        """Create the indexes and set the retention of attempts and audit log. Idempotent."""
         database = self.database
         for collection, keys in INDEXES:
             await self.ask(database[collection].create_index(keys))
@@ -151,6 +154,8 @@ class Store:
         await self._expire("told_steps", "updated_at", 7 * 86_400)
         await self._expire("conversations", "expires_at", 0)
         await self._expire("tokens", "purge_at", 0)
+        await self._expire("workers", "seen_at", 600)
+        await self._expire("audit", "at", round(audit_days * 86_400))
 
     async def _expire(self, collection: str, member: str, seconds: int) -> None:
         """Have a TTL index delete documents `seconds` after the time in `member`, if any."""

@@ -23,6 +23,15 @@ from service.api.shapes.answers import (
     TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.operator_answers import (
+    AuditAnswer,
+    BroughtBack,
+    CertificateAnswer,
+    RejectedAnswer,
+    RejectedInFull,
+    Taken,
+    WorkerAnswer,
+)
 from service.api.shapes.streams import StreamedAttempt, StreamedRequest
 from service.api.shapes.webhook import WebhookAnswer
 
@@ -189,6 +198,17 @@ LIVE_REQUEST = {
     },
     "body": '{"call_id":"NDlkNGI3.OTZlMDgz@10.26.0.58"}',
 }
+REJECTED = {
+    "id": REPLAY_ID,
+    "reason": "unknown_event",
+    "detail": "call_event, CHANNEL_DREAM",
+    "exchange": "callevt",
+    "routing_key": "call.CHANNEL_DREAM.x",
+    "content_encoding": None,
+    "size": 26,
+    "taken_at": AT,
+    "can_return": True,
+}
 OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     WebhookSummary: SUMMARY,
     WebhookAnswer: WEBHOOK,
@@ -242,6 +262,36 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
         "hours": [{"at": AT, "succeeded": 119, "failed": 1}],
     },
     Discarded: {"discarded": 120},
+    AuditAnswer: {
+        "id": REPLAY_ID,
+        "at": AT,
+        "action": "webhook_disabled",
+        "by": BY,
+        "by_label": "CRM team",
+        "session_id": None,
+        "account_id": ACCOUNT_ID,
+        "subject_id": WEBHOOK_ID,
+        "details": {"changes": {"enabled": {"old": True, "new": False}}},
+    },
+    WorkerAnswer: {
+        "id": "switch1:4711",
+        "host": "switch1",
+        "pid": 4711,
+        "number": 1,
+        "version": "1.0.0",
+        "state": "failing",
+        "failing": {"store": "does not answer"},
+        "in_flight": 12,
+        "unsettled": 15,
+        "started_at": AT,
+        "seen_at": AT,
+        "last_event_at": AT,
+    },
+    Taken: {"taken": 3},
+    BroughtBack: {"retried": 1},
+    RejectedAnswer: REJECTED,
+    RejectedInFull: {**REJECTED, "body": '{"Event-Name": "CHANNEL_DREAM"}'},
+    CertificateAnswer: {"host": "hooks.example.com", "expires_at": AT},
     PortalAnswer: {
         "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",
         "account_id": ACCOUNT_ID,

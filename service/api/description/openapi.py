@@ -60,6 +60,8 @@ TAGS = {
     "Dead letters": "Deliveries that were given up; they can be replayed.",
     "Replays": "Orders to deliver dead letters again.",
     "Streams": "What happens, while it happens: Server-Sent Events until the client hangs up.",
+    "Audit log": "Who changed what, and when.",
+    "Operation": "The running service, for superusers' tokens.",
     "Console": "Access to the pages for people.",
     "Service": "About the API itself.",
 }
@@ -68,6 +70,7 @@ PATH_PARAMETERS = {
     "webhook_id": ("A webhook of the account.", examples.WEBHOOK_ID),
     "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
     "delivery_id": ("A dead letter of the account.", examples.DELIVERY_ID),
+    "rejected_id": ("A rejected message.", examples.REPLAY_ID),
     "replay_id": ("A replay of the account.", examples.REPLAY_ID),
     "hook_id": ("The id of a hook; a slash in it is written `%2F`.", "channel_create"),
     "schema_version": ("A version of the hook's schema.", "1"),

@@ -49,7 +49,9 @@ class Gatekeeper:
         self, principal: Principal, operation: Operation, path: Mapping[str, str]
     ) -> None:
         """Raise Forbidden or NotFound where the principal may not call the operation on a path."""
-        if operation.access is Access.WRITE and principal.read_only:
+        if operation.access.of_operators and not principal.superuser:
+            raise Forbidden("forbidden")
+        if operation.access.writes and principal.read_only:
             raise Forbidden("the token may only read")
         account_id = path.get("account_id")
         if account_id is not None and operation.access is not Access.OPEN:

@@ -18,6 +18,20 @@ class Access(Enum):
     OPEN = auto()
     READ = auto()
     WRITE = auto()
+    OPERATE = auto()
+    """Reading what concerns all accounts: a superuser's token."""
+    COMMAND = auto()
+    """Changing what concerns all accounts: a superuser's token that may write."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a token that may only read is refused."""
+        return self in (Access.WRITE, Access.COMMAND)
+
+    @property
+    def of_operators(self) -> bool:
+        """Whether only a superuser's token is accepted."""
+        return self in (Access.OPERATE, Access.COMMAND)
 
 
 @dataclass(frozen=True, slots=True)

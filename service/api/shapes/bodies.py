@@ -229,6 +229,13 @@ class DiscardOrder(LetterOrder):
     """The dead letters to delete for good; those replayed already stay until they expire."""
 
 
+class MessageIds(Body):
+    """Rejected messages."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)]
+    """Their ids."""
+
+
 class PortalOrder(Body):
     """A link to the console."""
 

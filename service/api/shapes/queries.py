@@ -17,6 +17,7 @@ from service.documents.members import EDITABLE
 from service.domain.delivery import Outcome
 from service.domain.errors import Invalid
 from service.domain.webhook import ALL_HOOKS
+from service.management.audit import Action
 from service.management.selection import Selection
 from service.text.gregorian import GREGORIAN_OFFSET_S
 
@@ -39,6 +40,8 @@ LETTER_MEMBERS = {
     "endpoint": "endpoint",
     "event_id": "event_id",
 }
+AUDIT_MEMBERS = {"action": "action", "by": "by", "subject_id": "subject_id"}
+OPERATOR_AUDIT_MEMBERS = {**AUDIT_MEMBERS, "account_id": "account_id"}
 FILTER = "filter_"
 FILTER_NOT = "filter_not_"
 FIRST_YEAR, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -164,11 +167,37 @@ class GlanceQuery(BaseModel):
     """Ids of webhooks, separated by commas; by default all."""
 
 
+class AuditQuery(TimedQuery):
+    """A selection of the audit log."""
+
+    filter_action: Annotated[str, OneOf(tuple(Action))] | None = None
+    """What was done."""
+    filter_by: Annotated[str, Field(max_length=200)] | None = None
+    """The caller: `token:` and the id of a token, or the name that another entry shows."""
+    filter_subject_id: Annotated[str, Field(max_length=200)] | None = None
+    """The id of a webhook, token, replay, delivery or session."""
+
+
+class OperatorAuditQuery(AuditQuery):
+    """A selection of the audit log of all accounts."""
+
+    filter_account_id: Annotated[str, Field(max_length=64)] | None = None
+
+
+class RejectedQuery(PageQuery):
+    """A selection of rejected messages."""
+
+    filter_reason: Annotated[str, Field(max_length=64)] | None = None
+    """The reason for rejecting them."""
+
+
 class ReplaysQuery(PageQuery):
     """A selection of replays."""
 
 
-def selection_of(account_id: str, query: TimedQuery, members: Mapping[str, str]) -> Selection:
+def selection_of(
+    account_id: str | None, query: TimedQuery, members: Mapping[str, str]
+) -> Selection:
     """Return the selection of a query. Raises Invalid."""
     given: dict[str, Any] = query.model_dump(exclude_none=True)
     equals = equals_of(given, members)

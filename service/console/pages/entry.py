@@ -120,12 +120,23 @@ def _form(
     console: Console, request: web.Request, wanted: str, problem: str = "", status: int = 200
 ) -> web.Response:
     cookie = request.cookies.get(FORM_COOKIE) or token_urlsafe(24)
-    text = console.pages.render("sign_in.html", csrf=csrf_of(cookie), next=wanted, problem=problem)
+    text = console.pages.render(
+        "sign_in.html",
+        csrf=csrf_of(cookie),
+        next=wanted,
+        problem=problem,
+        foreign=_foreign(console),
+    )
     response = web.Response(text=text, status=status, content_type="text/html")
     secure = console.gate.over_tls(request)
     line = cookie_line(FORM_COOKIE, cookie, LINK_SHOWN_S, secure=secure, framed=False)
     response.headers.add("Set-Cookie", line)
     return response
+
+
+def _foreign(console: Console) -> str:
+    """Return the names of the switches whose own tokens are accepted."""
+    return " or ".join(tokens.issuer for tokens in console.sessions.authentication.foreign)
 
 
 def _keep(

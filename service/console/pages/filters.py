@@ -27,6 +27,15 @@ LETTERS = {
     "to": "created_to",
     "start": "start_key",
 }
+AUDIT = {
+    "action": "filter_action",
+    "by": "filter_by",
+    "subject_id": "filter_subject_id",
+    "account": "filter_account_id",
+    "from": "created_from",
+    "to": "created_to",
+    "start": "start_key",
+}
 """Names in the query of a page, each with the operation's parameter."""
 
 

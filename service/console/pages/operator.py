@@ -57,12 +57,27 @@ async def accounts(visit: Visit) -> web.StreamResponse:
 
 
 async def endpoints(visit: Visit) -> web.StreamResponse:
-    """Show the endpoints by failure, and those that hold requests now."""
+    """Show the endpoints by failure, and the certificates that expire soon."""
     visit.check_operator()
     span = visit.query.get("span", SPAN)
     found = await _or_none(lambda: visit.console.glance.endpoints(SPANS.get(span, SPANS[SPAN])))
     holders = await visit.console.watched.holders()
-    return visit.page("endpoints.html", found=found, span=span, spans=SPANS, holders=holders)
+    expiring = await _or_none(lambda: visit.ask("listCertificates"))
+    return visit.page(
+        "endpoints.html",
+        found=found,
+        span=span,
+        spans=SPANS,
+        holders=holders,
+        expiring=None if expiring is None else expiring.data,
+    )
+
+
+async def workers(visit: Visit) -> web.StreamResponse:
+    """Show the workers of all machines."""
+    visit.check_operator()
+    found = await _or_none(lambda: visit.ask("listWorkers"))
+    return visit.page("workers.html", workers=None if found is None else found.data)
 
 
 async def settings(visit: Visit) -> web.StreamResponse:

@@ -31,7 +31,7 @@ class Archive:
 
 def letters() -> DeadLetters:
     nobody = cast("Any", None)
-    return DeadLetters(cast("Any", Archive()), nobody, nobody)
+    return DeadLetters(cast("Any", Archive()), nobody, nobody, nobody)
 
 
 def test_a_letter_is_shown_without_its_payload_and_its_query() -> None:

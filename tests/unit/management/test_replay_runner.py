@@ -15,6 +15,7 @@ from service.management.replay import Progress, Replay, ReplayState
 from service.management.replay_runner import LEASE, ReplayRunner
 from service.management.selection import Selection
 from tests.builders import make_delivery
+from tests.unit.management.audit_parts import unread
 from tests.virtual_time import in_virtual_time, now
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,7 +80,7 @@ class Store:
 
 def runner_of(store: Store) -> ReplayRunner:
     everything = cast("Any", store)
-    return ReplayRunner(DeadLetters(everything, everything, everything, store.clock))
+    return ReplayRunner(DeadLetters(everything, everything, everything, unread(), store.clock))
 
 
 @in_virtual_time

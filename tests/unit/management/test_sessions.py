@@ -7,9 +7,11 @@ import pytest
 
 from service.domain.errors import Unauthenticated
 from service.domain.principal import Principal
-from service.management.authentication import Authentication
+from service.management.audit import OPERATOR, Audit
+from service.management.authentication import Authentication, ForeignTokens
 from service.management.sessions import Sessions
 from service.management.token import Token, TokenKind, new_token, token_id_in, verified
+from tests.unit.management.audit_parts import Entries
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY, MINUTES = timedelta(hours=12), timedelta(minutes=10)
@@ -38,12 +40,15 @@ class Tokens:
 @dataclass
 class Setting:
     tokens: Tokens = field(default_factory=Tokens)
+    entries: Entries = field(default_factory=Entries)
     now: datetime = START
+    foreign: tuple[ForeignTokens, ...] = ()
 
     @property
     def sessions(self) -> Sessions:
-        authentication = Authentication(self.tokens, now=lambda: self.now)
-        return Sessions(self.tokens, authentication, DAY, MINUTES, lambda: self.now)
+        authentication = Authentication(self.tokens, self.foreign, now=lambda: self.now)
+        audit = Audit(self.entries)
+        return Sessions(self.tokens, authentication, audit, DAY, MINUTES, lambda: self.now)
 
     async def token(self, *, all_rights: bool = True) -> str:
         text, kept = new_token(
@@ -72,6 +77,33 @@ async def test_a_session_has_the_rights_and_the_name_of_its_token() -> None:
     name = f"token:{token_id_in(token)}"
     assert session.principal == Principal(name, "a", descendants=True, read_only=True)
     assert not session.portal
+
+
+@dataclass
+class Switch:
+    """A switch with one token."""
+
+    issuer = "Crossbar"
+
+    async def principal(self, text: str) -> Principal | None:
+        if text != "eyJ-of-kazoo":
+            return None
+        return Principal("crossbar:a/user-1", "a", descendants=True)
+
+
+async def test_a_token_of_the_switch_opens_a_session_with_its_rights_for_an_hour() -> None:
+    setting = Setting(foreign=(Switch(),))
+    session = await setting.sessions.sign_in("eyJ-of-kazoo")
+    found = (await setting.sessions.resume(session)).principal
+    assert found == Principal("crossbar:a/user-1", "a", descendants=True)
+    assert setting.entries.told()[0][:3] == ("signed_in", "crossbar:a/user-1", "a")
+    assert "eyJ-of-kazoo" not in repr(setting.tokens.kept)
+    setting.now += timedelta(minutes=59)
+    assert not await ended(setting, session)
+    setting.now += timedelta(minutes=1)
+    assert await ended(setting, session)
+    with pytest.raises(Unauthenticated):
+        await setting.sessions.sign_in("eyJ-unknown")
 
 
 async def test_a_session_ends_when_its_token_is_revoked() -> None:
@@ -131,7 +163,7 @@ async def test_a_link_opens_one_account_with_no_more_rights_than_it_says() -> No
 
 async def test_a_link_opens_sessions_for_minutes_and_they_last_longer() -> None:
     setting = Setting()
-    link = await setting.sessions.link(None, "a", read_only=False)
+    link = await setting.sessions.link(OPERATOR, "a", read_only=False)
     session, _ = await setting.sessions.follow(link.text)
     setting.now += MINUTES
     with pytest.raises(Unauthenticated):

@@ -71,6 +71,7 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         "build_info": "livemax",
         "endpoint_breakers_open": "livemax",
         "endpoint_certificates_expiring": "livemax",
+        "endpoint_certificate_soonest_seconds": "livemin",
         "consumer_unacked": "livesum",
         "broker_connected": "livemin",
         "fast_path": "livemin",

@@ -256,6 +256,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
     "attempts.record_successes": (False, (at("AttemptWriter", "_record_successes"),)),
     "attempts.keep_payloads": (False, (at("MongoAttemptLog", "_keep_payloads"),)),
     "attempts.buffer_rows": (9_998, (at("AttemptWriter", "_capacity"),)),
+    "audit.retention_days": (99.5, (one(lambda whole: whole.said["audit_days"]),)),
     "secrets.keys": (
         f"{key('odd')} {key('older')}",
         (

@@ -58,7 +58,7 @@ async def _whole(settings: Settings, directory: Path) -> Whole:
         servers = tuple(server.args for server in (*alone, *among))  # type: ignore[attr-defined]
         said = {
             "stall_s": await _told_to_health(service),
-            "retention_days": await _told_to_store(service),
+            **await _told_to_store(service),
             "grace_s": await _waited_for_stop(service),
             **await _told_by_check(settings),
             "log": _told_to_log(directory / "switchhook.yaml", settings),
@@ -97,8 +97,8 @@ class Noting:
         question.close()
         return []
 
-    async def prepare(self, retention_days: float) -> None:
-        self.told.append(retention_days)
+    async def prepare(self, retention_days: float, audit_days: float) -> None:
+        self.told += [retention_days, audit_days]
 
 
 async def _told_to_health(service: Service) -> Any:
@@ -108,10 +108,10 @@ async def _told_to_health(service: Service) -> Any:
     return lane.told[0]
 
 
-async def _told_to_store(service: Service) -> Any:
+async def _told_to_store(service: Service) -> dict[str, Any]:
     store: Any = Noting()
     await app._prepare(replace(service, storage=replace(service.storage, store=store)))
-    return store.told[0]
+    return dict(zip(("retention_days", "audit_days"), store.told, strict=True))
 
 
 async def _waited_for_stop(service: Service) -> float:

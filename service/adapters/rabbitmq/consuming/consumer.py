@@ -15,6 +15,7 @@ from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S, keep_lookin
 from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
+from service.adapters.rabbitmq.rejected import EXCHANGE, ROUTING_KEY
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names, declare_plain
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
@@ -69,6 +70,7 @@ class Consumer:
         self._windows: list[ConsumerWindow] = []
         self._acks: list[Acks] = []
         self._stopped = False
+        self._exchange = names.exchange
 
     @property
     def consuming(self) -> bool:
@@ -145,7 +147,10 @@ class Consumer:
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             acks.note(deliver.delivery_tag or 0)
-            subscription.accept(ReceivedMessage(deliver, properties, body, acks))
+            message = ReceivedMessage(deliver, properties, body, acks)
+            if message.exchange == self._exchange:
+                message.restore_origin()
+            subscription.accept(message)
 
         inbox = Inbox(wire, take)
         await self._fast_path.choose(inbox)
@@ -177,6 +182,16 @@ class ReceivedMessage:
         self._acks = acks
         self._properties = properties
         self._tag = deliver.delivery_tag or 0
+
+    def restore_origin(self) -> None:
+        """Take the exchange and routing key of a message that was rejected and brought back.
+
+        For messages from our own exchange: on another, a publisher could set the headers.
+        """
+        headers = self._properties.headers
+        if headers and EXCHANGE in headers:
+            self.exchange = str(headers[EXCHANGE])
+            self.routing_key = str(headers.get(ROUTING_KEY, ""))
 
     @property
     def reply_to(self) -> str | None:

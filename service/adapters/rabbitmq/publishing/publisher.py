@@ -22,6 +22,7 @@ from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
 from service.adapters.rabbitmq.publishing.leg_checks import LegChecks
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
 from service.adapters.rabbitmq.publishing.switch_bus import SwitchBus
+from service.adapters.rabbitmq.rejected import DETAIL, EXCHANGE, REASON, ROUTING_KEY
 from service.adapters.rabbitmq.topology.queues import Names
 from service.cancellation import honour_cancellation
 from service.dialects.leg_questions import LegQuestions
@@ -156,13 +157,24 @@ class Publisher:
             content_encoding=(incoming.content_encoding or "")[:LONGEST_ENCODING] or None,
             delivery_mode=DeliveryMode.PERSISTENT,
             headers={
-                "x-switchhook-reason": reason.value,
-                "x-switchhook-detail": detail[:LONGEST_HEADER],
-                "x-switchhook-exchange": incoming.exchange,
-                "x-switchhook-routing-key": incoming.routing_key,
+                REASON: reason.value,
+                DETAIL: detail[:LONGEST_HEADER],
+                EXCHANGE: incoming.exchange,
+                ROUTING_KEY: incoming.routing_key,
             },
         )
         await self._publish(message, self._names.rejected)
+
+    async def bring_back(self, message: Mapping[str, Any]) -> None:
+        """See `management.ports.ReturnPath`."""
+        headers = {EXCHANGE: message["exchange"], ROUTING_KEY: message["routing_key"]}
+        again = Message(
+            message["body"],
+            content_encoding=message["content_encoding"],
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers=headers if message["exchange"] != self._names.exchange else {},
+        )
+        await self._publish(again, message["queue"])
 
     async def announce(self, exchange: str, routing_key: str, body: Mapping[str, Any]) -> None:
         """See `ports.Announcer`."""

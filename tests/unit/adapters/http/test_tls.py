@@ -1,5 +1,6 @@
 """The parts of TLS that need no handshake."""
 
+import math
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_soon_is_two_weeks_or_a_third_of_a_life(
 ) -> None:
     watch = CertificateWatch(Clock())
     watch.handshaken("a.example", certificate(NOW + left - life, NOW + left))
-    assert watch.expiring() == expiring
+    assert len(watch.expiring()) == expiring
 
 
 def test_a_host_is_told_of_once_a_day_and_not_after_it_was_renewed() -> None:
@@ -54,21 +55,30 @@ def test_a_host_is_told_of_once_a_day_and_not_after_it_was_renewed() -> None:
         for _ in range(6):
             watch.handshaken("a.example", old)
             clock.now += DAY / 2
-        assert watch.expiring() == 1
+        assert len(watch.expiring()) == 1
         watch.handshaken("a.example", certificate(clock.now, clock.now + 90 * DAY))
-        assert watch.expiring() == 0
+        assert len(watch.expiring()) == 0
     assert len(logs) == 3
     assert logs[0]["host"] == "a.example"
     assert logs[0]["expires_at"] == "2026-01-11T00:00:00+00:00"
+
+
+def test_the_soonest_of_the_dates_is_told() -> None:
+    watch = CertificateWatch(Clock())
+    assert watch.soonest_s() == math.inf
+    for host, left in (("a.example", 3 * DAY), ("b.example", DAY), ("c.example", 80 * DAY)):
+        watch.handshaken(host, certificate(NOW - 80 * DAY, NOW + left))
+    assert watch.soonest_s() == DAY.total_seconds()
+    assert watch.expiring().keys() == {"a.example", "b.example"}
 
 
 def test_what_has_ended_is_no_longer_ending() -> None:
     clock = Clock()
     watch = CertificateWatch(clock)
     watch.handshaken("a.example", certificate(NOW - 80 * DAY, NOW + DAY))
-    assert watch.expiring() == 1
+    assert len(watch.expiring()) == 1
     clock.now += 2 * DAY
-    assert watch.expiring() == 0
+    assert len(watch.expiring()) == 0
 
 
 def test_no_number_of_hosts_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +86,7 @@ def test_no_number_of_hosts_fills_the_memory(monkeypatch: pytest.MonkeyPatch) ->
     watch = CertificateWatch(Clock())
     for number in range(10):
         watch.handshaken(f"{number}.example", certificate(NOW - 80 * DAY, NOW + DAY))
-    assert watch.expiring() == 3
+    assert len(watch.expiring()) == 3
 
 
 def test_every_file_that_cannot_be_used_is_named_beforehand(tmp_path: Path) -> None:

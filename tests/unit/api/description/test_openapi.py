@@ -12,14 +12,17 @@ from service.api.description.openapi import TAGS, describe, description_operatio
 from service.api.http.operation import Operation, operations_of
 from service.api.resources import (
     attempts,
+    audits,
     dead_letters,
     dry_runs,
     glances,
     hooks,
     portal,
+    rejected,
     streams,
     tokens,
     webhooks,
+    workers,
 )
 from tests.dialects import DIALECTS
 
@@ -35,6 +38,9 @@ def declared() -> list[Operation]:
         dead_letters.LetterHandlers(NOBODY, NOBODY),
         streams.StreamHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         tokens.TokenHandlers(),
+        audits.AuditHandlers(NOBODY, NOBODY),
+        rejected.RejectedHandlers(NOBODY, NOBODY),
+        workers.WorkerHandlers(NOBODY),
         glances.GlanceHandlers(NOBODY),
         portal.PortalHandlers(NOBODY, ""),
         webhooks.WebhookHandlers(NOBODY, NOBODY),
