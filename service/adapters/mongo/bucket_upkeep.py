@@ -21,8 +21,13 @@ INDEXES = (
     [("webhook_id", 1), ("_id", 1)],
     [("account_id", 1), ("call_id", 1), ("_id", 1)],
 )
-COMPRESSION = "block_compressor=zstd,leaf_page_max=64KB"
-"""Rows of an event resemble each other; larger pages have more of them to compress together."""
+COMPRESSED = {
+    "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd,leaf_page_max=128KB"}},
+    "indexOptionDefaults": {
+        "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}
+    },
+}
+"""Rows of an event resemble each other: a larger page has more of them to compress together."""
 TIDY_EVERY_S = 600.0
 NAMESPACE_NOT_FOUND, NAMESPACE_EXISTS, IS_A_VIEW = 26, 48, 166
 
@@ -49,8 +54,7 @@ class BucketUpkeep:
 
     async def create(self, name: str) -> None:
         """Create a bucket with its indexes, and show it in the view. Idempotent."""
-        engine = {"wiredTiger": {"configString": COMPRESSION}}
-        await self._command({"create": name, "storageEngine": engine}, NAMESPACE_EXISTS)
+        await self._command({"create": name, **COMPRESSED}, NAMESPACE_EXISTS)
         for keys in INDEXES:
             await self._store.ask(self._database[name].create_index(keys))
         await self._show()
