@@ -250,6 +250,20 @@ async def test_the_log_of_an_older_process_beside_ours_is_read_as_well(
     assert [str(row["_id"]) for row in page] == [one.attempt_id for one in rows]
 
 
+async def test_a_filter_of_the_view_uses_an_index_of_each_bucket(
+    attempts: MongoAttemptLog, database: Documents
+) -> None:
+    made = [attempt(NOON - number * DAY, call_id=f"c{number % 2}") for number in range(4)]
+    await attempts.write(made)
+    wanted = {"account_id": ACCOUNT, "call_id": "c1"}
+    find = {"find": "attempts", "filter": wanted}
+    plan = str(await database.command("explain", find, verbosity="queryPlanner"))
+    assert plan.count("'winningPlan'") == 4
+    assert "'IXSCAN'" in plan
+    assert "'COLLSCAN'" not in plan
+    assert await database["attempts"].count_documents(wanted) == 2
+
+
 async def test_sums_and_searches_cover_all_buckets(
     ours: Store, attempts: MongoAttemptLog, database: Documents
 ) -> None:
