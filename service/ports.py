@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from service.domain.call import Conversation, Happening
 from service.domain.delivery import Attempt, DeadLetter, Delivery, Request, Response
 from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
+from service.domain.held import HeldDelivery
+from service.domain.leg_state import LegState
 from service.domain.provision import Provision
 from service.domain.publication import Publication
 from service.domain.reply import Reply
@@ -157,6 +160,84 @@ class WebhookHealth(Protocol):
 
     async def disable(self, webhook_id: str, reason: str) -> bool:
         """Disable the webhook; return whether it was enabled."""
+
+
+class Conversations(Protocol):
+    """Store of conversations, shared by all workers. Every method raises StoreUnavailable."""
+
+    async def note(self, happenings: Sequence[Happening]) -> Sequence[Conversation]:
+        """Add events to their conversations; return each one's conversation after that.
+
+        Idempotent: an event that is known already changes nothing.
+        """
+
+    async def of_legs(self, account_id: str, call_ids: Sequence[str]) -> Sequence[Conversation]:
+        """Return the account's conversations with any of these legs, oldest first."""
+
+    async def join(self, older: Conversation, younger: Conversation) -> None:
+        """Move the legs of the younger conversation to the older one. Idempotent."""
+
+    async def one(self, key: str) -> Conversation | None:
+        """Return the conversation with this key."""
+
+    async def settle(self, key: str, event_id: str, webhook_id: str) -> Conversation | None:
+        """Note that an event is settled for an ordered webhook; return the conversation."""
+
+    async def look(self, key: str, at: float) -> None:
+        """Have the conversation looked at, at this time, in unix seconds."""
+
+    async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
+        """Return conversations to be looked at by now; no other worker gets them `until` then."""
+
+    async def checked(self, key: str, call_id: str, asked: int, at: float) -> None:
+        """Note that the switch was asked about a leg, and how often in a row it said it is gone."""
+
+    async def told(self, conversation: Conversation, revision: int, digest: str) -> None:
+        """Note that a summary was sent, and look no more, unless another event came meanwhile."""
+
+
+class SwitchQuestions(Protocol):
+    """Asks switches over the bus."""
+
+    async def ask(self, source: str, leg: str) -> LegState:
+        """Return what a switch says of a leg. Never raises: without an answer it is unknown."""
+
+
+class HeldDeliveries(Protocol):
+    """Store of deliveries that wait for their turn. Every method raises StoreUnavailable."""
+
+    async def hold(self, held: HeldDelivery) -> None:
+        """Store a delivery durably; one that is stored already stays as it is."""
+
+    async def take(self, delivery_id: str, until: float) -> HeldDelivery | None:
+        """Return a delivery that no attempt was made for, and keep others from it `until` then.
+
+        Returns None where there is none, or another worker has it.
+        """
+
+    async def due(self, now: float, limit: int) -> Sequence[HeldDelivery]:
+        """Return deliveries whose time has come, oldest first."""
+
+    async def take_due(self, held: HeldDelivery, until: float) -> bool:
+        """Take one of those that are `due`; return whether no other worker was faster."""
+
+    async def keep(self, delivery_ids: Sequence[str], until: float) -> None:
+        """Keep others from deliveries that are under way for longer."""
+
+    async def put_off(self, delivery: Delivery, due_at: float) -> None:
+        """Store the delivery as it is now; its next attempt is due at this time."""
+
+    async def wait(self, delivery_id: str, due_at: float) -> None:
+        """Give back a delivery that was taken too early, and look at it again at this time."""
+
+    async def crowded(self, lane: str) -> HeldDelivery | None:
+        """Return the oldest delivery of a lane that may be dropped and has not begun."""
+
+    async def has(self, delivery_id: str) -> bool:
+        """Return whether a delivery is held."""
+
+    async def drop(self, delivery_id: str) -> None:
+        """Remove a delivery that is settled."""
 
 
 class Announcer(Protocol):

@@ -9,11 +9,12 @@ from multidict import MultiDict
 TEXTS = ("name", "uri", "hook", "http_verb", "format", "retries")
 OPTIONAL = (
     "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "budget_s", "static_answer",
-    "answer_form",
+    "answer_form", "ordering", "ordering_wait_s",
 )  # fmt: skip
 FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
+LISTS = ("extras",)
 PAIRS = ("custom_data", "modifiers", "headers", "auth")
-FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *PAIRS)
+FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *LISTS, *PAIRS)
 NEW: Mapping[str, Any] = {
     "name": "", "uri": "", "hook": "all", "http_verb": "post", "format": "json", "retries": 2,
     "enabled": True, "include_internal_legs": True,
@@ -27,6 +28,7 @@ def members_of(form: MultiDict[str]) -> dict[str, Any]:
     members: dict[str, Any] = {name: form.get(name, "").strip() for name in TEXTS}
     members |= {name: form.get(name, "").strip() or None for name in OPTIONAL}
     members |= {name: name in form for name in FLAGS}
+    members |= {name: form.get(name, "").split() or None for name in LISTS}
     members |= {name: pairs_in(form.get(name, "")) or None for name in PAIRS}
     return members
 
@@ -44,7 +46,9 @@ def _text(value: Any) -> str:
     """Return a value as a form has it: 2 and "2" are the same, as are nothing, false and {}."""
     if isinstance(value, Mapping):
         return lines_of(value)
-    return "" if value in (None, False, {}) else str(value)
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value in (None, False, {}, []) else str(value)
 
 
 def _short(value: Any) -> Any:
@@ -92,6 +96,7 @@ def fields_of(view: Mapping[str, Any]) -> dict[str, Any]:
 def typed(form: MultiDict[str]) -> dict[str, Any]:
     """Return the values of a form as a person typed them, to be corrected."""
     values: dict[str, Any] = {name: form.get(name, "") for name in (*TEXTS, *OPTIONAL, *PAIRS)}
+    values |= {name: form.get(name, "").split() for name in LISTS}
     return values | {name: name in form for name in FLAGS}
 
 

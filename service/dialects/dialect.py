@@ -13,9 +13,11 @@ from service.dialects.bus_message import BusMessage
 from service.dialects.collection import WebhookCollection
 from service.dialects.content import ContentWriter
 from service.dialects.hook import Hook
+from service.dialects.leg_questions import LegQuestions
 from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
+from service.domain.call import CallNote
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook
 
@@ -59,6 +61,10 @@ def _nothing_more(_: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _no_call(event: Event, received_at: float) -> CallNote | None:  # noqa: ARG001
+    return None
+
+
 def _as_it_is(webhook: Webhook) -> Webhook:
     return webhook
 
@@ -86,6 +92,10 @@ class Dialect:
     """The API for webhooks that the switch's customers know."""
     rpc: RpcServer | None = None
     """Answers the switch's services in place of one of them."""
+    call_note: Callable[[Event, float], CallNote | None] = _no_call
+    """Returns what an event tells of a call; the time is that of its arrival, in unix seconds."""
+    leg_questions: LegQuestions | None = None
+    """Asks whether it still has a leg; None where it cannot be asked."""
     bindings: tuple[Binding, ...] = field(init=False)
     schema_ids: Mapping[str, str] = field(init=False)
     by_id: Mapping[str, Hook] = field(init=False)
@@ -115,17 +125,19 @@ class Dialects:
     others: tuple[Dialect, ...] = ()
     default_source: str = ""
     """The source of deliveries and webhooks without one."""
+    own: tuple[Dialect, ...] = ()
+    """The dialects of events that the service itself makes, for which no switch is needed."""
     by_name: Mapping[str, Dialect] = field(init=False)
     by_exchange: Mapping[str, Dialect] = field(init=False)
     hooks: Mapping[str, Hook] = field(init=False)
-    """Hooks of the enabled dialects by id, in the order of presentation."""
+    """Hooks of the enabled dialects and of our own by id, in the order of presentation."""
     questions: Mapping[str, Question] = field(init=False)
     """Questions of the enabled dialects by id."""
 
     def __post_init__(self) -> None:
-        by_name = {one.name: one for one in (*self.enabled, *self.others)}
+        by_name = {one.name: one for one in (*self.enabled, *self.others, *self.own)}
         exchanges = {binding.exchange: one for one in self.enabled for binding in one.bindings}
-        hooks = _by_id(self.enabled)
+        hooks = _by_id((*self.enabled, *self.own))
         object.__setattr__(self, "default_source", self.default_source or self.enabled[0].name)
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "by_exchange", exchanges)
@@ -162,6 +174,11 @@ class Dialects:
         found = [one.announcement.exchange for one in self.enabled if one.announcement]
         found += [exchange for one in self.served for exchange in one[1].publishes_on]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def leg_questions(self) -> Mapping[str, LegQuestions]:
+        """How the switches on the broker are asked about legs, by source."""
+        return {one.name: one.leg_questions for one in self.enabled if one.leg_questions}
 
     @property
     def served(self) -> tuple[tuple[Dialect, RpcServer], ...]:

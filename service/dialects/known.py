@@ -7,6 +7,7 @@ from service.dialects.dialect import Dialects
 from service.dialects.kazoo.catalogue import NAME as KAZOO
 from service.dialects.kazoo.dialect import kazoo
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
+from service.dialects.switchhook.dialect import switchhook
 from service.dialects.voipbin.catalogue import NAME as VOIPBIN
 from service.dialects.voipbin.dialect import voipbin
 
@@ -49,4 +50,4 @@ def dialects_of(settings: DialectSettings) -> Dialects:
     enabled = tuple(known[name] for name in settings.amqp.sources)
     others = tuple(one for name, one in known.items() if name not in settings.amqp.sources)
     # Deliveries and webhooks of the first releases have no source.
-    return Dialects(enabled, others, default_source=KAZOO)
+    return Dialects(enabled, others, default_source=KAZOO, own=(switchhook(most_bytes),))

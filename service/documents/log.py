@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from service.domain.call import CallPosition
 from service.domain.delivery import Attempt, DeadLetter, Delivery
 from service.domain.endpoint import endpoint_of
 from service.domain.trace import new_traceparent
@@ -13,9 +14,10 @@ MOST_BODY_BYTES = 16_384
 MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
     "Content-Type", "Deprecation", "Sunset", "User-Agent", "X-Account-ID", "X-Hook-ID",
-    "X-Switchhook-Attempt",
-    "X-Switchhook-Fallback-Reason", "X-Switchhook-Replay", "X-Switchhook-Schema",
-    "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
+    "X-Switchhook-Attempt", "X-Switchhook-Conversation", "X-Switchhook-Fallback-Reason",
+    "X-Switchhook-Late", "X-Switchhook-Out-Of-Order", "X-Switchhook-Replay",
+    "X-Switchhook-Schema", "X-Switchhook-Sequence", "X-Switchhook-Supersedes",
+    "X-Switchhook-Synthetic", "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
 })  # fmt: skip
 """Request headers shown as they are; all others are hidden, as the account's may be secret."""
 HIDDEN = "(hidden)"
@@ -67,6 +69,7 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "event_account_id": delivery.event_account_id,
         "answer": attempt.answer,
         "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
+        "position": delivery.position and delivery.position.members,
     }
     return {key: value for key, value in marks.items() if value is not None}
 
@@ -108,6 +111,7 @@ def dead_letter_document(letter: DeadLetter) -> dict[str, Any]:
         "event_account_id": delivery.event_account_id,
         "schema_version": delivery.schema_version,
         "trace_id": delivery.trace_id,
+        "position": delivery.position and delivery.position.members,
         "attempts": [
             {
                 "attempt": past.attempt,
@@ -146,7 +150,12 @@ def delivery_of(document: Mapping[str, Any]) -> Delivery:
         event_account_id=document.get("event_account_id"),
         source=document.get("source") or "",
         schema_version=document.get("schema_version") or 1,
+        position=_position(document.get("position")),
     )
+
+
+def _position(members: Mapping[str, Any] | None) -> CallPosition | None:
+    return CallPosition(**members) if members else None
 
 
 def _text_of(webhook: Mapping[str, Any] | None) -> str | None:

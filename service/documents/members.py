@@ -22,6 +22,9 @@ class Kind(Enum):
     VALUES = auto()
     SECONDS = auto()
     WINDOW = auto()
+    ORDER = auto()
+    PATIENCE = auto()
+    EXTRAS = auto()
     BUDGET = auto()
     DOCUMENT = auto()
     ANSWER_FORM = auto()
@@ -101,6 +104,26 @@ MEMBERS = (
         "coalesce_ms",
         Kind.WINDOW,
         "Milliseconds within which only the latest of a burst of interim events is sent.",
+        optional=True,
+    ),
+    Member(
+        "ordering",
+        Kind.ORDER,
+        "Order of the events of one call: `none`, `call` (the next waits until the one before is "
+        "settled, at most `ordering_wait_s`) or `call_strict` (until it is delivered, or a dead "
+        "letter).",
+        optional=True,
+    ),
+    Member(
+        "ordering_wait_s",
+        Kind.PATIENCE,
+        "With `ordering: call`: seconds for which an event waits for the one before; default 10.",
+        optional=True,
+    ),
+    Member(
+        "extras",
+        Kind.EXTRAS,
+        "Members added to the payload: `sequence` adds `conversation_id`, `sequence` and marks.",
         optional=True,
     ),
     Member(

@@ -13,6 +13,7 @@ from service.domain.webhook import (
     Asking,
     Format,
     OAuthClient,
+    Order,
     Verb,
     Webhook,
 )
@@ -29,6 +30,9 @@ ASK_KEY = "ask_key"
 LEAST_BUDGET_S, MOST_BUDGET_S, BUDGET_S = 0.5, 30.0, 4.5
 """Seconds for an answer. Kazoo's pivot waits for 5 s unless its callflow says otherwise."""
 ANSWER_FORMS = ("voxml", "twiml", "kazoo", "voipbin", "switchhook")
+LEAST_ORDER_WAIT_S, MOST_ORDER_WAIT_S, ORDER_WAIT_S = 0.1, 300.0, 10.0
+SEQUENCE = "sequence"
+"""The value of `extras` that adds the place in the call to the payload."""
 LEAST_COALESCE_MS, MOST_COALESCE_MS = 100, 10_000
 MOST_DOCUMENT_BYTES = 32_768
 """Largest size of a webhook's document without its history. All webhooks of an account, and the
@@ -83,6 +87,9 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         oauth=_oauth(document),
         timeout_s=_timeout_s(document),
         coalesce_ms=_coalesce_ms(document),
+        order=_order(document),
+        order_wait_s=_order_wait_s(document),
+        sequenced=SEQUENCE in (document.get("extras") or ()),
         asking=_asking(document),
         fallback_uri=_text(document, "fallback_uri") if document.get("fallback_uri") else None,
         schema_version=_schema_version(document),
@@ -295,6 +302,24 @@ def _coalesce_ms(document: Document) -> int | None:
     except (TypeError, ValueError, OverflowError):
         allowed = f"a number from {LEAST_COALESCE_MS} to {MOST_COALESCE_MS}"
         raise BadDocument(f"coalesce_ms must be {allowed}, not {value!r}") from None
+
+
+def _order(document: Document) -> Order:
+    value = document.get("ordering") or "none"
+    try:
+        return Order(str(value))
+    except ValueError:
+        raise BadDocument(f"ordering must be one of {', '.join(Order)}, not {value!r}") from None
+
+
+def _order_wait_s(document: Document) -> float:
+    value = document.get("ordering_wait_s")
+    try:
+        seconds = ORDER_WAIT_S if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        allowed = f"a number from {LEAST_ORDER_WAIT_S} to {MOST_ORDER_WAIT_S:g}"
+        raise BadDocument(f"ordering_wait_s must be {allowed}, not {value!r}") from None
+    return max(LEAST_ORDER_WAIT_S, min(MOST_ORDER_WAIT_S, seconds))
 
 
 def _asking(document: Document) -> Asking | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from service.domain.call import CallPosition
 from service.domain.immutable import immutable
 from service.domain.trace import trace_id_of
 
@@ -94,6 +95,8 @@ class DeadLetterReason(StrEnum):
     DEFERRED_TOO_OFTEN = "deferred_too_often"
     SHADOWED = "shadowed"
     """The delivery was pending when shadow mode was switched on."""
+    CROWDED_OUT = "crowded_out"
+    """Too many events of one call waited for an ordered webhook; it was not the call's end."""
     BUG = "bug"
 
 
@@ -142,6 +145,8 @@ class Delivery:
     """The dialect of the event; empty in deliveries that the first releases wrote."""
     schema_version: int = 1
     """The version of the hook's schema that `payload` has, whatever the webhook is pinned to."""
+    position: CallPosition | None = None
+    """Its event's place in the call, where the account follows calls."""
 
     def put_off(self) -> "Delivery":
         """Return a copy with one more deferral; `replace` would take three times as long."""
@@ -164,6 +169,7 @@ class Delivery:
             self.event_account_id,
             self.source,
             self.schema_version,
+            self.position,
         )
 
     @property

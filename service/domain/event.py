@@ -52,6 +52,8 @@ class Event:
     """Whether the burst is over, and events of it that are still to come are out of date."""
     scope_id: str | None = None
     """The scope it happened in, which may have a webhook of its own; see `ScopedWebhook`."""
+    message: Mapping[str, Any] | None = None
+    """The switch's own message, of which its dialect reads more where that is asked for."""
 
 
 def event_id_of(source: str, body: bytes) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from service.domain.disable import DisablePolicy
 
+OWN = "switchhook"
+"""The source of the events that the service itself makes."""
 ALL_HOOKS = "all"
 """The hook name that receives the events of every hook."""
 
@@ -21,6 +23,16 @@ class Verb(StrEnum):
     POST = "POST"
     PUT = "PUT"
     DELETE = "DELETE"
+
+
+class Order(StrEnum):
+    """In which order the events of one call reach a webhook."""
+
+    NONE = "none"
+    CALL = "call"
+    """The next event waits until the one before is settled, for a limited time."""
+    CALL_STRICT = "call_strict"
+    """The next event waits until the one before is delivered, or a dead letter."""
 
 
 class Format(StrEnum):
@@ -96,6 +108,11 @@ class Webhook:
     """Seconds until the whole answer must have arrived; None means the platform's."""
     coalesce_ms: int | None = None
     """Of the events of a burst, only the latest within so many milliseconds is sent."""
+    order: Order = Order.NONE
+    order_wait_s: float = 10.0
+    """Seconds for which an event waits for the one before it, with `Order.CALL`."""
+    sequenced: bool = False
+    """Whether the members of `CallPosition` are added to its payloads."""
     asking: Asking | None = None
     """Its part as an actionable webhook, if it is one."""
     fallback_uri: str | None = None
@@ -104,6 +121,11 @@ class Webhook:
     """Whether its account refuses plain http."""
     schema_version: int | None = None
     """The version of a hook's schema that its payloads keep to; None means the current one."""
+
+    @property
+    def follows_calls(self) -> bool:
+        """Whether it needs what is known of a call beyond a single event."""
+        return self.order is not Order.NONE or self.sequenced or self.source == OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +152,10 @@ class Account:
     """Whether its own webhooks may not use plain http; those of its descendants may."""
     dialect_secrets: Mapping[str, bytes] = field(default_factory=lambda: NOTHING)
     """By source, the key of the dialect's signature for its webhooks that have none."""
+    follows_calls: bool = False
+    """Whether a webhook of its own needs what is known of its calls."""
+    follows_calls_below: bool = False
+    """Whether a webhook of its own needs what is known of its descendants' calls."""
 
     def own(self, source: str, hook: str) -> Sequence[Webhook]:
         """Return its webhooks for its own events of a hook."""
@@ -172,6 +198,8 @@ def account_of(
         disable,
         require_https,
         dialect_secrets,
+        any(webhook.follows_calls for webhook in enabled),
+        any(webhook.follows_calls for webhook in inherited),
     )
 
 

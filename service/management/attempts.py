@@ -105,6 +105,7 @@ def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
         view["resp_status_code"] = str(row["status"])
     view |= dialect.attempt_members(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
+    view |= row.get("position") or {}
     marks = ("fallback_for", "replay_id", "test", "trace_id")
     return view | {key: row[key] for key in marks if row.get(key) is not None}
 

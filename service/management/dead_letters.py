@@ -136,6 +136,7 @@ def letter_view(letter: Document) -> dict[str, Any]:
         ],
     }
     view |= {key: letter[key] for key in ("source", "trace_id") if letter.get(key)}
+    view |= letter.get("position") or {}
     if letter.get("replayed_at"):
         view |= {key: letter[key] for key in ("replay_id", "replayed_by")}
         view["replayed_at"] = _text(letter["replayed_at"])

@@ -10,6 +10,7 @@ from service import __version__
 from service.domain.answer import AnswerSource, BadAnswerReason
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
+from service.domain.leg_state import LegState
 
 Label = TypeVar("Label", bound=StrEnum)
 Mode = Literal["livesum", "livemin", "livemax"]
@@ -95,6 +96,20 @@ class Metrics:
         self.cancelled = deliveries.labels("cancelled")
         self.shadowed = deliveries.labels("shadowed")
         self.coalesced = deliveries.labels("coalesced")
+        self.suspects = self._counter(
+            "call_suspects_total", "Legs without an end whose switch cannot be asked"
+        )
+        self.leg_questions = _by(
+            self._counter("leg_questions_total", "Questions to switches about legs", "state"),
+            LegState,
+        )
+        self.synthetic_ends = self._counter(
+            "call_synthetic_ends_total", "Ends of legs that the switch did not tell"
+        )
+        self.superseded_ends = self._counter(
+            "call_superseded_ends_total", "Real ends that came after a synthetic one"
+        )
+        self.summaries = self._counter("call_summaries_total", "Summaries of calls", "outcome")
         self.deferred = _by(
             self._counter("deferrals_total", "Deliveries deferred without an attempt", "reason"),
             DeferReason,

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from service.domain.call import CallPosition
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery, Outcome, PastAttempt
 from service.domain.errors import RejectedMessage, RejectReason
 from service.text.json_text import has_float, read_json, write_json
@@ -59,11 +60,14 @@ def _letter(members: dict[str, Any]) -> DeadLetter:
 
 
 MEMBERS = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "past"))
+POSITION_MEMBERS = tuple(field.name for field in fields(CallPosition))
 PAST_MEMBERS = tuple(field.name for field in fields(PastAttempt))
 
 
 def _plain(delivery: Delivery) -> dict[str, Any]:
     members = {name: getattr(delivery, name) for name in MEMBERS}
+    if delivery.position is not None:
+        members["position"] = {name: getattr(delivery.position, name) for name in POSITION_MEMBERS}
     members["past"] = [
         {name: getattr(past, name) for name in PAST_MEMBERS} for past in delivery.past
     ]
@@ -139,9 +143,14 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             event_account_id=members.get("event_account_id"),
             source=members.get("source", ""),
             schema_version=int(members.get("schema_version", 1)),
+            position=_position(members.get("position")),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error
+
+
+def _position(members: dict[str, Any] | None) -> CallPosition | None:
+    return None if members is None else CallPosition(**members)
 
 
 def _not_ours(error: Exception) -> RejectedMessage:

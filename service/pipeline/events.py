@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,9 +13,11 @@ from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
 from service.domain.immutable import immutable
-from service.domain.webhook import Account, Webhook, account_of
+from service.domain.webhook import Account, Order, Webhook, account_of
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.managed import ManagedWebhooks
+from service.pipeline.calls.follow import CallFollower, Followed
+from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
 from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
@@ -40,6 +42,16 @@ class Arrival:
     redelivered: bool = False
 
 
+@immutable
+class Interested:
+    """An event's account, and the webhooks that its hook and their filters match."""
+
+    account: Account
+    webhooks: list[Webhook]
+    follows_calls: bool = False
+    """Whether some webhook needs what is known of the account's calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventWork:
     """Settles a message of the bus: each of its deliveries is finished, or confirmed in a queue."""
@@ -55,6 +67,8 @@ class EventWork:
     dialects: Dialects
     places: Places
     tracer: Tracer
+    calls: CallFollower
+    ordering: Ordering
     feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
@@ -82,6 +96,14 @@ class EventWork:
                 scoped = self._deliver_in_scope(event, event.account_id, arrival, progress)
                 await asyncio.gather(own, scoped)
 
+    async def deliver_own(self, event: Event) -> None:
+        """Deliver an event that the service made itself; return once each delivery is settled."""
+        with self.tracer.span("own event", None) as span:
+            arrival = Arrival(self.clock(), span.traceparent)
+        if event.account_id is not None:
+            self.metrics.consumed[event.source, event.hook].inc()
+            await self._deliver(event, event.account_id, arrival, Progress())
+
     async def _deliver_in_scope(
         self, event: Event, account_id: str, arrival: Arrival, progress: Progress
     ) -> None:
@@ -94,44 +116,62 @@ class EventWork:
         self, event: Event, account_id: str, arrival: Arrival, progress: Progress
     ) -> None:
         with self.tracer.span("match", arrival.traceparent) as matching:
-            account, webhooks = await self._interested(event, account_id)
-            matching.note(hook=event.hook, webhooks=len(webhooks))
+            interested = await self._interested(event, account_id)
+            matching.note(hook=event.hook, webhooks=len(interested.webhooks))
         if self.feed.wanted and event.webhook is None:
-            self._tell_listeners(event, account, arrival)
-        if webhooks:
-            await self._tell(event, account, webhooks, arrival, progress)
+            self._tell_listeners(event, interested.account, arrival)
+        if interested.webhooks:
+            await self._tell(event, interested, arrival, progress)
+        elif interested.follows_calls:
+            await self.calls.follow(event, account_id, (), arrival.at)
 
-    async def _interested(self, event: Event, account_id: str) -> tuple[Account, list[Webhook]]:
+    async def _interested(self, event: Event, account_id: str) -> Interested:
         """Return the event's account, and the webhooks whose hooks and filters match."""
+        account = await self._account(account_id)
         if event.webhook is not None:
             webhook = _brought_along(event.webhook, event.source)
-            return account_of(account_id), [(await self._account(account_id)).bound(webhook)]
-        account = await self._account(account_id)
+            return Interested(account_of(account_id), [account.bound(webhook)])
         ancestors = [await self._account(ancestor) for ancestor in account.tree]
-        return account, subscribed(event, account, ancestors)
+        follows = account.follows_calls or any(one.follows_calls_below for one in ancestors)
+        return Interested(account, subscribed(event, account, ancestors), follows)
 
     async def _tell(
         self,
         event: Event,
-        account: Account,
-        webhooks: list[Webhook],
+        interested: Interested,
         arrival: Arrival,
         progress: Progress,
     ) -> None:
-        dialect = self.dialects.of(event.source)
+        dialect, account = self.dialects.of(event.source), interested.account
         payload = dialect.requests.payload(event, account)
         version = dialect.schema_version(event.hook)
         snapshot = Snapshot(payload, write_json(payload), version)
         content = content_of(dialect, event.hook, snapshot)
-        webhooks = _fitting(webhooks, content, payload)
+        webhooks = _fitting(interested.webhooks, content, payload)
+        followed = None
+        if interested.follows_calls:
+            owner = account.account_id
+            followed = await self.calls.follow(event, owner, webhooks, arrival.at)
         batch = Batch(content, self.places, progress)
-        owed = ((delivery_for(event, webhook, arrival, snapshot), webhook) for webhook in webhooks)
+        owed: Iterator[Pair] = (
+            (delivery_for(event, webhook, arrival, snapshot, followed), webhook)
+            for webhook in webhooks
+        )
+        if followed is not None:
+            owed = await self._ordered(owed, followed)
         if arrival.redelivered:
             owed = (pair for pair in owed if pair[0] not in self.finished)
         if event.burst_id is None or event.ends_burst:
             await self.deliverer.deliver(owed, batch)
         else:
             await asyncio.gather(*(self._deliver_latest(event, pair, batch) for pair in owed))
+
+    async def _ordered(self, owed: Iterator[Pair], followed: Followed) -> Iterator[Pair]:
+        """Deliver to the ordered webhooks in their turn; return what is owed to the others."""
+        pairs = list(owed)
+        ordered = [pair for pair in pairs if pair[1].order is not Order.NONE]
+        await asyncio.gather(*(self.ordering.deliver(*pair, followed) for pair in ordered))
+        return iter([pair for pair in pairs if pair[1].order is Order.NONE])
 
     async def _deliver_latest(self, event: Event, pair: Pair, batch: Batch) -> None:
         """Deliver an event of a burst, unless a later one takes its place meanwhile."""
@@ -168,7 +208,13 @@ def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:
         raise RejectedMessage(RejectReason.WRONG_TYPE, f"the webhook: {error}") from error
 
 
-def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: Snapshot) -> Delivery:
+def delivery_for(
+    event: Event,
+    webhook: Webhook,
+    arrival: Arrival,
+    snapshot: Snapshot,
+    followed: Followed | None = None,
+) -> Delivery:
     """Return the delivery of an event to a webhook."""
     return Delivery(
         delivery_id=delivery_id_of(event.event_id, webhook.webhook_id),
@@ -185,4 +231,5 @@ def delivery_for(event: Event, webhook: Webhook, arrival: Arrival, snapshot: Sna
         event_account_id=None if event.account_id == webhook.account_id else event.account_id,
         source=event.source,
         schema_version=snapshot.version,
+        position=None if followed is None else followed.position,
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field
 from service.answers.policy import AnswerPolicy
 from service.dialects.policies import KazooPolicy, VoipbinPolicy
 from service.domain.breaker import BreakerPolicy
+from service.domain.call_policy import CallPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.policy import (
     CachePolicy,
@@ -313,6 +314,7 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     attempts: AttemptsSettings = AttemptsSettings()
     answers: AnswerPolicy = AnswerPolicy()
+    calls: CallPolicy = CallPolicy()
     secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()

@@ -34,9 +34,10 @@ class Broker:
         return ALARM if self.publisher.blocked else "ok"
 
 
-def publisher_of(settings: Settings, metrics: Metrics) -> Publisher:
+def publisher_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Publisher:
     """Return the publisher, not connected yet."""
-    return Publisher(Names(settings.amqp.prefix), settings.amqp.publish_timeout_s, metrics)
+    names, timeout_s = Names(settings.amqp.prefix), settings.amqp.publish_timeout_s
+    return Publisher(names, timeout_s, metrics, dialects.leg_questions)
 
 
 def broker_of(

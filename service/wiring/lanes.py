@@ -14,6 +14,8 @@ from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.bus import BusAsks
+from service.pipeline.calls.ends import CallEnds
+from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
@@ -32,6 +34,7 @@ from service.pipeline.retries import RetryWork
 from service.pipeline.rpc import RpcWork
 from service.ports import Queues
 from service.settings.model import Settings
+from service.wiring.calls import Calls, calls_of, ends_of
 from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending
 from service.wiring.storage import Storage
 
@@ -50,6 +53,8 @@ class Lanes:
     dead_letters: Lane
     requests: Mapping[str, Lane]
     """Lanes of questions, and of requests from the switches' services, by their queue."""
+    ordering: Ordering
+    ends: CallEnds
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.events, self.deliveries, self.dead_letters, *self.requests.values()))
@@ -70,7 +75,8 @@ def lanes_of(
     amqp, availability = settings.amqp, Availability(metrics)
     reporter = Reporter(storage.attempt_writer, metrics, feed)
     deliverer = _deliverer(settings, reporter, availability, storage, sending, disabler, publisher)
-    events, deliveries = _works(dialects, storage, sending, deliverer, feed)
+    calls = calls_of(settings.calls, dialects, storage, sending, deliverer)
+    events, deliveries = _works(dialects, storage, sending, deliverer, feed, calls)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
     asks = BusAsks(
@@ -94,6 +100,8 @@ def lanes_of(
             },
             Names(amqp.prefix).ask: lane(ASKS, asks, ASK_PREFETCH),
         },
+        ordering=calls.ordering,
+        ends=ends_of(settings.calls, calls, events, publisher.switch_questions),
     )
 
 
@@ -134,6 +142,7 @@ def _works(
     sending: Sending,
     deliverer: Deliverer,
     feed: LiveFeed,
+    calls: Calls,
 ) -> tuple[EventWork, RetryWork]:
     events = EventWork(
         ingest=Ingest(dialects, storage.directory),
@@ -151,6 +160,8 @@ def _works(
         dialects=dialects,
         places=sending.places[EVENTS],
         tracer=sending.tracer,
+        calls=calls.follower,
+        ordering=calls.ordering,
         feed=feed,
     )
     deliveries = RetryWork(

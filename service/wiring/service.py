@@ -70,7 +70,7 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
     metrics = Metrics(registry(), hooks)
     storage = storage_of(settings, dialects, metrics)
     sending = sending_of(settings, metrics, shadow=shadow)
-    publisher = publisher_of(settings, metrics)
+    publisher = publisher_of(settings, dialects, metrics)
     disabler = Disabler(
         settings.disable,
         settings.retry.tiers_ms[-1] / 1000,

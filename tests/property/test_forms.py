@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import orjson
 from hypothesis import given
 
-from service.dialects.kazoo.request import form
+from service.dialects.members import form
 from tests.property.strategies import json_objects
 
 

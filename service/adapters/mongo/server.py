@@ -19,7 +19,16 @@ NEEDED = {
     "webhooks": frozenset({"find", "insert", "update", "remove", "createIndex"}),
     "tokens": frozenset({"find", "insert", "update", "createIndex"}),
     **dict.fromkeys(
-        ("attempts", "dead_letters", "replays", "scoped_webhooks", "suspects", "webhook_health"),
+        (
+            "attempts",
+            "conversations",
+            "dead_letters",
+            "held_deliveries",
+            "replays",
+            "scoped_webhooks",
+            "suspects",
+            "webhook_health",
+        ),
         WRITE,
     ),
 }

@@ -38,6 +38,10 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("dead_letters", [("webhook_id", 1)]),
     ("replays", [("account_id", 1), ("created_at", -1), ("_id", -1)]),
     ("tokens", [("account_id", 1)]),
+    ("conversations", [("account_id", 1), ("leg_ids", 1)]),
+    ("conversations", [("look_at", 1)]),
+    ("held_deliveries", [("due_at", 1)]),
+    ("held_deliveries", [("lane", 1), ("sequence", 1)]),
 )
 INDEX_OPTIONS_CONFLICT = 85
 
@@ -140,6 +144,7 @@ class Store:
         await self.expire("webhook_health", "updated_at", day)
         await self.expire("suspects", "updated_at", day)
         await self.expire("scoped_webhooks", "updated_at", day)
+        await self.expire("conversations", "expires_at", timedelta())
         await self.expire("tokens", "purge_at", timedelta())
 
     async def expire(self, collection: str, member: str, after: timedelta) -> None:

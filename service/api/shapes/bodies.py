@@ -21,9 +21,11 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from service.documents.webhook import (
     LEAST_BUDGET_S,
     LEAST_COALESCE_MS,
+    LEAST_ORDER_WAIT_S,
     LEAST_TIMEOUT_S,
     MOST_BUDGET_S,
     MOST_COALESCE_MS,
+    MOST_ORDER_WAIT_S,
     MOST_TIMEOUT_S,
 )
 from service.domain.delivery import DeadLetterReason
@@ -127,6 +129,9 @@ Budget = Annotated[float, Number, Field(ge=LEAST_BUDGET_S, le=MOST_BUDGET_S)]
 AnswerDocument = Annotated[str, Field(min_length=1, max_length=16_384)]
 AnswerForm = Literal["voxml", "twiml", "kazoo", "voipbin", "switchhook"]
 Window = Annotated[int, Number, Field(ge=LEAST_COALESCE_MS, le=MOST_COALESCE_MS)]
+Ordering = Literal["none", "call", "call_strict"]
+Patience = Annotated[float, Number, Field(ge=LEAST_ORDER_WAIT_S, le=MOST_ORDER_WAIT_S)]
+Extras = Annotated[list[Literal["sequence"]], Field(max_length=1)]
 Version = Annotated[int, Number, Field(ge=1, le=MOST_VERSIONS)]
 Verb = Annotated[Literal["get", "post", "put"], BeforeValidator(_lower)]
 Format = Literal["form-data", "json"]

@@ -3,8 +3,10 @@
 from service.dialects.dialect import Dialect
 from service.dialects.kazoo.announcement import ANNOUNCEMENT
 from service.dialects.kazoo.attempts import attempt_members
+from service.dialects.kazoo.call_notes import call_note
 from service.dialects.kazoo.catalogue import NAME, hooks
 from service.dialects.kazoo.decode import KazooDecoder
+from service.dialects.kazoo.leg_questions import KazooLegQuestions
 from service.dialects.kazoo.pivot import PIVOT
 from service.dialects.kazoo.policy import KazooPolicy
 from service.dialects.kazoo.request import KazooRequests
@@ -21,6 +23,8 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         announcement=ANNOUNCEMENT,
         attempt_members=attempt_members,
         test_hook="channel_create",
+        call_note=call_note,
+        leg_questions=KazooLegQuestions(),
         questions=(PIVOT,),
         sample_call=SampleCall(
             hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),

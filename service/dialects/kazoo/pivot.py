@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.dialects.kazoo.catalogue import NAME
-from service.dialects.kazoo.request import KazooContents
+from service.dialects.members import MemberContents
 from service.dialects.question import Question
+from service.domain.webhook import NOTHING
 
 MEMBERS: Mapping[str, str] = {
     "Account-ID": "The account of the call.",
@@ -59,6 +60,6 @@ PIVOT = Question(
     form="kazoo",
     members={name: {"type": "string", "description": meaning} for name, meaning in MEMBERS.items()},
     call_id_members=("Call-ID", "CallSid"),
-    writer=lambda members: KazooContents(members, None),
+    writer=lambda members: MemberContents(members, NOTHING),
     sample=_sample,
 )

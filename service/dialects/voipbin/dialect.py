@@ -2,10 +2,12 @@
 
 from service.dialects.dialect import Dialect
 from service.dialects.sample_call import SampleCall
+from service.dialects.voipbin.call_notes import call_note
 from service.dialects.voipbin.catalogue import NAME, hooks
 from service.dialects.voipbin.collection import VoipbinWebhooks
 from service.dialects.voipbin.decode import VoipbinDecoder
 from service.dialects.voipbin.fetch import FETCH
+from service.dialects.voipbin.leg_questions import VoipbinLegQuestions
 from service.dialects.voipbin.names import HookNames
 from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import VoipbinRequests
@@ -22,6 +24,8 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         requests=VoipbinRequests(),
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
+        call_note=call_note,
+        leg_questions=VoipbinLegQuestions(),
         questions=(FETCH,),
         sample_call=SampleCall(
             hooks=("call_created", "call_ringing", "call_progressing", "call_hangup"),

@@ -1,12 +1,16 @@
 """Third arrow: from an event and a webhook to the signed request."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote
 
 from service import __version__
 from service.dialects.content import ContentWriter
 from service.dialects.dialect import Dialect
+from service.domain.call import CallPosition
 from service.domain.delivery import Request
 from service.domain.immutable import immutable
+from service.domain.webhook import Webhook
 from service.pipeline.request.destination import Owed
 from service.pipeline.request.sign import signatures
 from service.pipeline.request.versions import SCHEMA, Snapshot, Versions, versions_of
@@ -41,7 +45,7 @@ def request_for(
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     webhook, dialect = owed.webhook, event_content.dialect
-    content = event_content.writer.content(webhook)
+    content = event_content.writer.content(_with_extras(owed))
     headers = _headers(owed, event_content, attempt, now)
     if traceparent is not None:
         headers["traceparent"] = traceparent
@@ -90,13 +94,35 @@ def _headers(owed: Owed, event_content: EventContent, attempt: int, now: float) 
 
 
 def _added_headers(owed: Owed) -> Mapping[str, str]:
-    """Return the account's headers, and the marks of fallbacks and replays."""
+    """Return the account's headers, the place in the call, the marks of fallbacks and replays."""
     delivery = owed.delivery
-    if delivery.fallback_for is None and delivery.replay_id is None:
+    if delivery.position is None and delivery.fallback_for is None and delivery.replay_id is None:
         return owed.destination.headers
     headers = dict(owed.destination.headers)
+    if delivery.position is not None:
+        headers |= _position_headers(delivery.position)
     if delivery.fallback_for is not None:
         headers["X-Switchhook-Fallback-Reason"] = delivery.fallback_for
     if delivery.replay_id is not None:
         headers["X-Switchhook-Replay"] = delivery.replay_id
     return headers
+
+
+def _position_headers(position: CallPosition) -> dict[str, str]:
+    headers = {
+        "X-Switchhook-Conversation": quote(position.conversation_id, safe="@:.-_~"),
+        "X-Switchhook-Sequence": str(position.sequence),
+    }
+    for mark in position.marks:
+        headers[f"X-Switchhook-{mark.replace('_', '-').title()}"] = "true"
+    if position.supersedes is not None:
+        headers["X-Switchhook-Supersedes"] = position.supersedes
+    return headers
+
+
+def _with_extras(owed: Owed) -> Webhook:
+    """Return the webhook; if it wants the place in the call, with its members as custom data."""
+    webhook, position = owed.webhook, owed.delivery.position
+    if position is None or not webhook.sequenced:
+        return webhook
+    return replace(webhook, custom_data={**webhook.custom_data, **position.members})

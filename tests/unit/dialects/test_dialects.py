@@ -22,7 +22,7 @@ def test_the_dialects_of_the_product_have_no_hook_in_common() -> None:
     settings = Settings(amqp=AmqpSettings(sources=("kazoo", "voipbin")))
     dialects = dialects_of(settings)
     assert [one.name for one in dialects.enabled] == ["kazoo", "voipbin"]
-    assert len(dialects.hooks) == sum(len(one.hooks) for one in dialects.enabled)
+    assert len(dialects.hooks) == sum(len(one.hooks) for one in dialects.by_name.values())
     assert dialects.default_source == "kazoo"
 
 

@@ -97,6 +97,7 @@ def test_a_dead_letter_is_kept_with_its_history() -> None:
         "event_account_id": None,
         "schema_version": 1,
         "trace_id": None,
+        "position": None,
         "attempts": [
             {
                 "attempt": 1,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 import orjson
 
@@ -16,6 +17,8 @@ from service.observability.tracing import PassingOn
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.attempt import Attempter
+from service.pipeline.calls.follow import CallFollower
+from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
@@ -155,6 +158,9 @@ class Parts:
             self.dialects,
             self.places,
             PassingOn(),
+            # No webhook of these tests wants calls to be followed.
+            cast("CallFollower", None),
+            cast("Ordering", None),
             clock=lambda: NOW,
         )
 

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import orjson
 import pytest
 
+from service.domain.call import CallPosition
 from service.domain.delivery import (
     DeadLetter,
     DeadLetterReason,
@@ -209,9 +210,11 @@ ODD: Mapping[Any, Callable[[str], Any]] = {
     int: lambda name: 7 + len(name),
     float: lambda name: NOW + len(name) / 8,
     bytes: lambda name: orjson.dumps({"some": name}),
+    bool: lambda _: True,
     dict: lambda name: {"some": name},
     Outcome: lambda _: Outcome.AUTH_FAILED,
     DeadLetterReason: lambda _: DeadLetterReason.GONE,
+    CallPosition: lambda _: odd_one(CallPosition),
     PastAttempt: lambda _: odd_one(PastAttempt),
     Delivery: lambda _: odd_one(Delivery),
 }
@@ -233,7 +236,7 @@ def odd_value(hint: Any, name: str) -> Any:
     return ODD[get_origin(hint) or hint](name)
 
 
-@pytest.mark.parametrize("kind", [Delivery, DeadLetter, PastAttempt])
+@pytest.mark.parametrize("kind", [CallPosition, Delivery, DeadLetter, PastAttempt])
 def test_an_odd_value_is_not_what_a_member_has_by_default(kind: Any) -> None:
     for member in fields(kind):
         value = getattr(odd_one(kind), member.name)

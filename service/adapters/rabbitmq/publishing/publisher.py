@@ -19,12 +19,15 @@ from aiormq.exceptions import PublishError
 from service.adapters.rabbitmq.diagnosis import ALARM, ALARM_REMEDY
 from service.adapters.rabbitmq.link import BROKER_ERRORS, describe, unavailable
 from service.adapters.rabbitmq.publishing.frames import Headers, Outgoing
+from service.adapters.rabbitmq.publishing.leg_questions import SwitchQuestions
 from service.adapters.rabbitmq.publishing.outbox import Outbox, open_outbox
 from service.adapters.rabbitmq.publishing.switch_bus import SwitchBus
 from service.adapters.rabbitmq.topology.queues import Names
 from service.cancellation import honour_cancellation
+from service.dialects.leg_questions import LegQuestions
 from service.domain.delivery import DeadLetter, Delivery
 from service.domain.errors import BrokerUnavailable, RejectReason
+from service.domain.webhook import NOTHING
 from service.observability.metrics import Metrics
 from service.pipeline.envelope import seal, seal_letters
 from service.ports import Incoming
@@ -42,7 +45,13 @@ log = structlog.get_logger(__name__)
 class Publisher:
     """Session of the publishing connection; fits `ports.Queues` and `ports.Announcer`."""
 
-    def __init__(self, names: Names, timeout_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        names: Names,
+        timeout_s: float,
+        metrics: Metrics,
+        leg_questions: Mapping[str, LegQuestions] = NOTHING,
+    ) -> None:
         self._names = names
         self._timeout_s = timeout_s
         self._duration = metrics.publish_duration
@@ -54,6 +63,8 @@ class Publisher:
         self._ready = asyncio.Event()
         self.switch_bus = SwitchBus(timeout_s)
         """Publishes over the same connection, on the switch's exchanges."""
+        self.switch_questions = SwitchQuestions(names, leg_questions)
+        """Asks over the same connection."""
         self.on_returned: Callable[[], None] = lambda: None
         """Called when the broker returns a publish, or a channel is closed."""
         self.blocked = False
@@ -73,6 +84,7 @@ class Publisher:
             self._foreign = await channel()
             self._connection, self._own = connection, own
             self.switch_bus.use(connection)
+            self.switch_questions.use(connection)
             self._ready.set()
             honour_cancellation()
             async with asyncio.TaskGroup() as tasks:
@@ -85,6 +97,7 @@ class Publisher:
             self._set_blocked(blocked=False)
             self._ready.clear()
             self.switch_bus.use(None)
+            self.switch_questions.use(None)
             self._connection = self._own = self._foreign = None
             if own is not None:
                 own.close()

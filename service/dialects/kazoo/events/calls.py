@@ -55,6 +55,7 @@ class ChannelDecoder:
             call_id=call_id,
             dialled_number=None if owner else _dialled_number(body),
             facts=INTERNAL if loopback or channel_name.startswith("loopback/") else NOTHING,
+            message=body,
         )
         return (event,)
 

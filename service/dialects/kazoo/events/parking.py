@@ -35,5 +35,6 @@ def decode(event_id: str, body: dict[str, Any]) -> tuple[Event, ...]:
             account_id=account_id,
             fields=fields,
             call_id=call_id,
+            message=body,
         ),
     )

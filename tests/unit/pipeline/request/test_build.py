@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from service import __version__
-from service.dialects.kazoo.request import form
+from service.dialects.members import form
 from service.documents.webhook import webhook_of
 from service.domain.delivery import Request
 from service.domain.webhook import Account, Format, Verb, Webhook

@@ -1,0 +1,81 @@
+"""Contents of requests whose body is a JSON object of members, or the same members as a form."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+from service.dialects.content import Content
+from service.domain.webhook import Format, Verb, Webhook
+from service.text.json_text import write_json
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
+class MemberContents:
+    """Writes the contents of one event's requests, each distinct one only once.
+
+    `added` are members that every request has beside the payload. `snapshot` is the payload as
+    JSON, if known; it serves as the body of most JSON requests.
+    """
+
+    def __init__(
+        self, payload: Mapping[str, Any], added: Mapping[str, Any], snapshot: bytes | None = None
+    ) -> None:
+        self._payload = payload
+        self._added = added
+        self._plain: dict[tuple[str, bool], Content] = {}
+        if snapshot is not None and not added:
+            self._plain[JSON, False] = Content(JSON, snapshot)
+
+    def content(self, webhook: Webhook) -> Content:
+        """Return the body, or the query for GET."""
+        in_query = webhook.verb is Verb.GET
+        content_type = JSON if webhook.format is Format.JSON and not in_query else FORM
+        if webhook.custom_data:
+            merged = self._merged(webhook.custom_data)
+            return Content(content_type, _encode(content_type, merged), in_query)
+        content = self._plain.get((content_type, in_query))
+        if content is None:
+            content = Content(content_type, _encode(content_type, self._merged({})), in_query)
+            self._plain[content_type, in_query] = content
+        return content
+
+    def _merged(self, custom_data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the payload, overwritten by custom data (null deletes) and what is added."""
+        merged = {**self._payload, **custom_data}
+        for key, value in custom_data.items():
+            if value is None:
+                del merged[key]
+        merged.update(self._added)
+        return merged
+
+
+def _encode(content_type: str, payload: Mapping[str, Any]) -> bytes:
+    return write_json(payload) if content_type == JSON else form(payload).encode()
+
+
+def form(payload: Mapping[str, Any]) -> str:
+    """Return the payload as `a=1&b[c]=2&d[]=3`, percent-encoded, without nulls and empty segments.
+
+    Objects inside lists become JSON text. The text decodes to the same values as Kazoo's own bytes.
+    """
+    return "&".join(
+        segment for key, value in payload.items() for segment in _segments(quote_plus(key), value)
+    )
+
+
+def _segments(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _segments(f"{name}%5B{quote_plus(key)}%5D", child)
+    elif isinstance(value, list):
+        for item in value:
+            if item is not None:
+                yield f"{name}%5B%5D={quote_plus(_plain_text(item))}"
+    elif value is not None:
+        yield f"{name}={quote_plus(_plain_text(value))}"
+
+
+def _plain_text(value: Any) -> str:
+    return value if isinstance(value, str) else write_json(value).decode()

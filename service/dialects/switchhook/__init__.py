@@ -1,0 +1,1 @@
+"""Events that the service itself makes of what the switches tell, such as the summary of a call."""

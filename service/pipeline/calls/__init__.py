@@ -1,0 +1,1 @@
+"""What is known of calls beyond single events: sequence, order, summaries, lost ends."""

@@ -1,0 +1,174 @@
+"""Follows the calls of accounts that want it: gives every event its place in its conversation."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from service.bounded import BoundedDict
+from service.dialects.dialect import Dialects
+from service.domain.call import CallNote, CallPosition, Conversation, Happening, Leg, Step
+from service.domain.call_policy import CallPolicy
+from service.domain.event import Event
+from service.domain.immutable import immutable
+from service.domain.webhook import Order, Webhook
+from service.observability.metrics import Metrics
+from service.pipeline.calls.notes import CallNotes
+from service.pipeline.recovery.availability import Availability
+from service.ports import Conversations
+
+LOOK_EVERY_S = 0.05
+MOST_LEGS = 50_000
+LIVING = frozenset({Step.CREATED, Step.RINGING, Step.ANSWERED, Step.BRIDGED})
+
+
+@immutable
+class Followed:
+    """An event's conversation after the event was added to it, and its place in it."""
+
+    conversation: Conversation
+    position: CallPosition
+    ends_leg: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallFollower:
+    """Adds events to their conversations in the store, which all workers share."""
+
+    dialects: Dialects
+    conversations: Conversations
+    notes: CallNotes
+    availability: Availability
+    policy: CallPolicy
+    metrics: Metrics
+    clock: Callable[[], float] = time.time
+    known: BoundedDict[tuple[str, str], str] = field(default_factory=lambda: BoundedDict(MOST_LEGS))
+    """The conversation of each leg that this worker saw lately, by account and call id."""
+
+    async def follow(
+        self, event: Event, account_id: str, webhooks: Sequence[Webhook], received_at: float
+    ) -> Followed | None:
+        """Add the event to its conversation; None for one that tells nothing of a call.
+
+        `webhooks` get the event. One that comes before its predecessor waits for that, where an
+        ordered webhook gets it.
+        """
+        note = self.dialects.of(event.source).call_note(event, received_at)
+        if note is None:
+            return None
+        ordered = tuple(one.webhook_id for one in webhooks if one.order is not Order.NONE)
+        if ordered and note.step is not Step.CREATED:
+            await self._until_predecessor(account_id, note)
+        conversation = await self._added(event, account_id, note, ordered, received_at)
+        position = _position(conversation, event.event_id, note)
+        if position.supersedes is not None:
+            self.metrics.superseded_ends.inc()
+        return Followed(conversation, position, note.step is Step.DESTROYED)
+
+    async def _added(
+        self,
+        event: Event,
+        account_id: str,
+        note: CallNote,
+        ordered: tuple[str, ...],
+        received_at: float,
+    ) -> Conversation:
+        conversation_id = await self._conversation_of(account_id, note)
+        happening = Happening(
+            account_id,
+            conversation_id,
+            event.source,
+            event.event_id,
+            note,
+            received_at,
+            self._look_at(note),
+            ordered,
+        )
+        conversation = await self.notes.add(happening)
+        while conversation.joined is not None:
+            self.known[account_id, note.leg] = conversation.joined
+            happening = replace(happening, conversation_id=conversation.joined)
+            conversation = await self.notes.add(happening)
+        if conversation.over:
+            await self._look_soon(conversation)
+        return conversation
+
+    def _look_at(self, note: CallNote) -> float:
+        now, policy = self.clock(), self.policy
+        if note.step not in LIVING:
+            return now + policy.settle_s
+        answered = note.step in (Step.ANSWERED, Step.BRIDGED)
+        return now + (policy.quiet_answered_s if answered else policy.quiet_unanswered_s)
+
+    async def _look_soon(self, conversation: Conversation) -> None:
+        """Have a conversation that is over looked at once it is quiet, or after a longest time."""
+        now, policy = self.clock(), self.policy
+        latest = max(now, conversation.ended_at + policy.latest_summary_s)
+        wanted = min(now + policy.settle_s, latest)
+        if conversation.look_at is None or conversation.look_at > wanted + 0.001:
+            key = conversation.key
+            await self.availability.until_available(lambda: self.conversations.look(key, wanted))
+
+    async def _conversation_of(self, account_id: str, note: CallNote) -> str:
+        """Return the conversation of a leg: the switch's, that of a known leg, or a new one."""
+        legs = [leg for leg in (note.leg, note.other_leg) if leg is not None]
+        found = note.conversation
+        if found is None:
+            known = {self.known.get((account_id, leg)) for leg in legs}
+            found = known.pop() if len(known) == 1 else None
+        if found is None:
+            found = await self._stored(account_id, legs) or note.leg
+        for leg in legs:
+            self.known[account_id, leg] = found
+        return found
+
+    async def _stored(self, account_id: str, legs: Sequence[str]) -> str | None:
+        """Return the oldest conversation with one of the legs; younger ones are joined to it."""
+        found = await self.availability.until_available(
+            lambda: self.conversations.of_legs(account_id, legs)
+        )
+        for younger in found[1:]:
+            await self.availability.until_available(
+                partial(self.conversations.join, found[0], younger)
+            )
+        return found[0].conversation_id if found else None
+
+    async def _until_predecessor(self, account_id: str, note: CallNote) -> None:
+        """Wait until what must come before the event is known, for a limited time."""
+        deadline = self.clock() + self.policy.early_ms / 1000
+        while not _follows(note, await self._leg(account_id, note)):
+            if self.clock() >= deadline:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _leg(self, account_id: str, note: CallNote) -> Leg | None:
+        found = await self.availability.until_available(
+            lambda: self.conversations.of_legs(account_id, [note.leg])
+        )
+        return next((one.legs[note.leg] for one in found if note.leg in one.legs), None)
+
+
+def _follows(note: CallNote, leg: Leg | None) -> bool:
+    """Return whether an event may come now: its leg was created, and answered if it had been."""
+    if note.step is Step.TOLD:
+        return True
+    if leg is None or leg.created_at is None:
+        return False
+    ended_answered = note.step is Step.DESTROYED and note.answered_at is not None
+    return not ended_answered or leg.answered_at is not None
+
+
+def _position(conversation: Conversation, event_id: str, note: CallNote) -> CallPosition:
+    sequence = conversation.sequence_of(event_id) or 0
+    leg = conversation.legs.get(note.leg)
+    end = None if leg is None else conversation.sequence_of(leg.end_event or "")
+    late = note.step in LIVING and end is not None and end < sequence
+    superseded = leg.synthetic_end if leg and leg.end_event == event_id else None
+    return CallPosition(
+        conversation.conversation_id,
+        sequence,
+        late=late,
+        synthetic=note.synthetic,
+        supersedes=superseded,
+    )
