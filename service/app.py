@@ -203,6 +203,7 @@ async def _background(
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.storage.attempt_writer.run(), name="write attempts"),
+        tasks.create_task(service.storage.upkeep.run(), name="drop old attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
         *(tasks.create_task(work, name=name) for name, work in others.items()),
         tasks.create_task(service.sending.pace.run(), name="keep pace"),

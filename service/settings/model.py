@@ -205,7 +205,7 @@ class AttemptsSettings(Section):
     """The attempt log."""
 
     retention_days: Annotated[float, Gt(0.0), Le(3650.0)] = 30.0
-    """Days after which MongoDB removes a row."""
+    """Days to keep a row; then its whole hour (up to 3), day (up to 93) or month is dropped."""
     record_successes: bool = True
     """Record successful attempts as well."""
     keep_payloads: bool = True

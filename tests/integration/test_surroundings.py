@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.check import examine_store
 from service.adapters.mongo.server import examine_server
 from service.adapters.mongo.store import Store, open_database
@@ -250,6 +251,23 @@ async def test_a_store_that_refuses_the_user_or_an_action_says_what_helps(
     assert "insert on webhooks, tokens, attempts" in reader.text
     role = "db.grantRolesToUser('reader', [{role: 'readWrite', db: 'switchhook'}])"
     assert reader.remedy.endswith(role)
+
+
+async def test_a_user_who_may_read_and_write_may_keep_the_attempt_log_in_buckets(
+    guarded: GuardedMongo,
+) -> None:
+    url = guarded.address("owner", "secret")
+    store = Store(open_database(url, "switchhook", 5.0), Metrics(CollectorRegistry(), []))
+    attempts, upkeep = store.database["attempts"], BucketUpkeep(store, 30)
+    await attempts.insert_one({"_id": "of an earlier release"})
+    await upkeep.tidy()
+    await upkeep.create("attempts_20200101")
+    await store.database["attempts_20200101"].insert_one({"_id": "old"})
+    assert {row["_id"] async for row in attempts.find()} == {"of an earlier release", "old"}
+    await upkeep.tidy()
+    assert "attempts_20200101" not in await store.database.list_collection_names()
+    assert [row["_id"] async for row in attempts.find()] == ["of an earlier release"]
+    store.close()
 
 
 async def test_a_running_service_names_what_the_store_refuses_it_once(
