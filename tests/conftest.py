@@ -17,6 +17,7 @@ from service.dev.process import ServiceProcess
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer
+from tests.forking.client import ForkedService
 
 Documents = AsyncDatabase[Mapping[str, Any]]
 StartService = Callable[..., Awaitable[ServiceProcess]]
@@ -118,9 +119,7 @@ async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterat
 
         async def start(workers: int = 1, *, shadow: bool = False, **more: str) -> ServiceProcess:
             directory = tmp_path / f"{next(numbers)}"
-            service = ServiceProcess(
-                directory, {**settings, **more}, workers=workers, shadow=shadow
-            )
+            service = ForkedService(directory, {**settings, **more}, workers=workers, shadow=shadow)
             stack.push_async_callback(service.stop)
             await service.start()
             return service
