@@ -21,6 +21,7 @@ from tests.forking.client import ForkedService
 
 Documents = AsyncDatabase[Mapping[str, Any]]
 StartService = Callable[..., Awaitable[ServiceProcess]]
+NewVhost = Callable[[], Awaitable[str]]
 
 VHOSTS_AT_ONCE = 25
 
@@ -50,17 +51,22 @@ def numbers() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def spare_vhosts() -> list[str]:
-    return []
+def new_vhost(broker: RabbitServer, numbers: Iterator[int]) -> NewVhost:
+    """Return the address of a virtual host that nobody used before."""
+    spare: list[str] = []
+
+    async def new() -> str:
+        if not spare:
+            spare.extend(f"test{next(numbers)}" for _ in range(VHOSTS_AT_ONCE))
+            await add_vhosts(broker, spare)
+        return f"{broker.url}{spare.pop()}"
+
+    return new
 
 
 @pytest.fixture
-async def amqp_url(broker: RabbitServer, spare_vhosts: list[str], numbers: Iterator[int]) -> str:
-    """The address of a virtual host that nobody used before."""
-    if not spare_vhosts:
-        spare_vhosts += [f"test{next(numbers)}" for _ in range(VHOSTS_AT_ONCE)]
-        await add_vhosts(broker, spare_vhosts)
-    return f"{broker.url}{spare_vhosts.pop()}"
+async def amqp_url(new_vhost: NewVhost) -> str:
+    return await new_vhost()
 
 
 async def add_vhosts(broker: RabbitServer, names: list[str]) -> None:
