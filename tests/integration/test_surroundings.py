@@ -24,6 +24,7 @@ from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.partitions import Partitions
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
 from service.dev.rabbit_server import RabbitServer
@@ -42,11 +43,12 @@ NAMES = Names("switchhook")
 TIERS_MS = (300, 800)
 CALLS = calls.binding("CHANNEL_CREATE")
 OURS = r"^switchhook(\.|$)"
+WHOLE = Partitions(NAMES, 1, (CALLS,))
 NEEDED = permissions_of(Settings(), DIALECTS)
 
 
 async def broker_problems(url: str) -> list[Finding]:
-    findings = [found async for found in examine_broker(url, NAMES, TIERS_MS, [CALLS], NEEDED)]
+    findings = [found async for found in examine_broker(url, TIERS_MS, WHOLE, NEEDED)]
     return [finding for finding in findings if finding.fatal]
 
 
