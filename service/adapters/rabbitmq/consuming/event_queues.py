@@ -17,6 +17,7 @@ from service.adapters.rabbitmq.consuming.open_queue import OpenQueue
 from service.adapters.rabbitmq.topology.agreement import Agreement, State
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.partitions import Partitions, Rerouting
+from service.cancellation import honour_cancellation
 
 SHARE_EVERY_S = 1.0
 WAIT_S = 0.5
@@ -62,7 +63,7 @@ class EventQueues:
         """
         agreement = Agreement(connection, self.partitions)
         try:
-            if self.partitions.count > 1 or not await agreement.never_partitioned():
+            if self.partitions.count > 1 or not await agreement.not_partitioned():
                 await self._agree(connection, agreement, open_one)
             # Bind before consuming: events published while no binding exists are lost, and messages
             # of a backlog would delay the broker's answers on the same connection.
@@ -92,6 +93,7 @@ class EventQueues:
                     await agreement.join()
                     self._waiting_told = False
                     return
+            honour_cancellation()
             self._tell_waiting()
             await asyncio.sleep(WAIT_S)
 
@@ -133,6 +135,7 @@ class EventQueues:
             for one in opened:
                 found = await channel.declare_queue(one.queue, passive=True)
                 left += found.declaration_result.message_count or 0
+            honour_cancellation()
             self._note_waiting(left)
             quiet_s = 0.0 if left else quiet_s + DRAIN_LOOK_S
         for one in opened:
@@ -176,6 +179,7 @@ class EventQueues:
             active = [one for one in opened if one.active]
             for one in active[share_of(len(opened), workers) :]:
                 await one.rejoin()
+            honour_cancellation()
             self.held = tuple(one.queue for one in opened if one.active)
             await asyncio.sleep(self._share_every_s)
 

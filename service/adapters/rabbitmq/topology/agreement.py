@@ -58,8 +58,8 @@ class Agreement:
             await channel.queue_delete(name)
             await channel.close()
 
-    async def never_partitioned(self) -> bool:
-        """Return whether no worker with partitions ever ran; costs one question."""
+    async def not_partitioned(self) -> bool:
+        """Return whether there are no partitions, and no change to or from them is under way."""
         channel = await self._connection.channel()
         try:
             await channel.get_exchange(self._partitions.entry(BY_KEY), ensure=True)
@@ -73,6 +73,8 @@ class Agreement:
         """Return what this worker must do. The lock is held."""
         workers = await self.workers()
         if workers is None:
+            if self._partitions.count == 1 and await self.not_partitioned():
+                return State.AGREED  # another worker has changed it meanwhile
             # Workers without partitions consume the event queue, and set no mark.
             consumers = await consumers_of(self._connection, self._partitions.names.events)
             alone = self._partitions.count == 1 or not consumers

@@ -60,6 +60,11 @@ class Partitions:
         return tuple(n for n in range(2, MOST_PARTITIONS + 1) if n != self.count)
 
 
+def hash_arguments(header: str) -> dict[str, Any]:
+    """Return the arguments of an exchange that hashes a header, or the routing key."""
+    return {"hash-header": header} if header else {}
+
+
 async def declare_partitions(connection: AbstractConnection, partitions: Partitions) -> None:
     """Declare the entries, and the exchanges that spread over our queues; idempotent.
 
@@ -68,12 +73,11 @@ async def declare_partitions(connection: AbstractConnection, partitions: Partiti
     channel = await connection.channel()
     try:
         for header in partitions.headers:
-            arguments: dict[str, Any] = {"hash-header": header} if header else {}
             spread = partitions.spread(header, partitions.count)
             for exchange in (partitions.entry(header), spread):
                 with needing(("exchange", "configure")):
                     await channel.declare_exchange(
-                        exchange, HASH, durable=True, arguments=arguments
+                        exchange, HASH, durable=True, arguments=hash_arguments(header)
                     )
             for name in partitions.queues:
                 with needing(("queue", "write"), ("exchange", "read")):
