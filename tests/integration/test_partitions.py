@@ -229,6 +229,28 @@ async def test_a_change_of_the_number_loses_and_doubles_nothing_and_keeps_the_or
             assert not await queue_exists(connection, NAMES.event_queues(old)[0])
 
 
+async def test_a_worker_that_dies_in_a_change_is_followed_by_another_that_ends_it(
+    workers: Workers, amqp_url: str
+) -> None:
+    old = await workers.start(2)
+    old.acks = False
+    async with switch(amqp_url) as kazoo:
+        await publish(kazoo, calls=10, events=1)
+    await eventually(lambda: is_so(len(old.taken) == 10), what="the events")
+    await workers.end(old)
+    dying = workers.begin(3)
+    dying.acks = False  # so that the old queues cannot be emptied
+    await eventually(lambda: is_so(len(dying.taken) == 10), what="the events of the old queues")
+    following = workers.begin(3)
+    async with switch(amqp_url) as kazoo:
+        await publish(kazoo, calls=20, events=1)
+    assert not following.taken
+    await workers.end(dying)
+    await eventually(following.consuming, what="consuming")
+    await eventually(lambda: is_so(len(following.taken) == 30), what="old and new events")
+    assert {one.routing_key for one in following.taken[:10]} == dying.calls()
+
+
 async def test_workers_with_another_number_wait_until_those_that_run_have_ended(
     workers: Workers, amqp_url: str
 ) -> None:

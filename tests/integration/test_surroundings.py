@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiormq.exceptions import ConnectionCommandInvalid
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
@@ -20,7 +21,7 @@ from service.adapters.mongo.server import examine_server
 from service.adapters.mongo.store import Store, open_database
 from service.adapters.rabbitmq.check import examine_broker
 from service.adapters.rabbitmq.consuming.consumer import Consumer
-from service.adapters.rabbitmq.diagnosis import ALARM
+from service.adapters.rabbitmq.diagnosis import ALARM, diagnosis_of
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
@@ -121,6 +122,14 @@ async def add_users(broker: RabbitServer, vhost: str, users: Mapping[str, Sequen
                 f'{listed}, <<"t">>)'
             )
     await broker.control("eval", f"{', '.join(steps)}.")
+
+
+def test_a_missing_plug_in_is_named_with_the_command_that_enables_it() -> None:
+    said = "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"
+    found = diagnosis_of(ConnectionCommandInvalid(said), "amqp://one@broker/", NEEDED)
+    assert found.text.startswith("broker:5672 has no exchange type x-consistent-hash")
+    assert "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" in found.remedy
+    assert found.lasting
 
 
 async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants_it(
