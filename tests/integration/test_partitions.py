@@ -61,7 +61,7 @@ class Worker:
 
 
 class Workers:
-    """Starts workers, and ends them as a kill would: without a word to the broker."""
+    """Starts workers, and ends them by closing their connections, with what they hold unsettled."""
 
     def __init__(self, amqp_url: str) -> None:
         self.amqp_url = amqp_url
@@ -180,7 +180,7 @@ async def test_a_second_worker_gets_half_of_the_partitions(workers: Workers, amq
         await eventually(lambda: shared_under_load(kazoo, both), what="half of them each")
 
 
-async def test_partitions_of_a_dead_worker_are_taken_over_within_two_seconds(
+async def test_partitions_of_a_worker_that_is_gone_are_taken_over_within_two_seconds(
     workers: Workers, amqp_url: str
 ) -> None:
     first = await workers.start(4)
@@ -229,7 +229,7 @@ async def test_a_change_of_the_number_loses_and_doubles_nothing_and_keeps_the_or
             assert not await queue_exists(connection, NAMES.event_queues(old)[0])
 
 
-async def test_a_worker_that_dies_in_a_change_is_followed_by_another_that_ends_it(
+async def test_a_worker_that_goes_in_a_change_is_followed_by_another_that_ends_it(
     workers: Workers, amqp_url: str
 ) -> None:
     old = await workers.start(2)
