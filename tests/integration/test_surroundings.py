@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiormq.exceptions import ConnectionCommandInvalid
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
@@ -21,10 +22,11 @@ from service.adapters.mongo.server import examine_server
 from service.adapters.mongo.store import Store, open_database
 from service.adapters.rabbitmq.check import examine_broker
 from service.adapters.rabbitmq.consuming.consumer import Consumer
-from service.adapters.rabbitmq.diagnosis import ALARM
+from service.adapters.rabbitmq.diagnosis import ALARM, diagnosis_of
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.partitions import Partitions
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
 from service.dev.rabbit_server import RabbitServer
@@ -43,11 +45,12 @@ NAMES = Names("switchhook")
 TIERS_MS = (300, 800)
 CALLS = calls.binding("CHANNEL_CREATE")
 OURS = r"^switchhook(\.|$)"
+WHOLE = Partitions(NAMES, 1, (CALLS,))
 NEEDED = permissions_of(Settings(), DIALECTS)
 
 
 async def broker_problems(url: str) -> list[Finding]:
-    findings = [found async for found in examine_broker(url, NAMES, TIERS_MS, [CALLS], NEEDED)]
+    findings = [found async for found in examine_broker(url, TIERS_MS, WHOLE, NEEDED)]
     return [finding for finding in findings if finding.fatal]
 
 
@@ -120,6 +123,14 @@ async def add_users(broker: RabbitServer, vhost: str, users: Mapping[str, Sequen
                 f'{listed}, <<"t">>)'
             )
     await broker.control("eval", f"{', '.join(steps)}.")
+
+
+def test_a_missing_plug_in_is_named_with_the_command_that_enables_it() -> None:
+    said = "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"
+    found = diagnosis_of(ConnectionCommandInvalid(said), "amqp://one@broker/", NEEDED)
+    assert found.text.startswith("broker:5672 has no exchange type x-consistent-hash")
+    assert "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" in found.remedy
+    assert found.lasting
 
 
 async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants_it(
