@@ -102,7 +102,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         (
             at("Store", "database.name"),
             at("Watch", "_database.name"),
-            at("MongoAttemptLog", "_attempts.database.name"),
+            at("MongoAttemptLog", "_database.name"),
             checked("examine_store", 0, attrgetter("name")),
         ),
     ),
