@@ -15,5 +15,5 @@ def rfc3339(at: float) -> str:
 
 @lru_cache(maxsize=1000)
 def _second(at: int) -> str:
-    """Return a whole second: the events of a second share two thirds of the work."""
+    """Return a whole second: the events of a second share more than half of the work."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")[:-6]
