@@ -17,6 +17,7 @@ from service.dialects.leg_questions import LegQuestions
 from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
+from service.dialects.sample_day import MakeDay
 from service.domain.call import CallNote
 from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook
@@ -88,6 +89,8 @@ class Dialect:
     """What its switch asks actionable webhooks."""
     sample_call: SampleCall | None = None
     """The call of the demonstration."""
+    make_day: MakeDay | None = None
+    """Makes a day of calls whose truth is known."""
     collection: WebhookCollection | None = None
     """The API for webhooks that the switch's customers know."""
     rpc: RpcServer | None = None

@@ -24,19 +24,24 @@ ENDS = {
     "ORIGINATOR_CANCEL": CANCELLED,
     **dict.fromkeys(
         ("NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "SUBSCRIBER_ABSENT",
-         "USER_NOT_REGISTERED", "NORMAL_CLEARING", "LOSE_RACE", "PICKED_OFF"),
+         "USER_NOT_REGISTERED", "CALL_REJECTED", "NORMAL_CLEARING", "LOSE_RACE", "PICKED_OFF"),
         MISSED,
     ),
 }  # fmt: skip
 """How an end without an answer counts, by FreeSWITCH's cause; any other counts as a failure."""
 OWN_KINDS = frozenset({"device", "user", "mobile", "click2call", "conference"})
 """Values of `Authorizing-Type` of legs that the account's own people or apps began."""
+VOICEMAILS = frozenset({"voicemail_new", "voicemail_saved"})
+"""Notifications of a message that a caller left; they name the caller's leg."""
 FAR_OFF_S = 86_400
 """A time that differs more from that of arrival is not believed."""
 
 
 def call_note(event: Event, received_at: float) -> CallNote | None:
-    """Return what a message of `callevt` tells; None for other messages."""
+    """Return what an event of a leg tells, or a voicemail of its caller; None for others."""
+    if event.call_id is not None and event.name in VOICEMAILS:
+        facts = {"voicemail": event.fields.get("voicemail_id")}
+        return CallNote(event.call_id, Step.TOLD, received_at, facts=_known(facts))
     body = event.message
     if body is None or event.call_id is None:
         return None
@@ -78,6 +83,8 @@ def _facts(
         "device_id": _device(variables),
         "internal": bool(event.facts) or None,
         "outside": _is_outside(variables, inbound=inbound),
+        "queue_id": text(variables, "Queue-ID"),
+        "agent_id": text(variables, "Agent-ID"),
     }
     return facts | (_ended(body) if event.name == "CHANNEL_DESTROY" else {})
 

@@ -5,6 +5,7 @@ from service.dialects.kazoo.announcement import ANNOUNCEMENT
 from service.dialects.kazoo.attempts import attempt_members
 from service.dialects.kazoo.call_notes import call_note
 from service.dialects.kazoo.catalogue import NAME, hooks
+from service.dialects.kazoo.day.make import make_day
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.leg_questions import KazooLegQuestions
 from service.dialects.kazoo.pivot import PIVOT
@@ -26,6 +27,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         call_note=call_note,
         leg_questions=KazooLegQuestions(),
         questions=(PIVOT,),
+        make_day=make_day,
         sample_call=SampleCall(
             hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),
             answered="channel_answer",
