@@ -48,6 +48,7 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
     found = body.get("Custom-Channel-Vars")
     variables = found if isinstance(found, dict) else {}
     step = STEPS.get(event.name, Step.TOLD)
+    synthetic = flag(body, "Synthetic")
     billing_s = integer(body, "Billing-Seconds") if step is Step.DESTROYED else None
     return CallNote(
         leg=event.call_id,
@@ -55,9 +56,10 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
         at=_time(body, received_at),
         conversation=text(variables, "Call-Interaction-ID") or text(body, "Interaction-ID"),
         other_leg=text(body, "Other-Leg-Call-ID"),
-        facts=_known(_facts(event, body, variables)),
+        # A synthetic end repeats what is known, and lacks what tells where a leg leads.
+        facts={} if synthetic else _known(_facts(event, body, variables)),
         answered_at=_time(body, received_at) - float(billing_s) if billing_s else None,
-        synthetic=flag(body, "Synthetic"),
+        synthetic=synthetic,
     )
 
 
