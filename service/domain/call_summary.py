@@ -84,8 +84,12 @@ def outcome_of(first: Leg, spoken: Sequence[Leg]) -> str:
 
 
 def _unanswered(first: Leg, others: Sequence[Leg]) -> str:
-    """Return the outcome where nobody answered: what most of the called parties' legs allow."""
-    ends = [leg.facts.get("end") for leg in others or (first,)]
+    """Return the outcome where nobody answered.
+
+    The called parties' legs tell it; where their ends are lost, the caller's does.
+    """
+    told = [leg for leg in others if "hangup_cause" in leg.facts]
+    ends = [leg.facts.get("end") for leg in told or (first,)]
     if first.facts.get("end") == CANCELLED:
         return MISSED if first.facts.get("outside") else CANCELLED
     if all(end == BUSY for end in ends):

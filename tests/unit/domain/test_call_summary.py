@@ -28,6 +28,8 @@ from service.domain.call_summary import (
 def leg(
     name: str, created: float, answered: float | None, ended: float | None, **facts: Any
 ) -> Leg:
+    if "end" in facts:
+        facts["hangup_cause"] = "as told"
     return Leg(
         name, created_at=created, answered_at=answered, destroyed_at=ended, seen_at=0, facts=facts
     )
@@ -50,6 +52,7 @@ CALLER = leg("a", 0, None, 20, outside=True, end=MISSED)
         ([CALLER, leg("b", 1, None, 3, end=BUSY), leg("c", 1, None, 20, end=MISSED)], MISSED),
         ([leg("a", 0, None, 9, end=BUSY), leg("b", 1, None, 9, end=BUSY)], BUSY),
         ([leg("a", 0, None, 9, end=BUSY)], BUSY),
+        ([leg("a", 0, None, 9, end=BUSY), leg("lost", 1, None, 9)], BUSY),
         ([leg("a", 0, None, 9, end=CANCELLED), leg("b", 1, None, 9, end=CANCELLED)], CANCELLED),
         ([leg("a", 0, None, 9, end=CANCELLED, outside=True)], MISSED),
         ([leg("a", 0, None, 2), leg("b", 1, None, 2, outside=True)], FAILED),
