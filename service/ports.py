@@ -191,10 +191,10 @@ class Conversations(Protocol):
         """
 
     async def of_legs(self, account_id: str, call_ids: Sequence[str]) -> Sequence[Conversation]:
-        """Return the account's conversations with any of these legs, oldest first."""
+        """Return the account's conversations with any of these legs, by `precedence`."""
 
-    async def join(self, older: Conversation, younger: Conversation) -> None:
-        """Move the legs of the younger conversation to the older one. Idempotent."""
+    async def join(self, kept: Conversation, other: Conversation) -> None:
+        """Move the legs of the second conversation to the first one. Idempotent."""
 
     async def one(self, key: str) -> Conversation | None:
         """Return the conversation with this key."""

@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import sys
-import uuid
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -16,10 +14,10 @@ import click
 import structlog
 
 from service import __version__, app
-from service.adapters.rabbitmq.bus import Bus
 from service.cli.ask import ask_command
 from service.cli.bench import bench
 from service.cli.deadletters import deadletters
+from service.cli.emit import emit
 from service.cli.imports import import_accounts
 from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
@@ -31,7 +29,6 @@ from service.cli.tokens import token
 from service.cli.verify import verify_command
 from service.dev.demo import demo
 from service.dev.hook_reference import hook_reference, hook_table
-from service.dialects.bus_message import Occasion
 from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
 from service.dialects.known import dialects_of
@@ -41,7 +38,6 @@ from service.pipeline.dry_run.sample import sample_payload
 from service.settings.describe import default_file, settings_table
 from service.settings.load import load_settings
 from service.settings.model import Settings, Source
-from service.wiring.parts import permissions_of
 from service.workers.forking import fork_on_request
 from service.workers.identity import WorkerIdentity
 from service.workers.stop_signals import stop_with_supervisor
@@ -168,53 +164,6 @@ def _described(hook: Hook, dialects: Dialects) -> dict[str, Any]:
 
 
 @main.command()
-@config_option
-@click.option("--account", required=True, help="Account of the events.")
-@click.option("--call", "call_id", default=None, help="Call id; by default a new one.")
-@click.option("--hook", "only", multiple=True, help="A hook that `switchhook hooks` lists.")
-@click.option("--all", "every", is_flag=True, help="Publish one event for every hook.")
-@click.option("--source", type=SOURCES, help="Only hooks of this one of `amqp.sources`.")
-@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1_000_000))
-def emit(
-    config: str | None,
-    account: str,
-    call_id: str | None,
-    only: tuple[str, ...],
-    every: bool,  # noqa: FBT001 (click passes options by name)
-    source: str | None,
-    times: int,
-) -> None:
-    """Publish sample switch events to the switch's exchanges."""
-    if not only and not every:
-        raise click.UsageError("give --hook NAME, or --all")
-    settings = settings_or_exit(config)
-    dialects = dialects_of(settings)
-    if source not in (None, *settings.amqp.sources):
-        raise click.UsageError(f"{source} is not one of amqp.sources: {settings.amqp.sources}")
-    known = {name: hook for name, hook in dialects.hooks.items() if source in (None, hook.source)}
-    unknown = [name for name in only if name not in known]
-    if unknown:
-        raise click.UsageError(f"no hook {unknown[0]!r}; the hooks are {', '.join(known)}")
-    chosen = [hook for name, hook in known.items() if every or name in only]
-    call_id = call_id or uuid.uuid4().hex
-    bus = Bus(settings.amqp.urls[0], permissions_of(settings, dialects))
-    count = run_to_end(lambda: _publish(bus, chosen, account, call_id, times))
-    click.echo(f"published {count} events of call {call_id}")
-
-
-async def _publish(
-    bus: Bus, hooks: Sequence[Hook], account_id: str, call_id: str, times: int
-) -> int:
-    messages = [
-        hook.sample(Occasion.now(account_id, call_id)) for _ in range(times) for hook in hooks
-    ]
-    async with bus:
-        for message in messages:
-            await bus.publish(message)
-    return len(messages)
-
-
-@main.command()
 @click.option("--source", type=SOURCES, default="kazoo", envvar="SOURCE", show_default=True)
 @click.option("--once", is_flag=True, help="Stop after the simulated call has been delivered.")
 def dev(source: str, *, once: bool) -> None:
@@ -234,6 +183,7 @@ for command in (
     secrets,
     import_accounts,
     ask_command,
+    emit,
     listen,
     tail,
     verify_command,

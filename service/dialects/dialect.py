@@ -17,6 +17,7 @@ from service.dialects.leg_questions import LegQuestions
 from service.dialects.question import Question
 from service.dialects.rpc import RpcServer
 from service.dialects.sample_call import SampleCall
+from service.dialects.sample_day import MakeDay
 from service.dialects.switch_question import SwitchQuestions
 from service.domain.call import CallNote
 from service.domain.event import Event, Message
@@ -93,6 +94,8 @@ class Dialect:
     """The questions that its switch asks over the bus, where they are ours to answer."""
     sample_call: SampleCall | None = None
     """The call of the demonstration."""
+    make_day: MakeDay | None = None
+    """Makes a day of calls whose truth is known."""
     collection: WebhookCollection | None = None
     """The API for webhooks that the switch's customers know."""
     call_facts: CallFacts = NO_FACTS

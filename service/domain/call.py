@@ -178,6 +178,20 @@ class Conversation:
         return key_of(self.account_id, self.conversation_id)
 
     @property
+    def precedence(self) -> tuple[bool, bool, str]:
+        """Sorts conversations that are found to be one: the first is kept.
+
+        It is the switch's oldest, as its ids begin with the time; then one that is named after a
+        leg. The order never changes, so that two workers cannot join them both ways.
+        """
+        return self.joined is not None, self.named_after_leg, self.conversation_id
+
+    @property
+    def named_after_leg(self) -> bool:
+        """Whether its id is that of a leg, because the switch gave none or does so always."""
+        return self.conversation_id in self.legs
+
+    @property
     def ended_at(self) -> float:
         """When the last of its legs ended, in unix seconds; 0 while none has."""
         return max((leg.destroyed_at or 0.0 for leg in self.legs.values()), default=0.0)

@@ -29,7 +29,8 @@ def summary_of(conversation: Conversation) -> dict[str, Any]:
     legs = list(conversation.legs.values())
     first, spoken = legs[0], [leg for leg in legs if not leg.internal]
     started_at, ended_at = _started_at(legs), max(leg.destroyed_at or 0.0 for leg in legs)
-    answered_at = _answered_at(first, spoken)
+    outcome = outcome_of(first, spoken)
+    answered_at = _answered_at(first, spoken, outcome)
     recordings = list(conversation.recordings)
     synthetic = any(leg.synthetic_end for leg in legs)
     members = {
@@ -42,18 +43,18 @@ def summary_of(conversation: Conversation) -> dict[str, Any]:
         "ended_at": rfc3339(ended_at),
         "duration_s": _seconds(ended_at - started_at),
         "ring_s": _seconds((ended_at if answered_at is None else answered_at) - started_at),
-        "talk_s": _seconds(talk_s(spoken)),
+        "talk_s": _seconds(talk_s(spoken)) if outcome == ANSWERED else 0.0,
         "direction": direction_of(first, spoken),
         "from": first.facts.get("from"),
         "to": first.facts.get("to"),
-        "outcome": outcome_of(first, spoken),
+        "outcome": outcome,
         "ended_by": _of_last(legs, "ended_by"),
         "hangup_cause": first.facts.get("hangup_cause"),
         "sip_code": first.facts.get("sip_code"),
         "legs": legs_of(conversation),
         "transfers": [one for leg in legs for one in leg.facts.get("transfers", ())],
         "recordings": recordings,
-        "queue": first.facts.get("queue"),
+        "queue": _queue(first, spoken, ended_at if answered_at is None else answered_at),
     }
     return {name: value for name, value in members.items() if value is not None}
 
@@ -75,7 +76,7 @@ def outcome_of(first: Leg, spoken: Sequence[Leg]) -> str:
         return ANSWERED
     if any(leg.facts.get("voicemail") for leg in (first, *others)):
         return VOICEMAIL
-    if first.facts.get("queue"):
+    if _was_queued((first, *others)):
         return ABANDONED
     if first.answered_at is not None and not others:
         return ANSWERED
@@ -83,14 +84,42 @@ def outcome_of(first: Leg, spoken: Sequence[Leg]) -> str:
 
 
 def _unanswered(first: Leg, others: Sequence[Leg]) -> str:
-    ends = [leg.facts.get("end") for leg in (*others, first)]
-    if BUSY in ends:
-        return BUSY
+    """Return the outcome where nobody answered.
+
+    The called parties' legs tell it; where their ends are lost, the caller's does.
+    """
+    told = [leg for leg in others if "hangup_cause" in leg.facts]
+    ends = [leg.facts.get("end") for leg in told or (first,)]
     if first.facts.get("end") == CANCELLED:
         return MISSED if first.facts.get("outside") else CANCELLED
-    if others or MISSED in ends or first.answered_at is not None:
-        return MISSED
-    return FAILED
+    if all(end == BUSY for end in ends):
+        return BUSY
+    rang = any(end in (MISSED, CANCELLED) for end in ends)
+    return MISSED if rang or first.answered_at is not None else FAILED
+
+
+def _was_queued(legs: Iterable[Leg]) -> bool:
+    return any(leg.facts.get("queue_id") or leg.facts.get("agent_id") for leg in legs)
+
+
+def _queue(first: Leg, spoken: Sequence[Leg], until: float) -> dict[str, Any] | None:
+    """Return how long the caller waited in a queue, and for which agent; None without one."""
+    if not _was_queued(spoken):
+        return None
+    since = first.created_at if first.answered_at is None else first.answered_at
+    members = {
+        "queue_id": first.facts.get("queue_id"),
+        "wait_s": None if since is None else _seconds(until - since),
+        "agent_id": _agent(spoken),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _agent(legs: Iterable[Leg]) -> str | None:
+    """Return the agent that was the first to answer."""
+    found = [(leg.answered_at, leg.facts.get("agent_id")) for leg in legs]
+    answered = [(at, agent) for at, agent in found if at is not None and agent is not None]
+    return min(answered)[1] if answered else None
 
 
 def direction_of(first: Leg, spoken: Sequence[Leg]) -> str:
@@ -100,17 +129,17 @@ def direction_of(first: Leg, spoken: Sequence[Leg]) -> str:
     return OUTBOUND if any(leg.facts.get("outside") for leg in spoken) else INTERNAL
 
 
-def talk_s(legs: Iterable[Leg]) -> float:
+def talk_s(spoken: Sequence[Leg]) -> float:
     """Return the seconds in which at least two answered legs were there at once.
 
     Of a call with a single leg, which an application answered, its own answered seconds.
     """
     spans = [
         (leg.answered_at, leg.destroyed_at)
-        for leg in legs
+        for leg in spoken
         if leg.answered_at is not None and leg.destroyed_at is not None
     ]
-    if len(spans) == 1:
+    if len(spoken) == 1 and spans:
         return max(0.0, spans[0][1] - spans[0][0])
     return sum(_shared(spans))
 
@@ -132,13 +161,15 @@ def _started_at(legs: Iterable[Leg]) -> float:
     )
 
 
-def _answered_at(first: Leg, spoken: Sequence[Leg]) -> float | None:
-    """Return when the first of the called parties answered; of a single leg, when it was."""
-    others = [leg.answered_at for leg in spoken if leg is not first]
-    found = [at for at in others if at is not None]
+def _answered_at(first: Leg, spoken: Sequence[Leg], outcome: str) -> float | None:
+    """Return when the first of the called parties answered; without one, when a voicemail box did.
+
+    Of a call with a single leg, when an application answered it.
+    """
+    found = [leg.answered_at for leg in spoken if leg is not first and leg.answered_at is not None]
     if found:
         return min(found)
-    return None if others else first.answered_at
+    return first.answered_at if outcome in (ANSWERED, VOICEMAIL) else None
 
 
 def _leg(leg: Leg) -> dict[str, Any]:

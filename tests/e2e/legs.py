@@ -43,8 +43,10 @@ class Leg:
     def answered(self, at: float | None = None) -> BusMessage:
         return self.event("channel_answer", at)
 
-    def bridged(self, other: str, at: float | None = None) -> BusMessage:
-        return self.event("channel_bridge", at, **{"Other-Leg-Call-ID": other})
+    def bridged(self, other: str | None = None, at: float | None = None) -> BusMessage:
+        """Return the bridge with another leg, by default with one that no other call has."""
+        partner = other or f"partner-of-{self.call_id}"
+        return self.event("channel_bridge", at, **{"Other-Leg-Call-ID": partner})
 
     def destroyed(
         self, at: float | None = None, billing_s: int = 0, cause: str = "NORMAL_CLEARING"

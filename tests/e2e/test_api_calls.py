@@ -21,7 +21,7 @@ from tests.e2e.shared_service import SharedService, StartShared, attempts_of
 HOOKS = ("channel_create", "channel_answer", "channel_bridge", "channel_destroy")
 SETTLE_S = 0.4
 QUIET_S = 2.0
-MORE: Mapping[str, Any] = {"bridged": {"other": "b"}, "destroyed": {"billing_s": 1}}
+MORE: Mapping[str, Any] = {"destroyed": {"billing_s": 1}}
 """Arguments of the steps of a leg."""
 
 
@@ -104,7 +104,7 @@ async def test_strict_order_is_kept_by_two_workers_while_three_requests_in_ten_f
     async with switch(stage.amqp_url) as kazoo:
         for step in ("created", "answered"):
             await asyncio.gather(*(kazoo.publish(getattr(leg, step)()) for leg in legs))
-        await asyncio.gather(*(kazoo.publish(leg.bridged("b")) for leg in legs))
+        await asyncio.gather(*(kazoo.publish(leg.bridged()) for leg in legs))
         await asyncio.gather(*(kazoo.publish(leg.destroyed(billing_s=1)) for leg in legs))
 
     def accepted() -> dict[str, list[int]]:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,8 +25,8 @@ from tests.forking.client import switchhook
 
 ALL = "/v1.0/webhooks"
 GOOD = {"name": "CRM", "detail": "calls", "uri": "https://203.0.113.9/voipbin", "method": "POST"}
-MESSAGE = next(hook for hook in hooks(VoipbinPolicy()) if hook.hook_id == "message_updated")
-HANGUP = next(hook for hook in hooks(VoipbinPolicy()) if hook.hook_id == "call_hangup")
+SAMPLES = {hook.hook_id: hook.sample for hook in hooks(VoipbinPolicy())}
+HANGUP = SAMPLES["call_hangup"]
 
 
 @asynccontextmanager
@@ -68,6 +69,7 @@ async def running(new_shared: StartShared) -> AsyncIterator[SharedService]:
             "SWITCHHOOK_AMQP__SOURCES": '["kazoo", "voipbin"]',
             "SWITCHHOOK_VOIPBIN__REQUIRE_HTTPS": "false",
             "SWITCHHOOK_VOIPBIN__API_URL": url,
+            "SWITCHHOOK_CALLS__SETTLE_S": "0.4",
         }
         async with new_shared(**options) as service:
             yield service
@@ -224,7 +226,7 @@ async def receipts(receiver: Receiver, count: int) -> list[Any]:
 
 def sent_message(account_id: str, message_id: str, *statuses: str) -> BusMessage:
     """Return the update of a message to two recipients, with their statuses."""
-    sample = MESSAGE.sample(Occasion.now(account_id, message_id))
+    sample = SAMPLES["message_updated"](Occasion.now(account_id, message_id))
     targets = [
         {"destination": {"type": "tel", "target": number}, "status": status, "parts": 1}
         for number, status in zip(("+15550003333", "+15550004444"), statuses, strict=True)
@@ -233,9 +235,41 @@ def sent_message(account_id: str, message_id: str, *statuses: str) -> BusMessage
     return replace(sample, body={**sample.body, "data": data})
 
 
+async def test_a_recording_that_comes_late_makes_a_second_revision_of_the_summary(
+    running: SharedService, receiver: Receiver
+) -> None:
+    api = await running.tenant()
+    await api.create(receiver.url("/summary"), hook="call_summary")
+    call_id, recording_id = str(uuid.uuid4()), str(uuid.uuid4())
+
+    async def told(*names: str) -> None:
+        async with Bus(running.amqp_url) as bus:
+            for name in names:
+                message = SAMPLES[name](Occasion.now(api.account_id, call_id))
+                if name.startswith("recording_"):
+                    data = {**message.body["data"], "id": recording_id, "reference_id": call_id}
+                    message = replace(message, body={**message.body, "data": data})
+                await bus.publish(message)
+
+    async def summaries(count: int) -> list[Any]:
+        await receiver.until(lambda: len(receiver.at("/summary")) >= count, 15)
+        return [json.loads(one.body) for one in receiver.at("/summary")]
+
+    await told("call_created", "call_progressing", "recording_started", "call_hangup")
+    (early,) = await summaries(1)
+    assert (early["revision"], early["complete"]) == (1, False)
+    assert [one["ready"] for one in early["recordings"]] == [False]
+    await told("recording_finished")
+    late = (await summaries(2))[1]
+    assert (late["revision"], late["complete"]) == (2, True)
+    assert [one["ready"] for one in late["recordings"]] == [True]
+    assert late["conversation_id"] == early["conversation_id"]
+    assert len({one.delivery_id for one in receiver.at("/summary")}) == 2
+
+
 async def happen(running: SharedService, account_id: str) -> None:
     async with Bus(running.amqp_url) as bus:
-        await bus.publish(HANGUP.sample(Occasion.now(account_id, "c1")))
+        await bus.publish(HANGUP(Occasion.now(account_id, "c1")))
 
 
 async def first(receiver: Receiver) -> ReceivedRequest:

@@ -65,6 +65,8 @@ class MongoConversations:
         later: dict[str, Any] = {f"{leg}.facts.{name}": note.facts[name] for name in note.facts}
         added: dict[str, Any] = {"leg_ids": note.leg}
         if note.other_leg is not None:
+            # So the other leg's next event finds this conversation, whatever its own id says.
+            added["leg_ids"] = {"$each": [note.leg, note.other_leg]}
             added[f"{leg}.other_legs"] = note.other_leg
         change: dict[str, Any] = {
             "$setOnInsert": {"account_id": one.account_id, "source": one.source, "first": 1},
@@ -104,27 +106,26 @@ class MongoConversations:
         wanted = {"account_id": account_id, "leg_ids": {"$in": list(call_ids)}}
         documents = await self._store.ask(self._conversations.find(wanted).to_list(10))
         found = [conversation_of(one) for one in documents]
-        return sorted(found, key=lambda one: min(leg.seen_at for leg in one.legs.values()))
+        return sorted(found, key=lambda one: one.precedence)
 
-    async def join(self, older: Conversation, younger: Conversation) -> None:
-        """See `ports.Conversations`."""
-        wanted = {"_id": {"$in": [older.key, younger.key]}}
-        documents = await self._store.ask(self._conversations.find(wanted).to_list(2))
-        moved = next((one for one in documents if one["_id"] == younger.key), None)
+    async def join(self, kept: Conversation, other: Conversation) -> None:
+        """See `ports.Conversations`.
+
+        The other one is marked before its legs are read: who adds an event afterwards sees the
+        mark, and adds it to the first one.
+        """
+        marking = self._conversations.find_one_and_update(
+            {"_id": other.key},
+            {"$set": {"joined": kept.conversation_id}},
+            return_document=ReturnDocument.AFTER,
+        )
+        moved = await self._store.ask(marking)
         if moved is None:
             return
-        legs = {f"legs.{name}": leg for name, leg in moved["legs"].items()}
-        ids = {"leg_ids": {"$each": list(moved.get("leg_ids", ()))}}
-        # Their events keep the numbers that they have; new ones must come after them.
-        numbered = [{"k": event["k"], "w": []} for event in moved["events"]]
-        change = {"$set": legs, "$addToSet": ids, "$push": {"events": {"$each": numbered}}}
-        fresh = {"_id": older.key, "leg_ids": {"$nin": list(moved.get("leg_ids", ()))}}
-        await self._store.ask(self._conversations.update_one(fresh, change))
-        emptied = {
-            "$set": {"legs": {}, "leg_ids": [], "joined": older.conversation_id},
-            "$unset": {"look_at": ""},
-        }
-        await self._store.ask(self._conversations.update_one({"_id": younger.key}, emptied))
+        change = [{"$set": _merged(moved)}]
+        await self._store.ask(self._conversations.update_one({"_id": kept.key}, change))
+        emptied = {"$set": {"legs": {}, "leg_ids": []}, "$unset": {"look_at": ""}}
+        await self._store.ask(self._conversations.update_one({"_id": other.key}, emptied))
 
     async def one(self, key: str) -> Conversation | None:
         """See `ports.Conversations`."""
@@ -148,7 +149,7 @@ class MongoConversations:
 
     async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
         """See `ports.Conversations`."""
-        found = self._conversations.find({"look_at": {"$lte": now}}, {"look_at": 1})
+        found = self._conversations.find({"look_at": {"$lte": now}, "joined": None}, {"look_at": 1})
         candidates = await self._store.ask(found.sort("look_at", 1).to_list(limit))
         taken = []
         for one in candidates:
@@ -191,6 +192,38 @@ def _earliest(leg: str, note: CallNote) -> dict[str, float]:
     if note.answered_at is not None:
         times[f"{leg}.answered_at"] = note.answered_at
     return times
+
+
+def _merged(moved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stage that adds a conversation's legs and events to another's document.
+
+    A leg of both has the earliest of its times, and otherwise what the other document says.
+    """
+    # Their events keep the numbers that they have; new ones must come after them.
+    numbered = [{"k": event["k"], "w": []} for event in moved["events"]]
+    new = {"$not": [{"$in": ["$$this.k", "$events.k"]}]}
+    stage: dict[str, Any] = {
+        "leg_ids": {"$setUnion": ["$leg_ids", {"$literal": moved.get("leg_ids", [])}]},
+        "events": {
+            "$concatArrays": [
+                "$events",
+                {"$filter": {"input": {"$literal": numbered}, "cond": new}},
+            ]
+        },
+    }
+    for name, leg in moved["legs"].items():
+        stage[f"legs.{name}"] = _merged_leg(f"$legs.{name}", leg)
+    return stage
+
+
+def _merged_leg(there: str, leg: Mapping[str, Any]) -> dict[str, Any]:
+    times = [name for name in ("created_at", "answered_at", "bridged_at") if name in leg]
+    parts: dict[str, Any] = {name: {"$min": [leg[name], f"{there}.{name}"]} for name in times}
+    parts["seen_at"] = {"$max": [leg["seen_at"], f"{there}.seen_at"]}
+    parts["facts"] = {"$mergeObjects": [{"$literal": leg.get("facts", {})}, f"{there}.facts"]}
+    others = {"$ifNull": [f"{there}.other_legs", []]}
+    parts["other_legs"] = {"$setUnion": [{"$literal": leg.get("other_legs", [])}, others]}
+    return {"$mergeObjects": [{"$literal": leg}, there, parts]}
 
 
 def _end(leg: str, one: Happening) -> dict[str, Any]:

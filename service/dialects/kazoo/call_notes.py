@@ -23,19 +23,24 @@ ENDS = {
     "ORIGINATOR_CANCEL": CANCELLED,
     **dict.fromkeys(
         ("NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "SUBSCRIBER_ABSENT",
-         "USER_NOT_REGISTERED", "NORMAL_CLEARING", "LOSE_RACE", "PICKED_OFF"),
+         "USER_NOT_REGISTERED", "CALL_REJECTED", "NORMAL_CLEARING", "LOSE_RACE", "PICKED_OFF"),
         MISSED,
     ),
 }  # fmt: skip
 """How an end without an answer counts, by FreeSWITCH's cause; any other counts as a failure."""
 OWN_KINDS = frozenset({"device", "user", "mobile", "click2call", "conference"})
 """Values of `Authorizing-Type` of legs that the account's own people or apps began."""
+VOICEMAILS = frozenset({"voicemail_new", "voicemail_saved"})
+"""Notifications of a message that a caller left; they name the caller's leg."""
 FAR_OFF_S = 86_400
 """A time that differs more from that of arrival is not believed."""
 
 
 def call_note(event: Event, received_at: float) -> CallNote | None:
-    """Return what a message of `callevt` tells; None for other messages."""
+    """Return what an event of a leg tells, or a voicemail of its caller; None for others."""
+    if event.call_id is not None and event.name in VOICEMAILS:
+        facts = {"voicemail": event.fields.get("voicemail_id")}
+        return CallNote(event.call_id, Step.TOLD, received_at, facts=_known(facts))
     body = event.message
     if body is None or event.call_id is None:
         return None
@@ -44,6 +49,7 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
     step, at = STEPS.get(event.name, Step.TOLD), event.occurred_at
     if at is None or abs(at - received_at) > FAR_OFF_S:
         at = received_at
+    synthetic = flag(body, "Synthetic")
     billing_s = integer(body, "Billing-Seconds") if step is Step.DESTROYED else None
     return CallNote(
         leg=event.call_id,
@@ -51,9 +57,10 @@ def call_note(event: Event, received_at: float) -> CallNote | None:
         at=at,
         conversation=text(variables, "Call-Interaction-ID") or text(body, "Interaction-ID"),
         other_leg=text(body, "Other-Leg-Call-ID"),
-        facts=_known(_facts(event, body, variables)),
+        # A synthetic end repeats what is known, and lacks what tells where a leg leads.
+        facts={} if synthetic else _known(_facts(event, body, variables)),
         answered_at=at - float(billing_s) if billing_s else None,
-        synthetic=flag(body, "Synthetic"),
+        synthetic=synthetic,
     )
 
 
@@ -73,6 +80,8 @@ def _facts(
         "device_id": _device(variables),
         "internal": bool(event.facts) or None,
         "outside": _is_outside(variables, inbound=inbound),
+        "queue_id": text(variables, "Queue-ID"),
+        "agent_id": text(variables, "Agent-ID"),
     }
     return facts | (_ended(body) if event.name == "CHANNEL_DESTROY" else {})
 

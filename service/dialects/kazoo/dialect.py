@@ -6,6 +6,7 @@ from service.dialects.kazoo.attempts import attempt_members
 from service.dialects.kazoo.call_facts import CALL_FACTS
 from service.dialects.kazoo.call_notes import call_note
 from service.dialects.kazoo.catalogue import NAME, hooks
+from service.dialects.kazoo.day.make import make_day
 from service.dialects.kazoo.decode import KazooDecoder
 from service.dialects.kazoo.leg_questions import KazooLegQuestions
 from service.dialects.kazoo.pivot import PIVOT
@@ -31,6 +32,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         leg_questions=KazooLegQuestions(),
         questions=(PIVOT,),
         asked=None if documents_by is None else PivotRequests(documents_by),
+        make_day=make_day,
         sample_call=SampleCall(
             hooks=("channel_create", "channel_answer", "channel_bridge", "channel_destroy"),
             answered="channel_answer",

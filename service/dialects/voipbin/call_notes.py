@@ -28,6 +28,8 @@ ENDS = {
 }
 """How an end without an answer counts, by `hangup_reason`."""
 RECORDINGS = frozenset({"recording_started", "recording_finished"})
+NEVER = "9999-01-01"
+"""The day with which VoIPBIN's older services write a time that is not set."""
 FAR_OFF_S = 86_400
 """A time that differs more from that of arrival is not believed."""
 
@@ -90,6 +92,8 @@ def _recorded(
 
 def _time(value: Any, received_at: float | None) -> float | None:
     """Return a `tm_` member in unix seconds, in either of VoIPBIN's forms; None if not set."""
+    if str(value).startswith(NEVER):
+        return received_at
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError:

@@ -78,6 +78,8 @@ class CallEnds:
 
     async def _look_at(self, conversation: Conversation) -> None:
         try:
+            if await self._joins_others(conversation):
+                return
             if conversation.over:
                 await self._sum_up(conversation)
             else:
@@ -88,6 +90,22 @@ class CallEnds:
             log.warning("calls.unavailable", error=str(error))
         except Exception:
             log.exception("calls.bug", conversation_id=conversation.conversation_id)
+
+    async def _joins_others(self, conversation: Conversation) -> bool:
+        """Join conversations that share a leg; whether there were any.
+
+        Workers that saw two legs at the same moment may each have begun a conversation.
+        """
+        others = [leg for one in conversation.legs.values() for leg in one.other_legs]
+        legs = list({*conversation.legs, *others})
+        found = await self._conversations.of_legs(conversation.account_id, legs)
+        if len(found) < 2:
+            return False
+        kept = found[0]
+        for other in found[1:]:
+            await self._conversations.join(kept, other)
+        await self._conversations.look(kept.key, self._clock() + self._policy.settle_s)
+        return True
 
     async def _sum_up(self, conversation: Conversation) -> None:
         """Send the summary, unless the same one was sent already."""

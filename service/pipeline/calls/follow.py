@@ -8,7 +8,15 @@ from functools import partial
 
 from service.bounded import BoundedDict
 from service.dialects.dialect import Dialects
-from service.domain.call import CallNote, CallPosition, Conversation, Happening, Leg, Step
+from service.domain.call import (
+    CallNote,
+    CallPosition,
+    Conversation,
+    Happening,
+    Leg,
+    Step,
+    key_of,
+)
 from service.domain.call_policy import CallPolicy
 from service.domain.event import Event
 from service.domain.immutable import immutable
@@ -111,28 +119,54 @@ class CallFollower:
             await self.availability.until_available(lambda: self.conversations.look(key, wanted))
 
     async def _conversation_of(self, account_id: str, note: CallNote) -> str:
-        """Return the conversation of a leg: the switch's, that of a known leg, or a new one."""
+        """Return the conversation of a leg: the switch's, that of a known leg, or a new one.
+
+        The switch may give legs another id when they are connected to an older call. So its id is
+        taken as it is only for a new leg, and for legs that are known by it.
+        """
         legs = [leg for leg in (note.leg, note.other_leg) if leg is not None]
-        found = note.conversation
-        if found is None:
-            known = {self.known.get((account_id, leg)) for leg in legs}
-            found = known.pop() if len(known) == 1 else None
-        if found is None:
-            found = await self._stored(account_id, legs) or note.leg
-        for leg in legs:
-            self.known[account_id, leg] = found
+        known = {self.known.get((account_id, leg)) for leg in legs}
+        found = known.pop() if len(known) == 1 else None
+        if found is None and note.conversation is not None and note.step is Step.CREATED:
+            found = note.conversation
+        elif found is None or note.conversation not in (None, found):
+            stored = await self._stored(account_id, legs, note.conversation)
+            found = stored or note.conversation or note.leg
+        # Another worker may know the other leg by another id; its next event here asks the store.
+        self.known[account_id, note.leg] = found
         return found
 
-    async def _stored(self, account_id: str, legs: Sequence[str]) -> str | None:
-        """Return the oldest conversation with one of the legs; younger ones are joined to it."""
+    async def _stored(
+        self, account_id: str, legs: Sequence[str], conversation_id: str | None
+    ) -> str | None:
+        """Return the conversation with one of the legs, or with the id.
+
+        Several are joined to that which takes precedence.
+        """
         found = await self.availability.until_available(
             lambda: self.conversations.of_legs(account_id, legs)
         )
-        for younger in found[1:]:
+        named = None if conversation_id is None else await self._named(account_id, conversation_id)
+        if named is not None and all(one.key != named.key for one in found):
+            found = sorted([*found, named], key=lambda one: one.precedence)
+        if conversation_id is not None and found and found[0].named_after_leg:
+            # `CallEnds` joins the two.
+            return conversation_id
+        for other in found[1:]:
             await self.availability.until_available(
-                partial(self.conversations.join, found[0], younger)
+                partial(self.conversations.join, found[0], other)
             )
         return found[0].conversation_id if found else None
+
+    async def _named(self, account_id: str, conversation_id: str) -> Conversation | None:
+        """Return the conversation with an id, or the one that it was joined to."""
+        wanted: str | None = conversation_id
+        conversation = None
+        while wanted is not None:
+            ask = partial(self.conversations.one, key_of(account_id, wanted))
+            conversation = await self.availability.until_available(ask)
+            wanted = None if conversation is None else conversation.joined
+        return conversation if conversation is not None and conversation.legs else None
 
     async def _until_predecessor(self, account_id: str, note: CallNote) -> None:
         """Wait until what must come before the event is known, for a limited time."""

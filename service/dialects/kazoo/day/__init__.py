@@ -1,0 +1,1 @@
+"""A day of calls as Kazoo tells it, with the truth of each call."""
