@@ -91,7 +91,12 @@ def _chosen(
     dialects: Dialects, only: Sequence[str], source: str | None, *, every: bool
 ) -> Sequence[Hook]:
     """Return the hooks of the options. Raises click.UsageError for one that is not known."""
-    known = {name: hook for name, hook in dialects.hooks.items() if source in (None, hook.source)}
+    # Without a binding no message fires a hook: the service itself makes its events.
+    known = {
+        name: hook
+        for name, hook in dialects.hooks.items()
+        if hook.binds and source in (None, hook.source)
+    }
     unknown = [name for name in only if name not in known]
     if unknown:
         raise click.UsageError(f"no hook {unknown[0]!r}; the hooks are {', '.join(known)}")
