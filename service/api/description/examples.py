@@ -23,6 +23,7 @@ from service.api.shapes.answers import (
     TokenAnswer,
     WebhookSummary,
 )
+from service.api.shapes.calls import CallAnswer
 from service.api.shapes.operator_answers import (
     AuditAnswer,
     BroughtBack,
@@ -252,6 +253,16 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     },
     StreamedAttempt: {"attempt": ATTEMPT},
     StreamedRequest: {"request": LIVE_REQUEST},
+    CallAnswer: {
+        "conversation_id": "63877497874-af5b9a0e",
+        "source": "kazoo",
+        "over": False,
+        "revision": 0,
+        "summary": None,
+        "legs": [{"call_id": "NDlkNGI3.OTZlMDgz@10.26.0.58", "direction": "inbound"}],
+        "events": [{"event_id": EVENT_ID, "sequence": 1, "open_for": []}],
+        "waiting": [],
+    },
     StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
     MatchAnswer: MATCH,
     GlanceAnswer: {
