@@ -105,9 +105,17 @@ def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
         view["resp_status_code"] = str(row["status"])
     view |= dialect.attempt_members(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
-    view |= row.get("position") or {}
+    view |= position_view(row.get("position"))
     marks = ("fallback_for", "replay_id", "test", "trace_id", "age_s", "max_age_s")
     return view | {key: row[key] for key in marks if row.get(key) is not None}
+
+
+def position_view(position: Document | None) -> dict[str, Any]:
+    """Return the place of an event in its call as the API shows it; nothing if it has none."""
+    if not position:
+        return {}
+    place = {name: position[name] for name in ("conversation_id", "sequence")}
+    return {**place, "marks": [name for name in position if name not in place]}
 
 
 def attempt_in_full(row: Document, dialects: Dialects) -> dict[str, Any]:

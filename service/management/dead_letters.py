@@ -11,6 +11,7 @@ import structlog
 from service.domain.delivery import Delivery
 from service.domain.errors import Conflict, NotFound
 from service.domain.principal import Principal
+from service.management.attempts import position_view
 from service.management.audit import Action, Audit
 from service.management.keys import key_of, start_of
 from service.management.ports import DeadLetterArchive, Document, Replays, RevivalQueue
@@ -160,7 +161,7 @@ def letter_view(letter: Document) -> dict[str, Any]:
         ],
     }
     view |= {key: letter[key] for key in ("source", "trace_id") if letter.get(key)}
-    view |= letter.get("position") or {}
+    view |= position_view(letter.get("position"))
     if letter.get("occurred_at"):
         view["occurred_at"] = _text(letter["occurred_at"])
     if letter.get("replayed_at"):

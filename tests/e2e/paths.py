@@ -80,6 +80,7 @@ async def furnished(
         "attempt_id": attempt["id"],
         "delivery_id": letter["id"],
         "replay_id": replay["id"],
+        "call_id": "c-none",
         "sample_id": "webhooks_sms",
         "hook_id": "sms",
         "schema_version": "1",

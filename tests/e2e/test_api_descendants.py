@@ -76,6 +76,7 @@ async def own_ids(shared: SharedService, webhook_id: str) -> dict[str, str]:
         "below_attempt_id": attempts["secret-call"],
         "below_delivery_id": letters["secret-call"],
         "replay_id": "none",
+        "call_id": "c-none",
         "sample_id": "webhooks_sms",
         "hook_id": "sms",
         "schema_version": "1",
@@ -95,7 +96,7 @@ async def test_every_path_of_an_account_is_closed_to_its_parents_token_without_t
             check_error(reply, 403, "forbidden")
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
-    assert asked == 30
+    assert asked == 31
     assert await snapshot(shared.database, family.child.account_id) == before
 
 

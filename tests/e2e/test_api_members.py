@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.dev.receiver import Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import free_port
 from service.text.keys import new_key
 from tests.api_client import Client, Reply, make_token
@@ -127,6 +127,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
     """Have some of everything happen; return ids of what there is."""
     receiver.script("/bad", 500)
     receiver.script("/gone", 410)
+    receiver.script("/slow", ScriptedAnswer(500, delay_s=2))
     options = {
         "timeout_s": 3,
         "coalesce_ms": 500,
@@ -148,6 +149,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "dying": {"uri": receiver.url("/bad"), "retries": 0},
         "refused": {"uri": f"http://127.0.0.1:{free_port()}/", "retries": 0},
         "gone": {"uri": receiver.url("/gone"), "retries": 0},
+        "slow": {"uri": receiver.url("/slow"), "retries": 0, **ORDERED},
         "stale": {"uri": receiver.url("/bad"), "retries": 5, "max_age_s": 0.2},
         "ivr": {"uri": receiver.url("/bad"), "hook": "pivot", **ACTIONABLE},
     }
@@ -158,9 +160,25 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         )
         ids[name] = created.data["id"]
     await shared.call(witness.api.account_id, "c-1")
-    await eventually(lambda: enough(witness.api, "dead_letters", 4), what="dead letters")
+    await eventually(lambda: waits(witness), what="an ordered delivery under way")
+    await shared.call(witness.api.account_id, "c-1", hook="channel_destroy")
+    await eventually(lambda: over(witness), what="the end of the call")
+    await eventually(lambda: enough(witness.api, "dead_letters", 5), what="dead letters")
     await eventually(lambda: enough(witness.api, "webhooks/attempts", 7), what="attempts")
     return ids
+
+
+ORDERED = {"ordering": "call_strict", "ordering_wait_s": 5, "extras": ["sequence"]}
+
+
+async def waits(witness: Witness) -> bool:
+    call = await witness.call("getCall", call_id="c-1")
+    return bool(call.data["waiting"])
+
+
+async def over(witness: Witness) -> bool:
+    call = await witness.call("getCall", call_id="c-1")
+    return bool(call.data["summary"])
 
 
 ACTIONABLE = {

@@ -130,11 +130,8 @@ class Positioned(BaseModel):
     """The id that all legs of the call have in common."""
     sequence: int | None = None
     """The place of the event in the call, counted from 1."""
-    late: bool = False
-    out_of_order: bool = False
-    synthetic: bool = False
-    supersedes: str | None = None
-    """The id of the synthetic event that this one takes the place of."""
+    marks: list[Literal["late", "out_of_order", "synthetic", "supersedes"]] | None = None
+    """What is special about it; see Calls in the documentation."""
 
 
 class AttemptAnswer(Positioned):

@@ -6,6 +6,7 @@ They are made before anything is sent, queued or logged, so that nothing further
 from collections.abc import Iterable
 from dataclasses import replace
 
+from service.domain.call import CallPosition
 from service.domain.delivery import Delivery
 from service.domain.privacy import Privacy
 from service.domain.webhook import Webhook
@@ -71,8 +72,8 @@ def _with(delivery: Delivery, privacy: Privacy, masked: Snapshot, snapshot: Snap
     if call_id is not None:
         call_id = privacy.disguised(call_id, snapshot.payload, delivery.hashed)
     position = delivery.position
-    if position is not None and position.conversation_id == delivery.call_id:
-        position = replace(position, conversation_id=call_id or "")
+    if position is not None and call_id != delivery.call_id:
+        position = replace(position, conversation_id=_hidden(position, privacy, delivery, snapshot))
     return replace(
         delivery,
         position=position,
@@ -81,3 +82,14 @@ def _with(delivery: Delivery, privacy: Privacy, masked: Snapshot, snapshot: Snap
         call_id=call_id,
         hashed=tuple(dict.fromkeys((*delivery.hashed, *privacy.hashes))),
     )
+
+
+def _hidden(
+    position: CallPosition, privacy: Privacy, delivery: Delivery, snapshot: Snapshot
+) -> str:
+    """Return the conversation's id as the rules leave a call id: it may be that of another leg."""
+    as_call = {
+        name: position.conversation_id if value == delivery.call_id else value
+        for name, value in snapshot.payload.items()
+    }
+    return privacy.disguised(position.conversation_id, as_call, delivery.hashed) or ""

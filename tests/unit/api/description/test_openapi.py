@@ -13,6 +13,7 @@ from service.api.http.operation import Operation, operations_of
 from service.api.resources import (
     attempts,
     audits,
+    calls,
     dead_letters,
     dry_runs,
     glances,
@@ -36,6 +37,7 @@ def declared() -> list[Operation]:
         dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY),
         attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         dead_letters.LetterHandlers(NOBODY, NOBODY),
+        calls.CallHandlers(NOBODY),
         streams.StreamHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         tokens.TokenHandlers(),
         audits.AuditHandlers(NOBODY, NOBODY),
