@@ -130,7 +130,7 @@ async def test_a_call_is_found_by_an_index_however_old_it_is(
     assert len(await MongoRecords(ours).letters("call-0", 3)) == 3
     assert await MongoRecords(ours).attempts("e0", 3) == []
     indexed = await MongoRecords(ours)._indexed("call-0")
-    plan = await database["attempts"].find(indexed).explain()
+    plan = await database["dead_letters"].find(indexed).explain()
     assert "COLLSCAN" not in repr(plan["queryPlanner"]["winningPlan"])
 
 

@@ -207,15 +207,15 @@ async def test_events_without_a_call_are_spread_by_their_routing_keys(
     await eventually(lambda: is_so(len(worker.queues.held) == 4), what="all partitions")
 
 
-@pytest.mark.parametrize("numbers", [(1, 4, 2), (2, 3, 1)])
+@pytest.mark.parametrize("counts", [(1, 4, 2), (2, 3, 1)])
 async def test_a_change_of_the_number_loses_and_doubles_nothing_and_keeps_the_order_in_a_call(
-    workers: Workers, amqp_url: str, numbers: tuple[int, ...]
+    workers: Workers, amqp_url: str, counts: tuple[int, ...]
 ) -> None:
     load = Load(amqp_url)
     # Without partitions, a second worker would get events of the same calls.
-    await workers.start(numbers[0])
+    await workers.start(counts[0])
     load.start()
-    for number in numbers[1:]:
+    for number in counts[1:]:
         await asyncio.sleep(0.3)
         await workers.end()
         await asyncio.sleep(0.3)  # a backlog for the old queues
@@ -225,7 +225,7 @@ async def test_a_change_of_the_number_loses_and_doubles_nothing_and_keeps_the_or
     await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
     assert out_of_order(workers) == []
     async with connected(amqp_url) as connection:
-        for old in {4, 3, 2} - {numbers[-1]}:
+        for old in {4, 3, 2} - {counts[-1]}:
             assert not await queue_exists(connection, NAMES.event_queues(old)[0])
 
 
