@@ -24,7 +24,7 @@ from service.documents.webhook_form import HIDDEN, completed
 from service.domain.disable import DisablePolicy
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.principal import Principal
-from service.domain.webhook import ALL_HOOKS, NOTHING
+from service.domain.webhook import ALL_HOOKS, NOTHING, OWN
 from service.egress.rules import in_words
 from service.management.audit import Action, Audit
 from service.management.ports import (
@@ -235,11 +235,12 @@ class Webhooks:
     def _source(self, members: Document) -> dict[str, Any]:
         """Return the dialect of the hook that members name; None where it is the default.
 
-        `all` means every hook of the one dialect that is enabled, or of the default one.
+        `all` means every hook of the one switch that is enabled, or of the default one; never the
+        service's own events.
         """
         named = members.get("hook") or ""
         if named == ALL_HOOKS:
-            sources = {hook.source for hook in self.hooks.values()}
+            sources = {hook.source for hook in self.hooks.values()} - {OWN}
         else:
             known = self.hooks.get(named) or self.questions.get(named)
             sources = set() if known is None else {known.source}
