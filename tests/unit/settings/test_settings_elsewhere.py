@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from service import app
 from service.adapters.http.shadow_sender import ShadowSender
+from service.cli import emit
 from service.cli import main as cli
 from service.domain.policy import HttpPolicy
 from service.settings.model import Settings
@@ -80,8 +81,8 @@ def test_samples_are_published_to_the_broker_of_the_settings(
 ) -> None:
     buses: list[tuple[str, Any]] = []
     monkeypatch.setattr(cli, "quiet_logs", lambda: None)
-    monkeypatch.setattr(cli, "Bus", lambda *where: buses.append(where))
-    monkeypatch.setattr(cli, "run_to_end", lambda _: 0)
+    monkeypatch.setattr(emit, "Bus", lambda *where: buses.append(where))
+    monkeypatch.setattr(emit, "run_to_end", lambda _: 0)
     variables = {
         "SWITCHHOOK_AMQP__URL": ODD.amqp.url.get_secret_value(),
         "SWITCHHOOK_AMQP__PREFIX": ODD.amqp.prefix,
