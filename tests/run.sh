@@ -18,13 +18,13 @@ tests_of() {
 }
 
 part() {
+  # Those that promise little about time leave the processors to the others.
   case $1 in
     chaos) tests_of tests/chaos ;;
     service) tests_of tests/e2e "${api[@]/#/--ignore=}" "${commands[@]/#/--ignore=}" ;;
-    commands) tests_of "${commands[@]}" ;;
+    commands) renice -n 5 $$ && tests_of "${commands[@]}" ;;
     api) tests_of "${api[@]}" ;;
     integration) tests_of tests/integration tests/browser ;;
-    # Those that promise nothing about time leave the processors to the others.
     unit) renice -n 10 $$ && tests_of tests/unit tests/property ;;
     servers) tests_of tests/deploy tests/watch ;;
     types) nice .venv/bin/mypy ;;
