@@ -63,7 +63,7 @@ async def seeded(shared: SharedService, receiver: Receiver) -> tuple[Client, dic
     """Return an account that has some of everything, and the ids of all that."""
     api = await shared.tenant()
     receiver.script("/bad", 500)
-    kept = await api.create(receiver.url("/good"))
+    kept = await api.create(receiver.url("/good"), extras=["sequence"])
     for _ in range(FAILING_WEBHOOKS):
         await api.create(receiver.url("/bad"), retries=0)
     await shared.call(api.account_id, "c-1", "c-2", "c-3")
@@ -89,6 +89,7 @@ async def seeded(shared: SharedService, receiver: Receiver) -> tuple[Client, dic
         "delivery_id": [letter["id"] for letter in letters],
         "replay_id": [replay["id"] for replay in replays],
         "rejected_id": [await rejected_message(shared)],
+        "call_id": ["c-1", "c-2", "c-3"],
         "sample_id": ["webhooks_channel_create", "sms"],
         "hook_id": ["channel_create", "sms"],
         "schema_version": ["1"],
