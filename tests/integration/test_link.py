@@ -5,7 +5,7 @@ import contextlib
 
 from aio_pika.abc import AbstractConnection
 
-from service.adapters.rabbitmq.link import FIRST_PAUSE_S, HEALTHY_S, Link
+from service.adapters.rabbitmq.link import FIRST_PAUSE_S, HEALTHY_S, Link, Session
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
@@ -57,14 +57,37 @@ async def test_a_session_that_leaves_a_cancellation_behind_is_followed_by_anothe
 
     async def session(connection: AbstractConnection) -> None:
         sessions.append(connection)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                child = tasks.create_task(fails_when_cancelled())
-                await asyncio.sleep(0)
-                child.cancel()
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+        async with asyncio.TaskGroup() as tasks:
+            child = tasks.create_task(fails_when_cancelled())
+            await asyncio.sleep(0)
+            child.cancel()
 
+    await _comes_back(amqp_url, metrics, session, sessions)
+
+
+async def test_a_session_whose_part_of_a_part_fails_is_followed_by_another(
+    amqp_url: str, metrics: Metrics
+) -> None:
+    sessions: list[AbstractConnection] = []
+
+    async def fails() -> None:
+        raise ConnectionResetError("the connection was lost")
+
+    async def part() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fails())
+
+    async def session(connection: AbstractConnection) -> None:
+        sessions.append(connection)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(part())
+
+    await _comes_back(amqp_url, metrics, session, sessions)
+
+
+async def _comes_back(
+    amqp_url: str, metrics: Metrics, session: Session, sessions: list[AbstractConnection]
+) -> None:
     async def again() -> bool:
         return len(sessions) > 1
 

@@ -100,6 +100,9 @@ class Link:
             refuse_old(connection)
             self._set(up=True)
             await self._session(connection)
+        except BaseExceptionGroup as group:
+            # The first error is the cause; the others follow from it.
+            raise first_of(group) from None
         finally:
             self._set(up=False)
             await close(connection)
@@ -140,6 +143,12 @@ async def close(connection: AbstractConnection) -> None:
             await connection.close()
     except (*BROKER_ERRORS, asyncio.CancelledError):
         honour_cancellation()
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, whose groups may hold groups."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def describe(error: BaseException) -> str:

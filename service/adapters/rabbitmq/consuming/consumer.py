@@ -127,9 +127,6 @@ class Consumer:
                 await lost.wait()
                 for task in running:
                     task.cancel()
-        except BaseExceptionGroup as group:
-            # The first error is the cause; the others follow from it.
-            raise group.exceptions[0] from None
         finally:
             self._complete = False
             while self._opened:

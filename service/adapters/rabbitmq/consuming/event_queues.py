@@ -76,9 +76,6 @@ class EventQueues:
                 tasks.create_task(self._look(connection, opened))
                 if self.partitions.count > 1:
                     tasks.create_task(self._share(agreement, opened))
-        except BaseExceptionGroup as group:
-            # The first error is the cause; the others follow from it.
-            raise group.exceptions[0] from None
         finally:
             self.consuming, self.held = False, ()
             self.bound_or_waiting.clear()
