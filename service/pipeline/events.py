@@ -27,6 +27,7 @@ from service.pipeline.match import fitting, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.recovery.returned import Returned
 from service.pipeline.request.build import content_of
 from service.pipeline.request.private import Part, split_by_privacy
 from service.pipeline.request.times import times_of
@@ -74,6 +75,7 @@ class EventWork:
     steps: Steps
     calls: CallFollower
     ordering: Ordering
+    returned: Returned = field(default_factory=Returned)
     feed: LiveFeed = field(default_factory=LiveFeed)
     clock: Callable[[], float] = time.time
 
@@ -130,7 +132,7 @@ class EventWork:
         elif interested.webhooks:
             await self._tell(event, interested, arrival, progress)
         elif interested.follows_calls:
-            await self.calls.follow(event, account_id, (), arrival.at)
+            await self.calls.follow(event, account_id, (), arrival.at, progress)
 
     async def _interested(self, event: Event, account_id: str) -> Interested:
         """Return the event's account, and the webhooks whose hooks and filters match."""
@@ -192,7 +194,9 @@ class EventWork:
         followed = None
         if interested.follows_calls:
             owner = account.account_id
-            followed = await self.calls.follow(event, owner, webhooks, arrival.at)
+            followed = await self.calls.follow(event, owner, webhooks, arrival.at, progress)
+        if arrival.redelivered:
+            self.returned.discard(progress)
         owed: Iterator[Pair] = (
             (delivery_for(event, webhook, arrival, snapshot, followed), webhook)
             for webhook in webhooks

@@ -18,6 +18,7 @@ from service.observability.metrics import Metrics
 from service.pipeline.limits.window import Window
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.returned import Returned
 from service.pipeline.recovery.suspects import Suspects
 from service.ports import Incoming, Queues
 
@@ -59,6 +60,7 @@ class Lane:
         suspects: Suspects,
         now: Callable[[], float] = time.monotonic,
         pace: Callable[[], float] | None = None,
+        returned: Returned | None = None,
     ) -> None:
         self.name = name
         self._now = now
@@ -70,6 +72,7 @@ class Lane:
         self._metrics = metrics
         self._availability = availability
         self._suspects = suspects
+        self._returned = returned or Returned()
         self._underway: dict[bytes, tuple[Incoming, asyncio.Task[None]]] = {}
         self._held: dict[int, Held] = {}
         self._held_bytes = 0
@@ -194,6 +197,7 @@ class Lane:
         finally:
             if incoming.deliveries:
                 self._suspects.settled(incoming)
+                self._returned.discard(progress)
             latest = self._underway.get(incoming.body)
             if latest is not None and latest[0] is incoming:
                 del self._underway[incoming.body]
@@ -205,6 +209,7 @@ class Lane:
         """Settle or reject the message; return whether to acknowledge it."""
         try:
             if incoming.deliveries:
+                self._returned.add(progress)
                 await self._suspects.admit(incoming)
             await self._work(incoming, progress)
         except RejectedMessage as rejection:

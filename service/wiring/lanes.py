@@ -31,6 +31,7 @@ from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
+from service.pipeline.recovery.returned import Returned
 from service.pipeline.recovery.suspects import Suspects
 from service.pipeline.retries import RetryWork
 from service.pipeline.rpc import RpcWork
@@ -83,14 +84,24 @@ def lanes_of(
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
     counts = MongoSuspectCounts(storage.store)
 
-    def lane(name: str, work: Work, prefetch: int) -> Lane:
+    def lane(name: str, work: Work, prefetch: int, returned: Returned | None = None) -> Lane:
         window = Window(prefetch, amqp.window_messages, amqp.window_bytes)
         suspects = Suspects(amqp.poison_after, counts)
         pace = sending.pace.now
-        return Lane(name, work, window, publisher, metrics, availability, suspects, pace=pace)
+        return Lane(
+            name,
+            work,
+            window,
+            publisher,
+            metrics,
+            availability,
+            suspects,
+            pace=pace,
+            returned=returned,
+        )
 
     return Lanes(
-        events=lane(EVENTS, events, amqp.prefetch),
+        events=lane(EVENTS, events, amqp.prefetch, events.returned),
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
         requests={
@@ -180,6 +191,7 @@ def _works(
         steps=steps,
         calls=calls.follower,
         ordering=calls.ordering,
+        returned=calls.follower.returned,
         feed=feed,
     )
     deliveries = RetryWork(

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -23,11 +24,15 @@ from service.domain.immutable import immutable
 from service.domain.webhook import Order, Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.calls.notes import CallNotes
+from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
+from service.pipeline.recovery.returned import Returned
 from service.ports import Conversations
 
 LOOK_EVERY_S = 0.05
 MOST_LEGS = 50_000
+RETURNED_S = 10.0
+"""Longest wait for redelivered events that came before."""
 LIVING = frozenset({Step.CREATED, Step.RINGING, Step.ANSWERED, Step.BRIDGED})
 
 
@@ -50,29 +55,55 @@ class CallFollower:
     availability: Availability
     policy: CallPolicy
     metrics: Metrics
+    returned: Returned = field(default_factory=Returned)
+    """Redelivered messages of the event lane."""
     clock: Callable[[], float] = time.time
     known: BoundedDict[tuple[str, str], str] = field(default_factory=lambda: BoundedDict(MOST_LEGS))
     """The conversation of each leg that this worker saw lately, by account and call id."""
+    turns: weakref.WeakValueDictionary[tuple[str, str], asyncio.Lock] = field(
+        default_factory=weakref.WeakValueDictionary
+    )
+    """Held while an event of the leg is noted, by account and call id."""
 
     async def follow(
-        self, event: Event, account_id: str, webhooks: Sequence[Webhook], received_at: float
+        self,
+        event: Event,
+        account_id: str,
+        webhooks: Sequence[Webhook],
+        received_at: float,
+        progress: Progress,
     ) -> Followed | None:
         """Add the event to its conversation; None for one that tells nothing of a call.
 
-        `webhooks` get the event. One that comes before its predecessor waits for that, where an
-        ordered webhook gets it.
+        `webhooks` get the event. Where one of them is ordered, the events of a leg are added as the
+        broker delivered them, and one that comes before its predecessor waits for that.
         """
         note = self.dialects.of(event.source).call_note(event, received_at)
         if note is None:
             return None
         ordered = tuple(one.webhook_id for one in webhooks if one.order is not Order.NONE)
-        if ordered and note.step is not Step.CREATED:
-            await self._until_predecessor(account_id, note)
-        conversation = await self._added(event, account_id, note, ordered, received_at)
+        add = partial(self._added, event, account_id, note, ordered, received_at)
+        if ordered:
+            await self.returned.before(progress, RETURNED_S)
+            conversation = await self._in_turn(account_id, note, add)
+        else:
+            conversation = await add()
         position = _position(conversation, event.event_id, note)
         if position.supersedes is not None:
             self.metrics.superseded_ends.inc()
         return Followed(conversation, position, note.step is Step.DESTROYED)
+
+    async def _in_turn(
+        self, account_id: str, note: CallNote, add: Callable[[], Awaitable[Conversation]]
+    ) -> Conversation:
+        """Add an event after those of its leg that the broker delivered before it."""
+        turn = self.turns.setdefault((account_id, note.leg), asyncio.Lock())
+        async with turn:
+            if note.step is Step.CREATED or await self._may_come(account_id, note):
+                return await add()
+        # Its predecessor needs the turn.
+        await self._until_predecessor(account_id, note)
+        return await add()
 
     async def _added(
         self,
@@ -171,16 +202,17 @@ class CallFollower:
     async def _until_predecessor(self, account_id: str, note: CallNote) -> None:
         """Wait until what must come before the event is known, for a limited time."""
         deadline = self.clock() + self.policy.early_ms / 1000
-        while not _follows(note, await self._leg(account_id, note)):
+        while not await self._may_come(account_id, note):
             if self.clock() >= deadline:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _leg(self, account_id: str, note: CallNote) -> Leg | None:
+    async def _may_come(self, account_id: str, note: CallNote) -> bool:
         found = await self.availability.until_available(
             lambda: self.conversations.of_legs(account_id, [note.leg])
         )
-        return next((one.legs[note.leg] for one in found if note.leg in one.legs), None)
+        legs = (one.legs[note.leg] for one in found if note.leg in one.legs)
+        return _follows(note, next(legs, None))
 
 
 def _follows(note: CallNote, leg: Leg | None) -> bool:

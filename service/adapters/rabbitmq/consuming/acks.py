@@ -30,6 +30,8 @@ class Acks:
         self._settled: list[int] = []
         self._wake = asyncio.Event()
         self._telling = asyncio.Lock()
+        self._may_tell = asyncio.Event()
+        self._may_tell.set()
         self._closed = False
         self.taken = 0
         """The number of messages that arrived."""
@@ -38,6 +40,19 @@ class Acks:
     def unsettled(self) -> int:
         """The number of messages that the broker was not told to forget yet."""
         return len(self._outstanding) + len(self._settled)
+
+    @property
+    def outstanding(self) -> int:
+        """The number of messages that are not settled."""
+        return len(self._outstanding)
+
+    def hold_back(self) -> None:
+        """Collect acknowledgements and send none, until `release`."""
+        self._may_tell.clear()
+
+    def release(self) -> None:
+        """Send acknowledgements periodically again."""
+        self._may_tell.set()
 
     def note(self, tag: int) -> None:
         """Note that a message arrived."""
@@ -70,6 +85,7 @@ class Acks:
         while True:
             await self._wake.wait()
             await asyncio.sleep(TELL_EVERY_S)
+            await self._may_tell.wait()
             await self.tell()
 
     async def tell(self) -> None:

@@ -177,8 +177,8 @@ class EventQueues:
             if workers is None:
                 raise ConnectionError("the mark of the number of partitions was deleted")
             active = [one for one in opened if one.active]
-            for one in active[share_of(len(opened), workers) :]:
-                await one.rejoin()
+            beyond = active[share_of(len(opened), workers) :]
+            await asyncio.gather(*(one.hand_over() for one in beyond))
             honour_cancellation()
             self.held = tuple(one.queue for one in opened if one.active)
             await asyncio.sleep(self._share_every_s)

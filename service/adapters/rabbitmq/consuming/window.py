@@ -39,6 +39,11 @@ class ConsumerWindow:
         self._changing = asyncio.Lock()
         self._stopped = False
 
+    @property
+    def capacity(self) -> int:
+        """The number of unacknowledged messages that the broker delivers at most."""
+        return self._step * len(self._tags)
+
     async def open(self) -> None:
         """Start the first consumer."""
         await self._channel.basic_qos(prefetch_count=self._step)
