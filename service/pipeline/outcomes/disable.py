@@ -8,7 +8,7 @@ disabled and deliveries go on.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -51,7 +51,7 @@ class Disabler:
     """Counts failed attempts, and disables the webhooks that exceed their policy.
 
     A 429 with a `Retry-After` of at most `honoured_s` does not count: the receiver works, but is
-    busy.
+    busy. `on_disabled` gets each webhook that this worker disabled, with the reason.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Disabler:
         announcer: Announcer,
         dialects: Dialects,
         metrics: Metrics,
+        on_disabled: Callable[[Webhook, str], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
@@ -72,6 +73,7 @@ class Disabler:
         self._announcer = announcer
         self._dialects = dialects
         self._metrics = metrics
+        self._on_disabled = on_disabled
         self._clock = clock
         self._failing = BoundedDict[str, None](MOST_FAILING)
         self._pending: OrderedDict[str, Pending] = OrderedDict()
@@ -211,6 +213,7 @@ class Disabler:
             account_id=webhook.account_id,
             reason=reason,
         )
+        await self._on_disabled(webhook, reason)
         announcement = self._dialects.of(webhook.source).announcement
         if announcement is not None:
             told = announcement.message(webhook)

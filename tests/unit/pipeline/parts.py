@@ -50,6 +50,7 @@ from tests.fakes import (
     FakeToldSteps,
     make_metrics,
 )
+from tests.unit.management.audit_parts import unread
 
 
 def on_time(delays: tuple[int, int, int]) -> int:
@@ -90,6 +91,7 @@ class Parts:
             self.announcer,
             DIALECTS,
             self.metrics,
+            unread().disabled,
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(
