@@ -14,6 +14,7 @@ from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.held import MongoHeldDeliveries
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo.recent_events import MongoRecentEvents
 from service.adapters.mongo.rejected import MongoRejected
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
@@ -34,6 +35,7 @@ from service.api.resources import (
     calls,
     dead_letters,
     dry_runs,
+    event_matches,
     glances,
     hooks,
     portal,
@@ -171,6 +173,9 @@ def _operations(
         hooks.HookHandlers(dialects, settings.freshness),
         schemas.SchemaHandlers(dialects),
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
+        event_matches.EventMatchHandlers(
+            subscriptions, MongoRecentEvents(store), directory, dialects
+        ),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
         calls.CallHandlers(
