@@ -35,6 +35,8 @@ LOOK_AGAIN_S = 10.0
 """Seconds after which a delivery that waits is looked at, should nobody have sent it on."""
 ABANDONED_S = 60.0
 """Seconds after which an event that was noted must have been held, or never will be."""
+PAUSED_AGAIN_MS = 2000
+"""Milliseconds after which a delivery of a paused webhook is looked at again."""
 BUSY_PAUSE_S, IDLE_PAUSE_S = 0.1, 1.0
 MOST_DUE = 200
 
@@ -81,11 +83,13 @@ class Ordering:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = HeldQueues(held, deliverer.queues, clock)
+        self._backlog = deliverer.backlog
         self._deliverer = replace(
             deliverer,
             queues=self._queues,
             deferrals=Deferrals(self._queues, deliverer.availability),
             finished=FinishedDeliveries(),
+            backlog=None,
         )
         self._available = deliverer.availability.until_available
         self._held = held
@@ -223,6 +227,9 @@ class Ordering:
             reason, now = DeadLetterReason.WEBHOOK_DISABLED, self._clock()
             letter = DeadLetter(delivery, reason, webhook.uri, now)
             await self._deliverer.settle_undeliverable([letter])
+        elif self._backlog is not None and self._backlog.is_paused(webhook):
+            # It waits in the store already: no attempt, and no place in the backlog.
+            await self._queues.retry([delivery], PAUSED_AGAIN_MS)
         else:
             snapshot = Snapshot(
                 read_json(delivery.payload), delivery.payload, delivery.schema_version

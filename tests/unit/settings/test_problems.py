@@ -53,9 +53,8 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
     [problem] = problems("ampq: {prefetch: 1}", folder=tmp_path)
     assert problem == (
         "ampq (file FILE): there is no such key; allowed are amqp, answers, api, attempts, "
-        "audit, breaker, cache, calls, console, disable, egress, freshness, health, http, kazoo, log, "
-        "metrics, "
-        "mongo, retry, secrets, shutdown, tls, tracing, voipbin"
+        "audit, breaker, cache, calls, console, disable, egress, freshness, health, http, kazoo, "
+        "log, metrics, mongo, pause, retry, secrets, shutdown, tls, tracing, voipbin"
     )
 
 
