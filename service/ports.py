@@ -281,9 +281,6 @@ class Backlogs(Protocol):
     async def total(self) -> int:
         """Return about how many deliveries all backlogs have."""
 
-    async def replace(self, kept: KeptDelivery, delivery: Delivery) -> None:
-        """Store a delivery as it is now, in its place."""
-
     async def drop(self, kept: KeptDelivery) -> None:
         """Remove a delivery that is settled, unless it was kept once more meanwhile."""
 

@@ -121,7 +121,7 @@ async def test_beyond_the_limit_the_oldest_become_dead_letters(
     await until_kept(api, webhook_id, 20)
 
     async def letters() -> Any:
-        found = (await api.get("webhooks/dead-letters")).data
+        found = (await api.get("dead_letters")).data
         return found if len(found) == 3 else None
 
     found = await eventually(letters, what="three dead letters")

@@ -53,11 +53,6 @@ class MongoBacklogs:
         """See `ports.Backlogs`."""
         return int(await self._store.ask(self._kept.estimated_document_count()))
 
-    async def replace(self, kept: KeptDelivery, delivery: Delivery) -> None:
-        """See `ports.Backlogs`."""
-        change = {"$set": {"body": seal([delivery])}}
-        await self._store.ask(self._journalled.update_one(_same(kept), change))
-
     async def drop(self, kept: KeptDelivery) -> None:
         """See `ports.Backlogs`."""
         await self._store.ask(self._kept.delete_one(_same(kept)))

@@ -49,7 +49,7 @@ class ResumedQueues:
         self.dead_letter = queues.dead_letter
         self.reject = queues.reject
         self.revive = queues.revive
-        self._deferred: dict[str, tuple[Delivery, float]] = {}
+        self._deferred: dict[str, float] = {}
 
     async def retry(self, deliveries: Sequence[Delivery], delay_ms: int) -> None:
         """Publish a delivery whose attempt failed; keep one without an attempt."""
@@ -58,10 +58,10 @@ class ResumedQueues:
             await self._queues.retry(failed, delay_ms)
         for delivery in deliveries:
             if delivery.deferrals:
-                self._deferred[delivery.delivery_id] = delivery, delay_ms / 1000
+                self._deferred[delivery.delivery_id] = delay_ms / 1000
 
-    def deferred(self, delivery: Delivery) -> tuple[Delivery, float] | None:
-        """Return, once, the delivery as it was deferred, and for how many seconds."""
+    def deferred(self, delivery: Delivery) -> float | None:
+        """Return, once, for how many seconds a delivery was deferred, if it was."""
         return self._deferred.pop(delivery.delivery_id, None)
 
 
@@ -194,8 +194,9 @@ class Resuming:
                     return
                 wait_s = await self._settle(kept, webhook)
                 if wait_s:
+                    # The limits are applied again before the next attempt.
                     await asyncio.sleep(wait_s)
-                    break
+                    return
                 rest_s = 1 / self._policy.resume_per_s - (self._clock() - began)
                 await asyncio.sleep(max(0.0, rest_s))
 
@@ -214,8 +215,7 @@ class Resuming:
             await self._deliverer.deliver(iter(((delivery, webhook),)), self._batch(delivery))
             deferred = self._queues.deferred(delivery)
             if deferred is not None:
-                await self._backlogs.replace(kept, deferred[0])
-                return deferred[1]
+                return deferred
         await self._backlogs.drop(kept)
         return 0.0
 
