@@ -38,7 +38,7 @@ from service.domain.finding import Finding, Severity
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.wiring.api import build_api, connections_for
-from service.wiring.parts import database_of, permissions_of, secret_box_of
+from service.wiring.parts import database_of, partitions_of, permissions_of, secret_box_of
 from service.wiring.service import Service, build
 from service.wiring.workers import heartbeat_of
 from service.workers.health import WorkersHealth
@@ -114,12 +114,12 @@ def _as_large_as_possible(settings: Settings) -> Settings:
 async def examine(settings: Settings) -> list[Finding]:
     """Return the findings of `switchhook check` about files, broker and store."""
     install_tolerant_decoders()
-    names = Names(settings.amqp.prefix)
     dialects = dialects_of(settings)
+    partitions = partitions_of(settings, dialects)
     needed = permissions_of(settings, dialects)
     findings = [*examine_tls(settings.tls)]
     for url in settings.amqp.urls:
-        broker = examine_broker(url, names, settings.retry.tiers_ms, dialects.bindings, needed)
+        broker = examine_broker(url, settings.retry.tiers_ms, partitions, needed)
         findings += [finding async for finding in broker]
     findings += await _policies(settings)
     database = database_of(settings)
@@ -133,7 +133,9 @@ async def _policies(settings: Settings) -> list[Finding]:
     amqp = settings.amqp
     url = None if amqp.management_url is None else amqp.management_url.get_secret_value()
     management = Management(url, amqp.urls[0])
-    return await examine_policies(management, Names(amqp.prefix), settings.retry.tiers_ms)
+    return await examine_policies(
+        management, Names(amqp.prefix), settings.retry.tiers_ms, amqp.partitions
+    )
 
 
 async def _tell_policies(settings: Settings) -> None:
@@ -203,6 +205,7 @@ async def _background(
         tasks.create_task(_tell_policies(service.settings), name="look at the policies"),
         tasks.create_task(service.watch.run(), name="watch the store"),
         tasks.create_task(service.storage.attempt_writer.run(), name="write attempts"),
+        tasks.create_task(service.storage.upkeep.run(), name="drop old attempts"),
         tasks.create_task(service.disabler.run(), name="count failures"),
         *(tasks.create_task(work, name=name) for name, work in others.items()),
         tasks.create_task(service.sending.pace.run(), name="keep pace"),

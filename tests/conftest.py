@@ -17,9 +17,11 @@ from service.dev.process import ServiceProcess
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer
+from tests.forking.client import ForkedService
 
 Documents = AsyncDatabase[Mapping[str, Any]]
 StartService = Callable[..., Awaitable[ServiceProcess]]
+NewVhost = Callable[[], Awaitable[str]]
 
 VHOSTS_AT_ONCE = 25
 
@@ -49,17 +51,22 @@ def numbers() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def spare_vhosts() -> list[str]:
-    return []
+def new_vhost(broker: RabbitServer, numbers: Iterator[int]) -> NewVhost:
+    """Return the address of a virtual host that nobody used before."""
+    spare: list[str] = []
+
+    async def new() -> str:
+        if not spare:
+            spare.extend(f"test{next(numbers)}" for _ in range(VHOSTS_AT_ONCE))
+            await add_vhosts(broker, spare)
+        return f"{broker.url}{spare.pop()}"
+
+    return new
 
 
 @pytest.fixture
-async def amqp_url(broker: RabbitServer, spare_vhosts: list[str], numbers: Iterator[int]) -> str:
-    """The address of a virtual host that nobody used before."""
-    if not spare_vhosts:
-        spare_vhosts += [f"test{next(numbers)}" for _ in range(VHOSTS_AT_ONCE)]
-        await add_vhosts(broker, spare_vhosts)
-    return f"{broker.url}{spare_vhosts.pop()}"
+async def amqp_url(new_vhost: NewVhost) -> str:
+    return await new_vhost()
 
 
 async def add_vhosts(broker: RabbitServer, names: list[str]) -> None:
@@ -118,9 +125,7 @@ async def start_service(settings: dict[str, str], tmp_path: Path) -> AsyncIterat
 
         async def start(workers: int = 1, *, shadow: bool = False, **more: str) -> ServiceProcess:
             directory = tmp_path / f"{next(numbers)}"
-            service = ServiceProcess(
-                directory, {**settings, **more}, workers=workers, shadow=shadow
-            )
+            service = ForkedService(directory, {**settings, **more}, workers=workers, shadow=shadow)
             stack.push_async_callback(service.stop)
             await service.start()
             return service

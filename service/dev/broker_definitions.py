@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from service.adapters.rabbitmq.diagnosis import HASH
+from service.adapters.rabbitmq.topology.partitions import SHARE, Partitions, hash_arguments
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.policies import HARMLESS, POLICY_PRIORITY
 from service.adapters.rabbitmq.topology.queues import QUESTIONS, Names, queues
 from service.dialects.binding import Binding
 from service.dialects.known import dialects_of
 from service.settings.model import Settings
-from service.wiring.parts import permissions_of
+from service.wiring.parts import partitions_of, permissions_of
 
 VHOST = "/"
 USER = "switchhook"
@@ -32,21 +34,27 @@ def own_broker(settings: Settings) -> str:
     """
     names, dialects = Names(settings.amqp.prefix), dialects_of(settings)
     sources = dialects.bindings
-    topology = queues(names, settings.retry.tiers_ms)
+    partitions = partitions_of(settings, dialects)
+    topology = queues(names, settings.retry.tiers_ms, partitions.count)
     return _text(
         {
             "vhosts": [{"name": VHOST}],
             "users": [_user()],
             "permissions": [_permission(permissions_of(settings, dialects))],
             "policies": list(_policies(names)),
-            "exchanges": [_exchange(names.exchange, "direct", durable=True), *_switchs(sources)],
+            "exchanges": [
+                _exchange(names.exchange, "direct", durable=True),
+                *_hashing(partitions),
+                *_switchs(sources),
+            ],
             "queues": [
                 *(_queue(name, arguments) for name, arguments in topology.items()),
                 _queue(names.ask, QUESTIONS),
             ],
             "bindings": [
                 *(_binding(names.exchange, name, name) for name in topology),
-                *_bound_to_switch(names, sources),
+                *_bound_to_switch(partitions),
+                *_spread(partitions),
             ],
         }
     )
@@ -54,14 +62,15 @@ def own_broker(settings: Settings) -> str:
 
 def switchs_broker(settings: Settings) -> str:
     """Return the additions to the switch's own broker: its exchanges, bound to our queue."""
-    names, sources = Names(settings.amqp.prefix), dialects_of(settings).bindings
-    events = queues(names, ())[names.events]
+    names, dialects = Names(settings.amqp.prefix), dialects_of(settings)
+    partitions = partitions_of(settings, dialects)
+    declared = queues(names, (), partitions.count)
     return _text(
         {
-            "exchanges": list(_switchs(sources)),
+            "exchanges": [*_hashing(partitions), *_switchs(dialects.bindings)],
             "policies": list(_policies(names)),
-            "queues": [_queue(names.events, events)],
-            "bindings": list(_bound_to_switch(names, sources)),
+            "queues": [_queue(name, declared[name]) for name in partitions.queues],
+            "bindings": [*_bound_to_switch(partitions), *_spread(partitions)],
         }
     )
 
@@ -114,9 +123,31 @@ def _switchs(sources: Sequence[Binding]) -> Iterator[Definition]:
     )
 
 
-def _exchange(name: str, kind: str, *, durable: bool) -> Definition:
+def _exchange(
+    name: str, kind: str, *, durable: bool, arguments: Definition | None = None
+) -> Definition:
     flags = {"durable": durable, "auto_delete": False}
-    return {"name": name, "vhost": VHOST, "type": kind, **flags, "arguments": {}}
+    return {"name": name, "vhost": VHOST, "type": kind, **flags, "arguments": arguments or {}}
+
+
+def _hashing(partitions: Partitions) -> Iterator[Definition]:
+    """Yield the exchanges of the partitions; none if there is one queue."""
+    if partitions.count == 1:
+        return
+    for header in partitions.headers:
+        for name in (partitions.entry(header), partitions.spread(header, partitions.count)):
+            yield _exchange(name, HASH, durable=True, arguments=hash_arguments(header))
+
+
+def _spread(partitions: Partitions) -> Iterator[Definition]:
+    """Yield the bindings from the entries to the partitions; none if there is one queue."""
+    if partitions.count == 1:
+        return
+    for header in partitions.headers:
+        spread = partitions.spread(header, partitions.count)
+        yield _binding(partitions.entry(header), spread, SHARE) | {"destination_type": "exchange"}
+        for name in partitions.queues:
+            yield _binding(spread, name, SHARE)
 
 
 def _queue(name: str, arguments: Definition) -> Definition:
@@ -124,10 +155,17 @@ def _queue(name: str, arguments: Definition) -> Definition:
     return {"name": name, "vhost": VHOST, **flags, "arguments": arguments}
 
 
-def _bound_to_switch(names: Names, sources: Sequence[Binding]) -> Iterator[Definition]:
-    for source in sources:
+def _bound_to_switch(partitions: Partitions) -> Iterator[Definition]:
+    """Yield the bindings of the event queue, or of the entries, to the switch's exchanges."""
+    for source in partitions.bindings:
         for routing_key in source.routing_keys:
-            yield _binding(source.exchange, names.events, routing_key)
+            if partitions.count == 1:
+                yield _binding(source.exchange, partitions.names.events, routing_key)
+            else:
+                entry = partitions.entry(source.call_header)
+                yield _binding(source.exchange, entry, routing_key) | {
+                    "destination_type": "exchange"
+                }
 
 
 def _binding(exchange: str, queue: str, routing_key: str) -> Definition:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from service.adapters.rabbitmq.diagnosis import HASH_PLUGIN
 from service.dev.servers import HOST, Server, free_port
 from service.domain.errors import SwitchhookError
 
@@ -35,7 +36,7 @@ class RabbitServer(Server):
         """See `Server`."""
         ports = {"prometheus": self.metrics_port, "management": self.management_port}
         listeners = {name: port for name, port in ports.items() if port is not None}
-        plugins = ",".join(f"rabbitmq_{name}" for name in listeners)
+        plugins = ",".join([HASH_PLUGIN, *(f"rabbitmq_{name}" for name in listeners)])
         (self.directory / "enabled_plugins").write_text(f"[{plugins}].\n")
         if listeners:
             lines = [

@@ -16,7 +16,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
@@ -48,6 +48,20 @@ def free_port() -> int:
     raise SwitchhookError("no port is left")
 
 
+class Process(Protocol):
+    """A process that was started; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is that of its group as well."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once it has ended. Raises TimeoutExpired."""
+
+
 class Server:
     """A server process in its own process group, with its output in a file."""
 
@@ -55,7 +69,7 @@ class Server:
         self.name = name
         self.directory = directory
         self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def pid(self) -> int:
@@ -79,23 +93,25 @@ class Server:
     async def start(self) -> None:
         """Start and wait until it is ready. Raises SwitchhookError with the end of its output."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        command = self.command()
         with self._output.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 (forking takes a millisecond)
-                command,
-                env=dict(self.environment()),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            self._process = self._spawn(output)
         try:
             await self._until_ready(self._process)
         except BaseException:
             await self.kill()
             raise
 
-    async def _until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _spawn(self, output: IO[bytes]) -> Process:
+        return subprocess.Popen(
+            self.command(),
+            env=dict(self.environment()),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    async def _until_ready(self, process: Process) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if process.poll() is not None:
@@ -131,7 +147,7 @@ class Server:
         self._signal(process, signal.SIGKILL)
 
     @staticmethod
-    def _signal(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
+    def _signal(process: Process, signum: signal.Signals) -> None:
         try:
             os.killpg(process.pid, signum)
         except ProcessLookupError:

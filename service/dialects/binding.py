@@ -1,7 +1,7 @@
 """Bindings of a switch's exchanges to our event queue."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Binding:
     durable: bool = False
     queue: str = ""
     """The queue that is bound; empty means that of events."""
+    call_header: str = ""
+    """Header of each message with the id of its call; empty if the messages have none."""
 
 
 def merged(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
@@ -27,6 +29,5 @@ def merged(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     for one in bindings:
         known = found.get(one.exchange)
         keys = one.routing_keys if known is None else (*known.routing_keys, *one.routing_keys)
-        unique = tuple(dict.fromkeys(keys))
-        found[one.exchange] = Binding(one.exchange, one.exchange_type, unique, one.durable)
+        found[one.exchange] = replace(one, routing_keys=tuple(dict.fromkeys(keys)))
     return tuple(found.values())

@@ -38,6 +38,9 @@ class HttpPolicy:
     """Bytes read of an answer's status line and headers; the rest is cut off as well."""
 
 
+MOST_PARTITIONS = 32
+"""A change of the number looks for queues of every other number up to this one."""
+
 NOT_FOR_WEBHOOKS = (
     19, 21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 587, 636, 993, 995, 1433, 1521,
     2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5671, 5672, 5900, 6379, 6443, 9042, 9200,

@@ -40,9 +40,7 @@ class OperatorPauses:
         document = {"_id": pause_id, **what, "by": by.name, "at": self.now()}
         await self.documents.keep(document)
         view = _view(document)
-        await self.audit.note(
-            by, Action.PAUSED, account_id, pause_id, endpoint=view["endpoint"]
-        )
+        await self.audit.note(by, Action.PAUSED, account_id, pause_id, endpoint=view["endpoint"])
         return view
 
     async def resume(self, by: Principal, pause_id: str) -> dict[str, Any]:

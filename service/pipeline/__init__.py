@@ -13,6 +13,9 @@ The files of this folder are the flow, in the order in which an event passes the
     retries       a retry's message:       the webhook as it is now, the next attempt
     dead_letters  a dead letter's message: filed in the store, where people find it
     progress      how far a message is, for its lane
+    coalescing    of a burst of events, only the latest within a window
+    steps         statuses in a profile, none of which comes after a later one
+    rpc           requests of a switch's own services, over the bus
 
 The folders are what the flow uses:
 
@@ -23,6 +26,8 @@ The folders are what the flow uses:
     recovery/     broker or store away, messages delivered twice, messages that kill workers
     dry_run/      samples, test requests, and why a webhook would not get an event
     live/         streams of attempts and events, for clients that listen
+    calls/        what is known of calls: sequence, order, summaries, ends that were never told
+    ask/          questions whose answer steers a call, and what is done with the answer
 
 `service/wiring` puts them together.
 """

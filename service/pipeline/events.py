@@ -12,7 +12,6 @@ from service.documents.webhook import BadDocument, webhook_of
 from service.domain.delivery import Delivery, delivery_id_of
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event
-from service.domain.filters.occurrence import Occurrence
 from service.domain.immutable import immutable
 from service.domain.webhook import Account, Order, Webhook, account_of
 from service.observability.metrics import Metrics
@@ -24,11 +23,11 @@ from service.pipeline.deliver import Batch, Deliverer, Pair
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
-from service.pipeline.match import fits, subscribed
+from service.pipeline.match import fitting, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
-from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.build import content_of
 from service.pipeline.request.private import Part, split_by_privacy
 from service.pipeline.request.times import times_of
 from service.pipeline.request.versions import Snapshot
@@ -189,7 +188,7 @@ class EventWork:
         snapshot = Snapshot(payload, write_json(payload), version)
         times = times_of(arrival.at, event.occurred_at)
         content = content_of(dialect, event.hook, snapshot, times)
-        webhooks = _fitting(interested.webhooks, content, payload, arrival.at)
+        webhooks = fitting(interested.webhooks, content, payload, arrival.at)
         followed = None
         if interested.follows_calls:
             owner = account.account_id
@@ -251,22 +250,6 @@ async def gathered(works: Iterable[Coroutine[Any, Any, None]]) -> None:
         await several[0]
     else:
         await asyncio.gather(*several)
-
-
-def _fitting(
-    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any], received_at: float
-) -> list[Webhook]:
-    """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
-    versions, facts = content.versions, content.dialect.call_facts
-    found = []
-    for webhook in webhooks:
-        own = payload if versions is None else versions.payload(webhook)
-        if not fits(webhook.modifiers, own):
-            continue
-        clauses = webhook.clauses
-        if clauses is None or clauses.holds(Occurrence(own, facts, received_at)):
-            found.append(webhook)
-    return found
 
 
 def _brought_along(document: Mapping[str, Any], source: str) -> Webhook:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.domain.event import Event
+from service.domain.filters.occurrence import Occurrence
 from service.domain.webhook import Account, Webhook
+from service.pipeline.request.build import EventContent
 from service.text.json_text import same
 
 ANYTHING = "all"
@@ -30,6 +32,22 @@ def _concerned(webhook: Webhook, event: Event) -> bool:
     return not filters or all(
         filters.get(fact, ANYTHING) in (ANYTHING, value) for fact, value in event.facts.items()
     )
+
+
+def fitting(
+    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any], received_at: float
+) -> list[Webhook]:
+    """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
+    versions, facts = content.versions, content.dialect.call_facts
+    found = []
+    for webhook in webhooks:
+        own = payload if versions is None else versions.payload(webhook)
+        if not fits(webhook.modifiers, own):
+            continue
+        clauses = webhook.clauses
+        if clauses is None or clauses.holds(Occurrence(own, facts, received_at)):
+            found.append(webhook)
+    return found
 
 
 def fits(modifiers: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:

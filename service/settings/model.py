@@ -16,6 +16,7 @@ from service.domain.disable import DisablePolicy
 from service.domain.freshness import FreshnessPolicy
 from service.domain.pause import PausePolicy
 from service.domain.policy import (
+    MOST_PARTITIONS,
     CachePolicy,
     EgressPolicy,
     HttpPolicy,
@@ -48,6 +49,9 @@ class AmqpSettings(Section):
     expose them. Its user needs the tag `management`; without a user it takes that of `amqp.url`."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "switchhook"
     """Prefix of the names of our exchange and queues."""
+    partitions: Annotated[int, Ge(1), Le(MOST_PARTITIONS)] = 1
+    """Queues that share the events by call. More than 1 needs RabbitMQ's consistent hash exchange;
+    `deploy/SCALING.md` says how to change the number."""
     prefetch: Annotated[int, Ge(1), Le(2000)] = 200
     """Events processed at a time. Parked events do not count; `window_messages` bounds them."""
     delivery_prefetch: Annotated[int, Ge(1), Le(2000)] = 100
@@ -206,7 +210,7 @@ class AttemptsSettings(Section):
     """The attempt log."""
 
     retention_days: Annotated[float, Gt(0.0), Le(3650.0)] = 30.0
-    """Days after which MongoDB removes a row."""
+    """Days to keep a row; then its whole hour (up to 3), day (up to 93) or month is dropped."""
     record_successes: bool = True
     """Record successful attempts as well."""
     keep_payloads: bool = True

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane, Subscription
 from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S
+from service.adapters.rabbitmq.consuming.event_queues import EventQueues
 from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
@@ -14,9 +15,13 @@ from service.adapters.rabbitmq.topology.queues import QUESTIONS, SWITCH_QUESTION
 from service.dialects.binding import Binding
 from service.dialects.dialect import Dialects
 from service.observability.metrics import Metrics
+from service.pipeline.lanes import Lane
 from service.settings.model import Settings
 from service.wiring.lanes import DEAD_LETTER_PREFETCH, REQUEST_PREFETCH, Lanes
-from service.wiring.parts import link_of, permissions_of
+from service.wiring.parts import link_of, partitions_of, permissions_of
+
+MOST_PREFETCH = 65_535
+"""AMQP 0-9-1 sends a prefetch in 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,6 @@ def broker_of(
     subscriptions = [
         Subscription(queue, prefetch, lane.window_size, lane.accept, lane.note_waiting)
         for queue, prefetch, lane in (
-            (names.events, amqp.prefetch, lanes.events),
             (names.deliveries, amqp.delivery_prefetch, lanes.deliveries),
             (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
         )
@@ -70,10 +74,21 @@ def broker_of(
         for queue, lane in lanes.requests.items()
     ]
     bound = (*dialects.bindings, *_asked(dialects, names))
-    bindings = Bindings(names.events, bound, metrics, may_declare=amqp.declare_sources)
+    partitions = partitions_of(settings, dialects)
+    bindings = Bindings(
+        names.events,
+        bound,
+        metrics,
+        may_declare=amqp.declare_sources,
+        partitions=partitions,
+    )
     # Four looks within `health.stall_s`, so that the health check notices in time.
     look_s = min(LOOK_EVERY_S, settings.health.stall_s / 4)
-    consumer = Consumer(names, settings.retry.tiers_ms, subscriptions, bindings, metrics, look_s)
+    queues = EventQueues(partitions, bindings, lanes.events.note_waiting, look_s)
+    events = _event_lane(settings, lanes.events, queues)
+    consumer = Consumer(
+        names, settings.retry.tiers_ms, subscriptions, bindings, metrics, look_s, events
+    )
     publisher.on_returned = consumer.upkeep.look_now
     needed = permissions_of(settings, dialects)
     return Broker(
@@ -89,3 +104,14 @@ def _asked(dialects: Dialects, names: Names) -> Iterator[Binding]:
     """Yield the bindings of the queues of the switches' questions."""
     for source, questions in dialects.asked.items():
         yield replace(questions.binding, queue=names.asked(source))
+
+
+def _event_lane(settings: Settings, lane: Lane, queues: EventQueues) -> EventLane:
+    """Return how the event lane is consumed; all partitions together have one window."""
+    amqp, events = settings.amqp, Names(settings.amqp.prefix).events
+    held = min(max(amqp.prefetch, amqp.window_messages // amqp.partitions), MOST_PREFETCH)
+    return EventLane(
+        queues,
+        Subscription(events, amqp.prefetch, lane.window_size, lane.accept, lane.note_waiting),
+        Subscription(events, held, lambda: held, lane.accept, lane.note_waiting),
+    )

@@ -65,7 +65,7 @@ def console_of(service: Service, shared: Shared) -> Console:
 
 def _watched(service: Service) -> Watched:
     settings = service.settings
-    names = queues(Names(settings.amqp.prefix), settings.retry.tiers_ms)
+    names = queues(Names(settings.amqp.prefix), settings.retry.tiers_ms, settings.amqp.partitions)
     backlogs = Backlogs(settings.amqp.urls[0], tuple(names))
     shown = [
         SettingInForce(one.key, one.value, one.origin, one.changed)

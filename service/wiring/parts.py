@@ -8,7 +8,9 @@ from service.adapters.http.sender import HttpSender
 from service.adapters.http.shadow_sender import ShadowSender
 from service.adapters.mongo.store import Client, Database, open_client, open_database
 from service.adapters.rabbitmq.link import Link, Session
+from service.adapters.rabbitmq.topology.partitions import Partitions
 from service.adapters.rabbitmq.topology.permissions import Permissions, permissions
+from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
 from service.dialects.dialect import Dialects
 from service.domain.errors import SettingsError
@@ -45,6 +47,12 @@ def permissions_of(settings: Settings, dialects: Dialects) -> Permissions:
     sources = [binding.exchange for binding in (*dialects.bindings, *asked)]
     serving = [server.queue for _, server in dialects.served]
     return permissions(settings.amqp.prefix, sources, dialects.announcing_exchanges, serving)
+
+
+def partitions_of(settings: Settings, dialects: Dialects) -> Partitions:
+    """Return the partitions of the event queue."""
+    amqp = settings.amqp
+    return Partitions(Names(amqp.prefix), amqp.partitions, tuple(dialects.bindings))
 
 
 def link_of(

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.logs import MongoAttemptLog
 from service.adapters.mongo.store import Client, Store
 from service.adapters.mongo.webhooks import MongoWebhooks
 from service.adapters.secret_box import SecretBox
 from service.dialects.dialect import Dialects
+from service.documents.buckets import span_for
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.directory import RememberedDirectory
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
@@ -23,6 +25,7 @@ class Storage:
     secret_box: SecretBox
     directory: RememberedDirectory
     attempt_writer: AttemptWriter
+    upkeep: BucketUpkeep
 
 
 def storage_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Storage:
@@ -32,8 +35,9 @@ def storage_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Stor
     webhooks = MongoWebhooks(store, secret_box, dialects.default_source, dialects.catalogued)
     directory = RememberedDirectory(webhooks, settings.cache, metrics)
     attempts = settings.attempts
-    attempt_log = MongoAttemptLog(store, client, keep_payloads=attempts.keep_payloads)
+    upkeep, span = BucketUpkeep(store, attempts.retention_days), span_for(attempts.retention_days)
+    attempt_log = MongoAttemptLog(store, client, upkeep, span, keep_payloads=attempts.keep_payloads)
     attempt_writer = AttemptWriter(
         attempt_log, metrics, attempts.buffer_rows, record_successes=attempts.record_successes
     )
-    return Storage(store, client, secret_box, directory, attempt_writer)
+    return Storage(store, client, secret_box, directory, attempt_writer, upkeep)

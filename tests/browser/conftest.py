@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.servers import HOST, MongoServer, free_port
 from tests.browser.people import Person, Stage
-from tests.conftest import add_vhosts
+from tests.conftest import NewVhost
 from tests.e2e.shared_service import LOCAL, QUICK, UNHURRIED, running_stage
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -43,13 +42,12 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 async def stage(
-    broker: RabbitServer, store: MongoServer, directory: Path, numbers: Iterator[int]
+    new_vhost: NewVhost, store: MongoServer, directory: Path, numbers: Iterator[int]
 ) -> AsyncIterator[Stage]:
     """A service whose console may be framed by one origin, and a receiver for all tests."""
     name, portal = f"browser{next(numbers)}", free_port()
-    await add_vhosts(broker, [name])
     own = {
-        "SWITCHHOOK_AMQP__URL": f"{broker.url}{name}",
+        "SWITCHHOOK_AMQP__URL": await new_vhost(),
         "SWITCHHOOK_MONGO__URL": store.url,
         "SWITCHHOOK_MONGO__DATABASE": name,
         "SWITCHHOOK_CONSOLE__FRAME_ANCESTORS": f'["http://{HOST}:{portal}"]',

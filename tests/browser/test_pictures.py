@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import ViewportSize
 from yarl import URL
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.logs import MongoAttemptLog
 from service.adapters.mongo.store import Store, open_client, open_database
 from service.dev.receiver import ScriptedAnswer
@@ -125,7 +126,7 @@ async def past_day(stage: Stage, account_id: str, webhook_ids: Sequence[str]) ->
         for number in range(5 + (back * 7) % 11)
     ]
     try:
-        await MongoAttemptLog(store, client).write(attempts)
+        await MongoAttemptLog(store, client, BucketUpkeep(store, 90)).write(attempts)
     finally:
         await client.close()
         store.close()

@@ -65,6 +65,8 @@ class Rig:
         self.services: list[ServiceProcess] = []
         self.amqp_url = f"{broker.url}{vhost}"
         self.schedule_s: tuple[float, ...] = SCHEDULE_S
+        self.partitions = 1
+        """The number that the queues have at the end."""
         self._stack = stack
         self._directory = directory
         self._rows = rows
@@ -200,9 +202,12 @@ class Rig:
         async with connection:
             channel = await connection.channel()
             tiers = [NAMES.tier(round(delay_s * 1000)) for delay_s in self.schedule_s]
+            events = NAMES.event_queues(self.partitions)
             found = {
                 name: await channel.declare_queue(name, passive=True)
-                for name in (NAMES.events, NAMES.deliveries, *tiers, NAMES.dead)
+                for name in dict.fromkeys(
+                    (NAMES.events, *events, NAMES.deliveries, *tiers, NAMES.dead)
+                )
             }
         return {name: q.declaration_result.message_count or 0 for name, q in found.items()}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from service.dev.documents import ROOT
 from service.settings.load import load_settings
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 DEVELOPMENT = str(ROOT / "config" / "development.yaml")
 PRODUCTION = str(ROOT / "config" / "production.example.yaml")

@@ -8,11 +8,10 @@ import aiohttp
 import pytest
 
 from service.dev.process import ServiceProcess
-from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer
 from tests.api_client import Client
-from tests.conftest import Documents, StartService, add_vhosts
+from tests.conftest import Documents, NewVhost, StartService
 from tests.e2e.browser import Browser
 from tests.e2e.harness import webhook_document
 from tests.e2e.shared_service import (
@@ -29,16 +28,15 @@ from tests.e2e.workers import StartWorkers
 
 @pytest.fixture(scope="session")
 def new_shared(
-    broker: RabbitServer, store: MongoServer, directory: Path, numbers: Iterator[int]
+    new_vhost: NewVhost, store: MongoServer, directory: Path, numbers: Iterator[int]
 ) -> StartShared:
     """Start a service with a virtual host and a database of its own; settings may be given."""
 
     @asynccontextmanager
     async def start(**more: str) -> AsyncIterator[SharedService]:
         name = f"stage{next(numbers)}"
-        await add_vhosts(broker, [name])
         own = {
-            "SWITCHHOOK_AMQP__URL": f"{broker.url}{name}",
+            "SWITCHHOOK_AMQP__URL": await new_vhost(),
             "SWITCHHOOK_MONGO__URL": store.url,
             "SWITCHHOOK_MONGO__DATABASE": name,
         }

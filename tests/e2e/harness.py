@@ -21,6 +21,7 @@ from service.dev.receiver import Receiver
 from service.dialects.bus_message import BusMessage, Occasion
 from service.domain.errors import SwitchhookError
 from tests.dialects import HOOKS
+from tests.forking.client import ForkedService
 
 ACCOUNT = "00000000000000000000000000000c03"
 ANOTHER = "another"
@@ -198,7 +199,7 @@ def metric(metrics: Mapping[str, float], name: str) -> float:
     return metrics[name]
 
 
-class Unready(ServiceProcess):
+class Unready(ForkedService):
     """A service that is not waited for: it is to meet something wrong, or to wait itself."""
 
     async def ready(self) -> None:

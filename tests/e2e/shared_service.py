@@ -16,6 +16,7 @@ from service.dev.servers import HOST
 from tests.api_client import Client, make_token
 from tests.conftest import Documents
 from tests.e2e.harness import call_event, eventually, switch
+from tests.forking.client import ForkedService
 
 QUICK = {"SWITCHHOOK_RETRY__SCHEDULE": "[0.3, 0.9]", "SWITCHHOOK_RETRY__JITTER": "0"}
 UNHURRIED = {"SWITCHHOOK_API__RATE_PER_S": "100000", "SWITCHHOOK_API__BURST": "100000"}
@@ -63,7 +64,7 @@ class SharedService:
 
     async def another_worker(self) -> ServiceProcess:
         """Start a second process on the same broker and store."""
-        worker = ServiceProcess(self.directory / f"worker{next(self.numbers)}", self.settings)
+        worker = ForkedService(self.directory / f"worker{next(self.numbers)}", self.settings)
         self.stack.push_async_callback(worker.stop)
         await worker.start()
         return worker
@@ -103,7 +104,7 @@ async def running_stage(
         )
         stack.push_async_callback(client.drop_database, name)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        service = ServiceProcess(directory / "worker1", settings)
+        service = ForkedService(directory / "worker1", settings)
         stack.push_async_callback(service.stop)
         await service.start()
         yield SharedService(service, settings, client[name], session, directory, stack)

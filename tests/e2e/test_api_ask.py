@@ -16,7 +16,7 @@ from service.dev.servers import free_port
 from service.domain.answer import AnswerSource
 from tests.api_client import Client, problem
 from tests.e2e.shared_service import SharedService, StartShared, attempts_of
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 XML = {"Content-Type": "application/xml"}
 HELLO = "<Response><Say>Hello</Say><Hangup/></Response>"

@@ -1,13 +1,32 @@
 """Attempts through the API: listed as Kazoo does, seen in full, made again, counted."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
+
+from bson import ObjectId
+from pymongo.asynchronous.collection import AsyncCollection
 
 from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import free_port
+from service.documents.buckets import Span, bucket_name
 from service.text.gregorian import GREGORIAN_OFFSET_S
 from tests.api_client import problem
 from tests.e2e.shared_service import SharedService, attempts_of
+
+
+def bucket_at(shared: SharedService, attempt_id: str) -> AsyncCollection[Mapping[str, Any]]:
+    """Return the bucket of the attempt log that an id belongs to."""
+    return shared.database[bucket_name(int(attempt_id[:12], 16) / 1000, Span.DAY)]
+
+
+async def copy(shared: SharedService, attempt_id: str, new_id: str) -> Mapping[str, Any]:
+    """Store a copy of an attempt under an id of another time; return the attempt."""
+    wanted = {"_id": ObjectId(attempt_id)}
+    stored = await bucket_at(shared, attempt_id).find_one(wanted)
+    assert stored is not None
+    await bucket_at(shared, new_id).insert_one({**stored, "_id": ObjectId(new_id)})
+    return stored
 
 
 async def test_failing_attempts_are_listed_newest_first_as_kazoo_tells_them(
@@ -124,9 +143,8 @@ async def test_an_attempt_lies_within_the_gregorian_second_that_it_tells(
     second = attempt["timestamp"]
     # Half a second into it, so that the second's own beginning is not meant by chance.
     key = f"{(second - GREGORIAN_OFFSET_S) * 1000 + 500:012x}{attempt['id'][12:]}"
-    stored = await shared.database["attempts"].find_one({"_id": attempt["id"]}) or {}
-    await shared.database["attempts"].delete_one({"_id": attempt["id"]})
-    await shared.database["attempts"].insert_one({**stored, "_id": key})
+    stored = await copy(shared, attempt["id"], key)
+    await bucket_at(shared, attempt["id"]).delete_one({"_id": stored["_id"]})
 
     async def found(**query: int) -> list[str]:
         return [item["id"] for item in (await api.get("webhooks/attempts", **query)).data]
@@ -212,10 +230,9 @@ async def test_stats_count_outcomes_and_measure_durations(
     await attempts_of(api, 2)
     await shared.call(api.account_id, "c-2")
     made = await attempts_of(api, 3)
-    long_ago = await shared.database["attempts"].find_one({"_id": made[0]["id"]}) or {}
     # Two hours before: of the last day, but not of the last hour.
-    key = f"{int(long_ago['_id'][:12], 16) - 7_200_000:012x}{long_ago['_id'][12:]}"
-    await shared.database["attempts"].insert_one({**long_ago, "_id": key})
+    newest = made[0]["id"]
+    await copy(shared, newest, f"{int(newest[:12], 16) - 7_200_000:012x}{newest[12:]}")
     stats = (await api.get(f"{where}/stats")).data
     hour, day = stats["last_hour"], stats["last_day"]
     assert (hour["attempts"], hour["measured"]) == (3, 3)

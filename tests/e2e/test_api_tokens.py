@@ -8,7 +8,7 @@ import pytest
 from service.management.token import token_id_in
 from tests.api_client import check_error
 from tests.e2e.shared_service import SharedService, new_account
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
 

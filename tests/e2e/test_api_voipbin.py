@@ -20,7 +20,7 @@ from service.dialects.voipbin.policy import VoipbinPolicy
 from service.dialects.voipbin.request import SIGNATURE
 from tests.api_client import Client
 from tests.e2e.shared_service import SharedService, StartShared, new_account
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 ALL = "/v1.0/webhooks"
 GOOD = {"name": "CRM", "detail": "calls", "uri": "https://203.0.113.9/voipbin", "method": "POST"}

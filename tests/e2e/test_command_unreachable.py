@@ -14,7 +14,7 @@ from service.dev.servers import HOST, free_port
 from service.text.keys import new_key
 from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.harness import ACCOUNT, Unready, eventually, logged
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 STORE = {
     "token create": ("--account", ACCOUNT),

@@ -12,7 +12,7 @@ from service.management.token import TokenKind, new_token, token_id_in
 from tests.api_client import Client, make_token
 from tests.e2e.browser import Browser, of, signed_in
 from tests.e2e.shared_service import SharedService, attempts_of, new_account
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 FORM = "application/x-www-form-urlencoded"
 

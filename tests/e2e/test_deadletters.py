@@ -12,7 +12,7 @@ import pytest
 from service.dev.receiver import Receiver
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import call_event, eventually, switch, webhook_document
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 Command = Callable[..., Awaitable[tuple[int, str]]]
 

@@ -1,6 +1,7 @@
 """What an operator sees from outside: health, readiness, metrics, indexes."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
@@ -89,20 +90,28 @@ async def test_the_metrics_of_the_design_are_there_from_the_start(
     assert metric(metrics, 'switchhook_fast_path{driver="http"}') == 1
 
 
-async def test_attempts_expire_after_the_retention_even_if_it_is_changed(
+async def test_old_attempts_are_dropped_at_the_start_even_if_the_retention_was_changed(
     start_service: StartService, database: Documents
 ) -> None:
-    service = await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="2")
-    assert await eventually(lambda: _expiry(database), what="the index") == 172_800
+    """Those of an earlier release, which had one collection, expire by its index."""
+    old = {"_id": "1", "started_at": datetime.now(UTC)}
+    await database["attempts"].insert_one(old)
+    before = datetime.now(UTC) - timedelta(days=5)
+    name = f"attempts_{before:%Y%m%d}"
+    await database[name].insert_one({"started_at": before})
+    service = await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="20")
+    assert await eventually(lambda: _expiry(database), what="the index") == 20 * 86_400
+    assert await database["attempts"].count_documents({}) == 2
     await service.stop()
-    await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="3")
+    await start_service(SWITCHHOOK_ATTEMPTS__RETENTION_DAYS="2")
 
     async def changed() -> bool:
-        return await _expiry(database) == 259_200
+        return await _expiry(database) == 2 * 86_400
 
     await eventually(changed, what="the change of the index")
+    assert name not in await database.list_collection_names()
 
 
 async def _expiry(database: Documents) -> int:
-    indexes = await database["attempts"].index_information()
+    indexes = await database["attempts_earlier"].index_information()
     return int(indexes.get("expire", {}).get("expireAfterSeconds", 0))

@@ -21,6 +21,7 @@ from tests.crossbar_stand_in import MASTER, RESELLER, TOKEN, Crossbar
 from tests.e2e.desk import Desk
 from tests.e2e.readme import Block, blocks, has_placeholder, must_exist, needs_more, spans
 from tests.e2e.shared_service import SharedService, StartShared
+from tests.forking.client import FORKING, fork_server
 
 README = ROOT / "README.md"
 DOCUMENTS = (
@@ -85,7 +86,8 @@ async def desk(
             **inherited,
             **broker.environment(),
             **shared.settings,
-            "PATH": f"{Path(sys.executable).parent}:{control}:{os.environ['PATH']}",
+            "PATH": f"{FORKING}:{Path(sys.executable).parent}:{control}:{os.environ['PATH']}",
+            "FORK_SERVER": str(fork_server().path),
             "CROSSBAR_TOKEN": TOKEN,
             "TOKEN": tenant.token or "",
             "API": f"{shared.url}/v2/accounts/{tenant.account_id}",

@@ -10,13 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from service.dev.process import ServiceProcess
 from service.dev.receiver import Receiver, ScriptedAnswer
 from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
 from tests.e2e.shared_service import SharedService, StartShared, new_account
-from tests.e2e.test_command import switchhook
+from tests.forking.client import ForkedService, switchhook
 
 HEADER, BEARER, PASSWORD = "canary-header-1f", "canary-bearer-2e", "canary-password-3d"
 CLIENT_SECRET, ACCESS_TOKEN, IN_QUERY = "canary-client-4c", "canary-access-5b", "canary-query-6a"
@@ -233,7 +232,7 @@ async def test_a_new_key_takes_the_place_of_the_old_one_while_deliveries_go_on(
         code, text = await switchhook("check", env=old_only)
         assert "headers, secret cannot be decrypted; check that secrets.keys has the key" in text
         await shared.service.stop()
-        later = ServiceProcess(shared.directory / "later", new_only)
+        later = ForkedService(shared.directory / "later", new_only)
         shared.stack.push_async_callback(later.stop)
         await later.start()
         await shared.call(tenant.account_id, "c-2")

@@ -12,7 +12,7 @@ from service.dev.receiver import Receiver
 from service.dev.servers import HOST, free_port
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import call_event, eventually, has_logged, logged, switch, webhook_document
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 QUICK = {"SWITCHHOOK_RETRY__SCHEDULE": "[0.3]", "SWITCHHOOK_RETRY__JITTER": "0"}
 TIER = "switchhook.retry.300ms"

@@ -19,8 +19,8 @@ from tests.e2e.harness import (
     logged,
     metric,
 )
-from tests.e2e.test_command import switchhook
 from tests.e2e.workers import CONSUMED, SUCCEEDED, StartWorkers, pids, publish, until_status
+from tests.forking.client import switchhook
 
 
 @pytest.mark.usefixtures("webhook")

@@ -1,24 +1,20 @@
 """Two zones: a broker each, one store, as the runbook sets them up."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from service.dev.process import ServiceProcess
-from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
-from tests.conftest import add_vhosts
+from tests.conftest import NewVhost
 from tests.e2e.harness import call_event, eventually, switch
 from tests.e2e.shared_service import SharedService
+from tests.forking.client import ForkedService
 
 
 async def test_each_zone_tells_its_own_calls_and_the_store_is_everybodys(
-    shared: SharedService, broker: RabbitServer, numbers: Iterator[int], receiver: Receiver
+    shared: SharedService, new_vhost: NewVhost, receiver: Receiver
 ) -> None:
-    zone2 = f"zone{next(numbers)}"
     # To a service, a virtual host is a broker.
-    await add_vhosts(broker, [zone2])
-    settings = {**shared.settings, "SWITCHHOOK_AMQP__URL": f"{broker.url}{zone2}"}
-    second = ServiceProcess(shared.directory / zone2, settings)
+    settings = {**shared.settings, "SWITCHHOOK_AMQP__URL": await new_vhost()}
+    second = ForkedService(shared.directory / "zone2", settings)
     shared.stack.push_async_callback(second.stop)
     await second.start()
     here = await shared.tenant()

@@ -8,7 +8,7 @@ import pytest
 from service.dev.servers import MongoServer
 from tests.conftest import Documents
 from tests.crossbar_stand_in import BRANCH, CUSTOMER, RESELLER, TOKEN, Crossbar
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 
 
 @pytest.fixture

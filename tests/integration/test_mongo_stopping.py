@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.logs import MongoAttemptLog
 from service.adapters.mongo.store import Client, Store, open_client, open_store
 from service.adapters.mongo.watch import Watch
@@ -56,7 +57,10 @@ async def test_writing_attempts_can_be_stopped_at_any_moment(
 
 async def _writing(store: Store, client: Client, metrics: Metrics) -> None:
     attempt_writer = AttemptWriter(
-        MongoAttemptLog(store, client), metrics, 1000, record_successes=True
+        MongoAttemptLog(store, client, BucketUpkeep(store, 30)),
+        metrics,
+        1000,
+        record_successes=True,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(attempt_writer.run())

@@ -10,6 +10,7 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 from structlog.testing import capture_logs
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.logs import MongoAttemptLog, MongoDeadLetters
 from service.adapters.mongo.management import MongoWebhookDocuments
@@ -176,9 +177,10 @@ async def test_attempts_are_written_and_the_preparation_is_idempotent(
     response = Response(Outcome.BAD_STATUS, 500, (("Server", "x"),), b"boom")
     attempt = make_attempt(response, uri="http://a/b?secret=1", started_at=1.5e9)
     other = replace(attempt, attempt_id=attempt_id_of(1.5e9))
-    await MongoAttemptLog(ours, mongo_client).write([attempt, other])
+    attempts = MongoAttemptLog(ours, mongo_client, BucketUpkeep(ours, 30))
+    await attempts.write([attempt, other])
     # An answer that got lost: what was stored already stays as it is.
-    await MongoAttemptLog(ours, mongo_client).write([attempt])
+    await attempts.write([attempt])
     rows = [row async for row in database["attempts"].find()]
     assert len(rows) == 2
     assert rows[0]["status"] == 500

@@ -12,18 +12,21 @@ from typing import Any
 
 import pytest
 import structlog
+from aiormq.exceptions import ConnectionCommandInvalid
 from prometheus_client import CollectorRegistry
 from pymongo import AsyncMongoClient
 
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.check import examine_store
 from service.adapters.mongo.server import examine_server
 from service.adapters.mongo.store import Store, open_database
 from service.adapters.rabbitmq.check import examine_broker
 from service.adapters.rabbitmq.consuming.consumer import Consumer
-from service.adapters.rabbitmq.diagnosis import ALARM
+from service.adapters.rabbitmq.diagnosis import ALARM, diagnosis_of
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
 from service.adapters.rabbitmq.topology.bindings import Bindings
+from service.adapters.rabbitmq.topology.partitions import Partitions
 from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.secret_box import SecretBox
 from service.dev.rabbit_server import RabbitServer
@@ -42,11 +45,12 @@ NAMES = Names("switchhook")
 TIERS_MS = (300, 800)
 CALLS = calls.binding("CHANNEL_CREATE")
 OURS = r"^switchhook(\.|$)"
+WHOLE = Partitions(NAMES, 1, (CALLS,))
 NEEDED = permissions_of(Settings(), DIALECTS)
 
 
 async def broker_problems(url: str) -> list[Finding]:
-    findings = [found async for found in examine_broker(url, NAMES, TIERS_MS, [CALLS], NEEDED)]
+    findings = [found async for found in examine_broker(url, TIERS_MS, WHOLE, NEEDED)]
     return [finding for finding in findings if finding.fatal]
 
 
@@ -119,6 +123,14 @@ async def add_users(broker: RabbitServer, vhost: str, users: Mapping[str, Sequen
                 f'{listed}, <<"t">>)'
             )
     await broker.control("eval", f"{', '.join(steps)}.")
+
+
+def test_a_missing_plug_in_is_named_with_the_command_that_enables_it() -> None:
+    said = "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"
+    found = diagnosis_of(ConnectionCommandInvalid(said), "amqp://one@broker/", NEEDED)
+    assert found.text.startswith("broker:5672 has no exchange type x-consistent-hash")
+    assert "rabbitmq-plugins enable rabbitmq_consistent_hash_exchange" in found.remedy
+    assert found.lasting
 
 
 async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants_it(
@@ -250,6 +262,23 @@ async def test_a_store_that_refuses_the_user_or_an_action_says_what_helps(
     assert "insert on webhooks, tokens, attempts" in reader.text
     role = "db.grantRolesToUser('reader', [{role: 'readWrite', db: 'switchhook'}])"
     assert reader.remedy.endswith(role)
+
+
+async def test_a_user_who_may_read_and_write_may_keep_the_attempt_log_in_buckets(
+    guarded: GuardedMongo,
+) -> None:
+    url = guarded.address("owner", "secret")
+    store = Store(open_database(url, "switchhook", 5.0), Metrics(CollectorRegistry(), []))
+    attempts, upkeep = store.database["attempts"], BucketUpkeep(store, 30)
+    await attempts.insert_one({"_id": "of an earlier release"})
+    await upkeep.tidy()
+    await upkeep.create("attempts_20200101")
+    await store.database["attempts_20200101"].insert_one({"_id": "old"})
+    assert {row["_id"] async for row in attempts.find()} == {"of an earlier release", "old"}
+    await upkeep.tidy()
+    assert "attempts_20200101" not in await store.database.list_collection_names()
+    assert [row["_id"] async for row in attempts.find()] == ["of an earlier release"]
+    store.close()
 
 
 async def test_a_running_service_names_what_the_store_refuses_it_once(

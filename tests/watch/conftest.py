@@ -14,7 +14,7 @@ from service.dev.receiver import Receiver
 from service.dev.servers import HOST, MongoServer
 from tests.e2e.harness import ACCOUNT, eventually, webhook_document
 from tests.e2e.shared_service import LOCAL, QUICK
-from tests.e2e.test_command import switchhook
+from tests.forking.client import switchhook
 from tests.watch.monitored import Monitored, PrometheusServer
 
 NAME = "watched"

@@ -8,8 +8,10 @@ search has a bounded cost.
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, id_in
 from service.adapters.mongo.history import NOT_LISTED
 from service.adapters.mongo.store import Document, Store, ids_of
+from service.documents.buckets import Bucket
 
 WITHIN_S = 3.0
 MOST_READ = 50_000
@@ -25,6 +27,7 @@ class MongoRecords:
     def __init__(self, store: Store, within_s: float = WITHIN_S) -> None:
         self._store = store
         self._database = store.database
+        self._buckets = Buckets(store.database)
         self._within_s = within_s
 
     async def webhooks(self, text: str, size: int) -> Sequence[Document]:
@@ -35,20 +38,39 @@ class MongoRecords:
 
     async def attempts(self, text: str, size: int) -> Sequence[Document]:
         """See `management.ports.Records`."""
-        attempts = self._database["attempts"]
-        indexed = await self._indexed(text)
-        found = await self._ask(attempts.find(indexed, NOT_LISTED).sort("_id", -1).limit(size))
-        if found:
-            return found
-        return await self._ask(
-            attempts.aggregate([
-                {"$sort": {"_id": -1}},
-                {"$limit": MOST_READ},
-                {"$match": _any_of(text, ("call_id", "delivery_id", "event_id"))},
+        return await self._store.ask_briefly(lambda: self._attempts(text, size), self._within_s)
+
+    async def _attempts(self, text: str, size: int) -> Sequence[Document]:
+        owned = await self._owned(text)
+
+        def indexed(bucket: Bucket) -> Pipeline:
+            either = [{"_id": {"$eq": id_in(bucket, text)}}, *owned]
+            return [{"$match": {"$or": either}}, {"$project": NOT_LISTED}]
+
+        buckets = await self._buckets.all()
+        return await self._buckets.newest(buckets, indexed, size) or await self._among_newest(
+            buckets, _any_of(text, ("call_id", "delivery_id", "event_id")), size
+        )
+
+    async def _among_newest(
+        self, buckets: Sequence[Bucket], wanted: dict[str, Any], size: int
+    ) -> Sequence[Document]:
+        """Return what is wanted among the newest `MOST_READ` attempts, from the newest back."""
+        found: list[Document] = []
+        left = MOST_READ
+        for bucket in buckets:
+            attempts = self._database[bucket.name]
+            reading: Pipeline = [
+                NEWEST_FIRST,
+                {"$limit": left},
+                {"$match": wanted},
                 {"$limit": size},
-                {"$unset": list(NOT_LISTED)},
-            ])
-        )  # fmt: skip
+            ]
+            found += await attempts.aggregate([*reading, {"$project": NOT_LISTED}]).to_list(None)
+            left -= await attempts.estimated_document_count()
+            if left <= 0 or len(found) >= size:
+                break
+        return found[:size]
 
     async def letters(self, text: str, size: int) -> Sequence[Document]:
         """See `management.ports.Records`."""
@@ -69,13 +91,17 @@ class MongoRecords:
 
     async def _indexed(self, text: str) -> dict[str, Any]:
         """Return the filter that an index answers for every part of it."""
+        return {"$or": [{"_id": {"$eq": text}}, *await self._owned(text)]}
+
+    async def _owned(self, text: str) -> list[dict[str, Any]]:
+        """Return the parts of that filter for a webhook's id, and for a call's."""
         by_account: list[dict[str, Any]] = [
             {"$group": {"_id": "$account_id"}},
             {"$limit": MOST_OWNERS},
         ]
         owners = await self._ask(self._database["webhooks"].aggregate(by_account))
         of_call = {"account_id": {"$in": [one["_id"] for one in owners]}, "call_id": {"$eq": text}}
-        return {"$or": [{"_id": {"$eq": text}}, {"webhook_id": {"$eq": text}}, of_call]}
+        return [{"webhook_id": {"$eq": text}}, of_call]
 
     async def _ask(self, cursor: Any) -> Sequence[Document]:
         def question() -> Awaitable[Sequence[Document]]:

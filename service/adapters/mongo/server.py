@@ -35,8 +35,10 @@ NEEDED = {
 }
 """Privileges needed on each collection. A change of `attempts.retention_days` needs collMod too,
 which the role readWrite lacks: the service reports the refusal when it happens."""
-ON_ALL = frozenset({"changeStream"})
-"""Privileges needed on the database as a whole; none without a replica set."""
+ON_ALL = frozenset({"createCollection", "dropCollection"})
+"""Privileges needed on the database as a whole: each bucket of attempts has a new name."""
+ON_ALL_REPLICATED = frozenset({"changeStream"})
+"""The same in a replica set only."""
 
 FAR_OFF_S = 5.0
 """Receivers refuse signatures that are minutes old; synchronised clocks differ by less than 1 s."""
@@ -110,7 +112,8 @@ def missing(privileges: Sequence[Document], database: str, *, replicated: bool) 
     wanted = [
         (collection, action) for collection in NEEDED for action in sorted(NEEDED[collection])
     ]
-    wanted += [("", action) for action in sorted(ON_ALL)] if replicated else []
+    whole = ON_ALL | ON_ALL_REPLICATED if replicated else ON_ALL
+    wanted += [("", action) for action in sorted(whole)]
     lacking: dict[str, list[str]] = {}
     for collection, action in wanted:
         if action not in _granted(privileges, database, collection):

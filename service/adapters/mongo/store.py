@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -32,9 +33,6 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("webhooks", [("account_id", 1)]),
     ("webhooks", [("modified_at", 1)]),
     ("accounts", [("tree", 1)]),
-    ("attempts", [("account_id", 1), ("_id", -1)]),
-    ("attempts", [("webhook_id", 1), ("_id", -1)]),
-    ("attempts", [("account_id", 1), ("call_id", 1), ("_id", -1)]),
     ("dead_letters", [("account_id", 1), ("died_at", -1), ("_id", -1)]),
     ("dead_letters", [("account_id", 1), ("call_id", 1)]),
     ("dead_letters", [("webhook_id", 1)]),
@@ -141,26 +139,25 @@ class Store:
         self.database.client.close()
 
     async def prepare(self, retention_days: float, audit_days: float) -> None:
-        """Create the indexes and set the retention of attempts and audit log. Idempotent."""
+        """Create the indexes, and set the retention of what TTL indexes remove. Idempotent."""
         database = self.database
         for collection, keys in INDEXES:
             await self.ask(database[collection].create_index(keys))
-        retention_s = round(retention_days * 86_400)
-        await self._expire("attempts", "started_at", retention_s)
-        await self._expire("dead_letters", "replayed_at", retention_s)
-        await self._expire("replays", "created_at", retention_s)
-        await self._expire("webhook_health", "updated_at", 86_400)
-        await self._expire("suspects", "updated_at", 86_400)
-        await self._expire("scoped_webhooks", "updated_at", 86_400)
-        await self._expire("told_steps", "updated_at", 7 * 86_400)
-        await self._expire("conversations", "expires_at", 0)
-        await self._expire("tokens", "purge_at", 0)
-        await self._expire("workers", "seen_at", 600)
-        await self._expire("audit", "at", round(audit_days * 86_400))
+        retention, day = timedelta(days=retention_days), timedelta(days=1)
+        await self.expire("dead_letters", "replayed_at", retention)
+        await self.expire("replays", "created_at", retention)
+        await self.expire("webhook_health", "updated_at", day)
+        await self.expire("suspects", "updated_at", day)
+        await self.expire("scoped_webhooks", "updated_at", day)
+        await self.expire("told_steps", "updated_at", 7 * day)
+        await self.expire("conversations", "expires_at", timedelta())
+        await self.expire("tokens", "purge_at", timedelta())
+        await self.expire("workers", "seen_at", timedelta(minutes=10))
+        await self.expire("audit", "at", timedelta(days=audit_days))
 
-    async def _expire(self, collection: str, member: str, seconds: int) -> None:
-        """Have a TTL index delete documents `seconds` after the time in `member`, if any."""
-        database = self.database
+    async def expire(self, collection: str, member: str, after: timedelta) -> None:
+        """Have a TTL index delete documents some time after the time in `member`, if any."""
+        database, seconds = self.database, round(after.total_seconds())
         try:
             await database[collection].create_index(
                 member, name=TTL_INDEX, expireAfterSeconds=seconds

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from service.adapters.mongo.store import Store
+from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, first_id_in
+from service.adapters.mongo.store import Document, Store
 from service.domain.delivery import NOT_SENT, Outcome, time_key
 from service.management.selection import Selection
 from service.management.tally import BANDS_PER_OCTAVE, Tally
@@ -27,7 +28,7 @@ class MongoTallies:
 
     def __init__(self, store: Store, within_s: float = WITHIN_S) -> None:
         self._store = store
-        self._attempts = store.database["attempts"]
+        self._buckets = Buckets(store.database)
         self._within_s = within_s
 
     async def by_hour(
@@ -53,21 +54,37 @@ class MongoTallies:
     async def _sums(
         self, wanted: Mapping[str, Any], since: datetime, most: int, keys: Mapping[str, Any]
     ) -> Sequence[Tally]:
-        within = {**wanted, "_id": {"$gte": time_key(since.timestamp())}}
-        counted = {"test": None, "outcome": {"$nin": sorted(NOT_SENT)}}
-        good = {"$eq": ["$outcome", Outcome.SUCCEEDED.value]}
-        pipeline: list[dict[str, Any]] = [
-            {"$match": within},
-            {"$sort": {"_id": -1}},
-            {"$limit": most},
-            {"$match": counted},
-            {"$group": {"_id": {**keys, "succeeded": good, "band": BAND}, "count": {"$sum": 1}}},
-            {"$limit": MOST_GROUPS},
-        ]
         rows = await self._store.ask_briefly(
-            lambda: self._attempts.aggregate(pipeline).to_list(None), self._within_s
+            lambda: self._rows(wanted, time_key(since.timestamp()), most, keys), self._within_s
         )
         return [_tally(row) for row in rows]
+
+    async def _rows(
+        self, wanted: Mapping[str, Any], since: str, most: int, keys: Mapping[str, Any]
+    ) -> Sequence[Document]:
+        """Return the sums of each bucket, from the newest back until `most` attempts are read."""
+        rows: list[Document] = []
+        for bucket in await self._buckets.within(since):
+            within = {**wanted, "_id": {"$gte": first_id_in(bucket, since)}}
+            summing = _summing(within, most, keys)
+            found = await self._store.database[bucket.name].aggregate(summing).to_list(None)
+            rows += found
+            most -= sum(row["count"] for row in found)
+            if most <= 0:
+                break
+        return rows
+
+
+def _summing(within: Mapping[str, Any], most: int, keys: Mapping[str, Any]) -> Pipeline:
+    good = {"$eq": ["$outcome", Outcome.SUCCEEDED.value]}
+    return [
+        {"$match": within},
+        NEWEST_FIRST,
+        {"$limit": most},
+        {"$match": {"test": None, "outcome": {"$nin": sorted(NOT_SENT)}}},
+        {"$group": {"_id": {**keys, "succeeded": good, "band": BAND}, "count": {"$sum": 1}}},
+        {"$limit": MOST_GROUPS},
+    ]
 
 
 def _tally(row: Mapping[str, Any]) -> Tally:

@@ -17,6 +17,7 @@ from service.adapters.rabbitmq.diagnosis import (
     version_of,
 )
 from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
+from service.adapters.rabbitmq.topology.partitions import Partitions, declare_partitions
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.queues import Names, declare
 from service.dialects.binding import Binding
@@ -30,12 +31,12 @@ NOBODY = "nobody"
 
 async def examine_broker(
     url: str,
-    names: Names,
     tiers_ms: Sequence[int],
-    bindings: Sequence[Binding],
+    partitions: Partitions,
     needed: Permissions,
 ) -> AsyncIterator[Finding]:
     """Yield findings: connection, version, permissions, queues, the switch's exchanges, alarms."""
+    names = partitions.names
     try:
         connection = await connect(url, "check")
     except BROKER_ERRORS as error:
@@ -47,11 +48,11 @@ async def examine_broker(
         yield old.found("broker") if old else fine("broker", f"RabbitMQ {version}")
         if old:
             return
-        finding = await _topology(connection, url, names, tiers_ms, needed)
+        finding = await _topology(connection, url, tiers_ms, partitions, needed)
         yield finding
         if finding.fatal:
             return
-        for binding in bindings:
+        for binding in partitions.bindings:
             yield await _exchange(connection, url, names, binding, needed)
         alarm = await _alarm(url, names, needed)
         if alarm:
@@ -63,12 +64,15 @@ async def examine_broker(
 async def _topology(
     connection: AbstractConnection,
     url: str,
-    names: Names,
     tiers_ms: Sequence[int],
+    partitions: Partitions,
     needed: Permissions,
 ) -> Finding:
+    names = partitions.names
     try:
-        await declare(connection, names, tiers_ms)
+        await declare(connection, names, tiers_ms, partitions.count)
+        if partitions.count > 1:
+            await declare_partitions(connection, partitions)
     except TopologyConflict as error:
         return trouble("broker", str(error), "see the message")
     except (*BROKER_ERRORS, BrokerUnavailable) as error:

@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import (
     AuthenticationError,
     ChannelAccessRefused,
+    ConnectionCommandInvalid,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
@@ -25,6 +26,10 @@ from service.domain.finding import Diagnosis
 
 OLDEST_RABBITMQ = (3, 10)
 """First version whose quorum queues dead-letter at least once, which retries depend on."""
+
+HASH = "x-consistent-hash"
+HASH_PLUGIN = "rabbitmq_consistent_hash_exchange"
+"""Plug-in of RabbitMQ, shipped with it, that has this type of exchange."""
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 REFUSED = re.compile(r"access to (queue|exchange) '([^']*)'")
@@ -99,12 +104,16 @@ def diagnosis_of(error: BaseException, url: str, needed: Permissions) -> Diagnos
         case AuthenticationError() | ProbableAuthenticationError():
             text = f"{where} refuses user '{user}', or the password"
             return Diagnosis(text, f"check amqp.url: {_test_of(user)}", lasting=True)
+        case ConnectionCommandInvalid() if HASH in str(error):
+            text = f"{where} has no exchange type {HASH}, which amqp.partitions needs"
+            remedy = f"rabbitmq-plugins enable {HASH_PLUGIN}, on every node"
         case InvalidFrameError() if "Connection.Open" in str(error):
             # aiormq does not report which: no such virtual host, or no access to it.
             text = f"{where} refuses user '{user}' the virtual host '{vhost}'"
             remedy = f"rabbitmqctl add_vhost '{vhost}', where it is missing, and {grant}"
-            return Diagnosis(text, remedy, lasting=True)
-    return _unreachable(error, where)
+        case _:
+            return _unreachable(error, where)
+    return Diagnosis(text, remedy, lasting=True)
 
 
 def _unreachable(error: BaseException, where: str) -> Diagnosis:

@@ -67,7 +67,7 @@ async def _answer(path: str) -> web.Response:
         await asyncio.Event().wait()
     if path == "/slow":
         await asyncio.sleep(SLOW_S)
-    failed = path == "/flaky" and random.random() < FLAKY_SHARE  # noqa: S311 (no secret)
+    failed = path == "/flaky" and random.random() < FLAKY_SHARE
     return web.Response(status=503 if failed else 200)
 
 

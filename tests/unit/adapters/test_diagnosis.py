@@ -11,7 +11,7 @@ from pymongo.errors import (
 )
 
 from service.adapters.mongo import diagnosis as mongo_diagnosis
-from service.adapters.mongo.server import NEEDED, clock_off, little_space, missing
+from service.adapters.mongo.server import NEEDED, ON_ALL, clock_off, little_space, missing
 from service.adapters.rabbitmq import diagnosis as rabbitmq_diagnosis
 
 GIB = 2.0**30
@@ -104,7 +104,7 @@ def privilege(database: str, collection: str, *actions: str) -> dict[str, Any]:
     return {"resource": {"db": database, "collection": collection}, "actions": list(actions)}
 
 
-EVERYTHING = sorted(set().union(*NEEDED.values()) | {"changeStream"})
+EVERYTHING = sorted(set().union(ON_ALL, *NEEDED.values()) | {"changeStream"})
 
 
 def test_what_the_store_permits_is_compared_with_what_is_done_to_each_collection() -> None:
@@ -115,6 +115,10 @@ def test_what_the_store_permits_is_compared_with_what_is_done_to_each_collection
     elsewhere = missing([privilege("other", "", *EVERYTHING)], "calls", replicated=False)
     assert "find on every collection" in elsewhere
     single = [privilege("calls", name, *needed) for name, needed in NEEDED.items()]
+    assert missing(single, "calls", replicated=False) == [
+        "createCollection on the database", "dropCollection on the database",
+    ]  # fmt: skip
+    single.append(privilege("calls", "", *ON_ALL))
     assert missing(single, "calls", replicated=False) == []
     assert missing(single, "calls", replicated=True) == ["changeStream on the database"]
 

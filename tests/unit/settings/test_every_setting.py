@@ -63,22 +63,23 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
             at("Link", "_needed.configure", lambda ours: ours.strip("^").partition("(")[0]),
             at("Subscription", "queue", lambda queue: queue.rpartition(".")[0]),
             at("Bindings", "_queue", lambda queue: queue.rpartition(".")[0]),
-            checked("examine_broker", 1, attrgetter("prefix")),
+            checked("examine_broker", 2, attrgetter("names.prefix")),
             checked("examine_policies", 1, attrgetter("prefix")),
         ),
     ),
+    "amqp.partitions": (7, (at("Partitions", "count"),)),
     "amqp.prefetch": (
         211,
         (
             lane("events", "_window.in_progress"),
-            one(lambda whole: whole.service.broker.consumer._subscriptions[0].prefetch),
+            at("EventLane", "whole.prefetch"),
         ),
     ),
     "amqp.delivery_prefetch": (
         113,
         (
             lane("deliveries", "_window.in_progress"),
-            one(lambda whole: whole.service.broker.consumer._subscriptions[1].prefetch),
+            one(lambda whole: whole.service.broker.consumer._subscriptions[0].prefetch),
         ),
     ),
     "amqp.window_messages": (4999, (at("Window", "most_messages"),)),
@@ -101,7 +102,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         (
             at("Store", "database.name"),
             at("Watch", "_database.name"),
-            at("MongoAttemptLog", "_attempts.database.name"),
+            at("MongoAttemptLog", "_database.name"),
             checked("examine_store", 0, attrgetter("name")),
         ),
     ),
@@ -174,7 +175,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         (
             at("MessageDecoder", "_routes", tuple),
             at("Bindings", "_bindings", routes_in),
-            checked("examine_broker", 3, routes_in),
+            checked("examine_broker", 2, lambda found: routes_in(found.bindings)),
         ),
     ),
     "kazoo.answer_pivot_requests": ("targeted", (at("PivotRequests", "documents_by"),)),
@@ -349,7 +350,7 @@ def test_what_follows_from_several_settings_arrives_as_well(
     (upkeep,), (disabler,) = whole.named("Upkeep"), whole.named("Disabler")
     assert upkeep._tiers_ms == tiers_ms
     assert disabler._honoured_s == tiers_ms[-1] / 1000
-    assert [call[2] for call in whole.said["examine_broker"]] == 2 * [tiers_ms]
+    assert [call[1] for call in whole.said["examine_broker"]] == 2 * [tiers_ms]
     assert [call[2] for call in whole.said["examine_policies"]] == [tiers_ms]
     assert pooled(whole, "events") == 12
     (webhooks,) = whole.named("Webhooks")

@@ -31,10 +31,18 @@ class Acks:
         self._wake = asyncio.Event()
         self._telling = asyncio.Lock()
         self._closed = False
+        self.taken = 0
+        """The number of messages that arrived."""
+
+    @property
+    def unsettled(self) -> int:
+        """The number of messages that the broker was not told to forget yet."""
+        return len(self._outstanding) + len(self._settled)
 
     def note(self, tag: int) -> None:
         """Note that a message arrived."""
         self._outstanding[tag] = None
+        self.taken += 1
 
     def settle(self, tag: int) -> None:
         """Note that a message can be acknowledged; costs no await."""

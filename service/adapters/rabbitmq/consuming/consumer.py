@@ -1,8 +1,9 @@
 """Consumer: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,9 @@ from pamqp.commands import Basic
 
 from service.adapters.rabbitmq.consuming.acks import Acks
 from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S, keep_looking
+from service.adapters.rabbitmq.consuming.event_queues import EventQueues
 from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
+from service.adapters.rabbitmq.consuming.open_queue import OpenQueue
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.rejected import EXCHANGE, ROUTING_KEY
@@ -49,6 +52,26 @@ class Subscription:
     """The arguments of a queue that is not one of `topology.queues`, but a classic, durable one."""
 
 
+Open = Callable[[Subscription], Awaitable[OpenQueue]]
+
+
+@dataclass(frozen=True, slots=True)
+class EventLane:
+    """The queues of the event lane, and how its own queue and a partition are consumed.
+
+    The window of a partition cannot grow by further consumers, as only one of them is active; so
+    `partition.prefetch` includes the parked messages.
+    """
+
+    queues: EventQueues
+    whole: Subscription
+    partition: Subscription
+
+    def subscription(self, queue: str) -> Subscription:
+        """Return the subscription to one of the lane's queues."""
+        return self.whole if queue == self.whole.queue else replace(self.partition, queue=queue)
+
+
 class Consumer:
     """Session of the consuming connection: declares, binds, consumes."""
 
@@ -60,22 +83,26 @@ class Consumer:
         bindings: Bindings,
         metrics: Metrics,
         look_every_s: float = LOOK_EVERY_S,
+        events: EventLane | None = None,
     ) -> None:
-        self.upkeep = Upkeep(names, tiers_ms, metrics)
+        partitions = None if events is None else events.queues.partitions
+        self.upkeep = Upkeep(names, tiers_ms, metrics, partitions=partitions)
         self._subscriptions = subscriptions
         self._bindings = bindings
         self._metrics = metrics
         self._fast_path = FastPath(metrics.fast_path.labels("amqp"))
         self._look_every_s = look_every_s
-        self._windows: list[ConsumerWindow] = []
-        self._acks: list[Acks] = []
+        self._events = events
+        self._opened: list[OpenQueue] = []
+        self._complete = False
         self._stopped = False
         self._exchange = names.exchange
 
     @property
     def consuming(self) -> bool:
         """Whether every queue is consumed and `stop` was not called."""
-        return not self._stopped and len(self._windows) == len(self._subscriptions)
+        events = self._events is None or self._events.queues.consuming
+        return self._complete and events and not self._stopped
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
@@ -86,32 +113,47 @@ class Consumer:
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
-            # Bind before consuming: events published while no binding exists are lost, and messages
-            # of a backlog would delay the broker's answers on the same connection.
-            await self._bindings.bind(connection)
             async with asyncio.TaskGroup() as tasks:
-                binding = tasks.create_task(self._bindings.keep(connection))
-                telling = [tasks.create_task(self.upkeep.keep(connection))]
+                running = [tasks.create_task(self.upkeep.keep(connection))]
+                open_one = partial(self._open, connection, lost, tasks, running)
+                running.append(await self._bind(connection, open_one, tasks))
                 if not self._stopped:
                     for subscription in self._subscriptions:
-                        window, acks = await self._consume(connection, subscription, lost)
-                        telling.append(tasks.create_task(acks.keep_telling()))
-                        telling.append(tasks.create_task(window.keep(subscription.window_size)))
-                    telling.append(tasks.create_task(self._look(connection)))
+                        await open_one(subscription)
+                    running.append(tasks.create_task(self._look(connection)))
                     log.info("broker.consuming", queues=[s.queue for s in self._subscriptions])
-                    if self._stopped:
-                        await self.stop()  # `stop` ran meanwhile, before all windows were open
+                    self._complete = True
                 honour_cancellation()
                 await lost.wait()
-                for task in (binding, *telling):
+                for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
             # The first error is the cause; the others follow from it.
             raise group.exceptions[0] from None
         finally:
-            self._windows.clear()
-            while self._acks:
-                self._acks.pop().close()
+            self._complete = False
+            while self._opened:
+                self._opened.pop().close()
+
+    async def _bind(
+        self, connection: AbstractConnection, open_one: Open, tasks: asyncio.TaskGroup
+    ) -> asyncio.Task[None]:
+        """Bind to the switch's exchanges; return the task that keeps the bindings.
+
+        Bind before consuming: events published while no binding exists are lost, and messages of a
+        backlog would delay the broker's answers on the same connection.
+        """
+        if self._events is None:
+            await self._bindings.bind(connection)
+            return tasks.create_task(self._bindings.keep(connection))
+        lane = self._events
+
+        async def open_queue(queue: str) -> OpenQueue:
+            return await open_one(lane.subscription(queue))
+
+        task = tasks.create_task(lane.queues.run(connection, open_queue))
+        await lane.queues.bound_or_waiting.wait()
+        return task
 
     async def _look(self, connection: AbstractConnection) -> None:
         queues = {one.queue: one.note_waiting for one in self._subscriptions}
@@ -119,22 +161,30 @@ class Consumer:
 
     async def tell(self) -> None:
         """Acknowledge all messages settled so far."""
-        for acks in self._acks:
-            await acks.tell()
+        for opened in self._opened:
+            await opened.tell()
 
     async def stop(self) -> None:
         """Stop consuming; messages already taken can still be acknowledged."""
         self._stopped = True
-        for window in self._windows:
-            try:
-                await window.stop()
-            except BROKER_ERRORS:
-                log.info("consumer.cancel_failed", note="connection already closed")
-        self._windows.clear()
+        for opened in self._opened:
+            await self._stop(opened)
 
-    async def _consume(
-        self, connection: AbstractConnection, subscription: Subscription, lost: asyncio.Event
-    ) -> tuple[ConsumerWindow, Acks]:
+    async def _stop(self, opened: OpenQueue) -> None:
+        try:
+            await opened.window.stop()
+        except BROKER_ERRORS:
+            log.info("consumer.cancel_failed", note="connection already closed")
+
+    async def _open(
+        self,
+        connection: AbstractConnection,
+        lost: asyncio.Event,
+        tasks: asyncio.TaskGroup,
+        running: list[asyncio.Task[None]],
+        subscription: Subscription,
+    ) -> OpenQueue:
+        """Begin to consume a queue."""
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: lost.set())
         wire = await channel.get_underlay_channel()
@@ -143,7 +193,6 @@ class Consumer:
 
         # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
-        self._acks.append(acks)
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             acks.note(deliver.delivery_tag or 0)
@@ -155,9 +204,13 @@ class Consumer:
         inbox = Inbox(wire, take)
         await self._fast_path.choose(inbox)
         window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
+        opened = OpenQueue(subscription.queue, window, acks)
+        self._opened.append(opened)
         await window.open()
-        self._windows.append(window)
-        return window, acks
+        running.append(tasks.create_task(opened.keep(subscription.window_size)))
+        if self._stopped:
+            await self._stop(opened)  # `stop` ran meanwhile, before the window was open
+        return opened
 
 
 class ReceivedMessage:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 from aio_pika.abc import AbstractConnection
 
+from service.cancellation import honour_cancellation
+
 LOOK_EVERY_S = 10.0
 
 Note = Callable[[int], None]
@@ -34,6 +36,7 @@ async def keep_looking(
                 note(queue.declaration_result.message_count or 0)
                 if not queue.declaration_result.consumer_count and consuming():
                     raise ConnectionError(f"the broker has lost our consumer of {name}")
+            honour_cancellation()
     finally:
         for note in queues.values():
             note(0)

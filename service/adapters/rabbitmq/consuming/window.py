@@ -60,6 +60,14 @@ class ConsumerWindow:
                     await self._cancel_last()
             honour_cancellation()
 
+    async def rejoin(self) -> None:
+        """Let other consumers of the queue go first: cancel all, and start one again."""
+        async with self._changing:
+            while self._tags:
+                await self._cancel_last()
+            if not self._stopped:
+                self._tags.append(await self._inbox.consume(self._queue))
+
     async def stop(self) -> None:
         """Cancel all consumers. Raises `link.BROKER_ERRORS` if the broker fails."""
         self._stopped = True

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import structlog
 from aio_pika import ExchangeType
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import (
     ChannelAccessRefused,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
 )
 
+from service.adapters.rabbitmq.topology.partitions import Partitions
 from service.cancellation import honour_cancellation
 from service.dialects.binding import Binding
 from service.observability.metrics import Metrics
@@ -32,7 +33,10 @@ log = structlog.get_logger(__name__)
 
 
 class Bindings:
-    """Keeps `queue`, or the one that a binding names, bound to the exchanges of all sources."""
+    """Keeps `queue`, or the entries of its partitions, bound to the exchanges of all sources.
+
+    A binding may name a queue of its own.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class Bindings:
         *,
         may_declare: bool,
         repeat_s: float = REPEAT_S,
+        partitions: Partitions | None = None,
     ) -> None:
         self._queue = queue
         self._bindings = bindings
         self._metrics = metrics
         self._may_declare = may_declare
         self._repeat_s = repeat_s
+        self._partitions = partitions if partitions and partitions.count > 1 else None
         self._bound = {binding.exchange: False for binding in bindings}
         self._reported: dict[str, str] = {}
 
@@ -81,9 +87,7 @@ class Bindings:
             await self._declare(connection, binding)
         channel = await connection.channel()
         try:
-            queue = await channel.get_queue(binding.queue or self._queue, ensure=False)
-            for routing_key in binding.routing_keys:
-                await queue.bind(binding.exchange, routing_key)
+            await self._bind_on(channel, binding)
         except ChannelNotFoundEntity:
             return "the exchange does not exist yet; the switch declares it when it starts"
         except ChannelAccessRefused as error:
@@ -91,6 +95,19 @@ class Bindings:
         finally:
             await channel.close()
         return None
+
+    async def _bind_on(self, channel: AbstractChannel, binding: Binding) -> None:
+        queue = await channel.get_queue(binding.queue or self._queue, ensure=False)
+        if self._partitions is None or binding.queue:
+            for routing_key in binding.routing_keys:
+                await queue.bind(binding.exchange, routing_key)
+            return
+        name = self._partitions.entry(binding.call_header)
+        entry = await channel.get_exchange(name, ensure=False)
+        for routing_key in binding.routing_keys:
+            await entry.bind(binding.exchange, routing_key)
+            # Left by workers without partitions, or restored by the broker's definitions.
+            await queue.unbind(binding.exchange, routing_key)
 
     async def _declare(self, connection: AbstractConnection, binding: Binding) -> None:
         """Declare the exchange as the switch does, so that neither must start before the other."""

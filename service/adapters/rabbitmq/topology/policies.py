@@ -76,7 +76,7 @@ class Management:
 
 
 async def examine_policies(
-    management: Management, names: Names, tiers_ms: Sequence[int]
+    management: Management, names: Names, tiers_ms: Sequence[int], partitions: int = 1
 ) -> list[Finding]:
     """Return the policies that break a promise of our queues, or why they are unknown."""
     if management.url is None:
@@ -88,7 +88,7 @@ async def examine_policies(
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         remedy = "check amqp.management_url; its user needs the tag management"
         return [warning("broker", f"{NOT_LOOKED}: {why}", remedy)]
-    ours = queues(names, tiers_ms)
+    ours = queues(names, tiers_ms, partitions)
     findings = [
         _finding(policy, said, harmed, management.vhost, names)
         for kind in KINDS

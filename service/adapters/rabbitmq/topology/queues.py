@@ -2,6 +2,7 @@
 
     <prefix>                 direct exchange that routes all messages of our own
     <prefix>.events          events of the switch; bound to the switch's exchanges
+    <prefix>.events.<i>-of-<n>   events of partition i instead; see `topology.partitions`
     <prefix>.deliveries      retries and deferrals that come back from the tiers
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
@@ -45,6 +46,17 @@ class Names:
         """Queue of the event lane."""
         return f"{self.prefix}.events"
 
+    def event_queues(self, partitions: int) -> tuple[str, ...]:
+        """Queues that take new events; the number is in the names, so that a change is visible."""
+        if partitions == 1:
+            return (self.events,)
+        return tuple(f"{self.events}.{i}-of-{partitions}" for i in range(partitions))
+
+    @property
+    def partitions(self) -> str:
+        """Queue that marks the number of partitions, and the beginning of exchanges' names."""
+        return f"{self.prefix}.partitions"
+
     @property
     def deliveries(self) -> str:
         """Queue of the delivery lane."""
@@ -87,6 +99,8 @@ def _delay(delay_ms: int) -> str:
 
 
 QUORUM = {"x-queue-type": "quorum"}
+ONE_AT_A_TIME = {"x-single-active-consumer": True, "x-queue-leader-locator": "balanced"}
+"""Arguments of a partition: one worker at a time takes its events, and leaders are spread."""
 QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 30_000}
 """Arguments of the queue of questions. One that waited for so long is not asked any more."""
 SWITCH_QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 2_000, "x-expires": 600_000}
@@ -94,7 +108,7 @@ SWITCH_QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 2_000, "x-expire
 with it the binding: the switch's own app has them to itself again."""
 
 
-def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
+def queues(names: Names, tiers_ms: Sequence[int], partitions: int = 1) -> dict[str, dict[str, Any]]:
     """Return the arguments of every queue by its name."""
     # RabbitMQ dead-letters with confirms only if all of these are set.
     forwarding = {
@@ -111,6 +125,9 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
             "x-dead-letter-routing-key": names.rejected,
         }
     )
+    partitioned = {
+        name: work | ONE_AT_A_TIME for name in names.event_queues(partitions) if partitions > 1
+    }
     tiers = {
         names.tier(delay_ms): QUORUM
         | forwarding
@@ -125,11 +142,14 @@ def queues(names: Names, tiers_ms: Sequence[int]) -> dict[str, dict[str, Any]]:
         names.dead: work,
         names.deliveries: work,
         names.events: work,
+        **partitioned,
         **tiers,
     }  # fmt: skip
 
 
-async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequence[int]) -> None:
+async def declare(
+    connection: AbstractConnection, names: Names, tiers_ms: Sequence[int], partitions: int = 1
+) -> None:
     """Declare the exchange, all queues and their bindings; idempotent.
 
     Raises TopologyConflict, naming the object and the argument, if one exists with other arguments,
@@ -137,7 +157,7 @@ async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequen
     """
     channel = await connection.channel()
     try:
-        await _declare(channel, names, tiers_ms)
+        await _declare(channel, queues(names, tiers_ms, partitions), names)
     except ChannelPreconditionFailed as error:
         raise TopologyConflict(
             f"{error}. It belongs to another installation or version: give this one another "
@@ -147,15 +167,17 @@ async def declare(connection: AbstractConnection, names: Names, tiers_ms: Sequen
         await channel.close()
 
 
-async def _declare(channel: AbstractChannel, names: Names, tiers_ms: Sequence[int]) -> None:
+async def _declare(
+    channel: AbstractChannel, wanted: Mapping[str, Mapping[str, Any]], names: Names
+) -> None:
     with needing(("exchange", "configure")):
         await channel.declare_exchange(names.exchange, ExchangeType.DIRECT, durable=True)
-    for name, arguments in queues(names, tiers_ms).items():
+    for name, arguments in wanted.items():
         # A user that may not configure queues fails at the first one, which has no dead-letter
         # exchange. For queues that have one, the missing permission is read on the queue.
         forwards = "x-dead-letter-exchange" in arguments
         with needing(("queue", "read" if forwards else "configure"), ("exchange", "write")):
-            queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+            queue = await channel.declare_queue(name, durable=True, arguments=dict(arguments))
         with needing(("queue", "write"), ("exchange", "read")):
             await queue.bind(names.exchange, name)
 
@@ -167,7 +189,7 @@ async def declare_plain(
 
     For messages of other services, which own the queue or wait for an answer. Raises NotPermitted.
     """
-    if await _exists(connection, name):
+    if await queue_exists(connection, name):
         return
     channel = await connection.channel()
     try:
@@ -177,7 +199,8 @@ async def declare_plain(
         await channel.close()
 
 
-async def _exists(connection: AbstractConnection, name: str) -> bool:
+async def queue_exists(connection: AbstractConnection, name: str) -> bool:
+    """Return whether a queue exists; the broker logs an error where it does not."""
     channel = await connection.channel()
     try:
         await channel.declare_queue(name, passive=True)

@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPChannelError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from service.adapters.rabbitmq.diagnosis import NotPermitted
+from service.adapters.rabbitmq.topology.partitions import Partitions, declare_partitions
 from service.adapters.rabbitmq.topology.queues import Names, declare, queues
 from service.cancellation import honour_cancellation
 from service.domain.errors import TopologyConflict
@@ -31,10 +32,16 @@ class Upkeep:
     """Declares our queues, our exchange and their bindings, at the start and when they vanish."""
 
     def __init__(
-        self, names: Names, tiers_ms: Sequence[int], metrics: Metrics, repeat_s: float = REPEAT_S
+        self,
+        names: Names,
+        tiers_ms: Sequence[int],
+        metrics: Metrics,
+        repeat_s: float = REPEAT_S,
+        partitions: Partitions | None = None,
     ) -> None:
         self._names = names
         self._tiers_ms = tiers_ms
+        self._partitions = partitions if partitions and partitions.count > 1 else None
         self._repeat_s = repeat_s
         self._broken = metrics.topology_broken
         self._restored = metrics.topology_restored
@@ -42,6 +49,10 @@ class Upkeep:
         self._wake = asyncio.Event()
         self.problem: str | None = None
         """Missing or undeclarable objects; None if all existed at the last check."""
+
+    @property
+    def _count(self) -> int:
+        return 1 if self._partitions is None else self._partitions.count
 
     def look_now(self) -> None:
         """Make `keep` check at once: a publish was returned, or the broker closed its channel."""
@@ -81,7 +92,9 @@ class Upkeep:
         missing = await self._missing(connection) if self._declared else []
         if missing:
             self._note(f"missing: {', '.join(missing)}")
-        await declare(connection, self._names, self._tiers_ms)
+        await declare(connection, self._names, self._tiers_ms, self._count)
+        if self._partitions is not None:
+            await declare_partitions(connection, self._partitions)
         self._declared = True
         self._note(None)
         if missing:
@@ -91,7 +104,7 @@ class Upkeep:
     async def _missing(self, connection: AbstractConnection) -> list[str]:
         """Return the names of the missing exchange and queues."""
         wanted = [(self._names.exchange, False)]
-        wanted += [(name, True) for name in queues(self._names, self._tiers_ms)]
+        wanted += [(name, True) for name in queues(self._names, self._tiers_ms, self._count)]
         return [
             name
             for name, is_queue in wanted

@@ -10,6 +10,8 @@ from service.domain.event import Event
 from service.domain.webhook import NOTHING
 
 CATEGORY = "call_event"
+CALL_HEADER = "call-id"
+"""AMQP header that Kazoo sets on call events, and on nothing else (`kapi_call:publish_event`)."""
 NAMES = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_DESTROY")
 
 INTERNAL = {"internal_leg": True}
@@ -20,7 +22,7 @@ NOBODY = "nouser"
 
 def binding(name: str) -> Binding:
     """Return the binding for the events of one name."""
-    return Binding("callevt", "topic", (f"call.{name}.*",))
+    return Binding("callevt", "topic", (f"call.{name}.*",), call_header=CALL_HEADER)
 
 
 class ChannelDecoder:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.dialects.binding import Binding
+from service.dialects.kazoo.events.calls import CALL_HEADER
 from service.dialects.kazoo.events.times import occurred_at
 from service.dialects.kazoo.events.values import normalised, obj, required_text, text
 from service.domain.event import Event
@@ -10,7 +11,8 @@ from service.domain.event import Event
 CATEGORY = "call_event"
 NAMES = ("PARK_PARKED", "PARK_RETRIEVED", "PARK_ABANDONED")
 
-BINDING = Binding("callevt", "topic", tuple(f"call.{name}.*" for name in NAMES))
+KEYS = tuple(f"call.{name}.*" for name in NAMES)
+BINDING = Binding("callevt", "topic", KEYS, call_header=CALL_HEADER)
 
 LEFT_OUT = frozenset(
     {"Node", "Msg-ID", "App-Version", "App-Name", "Event-Category", "Custom-Channel-Vars"},
