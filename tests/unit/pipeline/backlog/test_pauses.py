@@ -2,7 +2,8 @@
 
 from service.pipeline.backlog.pauses import Pauses
 from service.pipeline.recovery.availability import Availability
-from tests.unit.pipeline.parts import make_metrics, make_webhook
+from tests.builders import make_webhook
+from tests.fakes import make_metrics
 
 
 class FakeStore:
