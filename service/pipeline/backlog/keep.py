@@ -24,7 +24,11 @@ class Backlog:
 
     def wants(self, webhook: Webhook) -> bool:
         """Return whether a delivery to the webhook must wait in its backlog."""
-        return webhook.paused or webhook.has_backlog or self.pauses.cover(webhook)
+        return (
+            webhook.paused
+            or webhook.has_backlog
+            or (self.pauses.some and self.pauses.cover(webhook))
+        )
 
     def is_paused(self, webhook: Webhook) -> bool:
         """Return whether its account, or an operator, paused the webhook."""
