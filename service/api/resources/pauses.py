@@ -27,7 +27,7 @@ class PauseHandlers:
     @operation(
         "PUT",
         ALL,
-        name="pause",
+        name="createPause",
         tag=TAG,
         data=PauseAnswer,
         access=Access.COMMAND,
@@ -44,7 +44,7 @@ class PauseHandlers:
     @operation(
         "DELETE",
         f"{ALL}/{{pause_id}}",
-        name="resume",
+        name="deletePause",
         tag=TAG,
         data=PauseAnswer,
         access=Access.COMMAND,

@@ -25,7 +25,7 @@ async def do(visit: Visit) -> web.StreamResponse:
     wanted = visit.form.get("wanted", "").strip()
     try:
         key = "endpoint" if "://" in wanted else "account_id"
-        await visit.ask("pause", body={key: wanted})
+        await visit.ask("createPause", body={key: wanted})
     except Invalid:
         return await _table(visit, "Give the id of an account, or the URL of an endpoint.", 400)
     return redirect(url_of("pauses", done="paused"))
@@ -34,5 +34,5 @@ async def do(visit: Visit) -> web.StreamResponse:
 async def resume(visit: Visit) -> web.StreamResponse:
     """End a pause."""
     visit.check_operator()
-    await visit.ask("resume")
+    await visit.ask("deletePause")
     return redirect(url_of("pauses", done="resumed"))
