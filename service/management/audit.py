@@ -39,6 +39,8 @@ class Action(StrEnum):
     REJECTED_TAKEN = "rejected_taken"
     REJECTED_RETRIED = "rejected_retried"
     REJECTED_DISCARDED = "rejected_discarded"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     PORTAL_LINK_CREATED = "portal_link_created"
     PORTAL_OPENED = "portal_opened"
     SIGNED_IN = "signed_in"

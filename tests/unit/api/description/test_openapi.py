@@ -18,6 +18,7 @@ from service.api.resources import (
     dry_runs,
     glances,
     hooks,
+    pauses,
     portal,
     rejected,
     streams,
@@ -45,7 +46,8 @@ def declared() -> list[Operation]:
         workers.WorkerHandlers(NOBODY),
         glances.GlanceHandlers(NOBODY),
         portal.PortalHandlers(NOBODY, ""),
-        webhooks.WebhookHandlers(NOBODY, NOBODY),
+        pauses.PauseHandlers(NOBODY),
+        webhooks.WebhookHandlers(NOBODY, NOBODY, NOBODY),
     )
     return [*found, description_operation(found, HOOK_IDS)]
 
