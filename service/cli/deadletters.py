@@ -53,7 +53,7 @@ def filters(command: F) -> F:
 def deadletters() -> None:
     """Dead letters of all accounts: deliveries given up after receivers failed, or by a bug.
 
-    Unreadable messages are not among them: they are in the queue switchhook.rejected.
+    Unreadable messages are not among them: see `switchhook rejected`.
     """
 
 

@@ -22,6 +22,7 @@ from service.cli.imports import import_accounts
 from service.cli.listen import listen
 from service.cli.migration import accounts, webhooks
 from service.cli.portal import portal
+from service.cli.rejected import rejected
 from service.cli.secrets import secrets
 from service.cli.tail import tail
 from service.cli.terminal import FAILED, config_option, run_to_end, settings_or_exit
@@ -180,6 +181,7 @@ for command in (
     token,
     portal,
     deadletters,
+    rejected,
     secrets,
     import_accounts,
     ask_command,
