@@ -11,12 +11,15 @@ import structlog
 
 from service.domain.errors import StoreUnavailable
 from service.domain.principal import Principal
+from service.domain.webhook import Webhook
 from service.management.keys import key_of, start_of
 from service.management.ports import AuditLog, Document
 from service.management.selection import Selection
 
 OPERATOR = Principal("operator")
 """Whoever may run a command beside the service."""
+SERVICE = Principal("switchhook")
+"""The service itself, when it disables a webhook."""
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +90,12 @@ class Audit:
         except StoreUnavailable as error:
             shown = {key: entry[key] for key in ("action", "by", "account_id", "subject_id")}
             log.error("audit.not_written", error=str(error), **shown)  # noqa: TRY400 (the text says it)
+
+    async def note_disabled(self, webhook: Webhook, reason: str) -> None:
+        """Write an entry about a webhook that the service disabled; see `Disabler`."""
+        account_id, webhook_id = webhook.account_id, webhook.webhook_id
+        action = Action.WEBHOOK_DISABLED
+        await self.note(SERVICE, action, account_id, webhook_id, reason=reason)
 
     async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
         """Return entries, the newest first, after `start`, an `entry_key`.

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.adapters.http.uri_guard import ResolvingGuard
+from service.adapters.mongo.audit import MongoAuditLog
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.watch import Watch
 from service.dialects.dialect import Dialects
+from service.management.audit import Audit
 from service.observability.metrics import Metrics
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.check import AnswerCheck
@@ -80,6 +82,7 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         publisher,
         dialects,
         metrics,
+        Audit(MongoAuditLog(storage.store)).note_disabled,
     )
     live = live_of(settings, dialects, metrics)
     asker = _asker(settings, dialects, metrics, storage, sending, live.feed)

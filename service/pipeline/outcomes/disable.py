@@ -8,7 +8,7 @@ disabled and deliveries go on.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -20,6 +20,9 @@ from service.domain.errors import Unavailable
 from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.ports import Announcer, Directory, WebhookHealth
+
+NoteDisabled = Callable[[Webhook, str], Awaitable[None]]
+"""Writes down, for the audit log, that a webhook was disabled, and the reason."""
 
 MOST_FAILING = 50_000
 MOST_PENDING = 10_000
@@ -63,6 +66,7 @@ class Disabler:
         announcer: Announcer,
         dialects: Dialects,
         metrics: Metrics,
+        note_disabled: NoteDisabled,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
@@ -72,6 +76,7 @@ class Disabler:
         self._announcer = announcer
         self._dialects = dialects
         self._metrics = metrics
+        self._note_disabled = note_disabled
         self._clock = clock
         self._failing = BoundedDict[str, None](MOST_FAILING)
         self._pending: OrderedDict[str, Pending] = OrderedDict()
@@ -211,6 +216,7 @@ class Disabler:
             account_id=webhook.account_id,
             reason=reason,
         )
+        await self._note_disabled(webhook, reason)
         announcement = self._dialects.of(webhook.source).announcement
         if announcement is not None:
             told = announcement.message(webhook)

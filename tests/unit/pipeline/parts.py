@@ -48,6 +48,7 @@ from tests.fakes import (
     FakeSender,
     FakeStore,
     FakeToldSteps,
+    NotedDisables,
     make_metrics,
 )
 
@@ -90,6 +91,7 @@ class Parts:
             self.announcer,
             DIALECTS,
             self.metrics,
+            NotedDisables(),
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(

@@ -13,7 +13,15 @@ from service.pipeline.outcomes.disable import (
 )
 from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
 from tests.dialects import DIALECTS
-from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
+from tests.fakes import (
+    FakeAnnouncer,
+    FakeDirectory,
+    FakeHealth,
+    FakeStore,
+    NotedDisables,
+    counted,
+    make_metrics,
+)
 from tests.virtual_time import in_virtual_time, now, settle
 
 OK = make_attempt(Response(Outcome.SUCCEEDED, 200))
@@ -26,6 +34,7 @@ class Setting:
         self.health, self.announcer, self.metrics = FakeHealth(), FakeAnnouncer(), make_metrics()
         self.now = 1000.0
         self.store = FakeStore()
+        self.noted = NotedDisables()
         self.disabler = Disabler(
             policy or DisablePolicy(),
             HONOURED_S,
@@ -34,6 +43,7 @@ class Setting:
             self.announcer,
             DIALECTS,
             self.metrics,
+            self.noted,
             clock=lambda: self.now,
         )
         self.webhook = make_webhook("hook-1")
@@ -69,6 +79,7 @@ async def test_five_failures_do_not_disable_and_the_sixth_does_once() -> None:
     assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
     await setting.fail(3)
     assert setting.announcer.disabled == ["hook-1"]
+    assert setting.noted == [("hook-1", TOO_MANY_FAILURES)]
     assert counted(setting.metrics, "webhooks_disabled_total") == 1
 
 
