@@ -218,6 +218,8 @@ async def _background(
         tasks.create_task(_note_measured(service), name="note what is measured"),
         tasks.create_task(measure_loop_lag(service.metrics.loop_lag), name="measure the loop"),
         tasks.create_task(service.lanes.ordering.run(), name="send ordered deliveries"),
+        tasks.create_task(service.lanes.pauses.run(), name="follow pauses"),
+        tasks.create_task(service.lanes.resuming.run(), name="send backlogs"),
         tasks.create_task(service.lanes.ends.run(), name="look at calls"),
         *(tasks.create_task(lane.run(), name=lane.name) for lane in service.lanes),
     ]

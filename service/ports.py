@@ -10,6 +10,7 @@ from service.domain.disable import HealthReport
 from service.domain.errors import RejectReason
 from service.domain.held import HeldDelivery
 from service.domain.leg_state import LegState
+from service.domain.pause import KeptDelivery
 from service.domain.provision import Provision
 from service.domain.publication import Publication
 from service.domain.reply import Reply
@@ -257,6 +258,53 @@ class HeldDeliveries(Protocol):
 
     async def drop(self, delivery_id: str) -> None:
         """Remove a delivery that is settled."""
+
+
+class Backlogs(Protocol):
+    """Store of the deliveries of paused webhooks. Every method raises StoreUnavailable."""
+
+    async def keep(self, deliveries: Sequence[Delivery], at: float) -> None:
+        """Store deliveries durably, as arrived at this time; one that is kept stays in its place.
+
+        Idempotent; of one that is kept already, the attempts made since are noted.
+        """
+
+    async def waiting(self) -> Sequence[str]:
+        """Return the ids of the webhooks that have a backlog."""
+
+    async def oldest(self, webhook_id: str, limit: int) -> Sequence[KeptDelivery]:
+        """Return the deliveries that arrived first, in order of arrival."""
+
+    async def count(self, webhook_id: str) -> int:
+        """Return how many deliveries a webhook has in its backlog."""
+
+    async def total(self) -> int:
+        """Return about how many deliveries all backlogs have."""
+
+    async def drop(self, kept: KeptDelivery) -> None:
+        """Remove a delivery that is settled, unless it was kept once more meanwhile."""
+
+    async def mark(self, webhook_ids: Sequence[str]) -> None:
+        """Mark webhooks as having a backlog, for all workers."""
+
+    async def unmark(self, webhook_id: str) -> None:
+        """Remove the mark, and the lease."""
+
+    async def lease(self, webhook_id: str, now: float, until: float) -> bool:
+        """Keep other workers from a backlog `until` then; return whether none has it now."""
+
+    async def prolong(self, webhook_ids: Sequence[str], until: float) -> None:
+        """Keep others from backlogs for longer."""
+
+    async def release(self, webhook_id: str, until: float) -> None:
+        """Give a backlog back; no worker looks at it again `until` then."""
+
+
+class OperatorPauses(Protocol):
+    """Store of the pauses of endpoints and accounts. Raises StoreUnavailable."""
+
+    async def in_force(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the paused accounts, and the paused endpoints as `scheme://host:port`."""
 
 
 class Announcer(Protocol):

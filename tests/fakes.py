@@ -277,6 +277,13 @@ class FakeHealth:
         return not known
 
 
+class NotedDisables(list[tuple[str, str]]):
+    """What was written down: webhooks that were disabled, with the reason."""
+
+    async def __call__(self, webhook: Webhook, reason: str) -> None:
+        self.append((webhook.webhook_id, reason))
+
+
 class FakeAnnouncer:
     """Remembers what it said."""
 

@@ -11,7 +11,9 @@ OPTIONAL = (
     "timeout_s", "fallback_uri", "coalesce_ms", "schema_version", "max_age_s", "budget_s",
     "static_answer", "answer_form", "ordering", "ordering_wait_s", "profile", "timezone",
 )  # fmt: skip
-FLAGS = ("enabled", "include_subaccounts", "include_internal_legs", "public_key_signature")
+FLAGS = (
+    "enabled", "paused", "include_subaccounts", "include_internal_legs", "public_key_signature",
+)  # fmt: skip
 PAIRS = ("custom_data", "modifiers", "headers", "auth")
 WORDS = ("extras",)
 """Members that a form has as words."""

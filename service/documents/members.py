@@ -81,6 +81,13 @@ MEMBERS = (
         "Whether events are sent; true also clears the failures and the disable reason.",
     ),
     Member(
+        "paused",
+        Kind.FLAG,
+        "Whether deliveries are kept in a backlog instead of sent; false sends them in order of "
+        "arrival. Questions of actionable hooks cannot wait, and are asked all the same.",
+        optional=True,
+    ),
+    Member(
         "include_subaccounts",
         Kind.FLAG,
         "Whether it also receives the events of sub-accounts.",

@@ -80,6 +80,8 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         format=Format.JSON if document.get("format") == "json" else Format.FORM_DATA,
         retries=_retries(document),
         enabled=_flag(document, "enabled", default=True),
+        paused=_flag(document, "paused", default=False),
+        has_backlog=document.get("has_backlog") is True,
         include_subaccounts=includes_subaccounts(document),
         custom_data=_sendable(custom_data),
         filters=_filters(document, custom_data, hooks),

@@ -87,6 +87,10 @@ class Webhook:
     retries: int = 2
     """Additional attempts after the first, 0 to 5."""
     enabled: bool = True
+    paused: bool = False
+    """Whether its deliveries are kept in its backlog instead of sent."""
+    has_backlog: bool = False
+    """Whether deliveries in its backlog must be sent before any later one."""
     include_subaccounts: bool = False
     custom_data: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """Sent with every payload; overwrites members of the same name."""

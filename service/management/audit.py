@@ -19,7 +19,7 @@ from service.management.selection import Selection
 OPERATOR = Principal("operator")
 """Whoever may run a command beside the service."""
 SERVICE = Principal("switchhook")
-"""The service itself, for what it does without an order."""
+"""The service itself, when it disables a webhook."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ class Action(StrEnum):
     REJECTED_TAKEN = "rejected_taken"
     REJECTED_RETRIED = "rejected_retried"
     REJECTED_DISCARDED = "rejected_discarded"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     PORTAL_LINK_CREATED = "portal_link_created"
     PORTAL_OPENED = "portal_opened"
     SIGNED_IN = "signed_in"
@@ -89,10 +91,11 @@ class Audit:
             shown = {key: entry[key] for key in ("action", "by", "account_id", "subject_id")}
             log.error("audit.not_written", error=str(error), **shown)  # noqa: TRY400 (the text says it)
 
-    async def disabled(self, webhook: Webhook, reason: str) -> None:
-        """Write that the service disabled a webhook; see `note`."""
+    async def note_disabled(self, webhook: Webhook, reason: str) -> None:
+        """Write an entry about a webhook that the service disabled; see `Disabler`."""
         account_id, webhook_id = webhook.account_id, webhook.webhook_id
-        await self.note(SERVICE, Action.WEBHOOK_DISABLED, account_id, webhook_id, reason=reason)
+        action = Action.WEBHOOK_DISABLED
+        await self.note(SERVICE, action, account_id, webhook_id, reason=reason)
 
     async def page(self, selection: Selection, start: str | None, size: int) -> list[Document]:
         """Return entries, the newest first, after `start`, an `entry_key`.

@@ -105,6 +105,26 @@ class FailureCounts(Protocol):
         """Forget the failures."""
 
 
+class BacklogCounts(Protocol):
+    """Backlogs of paused webhooks. Raises StoreUnavailable."""
+
+    async def count(self, webhook_id: str) -> int:
+        """Return how many deliveries a webhook has in its backlog."""
+
+
+class PauseDocuments(Protocol):
+    """Store of an operator's pauses. Every method raises StoreUnavailable."""
+
+    async def all(self) -> Sequence[Document]:
+        """Return all pauses, the oldest first."""
+
+    async def keep(self, document: Document) -> None:
+        """Store a pause, unless it is in force already."""
+
+    async def remove(self, pause_id: str) -> Document | None:
+        """Remove a pause and return it, or None."""
+
+
 class UriGuard(Protocol):
     """Checks the address of a webhook by the egress rules that hold for every connection."""
 

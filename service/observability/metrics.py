@@ -110,6 +110,15 @@ class Metrics:
             "call_superseded_ends_total", "Real ends that came after a synthetic one"
         )
         self.summaries = self._counter("call_summaries_total", "Summaries of calls", "outcome")
+        self.kept = self._counter(
+            "deliveries_kept_total", "Deliveries added to the backlogs of paused webhooks"
+        )
+        self.backlogs = self._gauge(
+            "backlogs", "Webhooks with deliveries kept for a pause, over all workers", "livemax"
+        )
+        self.backlog_deliveries = self._gauge(
+            "backlog_deliveries", "Deliveries kept for a pause, over all workers", "livemax"
+        )
         self.deferred = _by(
             self._counter("deferrals_total", "Deliveries deferred without an attempt", "reason"),
             DeferReason,

@@ -29,6 +29,7 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry, expired
+from service.pipeline.backlog.keep import Backlog
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -79,6 +80,8 @@ class Deliverer:
     metrics: Metrics
     availability: Availability
     deferrals: Deferrals
+    backlog: Backlog | None = None
+    """Backlog of paused webhooks; None where it is being sent."""
     freshness: FreshnessPolicy = field(default_factory=FreshnessPolicy)
     clock: Callable[[], float] = time.time
     choose: Callable[[tuple[int, int, int]], int] = random.choice
@@ -86,6 +89,8 @@ class Deliverer:
 
     async def deliver(self, pairs: Iterator[Pair], batch: Batch) -> None:
         """Return once all are settled: accepted by the receiver, or confirmed in a queue."""
+        if self.backlog is not None and not self.backlog.pauses.loaded:
+            await self.backlog.pauses.load()
         first = list(islice(pairs, FEW))
         if len(first) < FEW:
             await self._settle_all(first, batch)
@@ -101,7 +106,11 @@ class Deliverer:
     async def _settle_all(self, pairs: Sequence[Pair], batch: Batch) -> None:
         """Settle the deliveries concurrently; those put off at once need no task of their own."""
         beside, put_off = [], []
+        kept: list[Pair] = []
         for delivery, webhook in pairs:
+            if self.backlog is not None and self.backlog.wants(webhook):
+                kept.append((delivery, webhook))
+                continue
             try:
                 owed = owed_of(delivery, webhook)
                 entry = self._expired(owed, batch) or self._enter(owed, batch)
@@ -113,6 +122,8 @@ class Deliverer:
                 put_off.append((owed, self._put_off(owed, batch, entry)))
             else:
                 beside.append(self._settle(owed, batch, entry))
+        if kept:
+            beside.append(self._keep(kept))
         if not put_off and len(beside) <= 1:
             # The common case needs no task of its own.
             for one in beside:
@@ -130,6 +141,13 @@ class Deliverer:
             else:
                 log.error("delivery.bug", delivery_id=owed.delivery.delivery_id, exc_info=bug)
                 await self._settle_bug(owed.delivery, owed.webhook.uri)
+
+    async def _keep(self, pairs: Sequence[Pair]) -> None:
+        """Add deliveries to the backlogs of their webhooks."""
+        if self.backlog is not None:
+            await self.backlog.keep(pairs)
+        for delivery, _ in pairs:
+            self.finished.add(delivery)
 
     async def _settle_bug(self, delivery: Delivery, uri: str) -> None:
         await self.give_up(delivery, DeadLetterReason.BUG, uri)
@@ -182,6 +200,8 @@ class Deliverer:
             self.reporter.cancelled(delivery)
         elif not webhook.enabled:
             await self.give_up(delivery, DeadLetterReason.WEBHOOK_DISABLED, webhook.uri)
+        elif self.backlog is not None and self.backlog.wants(webhook):
+            await self.backlog.keep([(delivery, webhook)])
         else:
             if webhook.privacy is not None:
                 content, ((delivery, webhook),) = private(delivery, webhook, batch.content)

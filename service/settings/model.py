@@ -14,6 +14,7 @@ from service.domain.breaker import BreakerPolicy
 from service.domain.call_policy import CallPolicy
 from service.domain.disable import DisablePolicy
 from service.domain.freshness import FreshnessPolicy
+from service.domain.pause import PausePolicy
 from service.domain.policy import (
     MOST_PARTITIONS,
     CachePolicy,
@@ -329,6 +330,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     answers: AnswerPolicy = AnswerPolicy()
     calls: CallPolicy = CallPolicy()
+    pause: PausePolicy = PausePolicy()
     secrets: SecretsSettings = SecretsSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     health: HealthSettings = HealthSettings()

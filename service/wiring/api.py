@@ -9,11 +9,13 @@ from aiohttp import web
 
 from service.adapters.http.uri_guard import ResolvingGuard
 from service.adapters.mongo.audit import MongoAuditLog
+from service.adapters.mongo.backlogs import MongoBacklogs
 from service.adapters.mongo.conversations import MongoConversations
 from service.adapters.mongo.health import MongoWebhookHealth
 from service.adapters.mongo.held import MongoHeldDeliveries
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
+from service.adapters.mongo.pauses import MongoPauses
 from service.adapters.mongo.recent_events import MongoRecentEvents
 from service.adapters.mongo.rejected import MongoRejected
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
@@ -38,6 +40,7 @@ from service.api.resources import (
     event_matches,
     glances,
     hooks,
+    pauses,
     portal,
     rejected,
     schemas,
@@ -56,6 +59,7 @@ from service.management.authentication import Authentication
 from service.management.calls import Calls
 from service.management.dead_letters import DeadLetters
 from service.management.glance import Glance
+from service.management.pauses import OperatorPauses
 from service.management.rejected import RejectedMessages
 from service.management.replay_runner import ReplayRunner
 from service.management.sessions import Sessions
@@ -190,7 +194,8 @@ def _operations(
         rejected.RejectedHandlers(_rejected(service, audit), pages),
         workers.WorkerHandlers(Workers(MongoWorkers(store))),
         portal.PortalHandlers(sessions, settings.console_url),
-        webhooks.WebhookHandlers(subscriptions, pages),
+        pauses.PauseHandlers(OperatorPauses(MongoPauses(store), audit)),
+        webhooks.WebhookHandlers(subscriptions, pages, MongoBacklogs(store)),
     )
     collections = [one.collection for one in dialects.enabled if one.collection is not None]
     foreign = [ForeignWebhooks(collection, subscriptions) for collection in collections]

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from service.adapters.mongo.backlogs import MongoBacklogs
 from service.adapters.mongo.logs import MongoDeadLetters
+from service.adapters.mongo.pauses import MongoPauses
 from service.adapters.mongo.provisions import MongoProvisions
 from service.adapters.mongo.suspects import MongoSuspectCounts
 from service.adapters.mongo.told_steps import MongoToldSteps
@@ -16,6 +18,9 @@ from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.ask.asker import Asker
 from service.pipeline.ask.bus import BusAsks
 from service.pipeline.ask.switch import SwitchAsks
+from service.pipeline.backlog.keep import Backlog
+from service.pipeline.backlog.pauses import Pauses
+from service.pipeline.backlog.resume import Resuming
 from service.pipeline.calls.ends import CallEnds
 from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
@@ -59,6 +64,8 @@ class Lanes:
     """Lanes of questions, and of requests from the switches' services, by their queue."""
     ordering: Ordering
     ends: CallEnds
+    resuming: Resuming
+    pauses: Pauses
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.events, self.deliveries, self.dead_letters, *self.requests.values()))
@@ -78,7 +85,12 @@ def lanes_of(
     """Return the lanes; events and deliveries have shares of the pool of their own."""
     amqp, availability = settings.amqp, Availability(metrics)
     reporter = Reporter(storage.attempt_writer, metrics, feed)
-    deliverer = _deliverer(settings, reporter, availability, storage, sending, disabler, publisher)
+    backlogs = MongoBacklogs(storage.store)
+    pauses = Pauses(MongoPauses(storage.store), availability)
+    backlog = Backlog(backlogs, pauses, availability, metrics)
+    deliverer = _deliverer(
+        settings, reporter, availability, storage, sending, disabler, publisher, backlog
+    )
     calls = calls_of(settings.calls, dialects, storage, sending, deliverer)
     events, deliveries = _works(dialects, storage, sending, deliverer, feed, calls)
     dead_letters = DeadLetterWork(MongoDeadLetters(storage.store), availability)
@@ -116,6 +128,10 @@ def lanes_of(
         },
         ordering=calls.ordering,
         ends=ends_of(settings.calls, calls, events, publisher.leg_checks),
+        resuming=Resuming(
+            deliverer, backlogs, pauses, dialects, sending.places[DELIVERIES], settings.pause
+        ),
+        pauses=pauses,
     )
 
 
@@ -147,6 +163,7 @@ def _deliverer(
     sending: Sending,
     disabler: Disabler,
     queues: Queues,
+    backlog: Backlog,
 ) -> Deliverer:
     return Deliverer(
         attempter=sending.attempter,
@@ -159,6 +176,7 @@ def _deliverer(
         metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
+        backlog=backlog,
         freshness=settings.freshness,
     )
 

@@ -82,7 +82,7 @@ def build(settings: Settings, dialects: Dialects, *, shadow: bool = False) -> Se
         publisher,
         dialects,
         metrics,
-        Audit(MongoAuditLog(storage.store)).disabled,
+        Audit(MongoAuditLog(storage.store)).note_disabled,
     )
     live = live_of(settings, dialects, metrics)
     asker = _asker(settings, dialects, metrics, storage, sending, live.feed)

@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 from service.dev.receiver import Receiver
+from service.domain.disable import GONE
 from service.management.token import token_id_in
 from tests.api_client import Client, check_error, make_token, problem
 from tests.e2e.browser import Browser, of, signed_in
@@ -72,6 +73,21 @@ async def test_every_change_of_an_account_is_in_its_audit_log_without_secrets(
     assert (await tenant.get("audit", filter_subject_id="nothing")).data == []
     assert problem(await tenant.get("audit", filter_action="nonsense"), "filter_action")
     assert problem(await tenant.get("audit", start_key="nonsense"), "start_key")
+
+
+async def test_what_the_service_disables_by_itself_is_in_the_log(
+    shared: SharedService, tenant: Client, receiver: Receiver
+) -> None:
+    receiver.script("/gone", 410)
+    webhook = await tenant.create(receiver.url("/gone"), retries=0)
+    await shared.call(tenant.account_id, "c-1")
+
+    async def disabled() -> Any:
+        return (await tenant.get("audit", filter_action="webhook_disabled")).data
+
+    (entry,) = await eventually(disabled)
+    assert (entry["by"], entry["subject_id"]) == ("switchhook", webhook["id"])
+    assert entry["details"] == {"reason": GONE}
 
 
 async def test_an_account_sees_no_other_and_the_whole_log_is_for_operators(

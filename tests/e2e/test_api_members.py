@@ -151,6 +151,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "gone": {"uri": receiver.url("/gone"), "retries": 0},
         "slow": {"uri": receiver.url("/slow"), "retries": 0, **ORDERED},
         "stale": {"uri": receiver.url("/bad"), "retries": 5, "max_age_s": 0.2},
+        "paused": {"uri": receiver.url("/ok"), "paused": True},
         "ivr": {"uri": receiver.url("/bad"), "hook": "pivot", **ACTIONABLE},
     }
     ids = {}
@@ -172,6 +173,8 @@ ORDERED = {"ordering": "call_strict", "ordering_wait_s": 5, "extras": ["sequence
 
 
 async def waits(witness: Witness) -> bool:
+    if (await witness.api.get("calls/c-1")).status == 404:
+        return False
     call = await witness.call("getCall", call_id="c-1")
     return bool(call.data["waiting"])
 
@@ -195,6 +198,7 @@ async def enough(api: Client, path: str, count: int) -> bool:
 
 async def see_webhooks(witness: Witness, shared: SharedService, ids: Mapping[str, str]) -> None:
     await witness.call("patchWebhook", {"timeout_s": 4}, webhook_id=ids["full"])
+    await witness.call("getWebhook", webhook_id=ids["paused"])
     await witness.call("updateWebhook", {"name": "new"}, webhook_id=ids["full"])
     await witness.call("rotateSecret", webhook_id=ids["full"])
     await witness.call("testWebhook", webhook_id=ids["full"])
@@ -299,6 +303,10 @@ async def see_operation(witness: Witness, shared: SharedService) -> None:
     await shared.database["workers"].insert_one(worker)
     for name in ("listWorkers", "listCertificates"):
         await witness.call(name)
+    for order in ({"endpoint": "http://none.example:81"}, {"account_id": f"{0:032x}"}):
+        paused = await witness.call("createPause", order)
+        await witness.call("listPauses")
+        await witness.call("deletePause", pause_id=paused.data["id"])
     witness.api = replace(witness.api, token=account_token)
 
 

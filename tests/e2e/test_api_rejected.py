@@ -9,7 +9,6 @@ from tests.api_client import Client, check_error, make_token
 from tests.e2e.browser import HOSTILE, Browser, signed_in
 from tests.e2e.harness import call_event, eventually, switch
 from tests.e2e.shared_service import SharedService
-from tests.forking.client import switchhook
 
 
 async def test_an_operator_sees_why_a_message_was_rejected_and_has_it_read_again(
@@ -73,37 +72,6 @@ async def test_a_message_that_still_cannot_be_read_comes_back_with_its_origin(
     for name in ("reason", "exchange", "routing_key", "size"):
         assert second[name] == first[name]
     await operator.post("/v2/rejected/discard", ids=[second["id"]])
-
-
-async def test_the_commands_take_list_show_retry_and_discard_rejected_messages(
-    shared: SharedService,
-) -> None:
-    async def command(*arguments: str) -> str:
-        code, text = await switchhook("rejected", *arguments, env=shared.settings)
-        assert code == 0, text
-        return text
-
-    async def taken() -> Any:
-        await command("take")
-        lines = (await command("list", "--reason", "not_json", "--json")).splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
-
-    async with switch(shared.amqp_url) as kazoo:
-        await kazoo.publish_raw("callevt", "call.CHANNEL_CREATE.x", b"{]")
-    (first,) = await eventually(taken, 20)
-    assert json.loads(await command("show", first["id"]))["body"] == "{]"
-    assert f"{first['id']}  not_json  callevt/call.CHANNEL_CREATE.x  2 bytes" in await command(
-        "list"
-    )
-    assert "1 published again" in await command("retry", first["id"])
-    (second,) = await eventually(taken, 20)
-    assert second["id"] != first["id"]
-    assert "1 deleted" in await command("discard", "--reason", "not_json", "--yes")
-    assert "0 shown" in await command("list", "--reason", "not_json")
-    code, text = await switchhook("rejected", "retry", env=shared.settings)
-    assert (code, "--reason or --all" in text) == (2, True)
-    code, _ = await switchhook("rejected", "show", first["id"], env=shared.settings)
-    assert code == 1
 
 
 async def test_rejected_messages_are_for_operators_who_may_write(

@@ -25,16 +25,12 @@ STORE = {
     "deadletters show": ("0" * 24,),
     "deadletters replay": ("--no-wait",),
     "deadletters discard": ("--yes",),
-    "rejected list": (),
-    "rejected show": ("0" * 32,),
-    "rejected retry": ("0" * 32,),
-    "rejected discard": ("--all",),
     "secrets rewrap": (),
     "accounts sync": ("--account", RESELLER),
     "webhooks import": (),
     "dev": ("--once",),
 }
-BROKER = {"emit": ("--account", ACCOUNT, "--all"), "rejected take": ()}
+BROKER = {"emit": ("--account", ACCOUNT, "--all")}
 NEITHER = {"hooks": (), "settings": (), "secrets new-key": ("k1",)}
 BY_THEMSELVES = {
     "check": "tests/e2e/test_command.py tries it",

@@ -58,10 +58,6 @@ async def test_a_webhook_that_fails_six_times_in_a_minute_is_disabled_by_two_wor
     assert document["disable_reason"] == "too many failed attempts"
     told = json.loads(receiver.at("/told")[0].body)
     assert (told["event_name"], told["hook_id"]) == ("webhook_disabled", "dead")
-    entries = [one async for one in database["audit"].find()]
-    assert [(one["action"], one["by"], one["subject_id"]) for one in entries] == [
-        ("webhook_disabled", "switchhook", "dead")
-    ]
     made = [await _metric_of(w, 'switchhook_attempts_total{outcome="bad_status"}') for w in workers]
     assert sum(made) == 6
     assert min(made) >= 1, "both workers had a part in it"

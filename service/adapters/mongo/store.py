@@ -40,6 +40,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]]], ...] = (
     ("tokens", [("account_id", 1)]),
     ("conversations", [("account_id", 1), ("leg_ids", 1)]),
     ("conversations", [("look_at", 1)]),
+    ("paused_deliveries", [("webhook_id", 1), ("kept_at", 1), ("_id", 1)]),
     ("held_deliveries", [("due_at", 1)]),
     ("held_deliveries", [("lane", 1), ("sequence", 1)]),
     ("held_deliveries", [("conversation_key", 1)]),

@@ -29,6 +29,7 @@ from service.api.shapes.operator_answers import (
     AuditAnswer,
     BroughtBack,
     CertificateAnswer,
+    PauseAnswer,
     RejectedAnswer,
     RejectedInFull,
     Taken,
@@ -319,6 +320,13 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     RejectedAnswer: REJECTED,
     RejectedInFull: {**REJECTED, "body": '{"Event-Name": "CHANNEL_DREAM"}'},
     CertificateAnswer: {"host": "hooks.example.com", "expires_at": AT},
+    PauseAnswer: {
+        "id": DELIVERY_ID,
+        "account_id": None,
+        "endpoint": "https://hooks.example.com:443",
+        "by": "operator",
+        "at": AT,
+    },
     PortalAnswer: {
         "url": "https://hooks.example.net/console/portal/swh_0a1b2c3d4e5f_secret",
         "account_id": ACCOUNT_ID,

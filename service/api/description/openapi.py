@@ -72,6 +72,7 @@ PATH_PARAMETERS = {
     "attempt_id": ("An attempt of the webhook.", examples.ATTEMPT_ID),
     "call_id": ("A leg of the call, or its conversation.", "NDlkNGI3.OTZlMDgz@10.26.0.58"),
     "delivery_id": ("A dead letter of the account.", examples.DELIVERY_ID),
+    "pause_id": ("A pause.", examples.DELIVERY_ID),
     "rejected_id": ("A rejected message.", examples.REPLAY_ID),
     "replay_id": ("A replay of the account.", examples.REPLAY_ID),
     "hook_id": ("The id of a hook; a slash in it is written `%2F`.", "channel_create"),

@@ -13,6 +13,7 @@ from service.api.shapes.queries import WebhookFilters
 from service.api.shapes.webhook import WebhookAnswer, WebhookCreate, WebhookEdit, WebhooksQuery
 from service.documents.webhook import ASK_KEY
 from service.documents.webhook_form import Document, completed, public_view, summary
+from service.management.ports import BacklogCounts
 from service.management.webhook_clauses import doubtful_members
 from service.management.webhook_conditions import doubts
 from service.management.webhooks import Webhooks
@@ -54,6 +55,7 @@ class WebhookHandlers:
 
     webhooks: Webhooks
     pages: Pages
+    backlogs: BacklogCounts
 
     @operation(
         "GET",
@@ -179,7 +181,11 @@ class WebhookHandlers:
 
     async def _in_full(self, document: Document) -> dict[str, Any]:
         health = await self.webhooks.health_of(document["account_id"], str(document["_id"]))
-        return shown(document, health)
+        view = shown(document, health)
+        backlog = await self.backlogs.count(str(document["_id"]))
+        if backlog or view.get("paused"):
+            view["_read_only"]["backlog"] = backlog
+        return view
 
 
 def shown(document: Document, health: Document | None = None) -> dict[str, Any]:

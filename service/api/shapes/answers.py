@@ -61,6 +61,8 @@ class WebhookTrail(BaseModel):
     """The path at which a switch asks an actionable webhook; whoever knows it may ask."""
     deleted: bool = False
     health: Health | None = None
+    backlog: int | None = None
+    """Deliveries that are kept while the webhook is paused, or sent after it was resumed."""
     history: list[HistoryEntry] = Field(default_factory=list)
 
 

@@ -261,3 +261,12 @@ class ReplayOrder(LetterOrder):
     max_age_s: MaxAge | None = None
     """Seconds from the replay within which retries go on, in place of the webhook's limit; 0 for no
     limit."""
+
+
+class PauseOrder(Body):
+    """What to pause: an account, or an endpoint."""
+
+    account_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """The account whose webhooks are paused; those of its descendants are not."""
+    endpoint: Uri | None = None
+    """A URL; its scheme, host and port are paused for all accounts."""

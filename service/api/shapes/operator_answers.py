@@ -92,3 +92,15 @@ class RejectedInFull(RejectedAnswer):
 
     body: str
     """At most 256 KiB; bytes that are not UTF-8 become escapes such as `\\xff`."""
+
+
+class PauseAnswer(Shape):
+    """A paused endpoint or account."""
+
+    id: str
+    account_id: str | None
+    """The paused account; null where an endpoint is."""
+    endpoint: str | None
+    """The paused endpoint as `scheme://host:port`; null where an account is."""
+    by: str
+    at: datetime

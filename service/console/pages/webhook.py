@@ -38,7 +38,12 @@ async def one(visit: Visit) -> web.StreamResponse:
 
 
 async def switch(visit: Visit) -> web.StreamResponse:
-    """Enable or disable a webhook."""
+    """Enable, disable, pause or resume a webhook."""
+    if "paused" in visit.form:
+        paused = visit.form.get("paused") == "true"
+        await visit.ask("patchWebhook", body={"paused": paused})
+        done = "paused" if paused else "resumed"
+        return visit.to("webhooks", visit.request.match_info["webhook_id"], done=done)
     enabled = visit.form.get("enabled") == "true"
     await visit.ask("patchWebhook", body={"enabled": enabled})
     done = "enabled" if enabled else "disabled"

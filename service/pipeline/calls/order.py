@@ -22,12 +22,8 @@ from service.pipeline.deliver import Batch, Deliverer
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
-from service.pipeline.request.build import content_of
-from service.pipeline.request.private import split_by_privacy
-from service.pipeline.request.times import times_of
-from service.pipeline.request.versions import Snapshot
+from service.pipeline.request.stored import part_of
 from service.ports import Conversations, HeldDeliveries, Queues
-from service.text.json_text import read_json
 
 LEASE_S = 6.0
 KEEP_EVERY_S = 1.0
@@ -35,6 +31,8 @@ LOOK_AGAIN_S = 10.0
 """Seconds after which a delivery that waits is looked at, should nobody have sent it on."""
 ABANDONED_S = 60.0
 """Seconds after which an event that was noted must have been held, or never will be."""
+PAUSED_AGAIN_MS = 2000
+"""Milliseconds after which a delivery of a paused webhook is looked at again."""
 BUSY_PAUSE_S, IDLE_PAUSE_S = 0.1, 1.0
 MOST_DUE = 200
 
@@ -81,11 +79,13 @@ class Ordering:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queues = HeldQueues(held, deliverer.queues, clock)
+        self._backlog = deliverer.backlog
         self._deliverer = replace(
             deliverer,
             queues=self._queues,
             deferrals=Deferrals(self._queues, deliverer.availability),
             finished=FinishedDeliveries(),
+            backlog=None,
         )
         self._available = deliverer.availability.until_available
         self._held = held
@@ -223,15 +223,12 @@ class Ordering:
             reason, now = DeadLetterReason.WEBHOOK_DISABLED, self._clock()
             letter = DeadLetter(delivery, reason, webhook.uri, now)
             await self._deliverer.settle_undeliverable([letter])
+        elif self._backlog is not None and self._backlog.is_paused(webhook):
+            # It waits in the store already: no attempt, and no place in the backlog.
+            await self._queues.retry([delivery], PAUSED_AGAIN_MS)
         else:
-            snapshot = Snapshot(
-                read_json(delivery.payload), delivery.payload, delivery.schema_version
-            )
-            dialect = self._dialects.of(delivery.source)
-            times = times_of(delivery.received_at, delivery.occurred_at)
-            content = content_of(dialect, delivery.hook, snapshot, times)
-            ((own, pairs),) = split_by_privacy([(delivery, webhook)], content, snapshot)
-            await self._deliverer.deliver(iter(pairs), Batch(own, self._places, Progress()))
+            content, pairs = part_of(self._dialects, delivery, webhook)
+            await self._deliverer.deliver(iter(pairs), Batch(content, self._places, Progress()))
 
     async def _settle(self, held: HeldDelivery) -> None:
         """Note that a delivery is settled, and begin the next one of its lane."""

@@ -21,6 +21,9 @@ from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from service.ports import Announcer, Directory, WebhookHealth
 
+NoteDisabled = Callable[[Webhook, str], Awaitable[None]]
+"""Writes down, for the audit log, that a webhook was disabled, and the reason."""
+
 MOST_FAILING = 50_000
 MOST_PENDING = 10_000
 """Most webhooks with unreported results; the oldest beyond it are dropped. It is reached only while
@@ -51,7 +54,7 @@ class Disabler:
     """Counts failed attempts, and disables the webhooks that exceed their policy.
 
     A 429 with a `Retry-After` of at most `honoured_s` does not count: the receiver works, but is
-    busy. `on_disabled` gets each webhook that this worker disabled, with the reason.
+    busy.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Disabler:
         announcer: Announcer,
         dialects: Dialects,
         metrics: Metrics,
-        on_disabled: Callable[[Webhook, str], Awaitable[None]],
+        note_disabled: NoteDisabled,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
@@ -73,7 +76,7 @@ class Disabler:
         self._announcer = announcer
         self._dialects = dialects
         self._metrics = metrics
-        self._on_disabled = on_disabled
+        self._note_disabled = note_disabled
         self._clock = clock
         self._failing = BoundedDict[str, None](MOST_FAILING)
         self._pending: OrderedDict[str, Pending] = OrderedDict()
@@ -213,7 +216,7 @@ class Disabler:
             account_id=webhook.account_id,
             reason=reason,
         )
-        await self._on_disabled(webhook, reason)
+        await self._note_disabled(webhook, reason)
         announcement = self._dialects.of(webhook.source).announcement
         if announcement is not None:
             told = announcement.message(webhook)

@@ -45,16 +45,16 @@ def destination_of(delivery: Delivery, webhook: Webhook) -> Destination:
         uri, is_fallback = webhook.uri, delivery.fallback_for is not None
     else:
         uri, is_fallback = webhook.fallback_uri, True
-    endpoint = _endpoint(uri)
+    endpoint = endpoint_at(uri)
     if isinstance(endpoint, str):
         return Destination(uri, None, {}, None, is_fallback, problem=endpoint)
-    own = uri is webhook.uri or endpoint == _endpoint(webhook.uri)
+    own = uri is webhook.uri or endpoint == endpoint_at(webhook.uri)
     headers = webhook.headers if own else {}
     return Destination(uri, endpoint, headers, None if is_fallback else webhook.oauth, is_fallback)
 
 
 @lru_cache(maxsize=20_000)
-def _endpoint(uri: str) -> Endpoint | str:
+def endpoint_at(uri: str) -> Endpoint | str:
     """Return the endpoint of a URI, or why it has none."""
     try:
         return endpoint_of(uri)

@@ -79,4 +79,6 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         "source_bound": "livemin",
         "store_up": "livemin",
         "accounts_remembered": "livemax",
+        "backlogs": "livemax",
+        "backlog_deliveries": "livemax",
     }

@@ -48,9 +48,9 @@ from tests.fakes import (
     FakeSender,
     FakeStore,
     FakeToldSteps,
+    NotedDisables,
     make_metrics,
 )
-from tests.unit.management.audit_parts import unread
 
 
 def on_time(delays: tuple[int, int, int]) -> int:
@@ -91,7 +91,7 @@ class Parts:
             self.announcer,
             DIALECTS,
             self.metrics,
-            unread().disabled,
+            NotedDisables(),
             clock=lambda: NOW,
         )
         self.deliverer = Deliverer(

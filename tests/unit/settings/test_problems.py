@@ -54,8 +54,7 @@ def test_an_unknown_section_is_refused_with_those_there_are(tmp_path: Path) -> N
     assert problem == (
         "ampq (file FILE): there is no such key; allowed are amqp, answers, api, attempts, "
         "audit, breaker, cache, calls, console, disable, egress, freshness, health, http, kazoo, "
-        "log, metrics, "
-        "mongo, retry, secrets, shutdown, tls, tracing, voipbin"
+        "log, metrics, mongo, pause, retry, secrets, shutdown, tls, tracing, voipbin"
     )
 
 

@@ -19,6 +19,7 @@ from service.api.resources import (
     event_matches,
     glances,
     hooks,
+    pauses,
     portal,
     rejected,
     streams,
@@ -47,7 +48,8 @@ def declared() -> list[Operation]:
         workers.WorkerHandlers(NOBODY),
         glances.GlanceHandlers(NOBODY),
         portal.PortalHandlers(NOBODY, ""),
-        webhooks.WebhookHandlers(NOBODY, NOBODY),
+        pauses.PauseHandlers(NOBODY),
+        webhooks.WebhookHandlers(NOBODY, NOBODY, NOBODY),
     )
     return [*found, description_operation(found, HOOK_IDS)]
 

@@ -7,15 +7,21 @@ import pytest
 
 from service.domain.delivery import Outcome, Response
 from service.domain.disable import GONE, TOO_MANY_FAILURES, DisablePolicy
-from service.management.audit import Audit
 from service.pipeline.outcomes.disable import (
     TELL_EVERY_S,
     Disabler,
 )
 from tests.builders import ACCOUNT, make_account, make_attempt, make_webhook
 from tests.dialects import DIALECTS
-from tests.fakes import FakeAnnouncer, FakeDirectory, FakeHealth, FakeStore, counted, make_metrics
-from tests.unit.management.audit_parts import Entries
+from tests.fakes import (
+    FakeAnnouncer,
+    FakeDirectory,
+    FakeHealth,
+    FakeStore,
+    NotedDisables,
+    counted,
+    make_metrics,
+)
 from tests.virtual_time import in_virtual_time, now, settle
 
 OK = make_attempt(Response(Outcome.SUCCEEDED, 200))
@@ -27,7 +33,8 @@ class Setting:
     def __init__(self, policy: DisablePolicy | None = None) -> None:
         self.health, self.announcer, self.metrics = FakeHealth(), FakeAnnouncer(), make_metrics()
         self.now = 1000.0
-        self.store, self.entries = FakeStore(), Entries()
+        self.store = FakeStore()
+        self.noted = NotedDisables()
         self.disabler = Disabler(
             policy or DisablePolicy(),
             HONOURED_S,
@@ -36,7 +43,7 @@ class Setting:
             self.announcer,
             DIALECTS,
             self.metrics,
-            Audit(self.entries).disabled,
+            self.noted,
             clock=lambda: self.now,
         )
         self.webhook = make_webhook("hook-1")
@@ -72,22 +79,8 @@ async def test_five_failures_do_not_disable_and_the_sixth_does_once() -> None:
     assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
     await setting.fail(3)
     assert setting.announcer.disabled == ["hook-1"]
+    assert setting.noted == [("hook-1", TOO_MANY_FAILURES)]
     assert counted(setting.metrics, "webhooks_disabled_total") == 1
-
-
-async def test_each_disabling_is_in_the_audit_log_once_as_the_services_own() -> None:
-    setting = Setting()
-    await setting.fail(8)
-    assert setting.entries.told() == [("webhook_disabled", "switchhook", ACCOUNT, "hook-1")]
-    assert setting.entries.written[0]["details"] == {"reason": TOO_MANY_FAILURES}
-
-
-async def test_an_audit_log_that_is_away_does_not_keep_a_webhook_from_being_disabled() -> None:
-    setting = Setting()
-    setting.entries.away = True
-    await setting.fail(6)
-    assert setting.health.disabled == {"hook-1": TOO_MANY_FAILURES}
-    assert setting.announcer.disabled == ["hook-1"]
 
 
 async def test_failures_that_are_told_together_count_as_those_told_singly() -> None:
