@@ -95,7 +95,7 @@ async def test_each_attempt_goes_to_the_bucket_of_its_time(
     ]  # fmt: skip
     for name in ("attempts_20261127", "attempts_20261128", "attempts_20261129"):
         assert await database[name].count_documents({}) == 1
-        assert len(await database[name].index_information()) == 4
+        assert len(await database[name].index_information()) == 5
     assert await database["attempts"].count_documents({"account_id": ACCOUNT}) == 3
 
 

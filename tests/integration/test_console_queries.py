@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from service.adapters.mongo import records
+from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.records import MongoRecords
 from service.adapters.mongo.replays import MongoTokens
 from service.adapters.mongo.store import Store, open_database
@@ -132,6 +134,25 @@ async def test_a_call_is_found_by_an_index_however_old_it_is(
     indexed = await MongoRecords(ours)._indexed("call-0")
     plan = await database["dead_letters"].find(indexed).explain()
     assert "COLLSCAN" not in repr(plan["queryPlanner"]["winningPlan"])
+
+
+async def test_an_event_a_uri_and_a_given_up_delivery_are_found_however_old_they_are(
+    ours: Store, database: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_READ", 2)
+    bucket = "attempts_20260102"
+    await BucketUpkeep(ours, 3650).create(bucket)
+    rows = [row(n, 60 - n, webhook_id=f"w{n}") for n in range(5)]
+    await database[bucket].insert_many([
+        {**one, "_id": ObjectId(f"{one['_id'][:12]}{n:012x}")} for n, one in enumerate(rows)
+    ])  # fmt: skip
+    await database["webhooks"].insert_one(webhook_document("http://a.example/x", _id="w0"))
+    letter = {"_id": "d0", "event_id": "e0", "account_id": ACCOUNT, "died_at": NOW}
+    await database["dead_letters"].insert_one(letter)
+    for text in ("e0", "d0", "http://a.example"):
+        (found,) = await MongoRecords(ours).attempts(text, 3)
+        assert found["delivery_id"] == "d0", text
+    assert await MongoRecords(ours).attempts("d1", 3) == []
 
 
 async def test_a_search_finds_webhooks_and_dead_letters(ours: Store, database: Documents) -> None:

@@ -20,6 +20,7 @@ INDEXES = (
     [("account_id", 1), ("_id", 1)],
     [("webhook_id", 1), ("_id", 1)],
     [("account_id", 1), ("call_id", 1), ("_id", 1)],
+    [("event_id", 1)],
 )
 COMPRESSED = {
     "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd,leaf_page_max=128KB"}},

@@ -1,8 +1,8 @@
 """The operator's search in all collections; see `management.ports.Records`.
 
-Indexes find webhooks, attempts and dead letters by their own or their webhook's id, and calls of
-accounts that have webhooks. Anything else is looked for among the newest documents only, so that a
-search has a bounded cost.
+Indexes find webhooks, attempts and dead letters by their own or their webhook's id, attempts by
+their event's id or their webhook's URI, and calls of accounts that have webhooks. Anything else is
+looked for among the newest documents only, so that a search has a bounded cost.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -17,6 +17,10 @@ WITHIN_S = 3.0
 MOST_READ = 50_000
 MOST_OWNERS = 10_000
 """Accounts whose calls are looked up; the index of calls begins with the account."""
+EVENT_INDEX = "event_id_1"
+SCHEMES = ("http://", "https://")
+MOST_WEBHOOKS = 100
+"""Webhooks of a URI whose attempts are looked up."""
 FIRST_AFTER = chr(0x10FFFF)
 SHOWN = {"account_id": 1, "name": 1, "uri": 1, "hook": 1, "enabled": 1}
 
@@ -41,16 +45,45 @@ class MongoRecords:
         return await self._store.ask_briefly(lambda: self._attempts(text, size), self._within_s)
 
     async def _attempts(self, text: str, size: int) -> Sequence[Document]:
-        owned = await self._owned(text)
+        owned = [*await self._owned(text), *await self._pointed_at(text)]
+        buckets = await self._buckets.all()
+        by_event = [one.name for one in buckets if await self._has_events(one)]
+        of_event = await self._of_event(text)
 
         def indexed(bucket: Bucket) -> Pipeline:
             either = [{"_id": {"$eq": id_in(bucket, text)}}, *owned]
+            if bucket.name in by_event:
+                either += of_event
             return [{"$match": {"$or": either}}, {"$project": NOT_LISTED}]
 
-        buckets = await self._buckets.all()
         return await self._buckets.newest(buckets, indexed, size) or await self._among_newest(
             buckets, _any_of(text, ("call_id", "delivery_id", "event_id")), size
         )
+
+    async def _has_events(self, bucket: Bucket) -> bool:
+        """Return whether a bucket has the index of events; those of earlier releases lack it."""
+        return EVENT_INDEX in await self._database[bucket.name].index_information()
+
+    async def _of_event(self, text: str) -> list[dict[str, Any]]:
+        """Return the parts of the filter for an event's id, and for a dead letter's.
+
+        A delivery's id is a digest: its event is known where the delivery was given up.
+        """
+        same = {"_id": {"$eq": text}}
+        letter = await self._database["dead_letters"].find_one(same, {"event_id": 1})
+        found: list[dict[str, Any]] = [{"event_id": {"$eq": text}}]
+        if letter is not None and letter.get("event_id"):
+            event_id = letter["event_id"]
+            found.append({"event_id": {"$eq": event_id}, "delivery_id": {"$eq": text}})
+        return found
+
+    async def _pointed_at(self, text: str) -> list[dict[str, Any]]:
+        """Return the part of the filter for the webhooks whose URI begins with a text."""
+        if not text.startswith(SCHEMES):
+            return []
+        begins = self._database["webhooks"].find({"uri": _begins(text)}, {"_id": 1})
+        ids = [str(one["_id"]) for one in await begins.limit(MOST_WEBHOOKS).to_list(None)]
+        return [{"webhook_id": {"$in": ids}}] if ids else []
 
     async def _among_newest(
         self, buckets: Sequence[Bucket], wanted: dict[str, Any], size: int
