@@ -20,6 +20,11 @@ WORDS = ("extras",)
 LISTS = ("filters", "mask", "omit")
 """Members that a form has as JSON."""
 FIELDS = (*TEXTS, *OPTIONAL, *FLAGS, *WORDS, *PAIRS, *LISTS)
+DECIDING = (
+    "hook", "custom_data", "modifiers", "filters", "timezone", "schema_version", "profile",
+    "include_subaccounts", "include_internal_legs",
+)  # fmt: skip
+"""Members that decide which events a webhook gets."""
 NEW: Mapping[str, Any] = {
     "name": "", "uri": "", "hook": "all", "http_verb": "post", "format": "json", "retries": 2,
     "enabled": True, "include_internal_legs": True,

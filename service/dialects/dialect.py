@@ -69,6 +69,10 @@ def _no_call(event: Event, received_at: float) -> CallNote | None:  # noqa: ARG0
     return None
 
 
+def _as_recorded(event: Event) -> Event:
+    return event
+
+
 def _as_it_is(webhook: Webhook) -> Webhook:
     return webhook
 
@@ -100,6 +104,8 @@ class Dialect:
     """The API for webhooks that the switch's customers know."""
     call_facts: CallFacts = NO_FACTS
     """Reads from its payloads what the filters of webhooks ask of a call."""
+    recorded: Callable[[Event], Event] = _as_recorded
+    """Returns an event of the attempt log with the facts that it had when it was decoded."""
     rpc: RpcServer | None = None
     """Answers the switch's services in place of one of them."""
     call_note: Callable[[Event, float], CallNote | None] = _no_call

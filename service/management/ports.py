@@ -171,6 +171,19 @@ class AttemptHistory(Protocol):
         """Return the delivery as it was before its first attempt; None if it was not kept."""
 
 
+class RecentEvents(Protocol):
+    """Events of the attempt log: those that at least one webhook of an account was sent."""
+
+    async def newest(
+        self, account_id: str, most: int, masking: Sequence[str], *, own_only: bool
+    ) -> Sequence[Document]:
+        """Return a row of each of the newest `most` events, with its payload if the log has it.
+
+        A row of a webhook that is not in `masking` is preferred. Tests do not count. `own_only`
+        leaves out events of accounts below. Raises StoreUnavailable, also where it takes too long.
+        """
+
+
 class AttemptTallies(Protocol):
     """Sums over the newest attempts since a time, `most` of them at most.
 

@@ -140,6 +140,22 @@ class Webhooks:
         await self._noted(by, document, entry)
         return document
 
+    async def draft(
+        self, account_id: str, webhook_id: str | None, members: Document
+    ) -> dict[str, Any]:
+        """Return the document of an enabled webhook with these members; nothing is stored.
+
+        Other members are those of the stored webhook, if one is named.
+        """
+        stored = {} if webhook_id is None else await self.one(account_id, webhook_id)
+        blank = {"_id": "draft", "uri": "https://draft.invalid/", "hook": ALL_HOOKS}
+        merged = {**blank, **stored, **members}
+        problems = check_members(members, merged, self.hooks, self.questions)
+        if problems:
+            raise Invalid(problems)
+        kept = {key: value for key, value in merged.items() if value is not None}
+        return {**kept, "account_id": account_id, "enabled": True}
+
     async def edit(
         self, by: Principal, account_id: str, webhook_id: str, members: Document
     ) -> Document:

@@ -16,6 +16,7 @@ from service.adapters.mongo.held import MongoHeldDeliveries
 from service.adapters.mongo.history import MongoAttemptHistory, MongoDeadLetterArchive
 from service.adapters.mongo.management import MongoAccounts, MongoWebhookDocuments
 from service.adapters.mongo.pauses import MongoPauses
+from service.adapters.mongo.recent_events import MongoRecentEvents
 from service.adapters.mongo.rejected import MongoRejected
 from service.adapters.mongo.replays import MongoReplays, MongoTokens
 from service.adapters.mongo.tallies import MongoTallies
@@ -36,6 +37,7 @@ from service.api.resources import (
     calls,
     dead_letters,
     dry_runs,
+    event_matches,
     glances,
     hooks,
     pauses,
@@ -175,6 +177,9 @@ def _operations(
         hooks.HookHandlers(dialects, settings.freshness),
         schemas.SchemaHandlers(dialects),
         dry_runs.DryRunHandlers(subscriptions, directory, sample_sender, service.asker, dialects),
+        event_matches.EventMatchHandlers(
+            subscriptions, MongoRecentEvents(store), directory, dialects
+        ),
         attempts.AttemptHandlers(log, letters, subscriptions, pages),
         dead_letters.LetterHandlers(letters, pages),
         calls.CallHandlers(

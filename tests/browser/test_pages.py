@@ -110,6 +110,10 @@ async def test_every_page_can_be_read_by_everybody(
     for name, path in {**seeded.paths, "docs": "../v2/docs"}.items():
         await person.open(f"/console/{path}")
         faults[name] = await examined(person, pictures, name)
+    await person.open(f"/console/{seeded.paths['edit']}")
+    await person.page.locator("textarea[name=filters]").fill('[{"callee": "+49*"}]')
+    await person.page.locator("#matches tbody tr").first.wait_for()
+    faults["would-match"] = await examined(person, pictures, "would-match")
     assert {name: found for name, found in faults.items() if found} == {}
 
 

@@ -11,7 +11,10 @@ from tests.e2e.shared_service import SharedService
 
 HOOK = {"name": "crm", "uri": "http://127.0.0.1:9/", "hook": "channel_create"}
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
-NO_WRITE = frozenset({"/v2/accounts/{account_id}/webhooks/match"})
+NO_WRITE = frozenset({
+    "/v2/accounts/{account_id}/webhooks/match",
+    "/v2/accounts/{account_id}/webhooks/match/events",
+})  # fmt: skip
 """What is posted to, and changes nothing."""
 
 

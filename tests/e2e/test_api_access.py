@@ -122,7 +122,7 @@ async def test_every_path_of_an_account_is_closed_to_the_token_of_another(
             check_error(reply, 403, "forbidden")
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
-    assert asked == 31
+    assert asked == 32
     assert await snapshot(shared.database, owner.account_id) == before
     assert len(receiver.requests) == heard
 

@@ -96,7 +96,7 @@ async def test_every_path_of_an_account_is_closed_to_its_parents_token_without_t
             check_error(reply, 403, "forbidden")
             assert "secret" not in json.dumps(reply.envelope)
         asked += 1
-    assert asked == 31
+    assert asked == 32
     assert await snapshot(shared.database, family.child.account_id) == before
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
 
 from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.api_client import problem
+from tests.e2e.browser import Browser, of, signed_in
 from tests.e2e.shared_service import SharedService, attempts_of
 
 
@@ -97,3 +99,62 @@ async def test_would_it_match_asks_for_a_sub_account_but_for_no_strangers(
     assert verdicts == {"wide": True, "narrow": False}
     foreign = await parent.post("webhooks/match", **question | {"account_id": stranger.account_id})
     assert foreign.status == 403
+
+
+async def test_would_it_match_goes_over_the_last_events_of_the_account_alone(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    parent = await shared.tenant(descendants=True)
+    child, stranger = [await shared.tenant() for _ in range(2)]
+    tree = {"_id": child.account_id, "tree": [parent.account_id]}
+    await shared.database["accounts"].insert_one(tree)
+    stored = await parent.create(receiver.url("/a"), hook="all", include_subaccounts=True)
+    await parent.create(receiver.url("/b"), hook="all", mask=["caller_id_number"])
+    await stranger.create(receiver.url("/c"))
+    await shared.call(parent.account_id, "own-1", "own-2")
+    await shared.call(child.account_id, "below")
+    await shared.call(stranger.account_id, "foreign")
+    await attempts_of(parent, 5)
+    ask = {
+        "hook": "channel_create",
+        "filters": [{"member": "call_id", "op": "eq", "value": "own-1"}],
+    }
+    found = (await parent.post("webhooks/match/events", **ask)).data
+    assert {one["call_id"]: one["matches"] for one in found["events"]} == {
+        "own-1": True, "own-2": False, "below": False,
+    }  # fmt: skip
+    assert (found["matching"], found["without_payload"]) == (1, 0)
+    reasons = {one["call_id"]: " ".join(one["reasons"]) for one in found["events"]}
+    assert "filters.0" in reasons["own-2"]
+    assert "include_subaccounts is false" in reasons["below"]
+    # Of the rows of an event, one that masks nothing is read.
+    assert {(one["hook_id"], one["masked"]) for one in found["events"]} == {(stored["id"], False)}
+    by_id = (await parent.post("webhooks/match/events", hook_id=stored["id"])).data
+    assert by_id["matching"] == 3
+    narrow = await shared.tenant(parent.account_id)
+    events = (await narrow.post("webhooks/match/events")).data["events"]
+    assert {one["call_id"] for one in events} == {"own-1", "own-2"}
+    masked = await narrow.post("webhooks/match/events", filters=[{"direction": "sideways"}])
+    assert problem(masked, "filters.0.direction")
+    foreign = await parent.post("webhooks/match/events", hook_id="f" * 32)
+    assert foreign.status == 404
+
+
+async def test_the_form_of_a_webhook_tells_without_javascript_which_events_it_would_get(
+    shared: SharedService, receiver: Receiver, browser: Browser
+) -> None:
+    api = await shared.tenant()
+    await api.create(receiver.url("/a"), hook="all")
+    await shared.call(api.account_id, "own-1")
+    await attempts_of(api, 1)
+    await signed_in(browser, api.token)
+    new = of(api, "webhooks/new")
+    await browser.page(new)
+    typed = {"hook": "all", "filters": '[{"callee": "+49*"}]', "try": "page"}
+    text = unescape(await (await browser.send(new, **typed)).text())
+    assert "0 of the last 1 event" in text
+    assert 'filters.0 (callee like "+49*") did not hold' in text
+    part = await (await browser.send(new, **typed | {"filters": "[{}]", "try": "part"})).text()
+    assert "filters.0" in part
+    assert "<form" not in part
+    assert len((await api.get("webhooks")).data) == 1

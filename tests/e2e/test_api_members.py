@@ -205,6 +205,9 @@ async def see_webhooks(witness: Witness, shared: SharedService, ids: Mapping[str
     await witness.call("testWebhook", webhook_id=ids["ivr"])
     await witness.call("getWebhook", webhook_id=ids["ivr"])
     await witness.call("matchWebhooks", {"hook": "channel_create"})
+    await witness.call(
+        "matchEvents", {"hook": "channel_create", "filters": [{"internal_leg": False}]}
+    )
     await witness.call("getWebhookStats", webhook_id=ids["full"])
     broken = {"_id": "broken", "account_id": witness.api.account_id, "hook": "sms", "name": "x"}
     defaults = {"format": "json", "retries": 2, "enabled": True, "custom_data": {}, "modifiers": {}}

@@ -44,7 +44,7 @@ CHECKS = {
 LEAST_CASES = 2000
 FUZZED_EACH = 22
 """For each operation, beside the 1500 cases that are made without chance."""
-OPERATIONS = 46
+OPERATIONS = 47
 FAILING_WEBHOOKS = 20
 SPARE_WEBHOOKS = 100
 DISCARD = "/v2/accounts/{account_id}/dead_letters/discard"

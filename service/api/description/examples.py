@@ -24,6 +24,7 @@ from service.api.shapes.answers import (
     WebhookSummary,
 )
 from service.api.shapes.calls import CallAnswer
+from service.api.shapes.event_matches import EventMatches
 from service.api.shapes.operator_answers import (
     AuditAnswer,
     BroughtBack,
@@ -161,29 +162,24 @@ WINDOW = {
     "measured": 120,
     "duration_ms": {"p50": 41.7, "p90": 80.2, "p95": 95.0, "p99": 210.4},
 }
-MATCH = {
+VERDICT = {
+    "id": WEBHOOK_ID,
+    "name": "CRM",
     "hook": "channel_destroy",
-    "payload": PAYLOAD,
-    "webhooks": [
+    "matches": False,
+    "reasons": [
+        "filters.0 (duration at least 30 s) did not hold: the event's duration is 10",
+    ],
+    "clauses": [
         {
-            "id": WEBHOOK_ID,
-            "name": "CRM",
-            "hook": "channel_destroy",
-            "matches": False,
-            "reasons": [
-                "filters.0 (duration at least 30 s) did not hold: the event's duration is 10",
-            ],
-            "clauses": [
-                {
-                    "clause": "filters.0",
-                    "wanted": "duration at least 30 s",
-                    "held": False,
-                    "found": "the event's duration is 10",
-                }
-            ],
+            "clause": "filters.0",
+            "wanted": "duration at least 30 s",
+            "held": False,
+            "found": "the event's duration is 10",
         }
     ],
 }
+MATCH = {"hook": "channel_destroy", "payload": PAYLOAD, "webhooks": [VERDICT]}
 LIVE_REQUEST = {
     "id": DELIVERY_ID,
     "account_id": ACCOUNT_ID,
@@ -266,6 +262,26 @@ OF_MODELS: Mapping[type[BaseModel], dict[str, Any]] = {
     },
     StatsAnswer: {"last_hour": WINDOW, "last_day": WINDOW},
     MatchAnswer: MATCH,
+    EventMatches: {
+        "matching": 0,
+        "events": [
+            {
+                "event_id": EVENT_ID,
+                "hook": "channel_destroy",
+                "event_name": "CHANNEL_DESTROY",
+                "call_id": CALL_ID,
+                "account_id": ACCOUNT_ID,
+                "at": AT,
+                "hook_id": WEBHOOK_ID,
+                "attempt_id": ATTEMPT["id"],
+                "masked": False,
+                "matches": False,
+                "reasons": VERDICT["reasons"],
+                "clauses": VERDICT["clauses"],
+            }
+        ],
+        "without_payload": 0,
+    },
     GlanceAnswer: {
         "id": WEBHOOK_ID,
         "attempts": 120,

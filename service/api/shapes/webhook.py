@@ -5,7 +5,7 @@ single member.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -149,6 +149,13 @@ def _filtered() -> dict[str, Any]:
 # pydantic searches every imported module for the docstrings of attributes; these have none.
 WITHOUT_DOCSTRINGS = {"use_attribute_docstrings": False}
 
+WebhookId = Annotated[str, Field(min_length=1, max_length=64)]
+WHOSE = "A stored webhook, whose members count where none is given."
+DECIDING = frozenset({
+    "hook", "custom_data", "modifiers", "filters", "timezone", "schema_version", "profile",
+    "include_subaccounts", "include_internal_legs",
+})  # fmt: skip
+
 WebhookEdit: type[Body] = create_model(
     "WebhookEdit",
     __base__=Body,
@@ -161,6 +168,14 @@ WebhookCreate: type[Body] = create_model(
     __base__=WebhookEdit,
     __doc__="A new webhook.",
     **{member.name: _to_set(member, needed=True) for member in MEMBERS if member.required},
+)
+EventQuestion: type[Body] = create_model(
+    "EventQuestion",
+    __base__=Body,
+    __cls_kwargs__=WITHOUT_DOCSTRINGS,
+    __doc__="Members that decide which events a webhook gets; it need not exist.",
+    hook_id=(WebhookId | None, Field(default=None, description=WHOSE)),
+    **{member.name: _to_set(member) for member in MEMBERS if member.name in DECIDING},
 )
 WebhookAnswer: type[WebhookView] = create_model(
     "WebhookAnswer",

@@ -10,13 +10,15 @@ from service.console import forms
 from service.console.pages.catalogue import previews
 from service.console.snippets import snippets
 from service.console.visit import Visit
-from service.domain.errors import Conflict, Invalid, Unavailable
+from service.domain.errors import Conflict, Invalid, StoreUnavailable, Unavailable
 from service.domain.webhook import ALL_HOOKS
 from service.management.glance import MOST_COUNTED
 
 ON_A_PAGE = 50
 STATES = ("enabled", "disabled", "failing")
 AT_LEAST_FAILING = 0.95
+TRY = "try"
+"""Name of the button that asks which events would match; `part` asks for that part of the page."""
 SENDABLE = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 
 Item = Mapping[str, Any]
@@ -83,7 +85,9 @@ async def blank(visit: Visit) -> web.StreamResponse:
 
 
 async def create(visit: Visit) -> web.StreamResponse:
-    """Create a webhook and show its secret, once."""
+    """Create a webhook and show its secret, once; or tell which events it would get."""
+    if TRY in visit.form:
+        return await _tried(visit, None)
     given = forms.members_of(visit.form)
     members = {key: value for key, value in given.items() if value is not None}
     try:
@@ -102,8 +106,10 @@ async def filled(visit: Visit) -> web.StreamResponse:
 
 
 async def edit(visit: Visit) -> web.StreamResponse:
-    """Change the members that differ from the stored ones."""
+    """Change the members that differ from the stored ones; or tell which events it would get."""
     webhook = (await visit.ask("getWebhook")).data
+    if TRY in visit.form:
+        return await _tried(visit, webhook)
     members = forms.changed(forms.members_of(visit.form), webhook)
     try:
         if members:
@@ -111,6 +117,27 @@ async def edit(visit: Visit) -> web.StreamResponse:
     except Invalid as error:
         return _form(visit, webhook, forms.typed(visit.form), forms.in_words(error.problems))
     return visit.to("webhooks", webhook["id"], done="changed")
+
+
+async def _tried(visit: Visit, webhook: Item | None) -> web.Response:
+    """Tell which of the last events a webhook as the form has it would get; nothing is stored."""
+    members = forms.members_of(visit.form)
+    asked = {name: members[name] for name in forms.DECIDING}
+    if not asked["hook"]:
+        del asked["hook"]  # a webhook for several hooks
+    if webhook is not None:
+        asked["hook_id"] = webhook["id"]
+    found: Item | None = None
+    problems: Mapping[str, str] = {}
+    try:
+        found = (await visit.ask("matchEvents", body=asked)).data
+    except Invalid as error:
+        problems = forms.in_words(error.problems)
+    except StoreUnavailable:
+        problems = {"": "The events could not be read in time."}
+    if visit.form[TRY] == "part":
+        return visit.page("event_matches.html", matches=found, problems=problems)
+    return _form(visit, webhook, forms.typed(visit.form), problems, found)
 
 
 async def enable_all(visit: Visit) -> web.StreamResponse:
@@ -127,7 +154,11 @@ def secret_page(visit: Visit, template: str, webhook: Item, notes: Item) -> web.
 
 
 def _form(
-    visit: Visit, webhook: Item | None, values: Item, problems: Mapping[str, str]
+    visit: Visit,
+    webhook: Item | None,
+    values: Item,
+    problems: Mapping[str, str],
+    matches: Item | None = None,
 ) -> web.Response:
     dialects = visit.console.dialects
     hook = dialects.hooks.get(str(values.get("hook")))
@@ -137,6 +168,7 @@ def _form(
         webhook=webhook,
         values=values,
         problems=problems,
+        matches=matches,
         hooks=dialects.hooks,
         questions=dialects.questions,
         preview=previews(dialects, hook) if hook is not None else None,

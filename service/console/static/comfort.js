@@ -1,4 +1,9 @@
 // Copy buttons, keys for tables and pages, the preview of an event, progress of replays.
+import { showTimes } from "./times.js";
+
+const DECIDING = ["hook", "custom_data", "modifiers", "filters", "timezone", "schema_version",
+  "profile", "include_subaccounts", "include_internal_legs"];
+
 export function addCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const button of root.querySelectorAll(".code .copy")) {
@@ -45,6 +50,32 @@ export function previewHooks() {
     if (!answer.ok) return;
     place.innerHTML = await answer.text();
     addCopyButtons(place);
+  });
+}
+
+// Which of the last events a webhook as typed would get; asked half a second after the last change.
+export function tryMatching() {
+  const place = document.querySelector("#matches");
+  const form = place?.closest("form");
+  if (!form) return;
+  let waiting, asked = 0;
+  const ask = async () => {
+    const mine = ++asked, body = new URLSearchParams(new FormData(form));
+    body.set("try", "part");
+    const answer = await fetch(form.action, { method: "POST", body });
+    if (!answer.ok || mine !== asked) return;
+    place.innerHTML = await answer.text();
+    place.hidden = false;
+    showTimes(place);
+  };
+  form.addEventListener("input", (event) => {
+    if (!DECIDING.includes(event.target.name)) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, 500);
+  });
+  form.querySelector("button[name=try]").addEventListener("click", (event) => {
+    event.preventDefault();
+    ask();
   });
 }
 

@@ -12,6 +12,7 @@ from service.dialects.kazoo.leg_questions import KazooLegQuestions
 from service.dialects.kazoo.pivot import PIVOT
 from service.dialects.kazoo.pivot_requests import PivotRequests
 from service.dialects.kazoo.policy import KazooPolicy
+from service.dialects.kazoo.recorded import recorded
 from service.dialects.kazoo.request import KazooRequests
 from service.dialects.sample_call import SampleCall
 
@@ -27,6 +28,7 @@ def kazoo(policy: KazooPolicy, max_message_bytes: int) -> Dialect:
         announcement=ANNOUNCEMENT,
         attempt_members=attempt_members,
         call_facts=CALL_FACTS,
+        recorded=recorded,
         test_hook="channel_create",
         call_note=call_note,
         leg_questions=KazooLegQuestions(),

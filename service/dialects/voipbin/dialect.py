@@ -11,6 +11,7 @@ from service.dialects.voipbin.fetch import FETCH
 from service.dialects.voipbin.leg_questions import VoipbinLegQuestions
 from service.dialects.voipbin.names import HookNames
 from service.dialects.voipbin.policy import VoipbinPolicy
+from service.dialects.voipbin.recorded import recorded
 from service.dialects.voipbin.request import VoipbinRequests
 from service.dialects.voipbin.rpc import WebhookManager
 
@@ -24,6 +25,7 @@ def voipbin(policy: VoipbinPolicy, max_message_bytes: int) -> Dialect:
         decoder=VoipbinDecoder(policy, max_message_bytes),
         requests=VoipbinRequests(),
         call_facts=CALL_FACTS,
+        recorded=recorded,
         catalogued=names.catalogued,
         test_hook=offered[0].hook_id,
         call_note=call_note,

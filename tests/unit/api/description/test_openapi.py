@@ -16,6 +16,7 @@ from service.api.resources import (
     calls,
     dead_letters,
     dry_runs,
+    event_matches,
     glances,
     hooks,
     pauses,
@@ -36,6 +37,7 @@ def declared() -> list[Operation]:
     found = operations_of(
         hooks.HookHandlers(NOBODY, NOBODY),
         dry_runs.DryRunHandlers(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY),
+        event_matches.EventMatchHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         attempts.AttemptHandlers(NOBODY, NOBODY, NOBODY, NOBODY),
         dead_letters.LetterHandlers(NOBODY, NOBODY),
         calls.CallHandlers(NOBODY),
