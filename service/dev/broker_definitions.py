@@ -13,8 +13,9 @@ from service.adapters.rabbitmq.diagnosis import HASH
 from service.adapters.rabbitmq.topology.partitions import SHARE, Partitions, hash_arguments
 from service.adapters.rabbitmq.topology.permissions import Permissions
 from service.adapters.rabbitmq.topology.policies import HARMLESS, POLICY_PRIORITY
-from service.adapters.rabbitmq.topology.queues import QUESTIONS, Names, queues
+from service.adapters.rabbitmq.topology.queues import QUESTIONS, SWITCH_QUESTIONS, Names, queues
 from service.dialects.binding import Binding
+from service.dialects.dialect import Dialects
 from service.dialects.known import dialects_of
 from service.settings.model import Settings
 from service.wiring.parts import partitions_of, permissions_of
@@ -33,7 +34,8 @@ def own_broker(settings: Settings) -> str:
     The user has no password until `rabbitmqctl change_password` gives it one.
     """
     names, dialects = Names(settings.amqp.prefix), dialects_of(settings)
-    sources = dialects.bindings
+    asked = _asked(names, dialects)
+    sources = (*dialects.bindings, *asked.values())
     partitions = partitions_of(settings, dialects)
     topology = queues(names, settings.retry.tiers_ms, partitions.count)
     return _text(
@@ -50,11 +52,13 @@ def own_broker(settings: Settings) -> str:
             "queues": [
                 *(_queue(name, arguments) for name, arguments in topology.items()),
                 _queue(names.ask, QUESTIONS),
+                *(_queue(name, SWITCH_QUESTIONS) for name in asked),
             ],
             "bindings": [
                 *(_binding(names.exchange, name, name) for name in topology),
                 *_bound_to_switch(partitions),
                 *_spread(partitions),
+                *_bound_to_questions(asked),
             ],
         }
     )
@@ -65,12 +69,23 @@ def switchs_broker(settings: Settings) -> str:
     names, dialects = Names(settings.amqp.prefix), dialects_of(settings)
     partitions = partitions_of(settings, dialects)
     declared = queues(names, (), partitions.count)
+    asked = _asked(names, dialects)
     return _text(
         {
-            "exchanges": [*_hashing(partitions), *_switchs(dialects.bindings)],
+            "exchanges": [
+                *_hashing(partitions),
+                *_switchs((*dialects.bindings, *asked.values())),
+            ],
             "policies": list(_policies(names)),
-            "queues": [_queue(name, declared[name]) for name in partitions.queues],
-            "bindings": [*_bound_to_switch(partitions), *_spread(partitions)],
+            "queues": [
+                *(_queue(name, declared[name]) for name in partitions.queues),
+                *(_queue(name, SWITCH_QUESTIONS) for name in asked),
+            ],
+            "bindings": [
+                *_bound_to_switch(partitions),
+                *_spread(partitions),
+                *_bound_to_questions(asked),
+            ],
         }
     )
 
@@ -114,6 +129,17 @@ def _policy(name: str, pattern: str, priority: int, definition: Definition) -> D
         "priority": priority,
         "definition": definition,
     }
+
+
+def _asked(names: Names, dialects: Dialects) -> dict[str, Binding]:
+    """Return the binding of each queue with a switch's questions."""
+    return {names.asked(source): one.binding for source, one in dialects.asked.items()}
+
+
+def _bound_to_questions(asked: Mapping[str, Binding]) -> Iterator[Definition]:
+    for queue, source in asked.items():
+        for routing_key in source.routing_keys:
+            yield _binding(source.exchange, queue, routing_key)
 
 
 def _switchs(sources: Sequence[Binding]) -> Iterator[Definition]:

@@ -12,11 +12,14 @@ import aio_pika
 import pytest
 from aiormq.exceptions import AMQPError
 
+from service.dev.broker_definitions import own_broker, switchs_broker
 from service.dev.documents import ROOT
 from service.dev.process import ServiceProcess
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST
+from service.dialects.kazoo.policy import KazooPolicy
+from service.settings.model import Settings
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, call_event, switch, webhook_document
 
@@ -117,6 +120,17 @@ def topology_of(definitions: dict[str, Any]) -> set[str]:
     everything = definitions | {"queues": queues}
     kinds = ("queues", "exchanges", "bindings", "policies")
     return {json.dumps([kind, item], sort_keys=True) for kind in kinds for item in everything[kind]}
+
+
+def test_the_queue_of_the_switchs_questions_is_among_them_where_it_is_wanted() -> None:
+    asked = Settings(kazoo=KazooPolicy(answer_pivot_requests="callevt"))
+    for written in (own_broker(asked), switchs_broker(asked)):
+        found = json.loads(written)
+        assert "switchhook.ask-kazoo" in {one["name"] for one in found["queues"]}
+        assert "callmgr" in {one["name"] for one in found["exchanges"]}
+        [bound] = [one for one in found["bindings"] if one["source"] == "callmgr"]
+        assert bound["destination"] == "switchhook.ask-kazoo"
+    assert "callmgr" not in own_broker(Settings())
 
 
 async def test_nobody_gets_in_by_the_definitions_alone(

@@ -152,6 +152,25 @@ async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants
     assert await broker_problems(network) == []
 
 
+async def test_a_user_who_may_not_answer_over_the_bus_is_warned_and_one_who_may_is_not(
+    broker: RabbitServer, amqp_url: str
+) -> None:
+    all_but_default = (OURS, rf"{OURS}|^notifications$", ".*")
+    with_default = (OURS, rf"{OURS}|^notifications$|^amq\.default$", ".*")
+    users = {"mute": all_but_default, "speaks": with_default}
+    await add_users(broker, amqp_url.rpartition("/")[2], users)
+    warned = {}
+    for name in users:
+        url = as_user(amqp_url, name)
+        findings = [found async for found in examine_broker(url, TIERS_MS, WHOLE, NEEDED)]
+        warned[name] = [found.text for found in findings if "amq.default" in found.text]
+        assert not any(found.fatal for found in findings)
+    assert warned == {
+        "mute": ["may not write to amq.default: questions in switchhook.ask get no answer"],
+        "speaks": [],
+    }
+
+
 def as_user(amqp_url: str, name: str) -> str:
     return amqp_url.replace("guest:guest", f"{name}:secret")
 

@@ -18,7 +18,7 @@ from service.adapters.rabbitmq.diagnosis import (
 )
 from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
 from service.adapters.rabbitmq.topology.partitions import Partitions, declare_partitions
-from service.adapters.rabbitmq.topology.permissions import Permissions
+from service.adapters.rabbitmq.topology.permissions import DEFAULT_EXCHANGE, Permissions
 from service.adapters.rabbitmq.topology.queues import Names, declare
 from service.dialects.binding import Binding
 from service.domain.errors import BrokerUnavailable, TopologyConflict
@@ -54,6 +54,9 @@ async def examine_broker(
             return
         for binding in partitions.bindings:
             yield await _exchange(connection, url, names, binding, needed)
+        mute = await _mute(connection, names)
+        if mute:
+            yield mute
         alarm = await _alarm(url, names, needed)
         if alarm:
             yield alarm
@@ -99,6 +102,25 @@ async def _exchange(
     finally:
         await channel.close()
     return fine("broker", f"exchange {binding.exchange} exists")
+
+
+async def _mute(connection: AbstractConnection, names: Names) -> Finding | None:
+    """Return a finding where answers to questions over the bus would be refused.
+
+    Publishes to the name of no queue.
+    """
+    channel = await connection.channel(publisher_confirms=True)
+    try:
+        nobody = f"{names.prefix}.{NOBODY}"
+        await channel.default_exchange.publish(Message(b""), nobody, mandatory=False)
+    except ChannelAccessRefused:
+        text = f"may not write to {DEFAULT_EXCHANGE}: questions in {names.ask} get no answer"
+        escaped = DEFAULT_EXCHANGE.replace(".", "\\.")
+        remedy = f"where you ask over the bus, add |^{escaped}$ to what the user may write"
+        return warning("broker", text, remedy)
+    finally:
+        await channel.close()
+    return None
 
 
 async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:
