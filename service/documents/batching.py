@@ -12,6 +12,7 @@ LEAST_EVENTS, MOST_EVENTS = 2, 1000
 LEAST_WITHIN_MS, MOST_WITHIN_MS = 100, 60_000
 LIMITS = {"max": (LEAST_EVENTS, MOST_EVENTS), "within_ms": (LEAST_WITHIN_MS, MOST_WITHIN_MS)}
 VERBS = ("post", "put")
+NOT_FOR_QUESTIONS = "is not for actionable hooks: a call waits for each answer"
 ASKED = ("ask_key", "budget_s", "static_answer", "answer_form")
 CONCERNED = ("batch", "format", "http_verb", "ordering", "profile", *ASKED)
 """Members that decide whether a webhook can have its events in batches."""
@@ -38,8 +39,9 @@ def batching_problems(document: Document) -> Iterator[Problem]:
         if not _is_between(rules.get(name), least, most):
             message = f"must be a whole number from {least} to {most}"
             yield f"batch.{name}", "invalid", {"message": message}
-    for obstacle in _obstacles(document):
-        yield "batch", "invalid", {"message": obstacle}
+    obstacles = "; ".join(_obstacles(document))
+    if obstacles:
+        yield "batch", "invalid", {"message": obstacles}
 
 
 def _is_between(value: Any, least: int, most: int) -> bool:
@@ -59,4 +61,4 @@ def _obstacles(document: Document) -> Iterator[str]:
     if document.get("profile") is not None:
         yield "cannot be combined with profile: its requests have one event each"
     if any(document.get(name) is not None for name in ASKED):
-        yield "is not for actionable hooks: a call waits for each answer"
+        yield NOT_FOR_QUESTIONS
