@@ -130,6 +130,12 @@ def _failures(result: Results) -> Iterator[Row]:
     yield Row("attempts/s, none fails | one in ten", *shown, _spread(result["ratio"]))
 
 
+def _lookers(result: Results) -> Iterator[Row]:
+    shown = _spread(result["alone"]["per_s"]), _spread(result["beside"]["per_s"])
+    ratio, what = result["ratio"], f"deliveries/s, alone | with people ({result['pages']} pages)"
+    yield Row(what, *shown, _spread(ratio), ">= 0.95", ratio["median"] >= 0.95)
+
+
 def _processes(result: Results) -> Iterator[Row]:
     shown = _spread(result["one"]["per_s"]), _spread(result["two"]["per_s"])
     yield Row("deliveries/s, 1 process | 2", *shown, _spread(result["ratio"]))
@@ -175,6 +181,7 @@ _LINES: Mapping[str, Callable[[Results], Iterator[Row]]] = {
     "latency_half": _latency,
     "fairness": _fairness,
     "failures": _failures,
+    "lookers": _lookers,
     "processes": _processes,
     "webhooks": _webhooks,
     "backlog": _backlog,

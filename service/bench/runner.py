@@ -17,6 +17,7 @@ from service.bench.measurements.drain import drain
 from service.bench.measurements.failures import failures
 from service.bench.measurements.fairness import fairness
 from service.bench.measurements.latency import latencies
+from service.bench.measurements.lookers import lookers
 from service.bench.measurements.parts import parts
 from service.bench.measurements.scale import backlog, processes, webhooks
 from service.bench.report import charts_of, table
@@ -31,6 +32,7 @@ MEASURES: Mapping[str, Measure] = {
     "latency": latencies,
     "fairness": fairness,
     "failures": failures,
+    "lookers": lookers,
     "processes": processes,
     "webhooks": webhooks,
     "backlog": backlog,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from service.documents.members import EDITABLE, OPTIONS, SECRET
-from service.documents.webhook import BadDocument, includes_internal_legs, webhook_of
+from service.documents.webhook import BadDocument, hooks_of, includes_internal_legs, webhook_of
 from service.domain.endpoint import endpoint_of
 from service.domain.request_headers import OPEN_CREDENTIALS
 from service.domain.webhook import Webhook
@@ -87,10 +87,31 @@ def public_view(document: Document, health: Document | None = None) -> dict[str,
 
 
 def summary(document: Document) -> dict[str, Any]:
-    """Return the members of a webhook that a list shows."""
-    view = public_view(document)
-    kept = ("id", "hook", "name", "uri", "enabled", "disable_reason")
-    return {key: view[key] for key in kept if key in view}
+    """Return the members of a webhook that a list shows.
+
+    A list may be long, so they are taken from the document where they can be.
+    """
+    enabled, texts = document.get("enabled", True), _texts(document)
+    if not texts or not isinstance(enabled, bool):
+        view = public_view(document)
+        kept = ("id", "hook", "name", "uri", "enabled", "disable_reason")
+        return {key: view[key] for key in kept if key in view}
+    view = {"id": str(document["_id"]), **texts, "enabled": enabled}
+    if document.get("disable_reason") and not enabled:
+        view["disable_reason"] = str(document["disable_reason"])
+    return view
+
+
+def _texts(document: Document) -> dict[str, str]:
+    """Return hook, name and uri; nothing where they are not as usual."""
+    name, uri = document.get("name"), document.get("uri")
+    if document.get("event_types") is not None or not (name and uri):
+        return {}
+    try:
+        (hook,) = hooks_of(document)
+    except (BadDocument, ValueError):
+        return {}
+    return {"hook": hook, "name": str(name), "uri": str(uri)}
 
 
 def _options(document: Document) -> dict[str, Any]:

@@ -119,6 +119,8 @@ class Leg:
     answered_at: float | None = None
     bridged_at: float | None = None
     destroyed_at: float | None = None
+    end_seen_at: float = 0.0
+    """When the event that told its end was received."""
     seen_at: float = 0.0
     other_legs: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
@@ -192,9 +194,12 @@ class Conversation:
         return self.conversation_id in self.legs
 
     @property
-    def ended_at(self) -> float:
-        """When the last of its legs ended, in unix seconds; 0 while none has."""
-        return max((leg.destroyed_at or 0.0 for leg in self.legs.values()), default=0.0)
+    def end_seen_at(self) -> float:
+        """When the last end of a leg was received, in unix seconds; 0 while none was.
+
+        After an outage that is long after the leg ended.
+        """
+        return max((leg.end_seen_at for leg in self.legs.values()), default=0.0)
 
     @property
     def over(self) -> bool:

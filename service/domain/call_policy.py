@@ -21,7 +21,7 @@ class CallPolicy:
     settle_s: Annotated[float, Ge(0.1), Le(60.0)] = 3.0
     """Seconds of quiet after the end of a call's last leg until its summary is sent."""
     latest_summary_s: Annotated[float, Ge(1.0), Le(600.0)] = 60.0
-    """Seconds after the end of the last leg until the summary is sent, quiet or not."""
+    """Seconds after the end of the last leg was seen until the summary is sent, quiet or not."""
     watchdog: bool = True
     """Ask the switch about legs of which nothing was told for long."""
     quiet_unanswered_s: Annotated[float, Ge(1.0), Le(86_400.0)] = 300.0

@@ -86,11 +86,13 @@ def outcome_of(first: Leg, spoken: Sequence[Leg]) -> str:
 def _unanswered(first: Leg, others: Sequence[Leg]) -> str:
     """Return the outcome where nobody answered.
 
-    The called parties' legs tell it; where their ends are lost, the caller's does.
+    The called parties' legs tell it; where their ends are lost, the caller's does. Whether the
+    caller gave up is told by the caller's leg; where its end is lost, by the called parties'.
     """
     told = [leg for leg in others if "hangup_cause" in leg.facts]
     ends = [leg.facts.get("end") for leg in told or (first,)]
-    if first.facts.get("end") == CANCELLED:
+    tells = [first] if "hangup_cause" in first.facts else told
+    if any(leg.facts.get("end") == CANCELLED for leg in tells):
         return MISSED if first.facts.get("outside") else CANCELLED
     if all(end == BUSY for end in ends):
         return BUSY

@@ -56,6 +56,8 @@ async def seeded(stage: Stage) -> Seeded:
 
     (letter,) = await eventually(dead)
     await stage.shared.database["rejected"].insert_one(rejected())
+    pause = {"_id": "p", "endpoint": LONGEST, "by": HOSTILE, "at": datetime.now(UTC)}
+    await stage.shared.database["pauses"].insert_one(pause)
     account, hook_page = f"accounts/{tenant.account_id}", "hooks/channel_create"
     one = f"{account}/webhooks/{bad['id']}"
     paths = {
@@ -87,6 +89,7 @@ async def seeded(stage: Stage) -> Seeded:
         "workers": "workers",
         "rejected": "rejected",
         "rejected-one": "rejected/odd",
+        "pauses": "pauses",
     }
     return Seeded(tenant, await stage.operator_token(), paths)
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from service.dev.receiver import ReceivedRequest, Receiver
-from tests.api_client import Client
+from tests.api_client import Client, make_token
+from tests.e2e.browser import Browser, signed_in
 from tests.e2e.harness import eventually
 from tests.e2e.shared_service import SharedService, StartShared, new_account
 
@@ -210,6 +211,23 @@ async def test_an_operator_pauses_and_resumes_an_account_or_an_endpoint(
     assert ended.status == 200
     await receiver.until(lambda: len(receiver.at(f"/{what}")) == 2, 10)
     assert sorted(call_ids(receiver, f"/{what}")) == names
+
+
+async def test_an_operator_pauses_and_resumes_in_the_console(
+    shared: SharedService, browser: Browser, tenant: Client
+) -> None:
+    operator = await make_token(shared.database, None)
+    await signed_in(browser, operator)
+    assert "Nothing is paused" in await browser.page("/console/pauses")
+    refused = await browser.send("/console/pauses", wanted="ftp://a.example")
+    assert refused.status == 400
+    await browser.send("/console/pauses", wanted=tenant.account_id)
+    assert tenant.account_id in await browser.page("/console/pauses")
+    [pause] = await shared.database["pauses"].find({}).to_list(None)
+    await browser.send(f"/console/pauses/{pause['_id']}/resume")
+    assert "Nothing is paused" in await browser.page("/console/pauses")
+    await signed_in(browser, tenant.token)
+    await browser.page("/console/pauses", 404)
 
 
 async def test_only_an_operator_may_pause_an_endpoint(stage: SharedService) -> None:

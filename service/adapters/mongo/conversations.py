@@ -230,9 +230,10 @@ def _end(leg: str, one: Happening) -> dict[str, Any]:
     """Return what the end of the leg sets; the real one prevails over a synthetic one."""
     if one.note.step is not Step.DESTROYED:
         return {}
+    seen = {f"{leg}.end_seen_at": one.received_at}
     if one.note.synthetic:
-        return {f"{leg}.synthetic_end": one.event_id}
-    return {f"{leg}.end_event": one.event_id, f"{leg}.destroyed_at": one.note.at}
+        return {f"{leg}.synthetic_end": one.event_id, **seen}
+    return {f"{leg}.end_event": one.event_id, f"{leg}.destroyed_at": one.note.at, **seen}
 
 
 def _has(conversation: Conversation | None, event_id: str) -> bool:
@@ -270,6 +271,8 @@ def _leg(document: Mapping[str, Any]) -> Leg:
         answered_at=document.get("answered_at"),
         bridged_at=document.get("bridged_at"),
         destroyed_at=document.get("destroyed_at"),
+        # Legs that ended under an earlier version have the switch's time only.
+        end_seen_at=document.get("end_seen_at", document.get("destroyed_at", 0.0)),
         seen_at=document["seen_at"],
         other_legs=tuple(document.get("other_legs", ())),
         facts=document.get("facts", {}),

@@ -143,7 +143,7 @@ class CallFollower:
     async def _look_soon(self, conversation: Conversation) -> None:
         """Have a conversation that is over looked at once it is quiet, or after a longest time."""
         now, policy = self.clock(), self.policy
-        latest = max(now, conversation.ended_at + policy.latest_summary_s)
+        latest = max(now, conversation.end_seen_at + policy.latest_summary_s)
         wanted = min(now + policy.settle_s, latest)
         if conversation.look_at is None or conversation.look_at > wanted + 0.001:
             key = conversation.key

@@ -61,12 +61,15 @@ class AttemptWriter:
                 log.exception("attempt_log.bug")
 
     async def flush(self) -> None:
-        """Write all rows, waiting for a write that is under way.
+        """Write the rows that wait now, after a write that is under way.
 
         Raises StoreUnavailable; rows that were not written stay in the buffer.
         """
         async with self._writing:
-            while self._rows:
+            # Rows that come meanwhile wait for the next time: many small writes cost more.
+            left = len(self._rows)
+            while left > 0 and self._rows:
+                left -= ROWS_AT_ONCE
                 await self._write_some()
 
     async def _write_some(self) -> None:

@@ -1,0 +1,111 @@
+"""The cost of people: ten who look at the console while a backlog is drained."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from pymongo import AsyncMongoClient
+
+from service.bench.figures import ratios, spread
+from service.bench.measurements.drain import ACCOUNTS, Backlog, drained, summary
+from service.bench.setting.seed import one_each, store, webhook
+from service.bench.setting.site import Site
+from service.dev.process import ServiceProcess
+from service.management.token import new_token
+
+DATABASE = "looked"
+PAGE_EVERY_S = 5.0
+"""Seconds that a person reads a page."""
+PAGES = ("webhooks", "attempts", "webhooks?q=bench", "dead-letters", "hooks")
+WEBHOOKS = 1000
+"""Webhooks of the first account; the others have one."""
+LONGER = 5
+"""Times the usual backlog, so that each person opens several pages."""
+CSRF = re.compile(r'name="csrf" value="([^"]*)"')
+
+
+async def lookers(site: Site) -> dict[str, Any]:
+    """Measure deliveries per second, in turns: nobody looks, and ten people do."""
+    urls = site.sink.urls()
+    quiet = (webhook(ACCOUNTS[0], urls[0], hook="channel_hold") for _ in range(WEBHOOKS - 1))
+    await store(site.mongo_url, DATABASE, [*one_each(ACCOUNTS, urls), *quiet])
+    tokens = await _tokens(site.mongo_url)
+    backlog = Backlog(ACCOUNTS, LONGER * site.effort.events)
+    alone, beside, opened = [], [], 0
+    for pair in range(1, site.effort.pairs + 1):
+        alone.append(await drained(site, backlog, site.eager_service(DATABASE)))
+        service = site.eager_service(DATABASE)
+        async with _people(service, tokens) as pages:
+            beside.append(await drained(site, backlog, service))
+        opened += len(pages)
+        site.tell(
+            f"pair {pair} of {site.effort.pairs}: alone {alone[-1].speed.per_s:.0f}/s, "
+            f"with ten people {beside[-1].speed.per_s:.0f}/s, {len(pages)} pages"
+        )
+    ratio = ratios([run.speed.per_s for run in beside], [run.speed.per_s for run in alone])
+    figures = {"alone": summary(alone), "beside": summary(beside), "ratio": spread(ratio)}
+    return {"lookers": figures | {"pages": opened}}
+
+
+async def _tokens(mongo_url: str) -> Mapping[str, str]:
+    """Write a token for each account; return them by account."""
+    tokens = {}
+    async with AsyncMongoClient[Mapping[str, Any]](mongo_url) as client:
+        for account_id in ACCOUNTS:
+            tokens[account_id], kept = new_token(account_id, datetime.now(UTC))
+            document = {"_id": kept.token_id, **asdict(kept)}
+            await client[DATABASE]["tokens"].insert_one(document)
+    return tokens
+
+
+@asynccontextmanager
+async def _people(
+    service: ServiceProcess, tokens: Mapping[str, str]
+) -> AsyncIterator[Sequence[str]]:
+    """Have somebody of each account look until the end; yield the pages that were shown."""
+    pages: list[str] = []
+    looking = [
+        asyncio.create_task(_look(service, *one, number * PAGE_EVERY_S / len(tokens), pages))
+        for number, one in enumerate(tokens.items())
+    ]
+    try:
+        yield pages
+    finally:
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
+
+
+async def _look(
+    service: ServiceProcess, account_id: str, token: str, after_s: float, pages: list[str]
+) -> None:
+    """Sign in, and open a page every `PAGE_EVERY_S` seconds; the service may not be up yet."""
+    await asyncio.sleep(after_s)
+    console = f"http://127.0.0.1:{service.port}/console"
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        while not await _signed_in(session, console, token):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        for page in itertools.cycle(PAGES):
+            async with session.get(f"{console}/accounts/{account_id}/{page}") as response:
+                await response.read()
+                if response.status == 200:
+                    pages.append(page)
+            await asyncio.sleep(PAGE_EVERY_S)
+
+
+async def _signed_in(session: aiohttp.ClientSession, console: str, token: str) -> bool:
+    try:
+        async with session.get(f"{console}/sign-in") as response:
+            found = CSRF.search(await response.text())
+        fields = {"csrf": found[1] if found else "", "token": token, "next": ""}
+        async with session.post(f"{console}/sign-in", data=fields) as response:
+            return response.status == 200
+    except aiohttp.ClientConnectionError:
+        return False
