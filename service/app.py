@@ -235,6 +235,7 @@ async def _wind_down(service: Service) -> None:
     held = sum(lane.unsettled for lane in service.lanes)
     log.info("service.stopping", in_flight=held, grace_s=grace_s)
     await service.broker.consumer.stop()
+    service.lanes.batches.hurry()
     deadline = time.monotonic() + grace_s
     for lane in service.lanes:
         with suppress(TimeoutError):

@@ -14,7 +14,7 @@ OPTIONAL = (
 FLAGS = (
     "enabled", "paused", "include_subaccounts", "include_internal_legs", "public_key_signature",
 )  # fmt: skip
-PAIRS = ("custom_data", "modifiers", "headers", "auth")
+PAIRS = ("custom_data", "modifiers", "headers", "auth", "batch")
 WORDS = ("extras",)
 """Members that a form has as words."""
 LISTS = ("filters", "mask", "omit")
@@ -136,7 +136,7 @@ def in_words(problems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[st
     for field, codes in problems.items():
         name = field.partition(".")[0]
         text = "; ".join(str(problem.get("message", code)) for code, problem in codes.items())
-        if name in LISTS and field != name:
+        if name in (*LISTS, "batch") and field != name:
             text = f"{field}: {text}"
         found[name] = f"{found[name]}; {text}" if name in found else text
     return found

@@ -14,11 +14,12 @@ MOST_BODY_BYTES = 16_384
 MOST_PAYLOAD_BYTES = 262_144
 SHOWN = frozenset({
     "Content-Type", "Deprecation", "Sunset", "User-Agent", "X-Account-ID", "X-Hook-ID",
-    "X-Switchhook-Attempt", "X-Switchhook-Conversation", "X-Switchhook-Fallback-Reason",
-    "X-Switchhook-Late", "X-Switchhook-Occurred-At", "X-Switchhook-Out-Of-Order",
-    "X-Switchhook-Received-At", "X-Switchhook-Replay", "X-Switchhook-Schema",
-    "X-Switchhook-Sequence", "X-Switchhook-Supersedes", "X-Switchhook-Synthetic",
-    "X-Switchhook-Test", "traceparent", "webhook-id", "webhook-timestamp",
+    "X-Switchhook-Attempt", "X-Switchhook-Batch", "X-Switchhook-Conversation",
+    "X-Switchhook-Fallback-Reason", "X-Switchhook-Late", "X-Switchhook-Occurred-At",
+    "X-Switchhook-Out-Of-Order", "X-Switchhook-Received-At", "X-Switchhook-Replay",
+    "X-Switchhook-Schema", "X-Switchhook-Sequence", "X-Switchhook-Supersedes",
+    "X-Switchhook-Synthetic", "X-Switchhook-Test", "traceparent", "webhook-id",
+    "webhook-timestamp",
 })  # fmt: skip
 """Request headers shown as they are; all others are hidden, as the account's may be secret."""
 HIDDEN = "(hidden)"
@@ -75,6 +76,8 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "age_s": round(attempt.expiry.age_s, 3) if attempt.expiry else None,
         "max_age_s": attempt.expiry.max_age_s if attempt.expiry else None,
         "hashed": list(delivery.hashed) or None,
+        "batch_id": attempt.in_batch and attempt.in_batch.batch_id,
+        "batch_size": attempt.in_batch and attempt.in_batch.size,
     }
     return {key: value for key, value in marks.items() if value is not None}
 

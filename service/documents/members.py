@@ -36,6 +36,7 @@ class Kind(Enum):
     MASKS = auto()
     NAMES = auto()
     ZONE = auto()
+    BATCH = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,13 @@ MEMBERS = (
         "coalesce_ms",
         Kind.WINDOW,
         "Milliseconds within which only the latest of a burst of interim events is sent.",
+        optional=True,
+    ),
+    Member(
+        "batch",
+        Kind.BATCH,
+        "`{max, within_ms}`: up to `max` events, or those of so many milliseconds, in one request "
+        "as a JSON array. Needs `format: json` and a POST or PUT.",
         optional=True,
     ),
     Member(

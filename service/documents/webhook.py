@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from service.documents.batching import batching_of, batching_problems
 from service.documents.privacy import privacy_of, privacy_problems
 from service.domain.filters.filters import UTC, BadFilters, Filters, filters_of, zone_of
 from service.domain.freshness import MOST_MAX_AGE_S
@@ -15,6 +16,7 @@ from service.domain.webhook import (
     ALL_HOOKS,
     NOTHING,
     Asking,
+    Batching,
     Format,
     OAuthClient,
     Order,
@@ -104,6 +106,7 @@ def webhook_of(document: Document, default_source: str = "") -> Webhook:
         max_age_s=_max_age_s(document),
         clauses=_clauses(document),
         privacy=_privacy(document),
+        batching=_batching(document),
     )
 
 
@@ -405,3 +408,10 @@ def _privacy(document: Document) -> Privacy | None:
     if problem is not None:
         raise BadDocument(f"{problem[0]}: {problem[2]['message']}")
     return privacy_of(document)
+
+
+def _batching(document: Document) -> Batching | None:
+    problem = next(batching_problems(document), None)
+    if problem is not None:
+        raise BadDocument(f"{problem[0]} {problem[2]['message']}")
+    return batching_of(document)

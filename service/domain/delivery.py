@@ -1,8 +1,8 @@
 """Delivery of one event to one webhook: its identity, its attempts and their outcomes."""
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     """Shadow mode: no request was sent, because another service delivers."""
     EXPIRED = "expired"
     """The event was too old for its webhook: no request was sent."""
+    ITEM_FAILED = "item_failed"
+    """The receiver accepted the batch, but listed this delivery as failed."""
 
     @property
     def succeeded(self) -> bool:
@@ -250,6 +252,14 @@ _SERVER_FAULTS = frozenset({
 
 
 @immutable
+class InBatch:
+    """The batch that a delivery was sent in: its id and its number of deliveries."""
+
+    batch_id: str
+    size: int
+
+
+@immutable
 class Attempt:
     """One HTTP request for a delivery, counted from 1, with everything that the attempt log keeps.
 
@@ -271,6 +281,13 @@ class Attempt:
     """Use of the answer, for a webhook whose answer steers a call."""
     expiry: Expiry | None = None
     """Age and limit of an event that was too old."""
+    in_batch: InBatch | None = None
+    """The batch, if the request had several deliveries."""
+
+    def delivery_after(self) -> Delivery:
+        """Return the delivery with this attempt in its past."""
+        past = (*self.delivery.past, self.as_past())
+        return replace(self.delivery, past=past, deferrals=0)
 
     def as_past(self) -> PastAttempt:
         """Return the summary that travels with the delivery."""
@@ -301,6 +318,11 @@ def delivery_id_of(event_id: str, webhook_id: str) -> str:
     It contains no dot: Standard Webhooks 1.0 joins the signed parts with dots.
     """
     return blake2b(f"{event_id}{webhook_id}".encode(), digest_size=16).hexdigest()
+
+
+def batch_id_of(delivery_ids: Iterable[str]) -> str:
+    """Return the id of a batch: the same for the same deliveries, in whatever order."""
+    return blake2b(f"batch{''.join(sorted(delivery_ids))}".encode(), digest_size=16).hexdigest()
 
 
 def attempt_id_of(started_at: float) -> str:

@@ -72,6 +72,14 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How many events a webhook gets in one request, and for how long the first of them waits."""
+
+    most: int
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """An account's stored subscription: hooks, URI, verb, format and filters."""
 
@@ -135,6 +143,8 @@ class Webhook:
     """The clauses of its document's `filters`, which must all hold; see `domain.filters`."""
     privacy: Privacy | None = None
     """What it masks and leaves out of the payload, before `custom_data` is added."""
+    batching: Batching | None = None
+    """Whether several of its events travel in one request."""
 
     @property
     def follows_calls(self) -> bool:

@@ -106,7 +106,10 @@ def attempt_view(row: Document, dialects: Dialects) -> dict[str, Any]:
     view |= dialect.attempt_members(row)
     view |= {theirs: row[ours] for ours, theirs in EXCHANGED.items() if ours in row}
     view |= position_view(row.get("position"))
-    marks = ("fallback_for", "replay_id", "test", "trace_id", "age_s", "max_age_s")
+    marks = (
+        "fallback_for", "replay_id", "test", "trace_id", "age_s", "max_age_s", "batch_id",
+        "batch_size",
+    )  # fmt: skip
     return view | {key: row[key] for key in marks if row.get(key) is not None}
 
 

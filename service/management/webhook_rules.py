@@ -25,6 +25,7 @@ from service.domain.request_headers import (
     problem_with_headers,
 )
 from service.domain.webhook import ALL_HOOKS
+from service.management.webhook_batching import batch_problems
 from service.management.webhook_clauses import clause_problems, unknown_members
 from service.management.webhook_conditions import impossible
 from service.management.webhook_profile import without_place
@@ -50,6 +51,7 @@ def check_members(
         *_problems(given, merged, hooks, questions),
         *_asking(given, merged, questions),
         *without_place(given, merged, [*hooks, *questions]),
+        *batch_problems(given, merged, questions),
     ):
         problems.setdefault(field, {})[code] = details
     return problems

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 FAILURES_PER_ROUND = 8
 """Failed attempts followed up in one round of the event loop; thousands may time out at once."""
 
+WriteRequest = Callable[[Owed, EventContent, int, float, str | None], Request]
+"""What writes a request as `request_for` does, of an attempt's number, unix time and trace."""
 Entry = Place | Waiting | DeferReason | Attempt
 
 
@@ -66,6 +68,7 @@ class Attempter:
         *,
         test: bool = False,
         answer_bytes: int | None = None,
+        write: WriteRequest = request_for,
     ) -> Attempt | DeferReason | None:
         """Return the attempt, the reason why it was not made, or None if the webhook was deleted.
 
@@ -77,7 +80,7 @@ class Attempter:
         try:
             started_at, start = self.clock(), time.perf_counter()
             request, response = await self._traced(
-                owed, content, started_at, answer_bytes, test=test
+                owed, content, started_at, answer_bytes, write, test=test
             )
             duration_s = time.perf_counter() - start
             if not response.outcome.succeeded:
@@ -101,13 +104,14 @@ class Attempter:
         content: EventContent,
         started_at: float,
         answer_bytes: int | None,
+        write: WriteRequest,
         *,
         test: bool,
     ) -> tuple[Request, Response]:
         """Make the request within a span of the delivery's trace."""
         delivery, number = owed.delivery, len(owed.delivery.past) + 1
         with self.tracer.span("attempt", delivery.traceparent) as span:
-            request = request_for(owed, content, number, started_at, span.traceparent)
+            request = write(owed, content, number, started_at, span.traceparent)
             if test:
                 request = _as_test(request)
             if answer_bytes is not None:

@@ -30,6 +30,7 @@ from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry, expired
 from service.pipeline.backlog.keep import Backlog
+from service.pipeline.batching import Batches, Seat, Told, Unsent
 from service.pipeline.deferrals import Deferrals
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
@@ -80,6 +81,7 @@ class Deliverer:
     metrics: Metrics
     availability: Availability
     deferrals: Deferrals
+    batches: Batches
     backlog: Backlog | None = None
     """Backlog of paused webhooks; None where it is being sent."""
     freshness: FreshnessPolicy = field(default_factory=FreshnessPolicy)
@@ -153,7 +155,7 @@ class Deliverer:
         await self.give_up(delivery, DeadLetterReason.BUG, uri)
         self.finished.add(delivery)
 
-    async def _settle(self, owed: Owed, batch: Batch, entry: Entry) -> None:
+    async def _settle(self, owed: Owed, batch: Batch, entry: Entry | Seat) -> None:
         """Settle one delivery; it is finished as soon as this returns."""
         try:
             await self._deliver(owed, batch, entry)
@@ -162,7 +164,7 @@ class Deliverer:
             await self.give_up(owed.delivery, DeadLetterReason.BUG, owed.webhook.uri)
         self.finished.add(owed.delivery)
 
-    async def _deliver(self, owed: Owed, batch: Batch, entry: Entry) -> None:
+    async def _deliver(self, owed: Owed, batch: Batch, entry: Entry | Seat) -> None:
         delivery, webhook = owed.delivery, owed.webhook
         if owed.destination.is_fallback and webhook.fallback_uri is None:
             # The fallback was removed while the delivery waited for it.
@@ -181,13 +183,17 @@ class Deliverer:
             batch.places.withdraw(entry)
             await self._deliver_anew(delivery, batch)
             return
-        made: Attempt | DeferReason | None
+        made: Told
         if isinstance(entry, Place):
             made = await self.attempter.attempt(owed, batch.content, batch.places, entry)
+        elif isinstance(entry, Seat):
+            made = await entry.told
         else:
             made = entry
         if made is None:
             self.reporter.cancelled(delivery)
+        elif isinstance(made, Unsent):
+            await self._deliver_anew(delivery, batch)
         elif isinstance(made, DeferReason):
             await self._defer(owed, batch, made)
         else:
@@ -212,7 +218,9 @@ class Deliverer:
     async def _begin(self, owed: Owed, batch: Batch) -> None:
         await self._deliver(owed, batch, self._enter(owed, batch))
 
-    def _enter(self, owed: Owed, batch: Batch) -> Entry:
+    def _enter(self, owed: Owed, batch: Batch) -> Entry | Seat:
+        if owed.webhook.batching is not None:
+            return self.batches.enter(owed, batch.content, batch.places, batch.progress)
         return self.attempter.enter(owed, batch.places, batch.progress)
 
     def _expired(self, owed: Owed, batch: Batch) -> Attempt | None:
@@ -225,39 +233,37 @@ class Deliverer:
     async def _follow(self, owed: Owed, batch: Batch, attempt: Attempt) -> None:
         delivery, webhook = owed.delivery, owed.webhook
         self.reporter.attempted(delivery, attempt)
-        if not owed.destination.is_fallback:
+        if not owed.destination.is_fallback and attempt.in_batch is None:
             self.disabler.note(webhook, attempt)
         match self._next_step(owed, attempt):
             case Delivered():
                 self.metrics.delivered.inc()
             case Withheld() if delivery.owed:
-                last = _after(delivery, attempt)
+                last = attempt.delivery_after()
                 await self.give_up(last, DeadLetterReason.SHADOWED, attempt.uri)
             case Withheld():
                 self.metrics.shadowed.inc()
             case Retry(delay_ms):
-                later = [_after(delivery, attempt)]
+                later = [attempt.delivery_after()]
                 await self.availability.until_confirmed(lambda: self.queues.retry(later, delay_ms))
                 self.metrics.retried.inc()
             case FallBack():
                 reason = attempt.response.outcome.value
-                last = replace(_after(delivery, attempt), fallback_for=reason)
+                last = replace(attempt.delivery_after(), fallback_for=reason)
                 await self._begin(owed_of(last, webhook), batch)
             case GiveUp(why):
-                await self.give_up(_after(delivery, attempt), why, attempt.uri)
+                await self.give_up(attempt.delivery_after(), why, attempt.uri)
             case step:
                 assert_never(step)
 
     def _next_step(self, owed: Owed, attempt: Attempt) -> NextStep:
         """Decide the next step; a fallback is tried once and has no fallback itself."""
         on_fallback, webhook = owed.destination.is_fallback, owed.webhook
+        retries = 0 if on_fallback else webhook.retries
+        falls_back = webhook.fallback_uri is not None and not on_fallback
+        number, response = attempt.attempt, attempt.response
         return next_step(
-            self.policy,
-            attempt.attempt,
-            0 if on_fallback else webhook.retries,
-            attempt.response,
-            self.choose,
-            has_fallback=webhook.fallback_uri is not None and not on_fallback,
+            self.policy, number, retries, response, self.choose, has_fallback=falls_back
         )
 
     async def _defer(self, owed: Owed, batch: Batch, reason: DeferReason) -> None:
@@ -294,7 +300,3 @@ class Deliverer:
         await self.availability.until_confirmed(lambda: self.queues.dead_letter(letters))
         for letter in letters:
             self.reporter.given_up(letter)
-
-
-def _after(delivery: Delivery, attempt: Attempt) -> Delivery:
-    return replace(delivery, past=(*delivery.past, attempt.as_past()), deferrals=0)

@@ -21,6 +21,7 @@ from service.pipeline.ask.switch import SwitchAsks
 from service.pipeline.backlog.keep import Backlog
 from service.pipeline.backlog.pauses import Pauses
 from service.pipeline.backlog.resume import Resuming
+from service.pipeline.batching import Batches
 from service.pipeline.calls.ends import CallEnds
 from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
@@ -65,6 +66,7 @@ class Lanes:
     ordering: Ordering
     ends: CallEnds
     resuming: Resuming
+    batches: Batches
     pauses: Pauses
 
     def __iter__(self) -> Iterator[Lane]:
@@ -127,6 +129,7 @@ def lanes_of(
             },
         },
         ordering=calls.ordering,
+        batches=deliverer.batches,
         ends=ends_of(settings.calls, calls, events, publisher.leg_checks),
         resuming=Resuming(
             deliverer, backlogs, pauses, dialects, sending.places[DELIVERIES], settings.pause
@@ -165,17 +168,24 @@ def _deliverer(
     queues: Queues,
     backlog: Backlog,
 ) -> Deliverer:
+    window = Window(
+        settings.amqp.prefetch, settings.amqp.window_messages, settings.amqp.window_bytes
+    )
+    webhooks = CurrentWebhooks(storage.directory, availability)
+    # A lane whose messages all wait in a batch must not count as stalled.
+    longest_s = settings.health.stall_s / 2
     return Deliverer(
         attempter=sending.attempter,
         queues=queues,
         reporter=reporter,
         disabler=disabler,
-        webhooks=CurrentWebhooks(storage.directory, availability),
+        webhooks=webhooks,
         policy=settings.retry,
         finished=FinishedDeliveries(),
         metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
+        batches=Batches(sending.attempter, webhooks, disabler, window, longest_s),
         backlog=backlog,
         freshness=settings.freshness,
     )

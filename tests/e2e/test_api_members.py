@@ -152,6 +152,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "slow": {"uri": receiver.url("/slow"), "retries": 0, **ORDERED},
         "stale": {"uri": receiver.url("/bad"), "retries": 5, "max_age_s": 0.2},
         "paused": {"uri": receiver.url("/ok"), "paused": True},
+        "batched": {"uri": receiver.url("/fine"), "batch": {"max": 2, "within_ms": 100}},
         "ivr": {"uri": receiver.url("/bad"), "hook": "pivot", **ACTIONABLE},
     }
     ids = {}
@@ -165,7 +166,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
     await shared.call(witness.api.account_id, "c-1", hook="channel_destroy")
     await eventually(lambda: over(witness), what="the end of the call")
     await eventually(lambda: enough(witness.api, "dead_letters", 5), what="dead letters")
-    await eventually(lambda: enough(witness.api, "webhooks/attempts", 7), what="attempts")
+    await eventually(lambda: enough(witness.api, "webhooks/attempts", 8), what="attempts")
     return ids
 
 

@@ -25,6 +25,7 @@ OTHER_WORDS = {
     "schema_version": ("version", "api_version", "schema"),
     "max_age_s": ("max_age", "ttl", "ttl_s", "expires_in"),
     "coalesce_ms": ("coalesce", "coalesce_s", "debounce_ms"),
+    "batch": ("batching", "batch_size", "bulk"),
     "ordering": ("order", "ordered", "fifo"),
     "ordering_wait_s": ("ordering_wait", "ordering_wait_ms", "order_wait_s"),
     "extras": ("extra", "additional_members"),

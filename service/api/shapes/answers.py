@@ -179,6 +179,10 @@ class AttemptAnswer(Positioned):
     """Outcome `expired`: the age of the event."""
     max_age_s: float | None = None
     """Outcome `expired`: the limit that the age exceeded."""
+    batch_id: str | None = None
+    """The id of the batch that it was sent in."""
+    batch_size: int | None = None
+    """The number of deliveries in that batch, which share the duration."""
 
 
 class TokenAnswer(Shape):

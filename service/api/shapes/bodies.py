@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from service.documents.batching import LEAST_EVENTS, LEAST_WITHIN_MS, MOST_EVENTS, MOST_WITHIN_MS
 from service.documents.webhook import (
     LEAST_BUDGET_S,
     LEAST_COALESCE_MS,
@@ -159,6 +160,17 @@ class Body(BaseModel):
     """The rules of every body."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+class BatchRules(Body):
+    """How many events travel in one request."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    max: Annotated[int, Number, Field(ge=LEAST_EVENTS, le=MOST_EVENTS)]
+    """Most events of a request; with so many it is sent at once."""
+    within_ms: Annotated[int, Number, Field(ge=LEAST_WITHIN_MS, le=MOST_WITHIN_MS)]
+    """Milliseconds after the first event at which the request is sent in any case."""
 
 
 class BulkEnable(Body):

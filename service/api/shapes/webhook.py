@@ -13,6 +13,7 @@ from service.api.shapes.answers import WebhookTrail
 from service.api.shapes.bodies import (
     AnswerDocument,
     AnswerForm,
+    BatchRules,
     Body,
     Budget,
     Clauses,
@@ -67,6 +68,7 @@ TYPES_TO_SET: Mapping[Kind, Any] = {
     Kind.MASKS: Masks,
     Kind.NAMES: Members,
     Kind.ZONE: Zone,
+    Kind.BATCH: BatchRules,
 }
 TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.RETRIES: int,
@@ -83,6 +85,7 @@ TYPES_SHOWN: Mapping[Kind, Any] = {
     Kind.CLAUSES: list[Any],
     Kind.MASKS: list[Any],
     Kind.NAMES: list[Any],
+    Kind.BATCH: dict[str, Any],
 }
 """Types of the kinds that are not shown as text."""
 TYPES_FILTERED: Mapping[Kind, Any] = {

@@ -85,6 +85,7 @@ class Resuming:
             deferrals=Deferrals(self._queues, deliverer.availability),
             finished=FinishedDeliveries(),
             backlog=None,
+            batches=deliverer.batches.at_once(),
         )
         self._backlogs = backlogs
         self._dialects = dialects

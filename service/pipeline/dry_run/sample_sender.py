@@ -21,7 +21,8 @@ from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.progress import Progress
-from service.pipeline.request.build import EventContent, content_of
+from service.pipeline.request.batch import batch_of_one
+from service.pipeline.request.build import EventContent, content_of, request_for
 from service.pipeline.request.destination import Owed, owed_of
 from service.pipeline.request.private import split_by_privacy
 from service.pipeline.request.times import times_of
@@ -71,7 +72,11 @@ class SampleSender:
             return entry
         if isinstance(entry, Attempt):
             return replace(entry, test=True)
-        made = await self.attempter.attempt(owed, content, self.places, entry, test=True)
+        batched = owed.webhook.batching is not None
+        write = batch_of_one(owed, content) if batched else request_for
+        made = await self.attempter.attempt(
+            owed, content, self.places, entry, test=True, write=write
+        )
         if made is None:
             raise NotFound("webhook")
         return made

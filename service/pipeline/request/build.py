@@ -51,7 +51,7 @@ def request_for(
 ) -> Request:
     """Return the signed request of one attempt; `now` is unix seconds."""
     webhook, dialect = owed.webhook, event_content.dialect
-    told = _with_extras(owed)
+    told = with_extras(owed)
     profiled = None if webhook.profile is None else written(webhook.profile, owed.delivery, told)
     content = event_content.writer.content(told) if profiled is None else profiled.content
     headers = _headers(owed, event_content, attempt, now)
@@ -131,7 +131,7 @@ def _position_headers(position: CallPosition) -> dict[str, str]:
     return headers
 
 
-def _with_extras(owed: Owed) -> Webhook:
+def with_extras(owed: Owed) -> Webhook:
     """Return the webhook; if it wants the place in the call, with its members as custom data."""
     webhook, position = owed.webhook, owed.delivery.position
     if position is None or not webhook.sequenced:

@@ -66,7 +66,7 @@ def test_the_failures_that_are_retried_are_these() -> None:
     assert {outcome.value for outcome in PASSING} == {
         "bad_status", "throttled", "redirected", "timed_out", "connect_timed_out", "refused",
         "reset", "dns_failed", "tls_failed", "bad_response", "unreachable", "auth_failed",
-        "not_asked",
+        "not_asked", "item_failed",
     }  # fmt: skip
 
 

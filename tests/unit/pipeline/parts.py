@@ -17,6 +17,7 @@ from service.observability.tracing import PassingOn
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.attempt import Attempter
+from service.pipeline.batching import Batches
 from service.pipeline.calls.follow import CallFollower
 from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
@@ -27,6 +28,7 @@ from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.lines import Place
 from service.pipeline.limits.places import Places
+from service.pipeline.limits.window import Window
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.outcomes.disable import Disabler
 from service.pipeline.outcomes.report import Reporter
@@ -94,19 +96,23 @@ class Parts:
             NotedDisables(),
             clock=lambda: NOW,
         )
+        attempter = Attempter(
+            self.sender, AccessTokens(self.sender), PassingOn(), clock=lambda: NOW
+        )
+        webhooks = CurrentWebhooks(self.directory, self.availability)
+        self.batches = Batches(attempter, webhooks, self.disabler, Window(10, 100, 100_000), 60.0)
         self.deliverer = Deliverer(
-            attempter=Attempter(
-                self.sender, AccessTokens(self.sender), PassingOn(), clock=lambda: NOW
-            ),
+            attempter=attempter,
             queues=self.queues,
             reporter=Reporter(self.attempt_writer, self.metrics),
             disabler=self.disabler,
-            webhooks=CurrentWebhooks(self.directory, self.availability),
+            webhooks=webhooks,
             policy=self.policy,
             finished=self.finished,
             metrics=self.metrics,
             availability=self.availability,
             deferrals=Deferrals(self.queues, self.availability),
+            batches=self.batches,
             clock=lambda: NOW,
             choose=on_time,
         )
