@@ -320,9 +320,13 @@ def delivery_id_of(event_id: str, webhook_id: str) -> str:
     return blake2b(f"{event_id}{webhook_id}".encode(), digest_size=16).hexdigest()
 
 
-def batch_id_of(delivery_ids: Iterable[str]) -> str:
-    """Return the id of a batch: the same for the same deliveries, in whatever order."""
-    return blake2b(f"batch{''.join(sorted(delivery_ids))}".encode(), digest_size=16).hexdigest()
+def batch_id_of(deliveries: Iterable[Delivery]) -> str:
+    """Return the id of a batch: the same for the same deliveries, in whatever order.
+
+    A retry of them is another batch: the receiver may have accepted the first, but not these.
+    """
+    attempts = sorted(f"{one.delivery_id}/{len(one.past)}" for one in deliveries)
+    return blake2b(f"batch{' '.join(attempts)}".encode(), digest_size=16).hexdigest()
 
 
 def attempt_id_of(started_at: float) -> str:

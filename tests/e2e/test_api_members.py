@@ -144,7 +144,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
         "mask": [{"member": "caller_id_number", "hash": True}],
         "omit": ["custom_channel_vars"],
     }
-    webhooks = {
+    webhooks: dict[str, dict[str, Any]] = {
         "full": {"uri": receiver.url("/bad"), "retries": 0, **options},
         "dying": {"uri": receiver.url("/bad"), "retries": 0},
         "refused": {"uri": f"http://127.0.0.1:{free_port()}/", "retries": 0},

@@ -104,7 +104,7 @@ class BatchWriter:
 
 def batch_of_one(owed: Owed, event_content: EventContent) -> BatchWriter:
     """Return the writer of a batch with a single delivery."""
-    batch_id = batch_id_of([owed.delivery.delivery_id])
+    batch_id = batch_id_of([owed.delivery])
     return BatchWriter(batch_id, [item_of(owed, event_content)])
 
 

@@ -12,7 +12,7 @@ from service.domain.delivery import Delivery, Outcome, Response, batch_id_of
 from service.domain.webhook import Batching, Format, Webhook
 from service.pipeline.batching import MOST_BATCH_BYTES
 from service.pipeline.progress import Progress
-from tests.builders import NOW, make_delivery, make_webhook
+from tests.builders import NOW, make_attempt, make_delivery, make_webhook
 from tests.fakes import FakeSender
 from tests.unit.pipeline.parts import Parts
 from tests.virtual_time import in_virtual_time, now
@@ -86,9 +86,14 @@ async def test_a_batch_has_the_same_id_for_the_same_deliveries_in_any_order() ->
     await deliver(parts, deliveries(3))
     await deliver(parts, [*reversed(deliveries(3))])
     first, second = (headers["webhook-id"] for headers in parts.sender.headers)
-    assert first == second == batch_id_of(["d0", "d1", "d2"])
+    assert first == second == batch_id_of(deliveries(3))
     assert first not in {"d0", "d1", "d2"}
-    assert batch_id_of(["d0", "d1"]) != first
+    assert batch_id_of(deliveries(2)) != first
+    again = [
+        replace(one, past=(make_attempt(Response(Outcome.BAD_STATUS, 500)).as_past(),))
+        for one in deliveries(3)
+    ]
+    assert batch_id_of(again) != first
 
 
 @in_virtual_time
@@ -98,7 +103,7 @@ async def test_each_delivery_has_a_row_with_its_own_item_and_the_batch() -> None
     assert [row.delivery.delivery_id for row in parts.log.rows] == ["d0", "d1", "d2"]
     assert {row.in_batch and row.in_batch.size for row in parts.log.rows} == {3}
     assert {row.in_batch and row.in_batch.batch_id for row in parts.log.rows} == {
-        batch_id_of(["d0", "d1", "d2"])
+        batch_id_of(deliveries(3))
     }
     assert len({row.attempt_id for row in parts.log.rows}) == 3
     for row in parts.log.rows:
