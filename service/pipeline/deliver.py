@@ -186,10 +186,8 @@ class Deliverer:
         made: Told
         if isinstance(entry, Place):
             made = await self.attempter.attempt(owed, batch.content, batch.places, entry)
-        elif isinstance(entry, Seat):
-            made = await entry.told
         else:
-            made = entry
+            made = await entry.told if isinstance(entry, Seat) else entry
         if made is None:
             self.reporter.cancelled(delivery)
         elif isinstance(made, Unsent):
