@@ -8,12 +8,14 @@
     sink       target of the requests: nginx, or the receiver; both count requests
     receiver   a process that answers and records the age of each event
     floor      a process that runs the bare loops
+    tree       CPU time and memory of a server with its child processes
     sample     counter, CPU time and memory of a process while it works
 
     figures    medians, percentiles, ratios
     machine    the machine and the versions measured
     report     results as a table
     chart      results as a picture
+    capacity   what a rate of events needs, computed (`switchhook bench scale`)
     runner     the measurements and their order
 
 Each measurement is listed in `runner.MEASURES`, and has its lines in `report`.

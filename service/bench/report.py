@@ -103,6 +103,13 @@ def _turns(what: str, bar: float, result: Results) -> Iterator[Row]:
     )
 
 
+def _cores(result: Results) -> Iterator[Row]:
+    """Yield a line for each process; there is no floor to compare with."""
+    for name in ("broker", "store", "worker"):
+        shown = f"{result['one'][name]:,.0f}", f"{result['ten'][name]:,.0f}"
+        yield Row(f"CPU per event, µs, 1 webhook | 10: {name}", *shown)
+
+
 def _post(result: Results) -> Iterator[Row]:
     floor = result["floor"]
     yield Row("POST alone, per second", _spread(floor["per_s"]))
@@ -175,6 +182,7 @@ def _spread(values: Results) -> str:
 _LINES: Mapping[str, Callable[[Results], Iterator[Row]]] = {
     "drain_1": partial(_turns, "deliveries/s, 1 webhook per event", 0.80),
     "drain_10": partial(_turns, "deliveries/s, 10 webhooks per event", 0.85),
+    "cores": _cores,
     "unsubscribed": partial(_turns, "events/s, consume + ack | nobody subscribed", 0.90),
     "post": _post,
     "latency_slow": partial(_latency, most=2),

@@ -13,6 +13,7 @@ import orjson
 from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 from service.bench.chart import chart
 from service.bench.machine import conditions
+from service.bench.measurements.cores import cores
 from service.bench.measurements.drain import drain
 from service.bench.measurements.failures import failures
 from service.bench.measurements.fairness import fairness
@@ -28,6 +29,7 @@ Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
 
 MEASURES: Mapping[str, Measure] = {
     "drain": drain,
+    "cores": cores,
     "parts": parts,
     "latency": latencies,
     "fairness": fairness,

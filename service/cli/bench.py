@@ -1,9 +1,20 @@
-"""The command `switchhook bench`."""
+"""The command `switchhook bench` and its subcommands."""
 
+import json
 from pathlib import Path
 
 import click
 
+from service.bench.capacity import (
+    SIZES,
+    Capacity,
+    Costs,
+    Load,
+    Means,
+    costs_of,
+    limits_table,
+    needs_table,
+)
 from service.bench.runner import MEASURES, QUICK
 from service.bench.runner import bench as run_bench
 from service.bench.setting.site import Effort
@@ -11,9 +22,10 @@ from service.cli.terminal import run_to_end
 
 EFFORT = Effort(events=10_000, pairs=5)
 QUICK_EFFORT = Effort(events=3000, pairs=3)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Measure the two ratios only; under a minute.")
 @click.option("--events", type=click.IntRange(100, 10_000_000), help="Events per backlog.")
 @click.option("--pairs", type=click.IntRange(1, 100), help="Turns of floor and service.")
@@ -25,14 +37,69 @@ QUICK_EFFORT = Effort(events=3000, pairs=3)
     show_default=True,
     help="Directory for bench.json and bench.svg.",
 )
+@click.pass_context
 def bench(
-    *, quick: bool, events: int | None, pairs: int | None, only: tuple[str, ...], output: Path
+    context: click.Context,
+    *,
+    quick: bool,
+    events: int | None,
+    pairs: int | None,
+    only: tuple[str, ...],
+    output: Path,
 ) -> None:
     """Measure the service against the bare loops that it is made of.
 
-    Starts its own RabbitMQ, MongoDB and sink. Run it on an otherwise idle machine.
+    Starts its own RabbitMQ, MongoDB and sink. Run it on an otherwise idle machine. These options
+    belong to the measurement; a subcommand has its own.
     """
+    if context.invoked_subcommand is not None:
+        return
     usual = QUICK_EFFORT if quick else EFFORT
     effort = Effort(events or usual.events, pairs or usual.pairs)
     chosen = only or (QUICK if quick else tuple(MEASURES))
     run_to_end(lambda: run_bench(effort, chosen, output))
+
+
+@bench.command()
+@click.option("--events", multiple=True, type=POSITIVE, default=SIZES, help="Events per second.")
+@click.option("--fan-out", type=POSITIVE, default=1, show_default=True, help="Webhooks per event.")
+@click.option("--answer-s", type=POSITIVE, default=0.1, show_default=True, help="Receivers' time.")
+@click.option(
+    "--node-cores",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Of broker and store.",
+)
+@click.option(
+    "--members", type=click.IntRange(1), default=3, show_default=True, help="Of a quorum queue."
+)
+@click.option("--disk-gb", type=POSITIVE, default=2000, show_default=True, help="Attempt log.")
+@click.option(
+    "--measured",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A bench.json with the result of `--only cores`, in place of the built-in figures.",
+)
+def scale(
+    events: tuple[float, ...],
+    fan_out: float,
+    answer_s: float,
+    node_cores: int,
+    members: int,
+    disk_gb: float,
+    measured: Path | None,
+) -> None:
+    """Compute what rates of events need, and which part is full first; measures nothing."""
+    costs = costs_of(_cores(measured)) if measured else Costs()
+    capacity = Capacity(costs, Means(node_cores, members, disk_gb))
+    loads = [Load(per_s, fan_out, answer_s) for per_s in events]
+    for lines in (needs_table(capacity, loads), limits_table(capacity.limits(loads[0]))):
+        click.echo("\n".join(lines) + "\n")
+
+
+def _cores(measured: Path) -> dict[str, dict[str, float]]:
+    results = json.loads(measured.read_text("utf-8")).get("results", {})
+    if "cores" not in results:
+        raise click.BadParameter(f"{measured} has no result of `--only cores`")
+    found: dict[str, dict[str, float]] = results["cores"]
+    return found

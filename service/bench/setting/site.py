@@ -59,14 +59,24 @@ class Site:
     """Environment of the measurements; `tell` prints a line of progress."""
 
     directory: Path
-    amqp_url: str
-    mongo_url: str
+    broker: RabbitServer
+    store: MongoServer
     sink: Sink
     receiver: ReceiverSink
     queue: EventsQueue
     effort: Effort
     tell: Callable[[str], None]
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def amqp_url(self) -> str:
+        """The value for `amqp.url`."""
+        return self.broker.url
+
+    @property
+    def mongo_url(self) -> str:
+        """The value for `mongo.url`."""
+        return self.store.url
 
     def service(self, database: str, **settings: str) -> ServiceProcess:
         """Return a service on a database, not started; its egress policy allows this machine."""
@@ -114,4 +124,4 @@ async def site(effort: Effort, tell: Callable[[str], None]) -> AsyncIterator[Sit
         target = await stack.enter_async_context(sink(directory / "sink"))
         receiver = await stack.enter_async_context(ReceiverSink(directory / "receiver"))
         queue = await stack.enter_async_context(events_queue(broker.url))
-        yield Site(directory, broker.url, mongo.url, target, receiver, queue, effort, tell)
+        yield Site(directory, broker, mongo, target, receiver, queue, effort, tell)
