@@ -15,6 +15,7 @@
     machine    the machine and the versions measured
     report     results as a table
     chart      results as a picture
+    history    speed and CPU time of all runs as a picture
     capacity   what a rate of events needs, computed (`switchhook bench scale`)
     runner     the measurements and their order
 

@@ -53,9 +53,10 @@ def _bar(bar: Bar, y: int, longest: float) -> list[str]:
     return [
         f'<text x="{LABEL - 8}" y="{text}" text-anchor="end">{escape(bar.label)}</text>',
         f'<rect x="{LABEL}" y="{y}" width="{length}" height="{BAR}" fill="{COLOURS[bar.kind]}"/>',
-        f'<text x="{LABEL + length + 6}" y="{text}">{_figure(bar.value)}</text>',
+        f'<text x="{LABEL + length + 6}" y="{text}">{figure(bar.value)}</text>',
     ]
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """Return a value as shown beside its bar."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -12,6 +12,7 @@ import orjson
 
 from service.adapters.rabbitmq.tolerance import install_tolerant_decoders
 from service.bench.chart import chart
+from service.bench.history import append, picture, run_of
 from service.bench.machine import conditions
 from service.bench.measurements.cores import cores
 from service.bench.measurements.drain import drain
@@ -40,6 +41,7 @@ MEASURES: Mapping[str, Measure] = {
     "backlog": backlog,
 }
 QUICK = ("drain",)
+HISTORY = "bench-history.jsonl"
 
 
 async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
@@ -76,6 +78,7 @@ async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:
             write(output, report)
     click.echo(f"\n{table(report)}\n")
     click.echo(f"written to {output}/bench.json and {output}/bench.svg")
+    _remember(output, report)
 
 
 def write(output: Path, report: Mapping[str, Any]) -> None:
@@ -83,6 +86,15 @@ def write(output: Path, report: Mapping[str, Any]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "bench.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     (output / "bench.svg").write_text(chart(charts_of(report["results"])), "utf-8")
+
+
+def _remember(output: Path, report: Mapping[str, Any]) -> None:
+    """Add the run to the history, and draw it, if it measured the drain."""
+    run = run_of(report)
+    if run is not None:
+        runs = append(output / HISTORY, run)
+        (output / "bench-history.svg").write_text(picture(runs), "utf-8")
+        click.echo(f"added to {output / HISTORY}, drawn in {output}/bench-history.svg")
 
 
 class Progress:
