@@ -2,7 +2,7 @@
 bin := .venv/bin
 pin := uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup setup-tests run test lint types unit property integration e2e watch test-newest deploy-tests chaos soak bench bench-quick docs audit sbom lock browser screenshots
+.PHONY: help setup setup-tests run test lint types unit property integration e2e watch test-newest deploy-tests chaos soak bench bench-quick bench-peers docs audit sbom lock browser screenshots
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ bench: setup ## measure everything against the bare loops it is made of
 
 bench-quick: setup ## the two ratios that matter most, in a minute
 	@$(bin)/switchhook bench --quick
+
+bench-peers: setup ## Switchhook beside Svix and Outpost, where they are installed
+	@$(bin)/switchhook bench peers
 
 browser: setup-tests ## the console in a real Chromium
 	@$(bin)/pytest tests/browser

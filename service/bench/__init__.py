@@ -18,6 +18,9 @@
     history    speed and CPU time of all runs as a picture
     capacity   what a rate of events needs, computed (`switchhook bench scale`)
     runner     the measurements and their order
+    stopping   the end by a signal
+
+    peers      the same for other senders of webhooks (`switchhook bench peers`)
 
 Each measurement is listed in `runner.MEASURES`, and has its lines in `report`.
 """

@@ -1,7 +1,5 @@
 """Run the benchmark: the measurements in order, and the output of their results."""
 
-import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +22,7 @@ from service.bench.measurements.parts import parts
 from service.bench.measurements.scale import backlog, processes, webhooks
 from service.bench.report import charts_of, table
 from service.bench.setting.site import Effort, Site, site
-from service.domain.errors import SwitchhookError
+from service.bench.stopping import until_stopped
 
 Measure = Callable[[Site], Awaitable[Mapping[str, Any]]]
 
@@ -49,20 +47,7 @@ async def bench(effort: Effort, only: Sequence[str], output: Path) -> None:
 
     Raises SwitchhookError if SIGTERM or SIGINT ended it, after stopping all that it started.
     """
-    running = asyncio.create_task(_bench(effort, only, output), name="bench")
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        # A second Ctrl-C must not interrupt the cleanup.
-        if not running.cancelling():
-            running.cancel()
-
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop)
-    try:
-        await running
-    except asyncio.CancelledError:
-        raise SwitchhookError("stopped before the measurements were complete") from None
+    await until_stopped(_bench(effort, only, output))
 
 
 async def _bench(effort: Effort, only: Sequence[str], output: Path) -> None:

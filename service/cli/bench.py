@@ -15,6 +15,8 @@ from service.bench.capacity import (
     limits_table,
     needs_table,
 )
+from service.bench.peers.programs import Programs
+from service.bench.peers.runner import compare
 from service.bench.runner import MEASURES, QUICK
 from service.bench.runner import bench as run_bench
 from service.bench.setting.site import Effort
@@ -22,6 +24,7 @@ from service.cli.terminal import run_to_end
 
 EFFORT = Effort(events=10_000, pairs=5)
 QUICK_EFFORT = Effort(events=3000, pairs=3)
+PROGRAM = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
@@ -95,6 +98,39 @@ def scale(
     loads = [Load(per_s, fan_out, answer_s) for per_s in events]
     for lines in (needs_table(capacity, loads), limits_table(capacity.limits(loads[0]))):
         click.echo("\n".join(lines) + "\n")
+
+
+@bench.command()
+@click.option("--svix", type=PROGRAM, envvar="BENCH_SVIX", help="The program `svix-server`.")
+@click.option("--outpost", type=PROGRAM, envvar="BENCH_OUTPOST", help="The program `outpost`.")
+@click.option(
+    "--postgres",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    envvar="BENCH_POSTGRES",
+    help="Directory of `initdb` and `postgres`; by default that on the PATH.",
+)
+@click.option(
+    "--redis", type=PROGRAM, envvar="BENCH_REDIS", help="`redis-server`; by default on the PATH."
+)
+@click.option("--events", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--seconds", type=POSITIVE, default=20, show_default=True, help="At a steady rate.")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=Path(".run"))
+def peers(
+    svix: Path | None,
+    outpost: Path | None,
+    postgres: Path | None,
+    redis: Path | None,
+    events: int,
+    seconds: float,
+    output: Path,
+) -> None:
+    """Measure the service and other senders of webhooks alike.
+
+    Their programs are given by options, or by BENCH_SVIX, BENCH_OUTPOST, BENCH_POSTGRES and
+    BENCH_REDIS. Both need PostgreSQL and Redis. Without them Switchhook alone is measured.
+    """
+    programs = Programs(svix, outpost, postgres, redis)
+    run_to_end(lambda: compare(programs, events, seconds, output))
 
 
 def _cores(measured: Path) -> dict[str, dict[str, float]]:

@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aio_pika
 import orjson
@@ -33,7 +34,12 @@ _sample = dialects_of(Settings()).hooks[HOOK].sample
 
 def event_body(account_id: str, published_ns: int, number: int) -> bytes:
     """Return a call event that carries its time of publishing (monotonic nanoseconds)."""
-    return orjson.dumps(_sample(Occasion.now(account_id, call_id_of(published_ns, number))).body)
+    return orjson.dumps(call_event(account_id, call_id_of(published_ns, number)))
+
+
+def call_event(account_id: str, call_id: str) -> Mapping[str, Any]:
+    """Return the body of an event of a call, as the switch writes it."""
+    return _sample(Occasion.now(account_id, call_id)).body
 
 
 class EventsQueue:
@@ -52,8 +58,12 @@ class EventsQueue:
 
     async def publish(self, account_id: str, published_ns: int) -> None:
         """Publish an event that carries `published_ns`, and wait for the confirm."""
+        await self.publish_body(event_body(account_id, published_ns, next(self._numbers)))
+
+    async def publish_body(self, body: bytes) -> None:
+        """Publish an event, and wait for the confirm."""
         await self._channel.basic_publish(
-            event_body(account_id, published_ns, next(self._numbers)),
+            body,
             routing_key=QUEUE,
             properties=Basic.Properties(
                 content_type="application/json",

@@ -2,9 +2,10 @@
 
     python -m service.bench.setting.receiver PORT...
 
-Every path answers 200 except `/flaky` (503 to one in ten), `/slow` (after `SLOW_S`) and `/hang`
-(never). `/_status` returns the number of requests in nginx's format; `/_ages` returns, by path, the
-ages in seconds of the events that arrived since its last call.
+Every path answers 200 except `/flaky` (503 to one in ten), `/slow` (after `SLOW_S`), `/uneven`
+(after up to `UNEVEN_S`) and `/hang` (never). `/_status` returns the number of requests in nginx's
+format; `/_ages` returns, by path, the ages in seconds of the events that arrived since its last
+call; `/_marks` returns, by path, the marks that arrived since, each with its time in nanoseconds.
 """
 
 import asyncio
@@ -21,9 +22,11 @@ from aiohttp import web
 from service.dev.servers import HOST
 
 SLOW_S = 1.0
+UNEVEN_S = 0.02
 FLAKY_SHARE = 0.1
 
 _STAMP = re.compile(rb'"(?:call_id|Call-ID)":"(\d+)-')
+_MARK = re.compile(rb'"(mark\|[^"]*)"')
 
 
 def call_id_of(published_ns: int, number: int) -> str:
@@ -43,6 +46,7 @@ class Receiver:
     def __init__(self) -> None:
         self._count = 0
         self._ages: defaultdict[str, list[float]] = defaultdict(list)
+        self._marks: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""
@@ -53,10 +57,17 @@ class Receiver:
         if request.path == "/_ages":
             ages, self._ages = self._ages, defaultdict(list)
             return web.Response(body=orjson.dumps(ages))
+        if request.path == "/_marks":
+            marks, self._marks = self._marks, defaultdict(list)
+            return web.Response(body=orjson.dumps(marks))
         self._note(request.path, await request.read(), now_ns)
         return await _answer(request.path)
 
     def _note(self, path: str, body: bytes, now_ns: int) -> None:
+        mark = _MARK.search(body)
+        if mark:
+            self._marks[path].append((mark[1].decode(), now_ns))
+            return
         published_ns = published_ns_of(body)
         if published_ns is not None:
             self._ages[path].append((now_ns - published_ns) / 1e9)
@@ -67,6 +78,8 @@ async def _answer(path: str) -> web.Response:
         await asyncio.Event().wait()
     if path == "/slow":
         await asyncio.sleep(SLOW_S)
+    if path == "/uneven":
+        await asyncio.sleep(random.uniform(0, UNEVEN_S))
     failed = path == "/flaky" and random.random() < FLAKY_SHARE
     return web.Response(status=503 if failed else 200)
 

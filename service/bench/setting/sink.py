@@ -89,6 +89,13 @@ class ReceiverSink(Sink):
             ages: Mapping[str, list[float]] = orjson.loads(await response.read())
             return ages
 
+    async def marks(self) -> Mapping[str, list[tuple[str, int]]]:
+        """Return the marks that arrived since the last call, with their time in nanoseconds."""
+        url = f"http://{HOST}:{self.port}/_marks"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            marks: Mapping[str, list[tuple[str, int]]] = orjson.loads(await response.read())
+            return marks
+
 
 def sink(directory: Path) -> Sink:
     """Return the fastest sink that this machine has; not started."""
