@@ -108,7 +108,8 @@ async def test_a_webhooks_own_timeout_is_kept_to(shared: SharedService, receiver
 
     made = {item["outcome"]: item for item in await eventually(logged, what="two attempts")}
     assert set(made) == {"timed_out", "succeeded"}
-    assert 1000 <= made["timed_out"]["duration_ms"] < 1800
+    # The event loop's timers have whole milliseconds.
+    assert 999 <= made["timed_out"]["duration_ms"] < 1800
     assert made["timed_out"]["client_error"].startswith("timed_out")
 
 

@@ -25,12 +25,16 @@ STORE = {
     "deadletters show": ("0" * 24,),
     "deadletters replay": ("--no-wait",),
     "deadletters discard": ("--yes",),
+    "rejected list": (),
+    "rejected show": ("0" * 24,),
+    "rejected retry": ("0" * 24,),
+    "rejected discard": ("--yes", "0" * 24),
     "secrets rewrap": (),
     "accounts sync": ("--account", RESELLER),
     "webhooks import": (),
     "dev": ("--once",),
 }
-BROKER = {"emit": ("--account", ACCOUNT, "--all")}
+BROKER = {"emit": ("--account", ACCOUNT, "--all"), "rejected take": ()}
 NEITHER = {"hooks": (), "settings": (), "secrets new-key": ("k1",)}
 BY_THEMSELVES = {
     "check": "tests/e2e/test_command.py tries it",
@@ -41,7 +45,8 @@ BY_THEMSELVES = {
     "verify": "tests/unit/tools/test_verify_command.py tries it",
     "ask": "tests/e2e/test_api_ask.py tries it",
     "import": "tests/e2e/test_api_voipbin.py tries it",
-    "bench": "starts servers of its own",
+    "bench scale": "computes",
+    "bench peers": "starts servers of its own",
 }
 
 

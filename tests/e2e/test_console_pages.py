@@ -194,7 +194,7 @@ async def test_dead_letters_are_counted_before_they_are_replayed_or_discarded(
         return "2 of 2" in await browser.page(of(tenant, "replays"))
 
     await eventually(replayed)
-    assert len(receiver.requests) == 5
+    await receiver.until(lambda: len(receiver.requests) == 5, 10)
 
 
 async def test_an_operator_finds_everything_and_no_secret_of_the_settings(

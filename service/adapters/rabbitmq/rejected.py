@@ -8,7 +8,9 @@ from typing import Any
 from aio_pika.abc import AbstractIncomingMessage
 from aiormq.exceptions import ChannelNotFoundEntity
 
+from service.adapters.rabbitmq.diagnosis import diagnosis_of
 from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect, unavailable
+from service.adapters.rabbitmq.topology.permissions import OURS_ALONE
 from service.adapters.rabbitmq.topology.queues import Names
 from service.cancellation import honour_cancellation
 from service.domain.errors import BrokerUnavailable
@@ -36,7 +38,8 @@ class RejectedQueue:
         try:
             connection = await connect(self._urls[0], "rejected")
         except BROKER_ERRORS as error:
-            raise unavailable(error) from error
+            found = diagnosis_of(error, self._urls[0], OURS_ALONE)
+            raise BrokerUnavailable(found.text, found.remedy) from error
         taken = 0
         try:
             until = asyncio.get_running_loop().time() + WITHIN_S

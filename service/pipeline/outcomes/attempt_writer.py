@@ -66,9 +66,9 @@ class AttemptWriter:
         Raises StoreUnavailable; rows that were not written stay in the buffer.
         """
         async with self._writing:
-            # Rows that come meanwhile wait for the next time: many small writes cost more.
+            # The few that come meanwhile wait for the next time: many small writes cost more.
             left = len(self._rows)
-            while left > 0 and self._rows:
+            while self._rows and (left > 0 or len(self._rows) >= ROWS_AT_ONCE):
                 left -= ROWS_AT_ONCE
                 await self._write_some()
 
