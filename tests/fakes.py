@@ -278,7 +278,7 @@ class FakeHealth:
 
 
 class NotedDisables(list[tuple[str, str]]):
-    """What was written down: webhooks that were disabled, with the reason."""
+    """Disabled webhooks that were written down, with the reason."""
 
     async def __call__(self, webhook: Webhook, reason: str) -> None:
         self.append((webhook.webhook_id, reason))

@@ -31,7 +31,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What was measured; `deploy/SCALING.md` names commit, machine and command of each figure."""
+    """Measured costs; `deploy/SCALING.md` names commit, machine and command of each figure."""
 
     broker: Cost = Cost(191)
     store: Cost = Cost(44, 92)
@@ -43,7 +43,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the switch and the receivers do."""
+    """The rate of events, and how many receivers answer in what time."""
 
     events_per_s: float
     fan_out: float = 1.0
@@ -69,7 +69,7 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a load needs; cores are those in use, the rest is to be installed.
+    """Needs of a load: cores in use, and machines to install.
 
     Workers and nodes are those of all installations, partitions those of each.
     """

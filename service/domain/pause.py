@@ -1,4 +1,4 @@
-"""What a pause keeps: its limits, and a delivery that is kept."""
+"""Limits of a pause, and a delivery that is kept for it."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

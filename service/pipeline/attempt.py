@@ -33,7 +33,7 @@ FAILURES_PER_ROUND = 8
 """Failed attempts followed up in one round of the event loop; thousands may time out at once."""
 
 WriteRequest = Callable[[Owed, EventContent, int, float, str | None], Request]
-"""What writes a request as `request_for` does, of an attempt's number, unix time and trace."""
+"""Writes a request as `request_for` does, from an attempt's number, unix time and trace."""
 Entry = Place | Waiting | DeferReason | Attempt
 
 

@@ -55,10 +55,10 @@ Pair = tuple[Delivery, Webhook]
 
 
 @immutable
-class Batch:
+class Shared:
     """The parts that the deliveries of one message share; `places` are those of its lane.
 
-    A `long` batch begins over many turns: its webhooks may be deleted meanwhile.
+    Deliveries of a `long` message begin over many turns: webhooks may be deleted meanwhile.
     """
 
     content: EventContent
@@ -89,23 +89,23 @@ class Deliverer:
     choose: Callable[[tuple[int, int, int]], int] = random.choice
     turns: Turns = field(default_factory=Turns)
 
-    async def deliver(self, pairs: Iterator[Pair], batch: Batch) -> None:
+    async def deliver(self, pairs: Iterator[Pair], shared: Shared) -> None:
         """Return once all are settled: accepted by the receiver, or confirmed in a queue."""
         if self.backlog is not None and not self.backlog.pauses.loaded:
             await self.backlog.pauses.load()
         first = list(islice(pairs, FEW))
         if len(first) < FEW:
-            await self._settle_all(first, batch)
+            await self._settle_all(first, shared)
             return
-        batch = replace(batch, long=True)
+        shared = replace(shared, long=True)
         async with asyncio.TaskGroup() as parts:
             part = first
             while part:
                 async with self.turns.one():
-                    parts.create_task(self._settle_all(part, batch))
+                    parts.create_task(self._settle_all(part, shared))
                 part = list(islice(pairs, AT_ONCE))
 
-    async def _settle_all(self, pairs: Sequence[Pair], batch: Batch) -> None:
+    async def _settle_all(self, pairs: Sequence[Pair], shared: Shared) -> None:
         """Settle the deliveries concurrently; those put off at once need no task of their own."""
         beside, put_off = [], []
         kept: list[Pair] = []
@@ -115,15 +115,15 @@ class Deliverer:
                 continue
             try:
                 owed = owed_of(delivery, webhook)
-                entry = self._expired(owed, batch) or self._enter(owed, batch)
+                entry = self._expired(owed, shared) or self._enter(owed, shared)
             except Exception:
                 log.exception("delivery.bug", delivery_id=delivery.delivery_id)
                 beside.append(self._settle_bug(delivery, webhook.uri))
                 continue
             if isinstance(entry, DeferReason) and delivery.deferrals < self.policy.max_deferrals:
-                put_off.append((owed, self._put_off(owed, batch, entry)))
+                put_off.append((owed, self._put_off(owed, shared, entry)))
             else:
-                beside.append(self._settle(owed, batch, entry))
+                beside.append(self._settle(owed, shared, entry))
         if kept:
             beside.append(self._keep(kept))
         if not put_off and len(beside) <= 1:
@@ -155,49 +155,49 @@ class Deliverer:
         await self.give_up(delivery, DeadLetterReason.BUG, uri)
         self.finished.add(delivery)
 
-    async def _settle(self, owed: Owed, batch: Batch, entry: Entry | Seat) -> None:
+    async def _settle(self, owed: Owed, shared: Shared, entry: Entry | Seat) -> None:
         """Settle one delivery; it is finished as soon as this returns."""
         try:
-            await self._deliver(owed, batch, entry)
+            await self._deliver(owed, shared, entry)
         except Exception:
             log.exception("delivery.bug", delivery_id=owed.delivery.delivery_id)
             await self.give_up(owed.delivery, DeadLetterReason.BUG, owed.webhook.uri)
         self.finished.add(owed.delivery)
 
-    async def _deliver(self, owed: Owed, batch: Batch, entry: Entry | Seat) -> None:
+    async def _deliver(self, owed: Owed, shared: Shared, entry: Entry | Seat) -> None:
         delivery, webhook = owed.delivery, owed.webhook
         if owed.destination.is_fallback and webhook.fallback_uri is None:
             # The fallback was removed while the delivery waited for it.
             if isinstance(entry, Place | Waiting):
-                batch.places.withdraw(entry)
+                shared.places.withdraw(entry)
             await self.give_up(delivery, DeadLetterReason.EXHAUSTED, webhook.uri)
             return
         waited = isinstance(entry, Waiting)
         if isinstance(entry, Waiting):
-            entry = await batch.places.turn(entry)
+            entry = await shared.places.turn(entry)
         if (
             isinstance(entry, Place)
-            and (waited or batch.long)
+            and (waited or shared.long)
             and not self.webhooks.unchanged(delivery, webhook)
         ):
-            batch.places.withdraw(entry)
-            await self._deliver_anew(delivery, batch)
+            shared.places.withdraw(entry)
+            await self._deliver_anew(delivery, shared)
             return
         made: Told
         if isinstance(entry, Place):
-            made = await self.attempter.attempt(owed, batch.content, batch.places, entry)
+            made = await self.attempter.attempt(owed, shared.content, shared.places, entry)
         else:
             made = await entry.told if isinstance(entry, Seat) else entry
         if made is None:
             self.reporter.cancelled(delivery)
         elif isinstance(made, Unsent):
-            await self._deliver_anew(delivery, batch)
+            await self._deliver_anew(delivery, shared)
         elif isinstance(made, DeferReason):
-            await self._defer(owed, batch, made)
+            await self._defer(owed, shared, made)
         else:
-            await self._follow(owed, batch, made)
+            await self._follow(owed, shared, made)
 
-    async def _deliver_anew(self, delivery: Delivery, batch: Batch) -> None:
+    async def _deliver_anew(self, delivery: Delivery, shared: Shared) -> None:
         """Continue with the current webhook: it was edited, disabled or deleted meanwhile."""
         webhook = await self.webhooks.of(delivery)
         if webhook is None:
@@ -208,27 +208,27 @@ class Deliverer:
             await self.backlog.keep([(delivery, webhook)])
         else:
             if webhook.privacy is not None:
-                content, ((delivery, webhook),) = private(delivery, webhook, batch.content)
-                batch = replace(batch, content=content)
+                content, ((delivery, webhook),) = private(delivery, webhook, shared.content)
+                shared = replace(shared, content=content)
             # The webhook is fresh; it is compared again only after a wait.
-            await self._begin(owed_of(delivery, webhook), replace(batch, long=False))
+            await self._begin(owed_of(delivery, webhook), replace(shared, long=False))
 
-    async def _begin(self, owed: Owed, batch: Batch) -> None:
-        await self._deliver(owed, batch, self._enter(owed, batch))
+    async def _begin(self, owed: Owed, shared: Shared) -> None:
+        await self._deliver(owed, shared, self._enter(owed, shared))
 
-    def _enter(self, owed: Owed, batch: Batch) -> Entry | Seat:
+    def _enter(self, owed: Owed, shared: Shared) -> Entry | Seat:
         if owed.webhook.batching is not None:
-            return self.batches.enter(owed, batch.content, batch.places, batch.progress)
-        return self.attempter.enter(owed, batch.places, batch.progress)
+            return self.batches.enter(owed, shared.content, shared.places, shared.progress)
+        return self.attempter.enter(owed, shared.places, shared.progress)
 
-    def _expired(self, owed: Owed, batch: Batch) -> Attempt | None:
+    def _expired(self, owed: Owed, shared: Shared) -> Attempt | None:
         """Return the attempt that is not made, where the event is too old for its webhook."""
         delivery, now = owed.delivery, self.clock()
-        kind = batch.content.dialect.freshness(delivery.hook, delivery.event_name)
+        kind = shared.content.dialect.freshness(delivery.hook, delivery.event_name)
         expiry = expiry_of(self.freshness, delivery, owed.webhook, kind, now)
         return None if expiry is None else expired(owed, expiry, now)
 
-    async def _follow(self, owed: Owed, batch: Batch, attempt: Attempt) -> None:
+    async def _follow(self, owed: Owed, shared: Shared, attempt: Attempt) -> None:
         delivery, webhook = owed.delivery, owed.webhook
         self.reporter.attempted(delivery, attempt)
         if not owed.destination.is_fallback and attempt.in_batch is None:
@@ -248,7 +248,7 @@ class Deliverer:
             case FallBack():
                 reason = attempt.response.outcome.value
                 last = replace(attempt.delivery_after(), fallback_for=reason)
-                await self._begin(owed_of(last, webhook), batch)
+                await self._begin(owed_of(last, webhook), shared)
             case GiveUp(why):
                 await self.give_up(attempt.delivery_after(), why, attempt.uri)
             case step:
@@ -264,21 +264,21 @@ class Deliverer:
             self.policy, number, retries, response, self.choose, has_fallback=falls_back
         )
 
-    async def _defer(self, owed: Owed, batch: Batch, reason: DeferReason) -> None:
+    async def _defer(self, owed: Owed, shared: Shared, reason: DeferReason) -> None:
         """Defer the delivery to a tier, or give it up after too many deferrals."""
         delivery = owed.delivery
         if delivery.deferrals >= self.policy.max_deferrals:
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, owed.webhook.uri)
         else:
             # Other deliveries share the task: cancelling this one must not cancel it.
-            confirmed = self._put_off(owed, batch, reason)
+            confirmed = self._put_off(owed, shared, reason)
             await asyncio.wait([confirmed])
             confirmed.result()
 
-    def _put_off(self, owed: Owed, batch: Batch, reason: DeferReason) -> asyncio.Task[None]:
+    def _put_off(self, owed: Owed, shared: Shared, reason: DeferReason) -> asyncio.Task[None]:
         """Defer the delivery; the task ends once the broker has confirmed it."""
         endpoint = owed.destination.endpoint
-        pause_s = 0.0 if endpoint is None else batch.places.endpoints.pause_s(endpoint)
+        pause_s = 0.0 if endpoint is None else shared.places.endpoints.pause_s(endpoint)
         self.metrics.deferred[reason].inc()
         delay_ms = deferral_ms(self.policy, owed.delivery, pause_s, self.choose)
         return self.deferrals.put_off(owed.delivery.put_off(), delay_ms)

@@ -19,7 +19,7 @@ from service.pipeline.accounts.managed import ManagedWebhooks
 from service.pipeline.calls.follow import CallFollower, Followed
 from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
-from service.pipeline.deliver import Batch, Deliverer, Pair
+from service.pipeline.deliver import Deliverer, Pair, Shared
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
@@ -206,20 +206,20 @@ class EventWork:
         parts: Iterable[Part] = [(content, owed)]
         if any(webhook.privacy is not None for webhook in webhooks):
             parts = split_by_privacy(owed, content, snapshot)
-        batches = [(pairs, Batch(own, self.places, progress)) for own, pairs in parts]
+        sendings = [(pairs, Shared(own, self.places, progress)) for own, pairs in parts]
         if followed is not None:
-            await gathered(self._send_in_turn(event, *one, followed) for one in batches)
+            await gathered(self._send_in_turn(event, *one, followed) for one in sendings)
         else:
-            await gathered(self._send(event, *one) for one in batches)
+            await gathered(self._send(event, *one) for one in sendings)
 
-    async def _send(self, event: Event, owed: Iterable[Pair], batch: Batch) -> None:
+    async def _send(self, event: Event, owed: Iterable[Pair], shared: Shared) -> None:
         if event.burst_id is None or event.ends_burst:
-            await self.deliverer.deliver(iter(owed), batch)
+            await self.deliverer.deliver(iter(owed), shared)
         else:
-            await gathered(self._deliver_latest(event, pair, batch) for pair in owed)
+            await gathered(self._deliver_latest(event, pair, shared) for pair in owed)
 
     async def _send_in_turn(
-        self, event: Event, owed: Iterable[Pair], batch: Batch, followed: Followed
+        self, event: Event, owed: Iterable[Pair], shared: Shared, followed: Followed
     ) -> None:
         """Deliver to the ordered webhooks when it is the event's turn, to the others at once."""
         ordered: list[Pair] = []
@@ -227,12 +227,12 @@ class EventWork:
         for pair in owed:
             (free if pair[1].order is Order.NONE else ordered).append(pair)
         waiting = [self.ordering.deliver(*pair, followed) for pair in ordered]
-        await gathered((self._send(event, free, batch), *waiting))
+        await gathered((self._send(event, free, shared), *waiting))
 
-    async def _deliver_latest(self, event: Event, pair: Pair, batch: Batch) -> None:
+    async def _deliver_latest(self, event: Event, pair: Pair, shared: Shared) -> None:
         """Deliver an event of a burst, unless a later one takes its place meanwhile."""
         if await self.bursts.is_latest(event, pair[1]):
-            await self.deliverer.deliver(iter((pair,)), batch)
+            await self.deliverer.deliver(iter((pair,)), shared)
 
     def _tell_listeners(self, event: Event, account: Account, arrival: Arrival) -> None:
         """Hand the event to live streams; one that carries its webhook is for that one alone."""

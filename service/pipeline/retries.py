@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.dialects.dialect import Dialects
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
-from service.pipeline.deliver import Batch, Deliverer, Pair
+from service.pipeline.deliver import Deliverer, Pair, Shared
 from service.pipeline.envelope import holds_several, unseal
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
@@ -53,14 +53,14 @@ class RetryWork:
         deliver = self._deliver_in_order if in_order else self._deliver
         parts = split_by_privacy(owed, content, snapshot)
         await asyncio.gather(
-            *(deliver(pairs, snapshot, Batch(own, self.places, progress)) for own, pairs in parts)
+            *(deliver(pairs, snapshot, Shared(own, self.places, progress)) for own, pairs in parts)
         )
 
-    async def _deliver(self, owed: Iterable[Pair], _: Snapshot, batch: Batch) -> None:
-        await self.deliverer.deliver(iter(owed), batch)
+    async def _deliver(self, owed: Iterable[Pair], _: Snapshot, shared: Shared) -> None:
+        await self.deliverer.deliver(iter(owed), shared)
 
     async def _deliver_in_order(
-        self, owed: Iterable[Pair], snapshot: Snapshot, batch: Batch
+        self, owed: Iterable[Pair], snapshot: Snapshot, shared: Shared
     ) -> None:
         """Deliver, except for statuses after which a later one was told."""
         free, in_turn = [], []
@@ -70,14 +70,14 @@ class RetryWork:
             if step is None:
                 free.append(pair)
             else:
-                in_turn.append(self._deliver_in_turn(pair, step, batch))
-        await asyncio.gather(self.deliverer.deliver(iter(free), batch), *in_turn)
+                in_turn.append(self._deliver_in_turn(pair, step, shared))
+        await asyncio.gather(self.deliverer.deliver(iter(free), shared), *in_turn)
 
-    async def _deliver_in_turn(self, pair: Pair, step: Step, batch: Batch) -> None:
+    async def _deliver_in_turn(self, pair: Pair, step: Step, shared: Shared) -> None:
         delivery, webhook = pair
-        async with self.steps.turn(webhook, step, delivery.event_id, batch.progress) as may:
+        async with self.steps.turn(webhook, step, delivery.event_id, shared.progress) as may:
             if may:
-                await self.deliverer.deliver(iter((pair,)), batch)
+                await self.deliverer.deliver(iter((pair,)), shared)
             else:
                 self.deliverer.reporter.cancelled(delivery, "a later status was told")
 

@@ -119,14 +119,11 @@ def lanes_of(
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
         requests={
-            **{
-                work.server.queue: lane(f"{work.dialect.name}_requests", work, REQUEST_PREFETCH)
-                for work in _served(dialects, publisher, availability)
-            },
-            **{
-                queue: lane(name, work, ASK_PREFETCH)
-                for queue, name, work in _asks(settings, dialects, storage, publisher, asker)
-            },
+            queue: lane(name, work, prefetch)
+            for queue, name, work, prefetch in (
+                *_served(dialects, publisher, availability),
+                *_asks(settings, dialects, storage, publisher, asker),
+            )
         },
         ordering=calls.ordering,
         batches=deliverer.batches,
@@ -138,24 +135,30 @@ def lanes_of(
     )
 
 
+Request = tuple[str, str, Work, int]
+"""Queue, name, work and prefetch of a lane of requests."""
+
+
 def _served(
     dialects: Dialects, publisher: Publisher, availability: Availability
-) -> Iterator[RpcWork]:
-    """Yield the work of each lane with requests of a switch's services."""
+) -> Iterator[Request]:
+    """Yield the lanes with requests of a switch's services."""
     for dialect, server in dialects.served:
-        yield RpcWork(dialect, server, publisher.switch_bus, publisher, availability)
+        work = RpcWork(dialect, server, publisher.switch_bus, publisher, availability)
+        yield server.queue, f"{dialect.name}_requests", work, REQUEST_PREFETCH
 
 
 def _asks(
     settings: Settings, dialects: Dialects, storage: Storage, publisher: Publisher, asker: Asker
-) -> Iterator[tuple[str, str, Work]]:
-    """Yield queue, name and work of the lanes of questions: ours, and one for each switch."""
+) -> Iterator[Request]:
+    """Yield the lanes of questions: ours, and one for each switch."""
     names, directory, bus = Names(settings.amqp.prefix), storage.directory, publisher.switch_bus
     public_url, most_bytes = settings.api.public_url or "", settings.amqp.max_message_bytes
-    yield names.ask, ASKS, BusAsks(asker, directory, dialects, bus, public_url)
+    own = BusAsks(asker, directory, dialects, bus, public_url)
+    yield names.ask, ASKS, own, ASK_PREFETCH
     for source, questions in dialects.asked.items():
         work = SwitchAsks(questions, asker, directory, dialects, bus, most_bytes)
-        yield names.asked(source), f"{source}_asks", work
+        yield names.asked(source), f"{source}_asks", work, ASK_PREFETCH
 
 
 def _deliverer(

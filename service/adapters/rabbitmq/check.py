@@ -54,12 +54,10 @@ async def examine_broker(
             return
         for binding in partitions.bindings:
             yield await _exchange(connection, url, names, binding, needed)
-        mute = await _mute(connection, names)
-        if mute:
-            yield mute
-        alarm = await _alarm(url, names, needed)
-        if alarm:
-            yield alarm
+        # With an alarm, no publish is confirmed.
+        found = await _alarm(url, names, needed) or await _mute(connection, names)
+        if found:
+            yield found
     finally:
         await connection.close()
 

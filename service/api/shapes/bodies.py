@@ -276,7 +276,7 @@ class ReplayOrder(LetterOrder):
 
 
 class PauseOrder(Body):
-    """What to pause: an account, or an endpoint."""
+    """An account or an endpoint to pause."""
 
     account_id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     """The account whose webhooks are paused; those of its descendants are not."""

@@ -1,4 +1,4 @@
-"""What the measurements ask of a sender of webhooks."""
+"""A sender of webhooks, as the measurements use it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

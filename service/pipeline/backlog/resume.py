@@ -19,7 +19,7 @@ from service.domain.pause import KeptDelivery, PausePolicy
 from service.domain.webhook import Webhook
 from service.pipeline.backlog.pauses import Pauses
 from service.pipeline.deferrals import Deferrals
-from service.pipeline.deliver import Batch, Deliverer
+from service.pipeline.deliver import Deliverer, Shared
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
@@ -212,7 +212,7 @@ class Resuming:
             return 0.0
         else:
             content, pairs = part_of(self._dialects, delivery, webhook)
-            await self._deliverer.deliver(iter(pairs), Batch(content, self._places, Progress()))
+            await self._deliverer.deliver(iter(pairs), Shared(content, self._places, Progress()))
             deferred = self._queues.deferred(delivery)
             if deferred is not None:
                 return deferred

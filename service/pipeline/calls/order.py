@@ -18,7 +18,7 @@ from service.domain.held import HeldDelivery, lane_of
 from service.domain.webhook import Order, Webhook
 from service.pipeline.calls.follow import Followed
 from service.pipeline.deferrals import Deferrals
-from service.pipeline.deliver import Batch, Deliverer
+from service.pipeline.deliver import Deliverer, Shared
 from service.pipeline.limits.places import Places
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.finished import FinishedDeliveries
@@ -228,7 +228,7 @@ class Ordering:
             await self._queues.retry([delivery], PAUSED_AGAIN_MS)
         else:
             content, pairs = part_of(self._dialects, delivery, webhook)
-            await self._deliverer.deliver(iter(pairs), Batch(content, self._places, Progress()))
+            await self._deliverer.deliver(iter(pairs), Shared(content, self._places, Progress()))
 
     async def _settle(self, held: HeldDelivery) -> None:
         """Note that a delivery is settled, and begin the next one of its lane."""

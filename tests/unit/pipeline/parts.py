@@ -23,7 +23,7 @@ from service.pipeline.calls.order import Ordering
 from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
-from service.pipeline.deliver import Batch, Deliverer
+from service.pipeline.deliver import Deliverer, Shared
 from service.pipeline.events import EventWork
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.lines import Place
@@ -129,14 +129,14 @@ class Parts:
     ) -> None:
         """Deliver what is owed of one event, one delivery to one webhook unless told otherwise."""
         pairs = list(owed) or [(make_delivery(), make_webhook())]
-        await self.deliverer.deliver(iter(pairs), self.batch(pairs[0][0], progress))
+        await self.deliverer.deliver(iter(pairs), self.shared(pairs[0][0], progress))
         await self.attempt_writer.flush()
 
-    def batch(self, delivery: Delivery | None = None, progress: Progress | None = None) -> Batch:
+    def shared(self, delivery: Delivery | None = None, progress: Progress | None = None) -> Shared:
         """Return what deliveries of the same event share."""
         payload = (delivery or make_delivery()).payload
         content = content_of(orjson.loads(payload))
-        return Batch(content, self.places, progress or Progress())
+        return Shared(content, self.places, progress or Progress())
 
     def hold(self, uri: str = make_webhook().uri, account_id: str = "another") -> Place:
         """Take a place at an endpoint, and keep it."""

@@ -116,7 +116,7 @@ async def test_an_event_that_arrives_old_expires_if_the_switchs_clock_is_trusted
     trusting = replace(parts.deliverer, freshness=FreshnessPolicy(clock_skew_s=3600.0))
     for deliverer, sent in ((trusting, 0), (parts.deliverer, 1)):
         pairs = [(make_delivery(occurred_at=OLD), LIMITED)]
-        await deliverer.deliver(iter(pairs), parts.batch())
+        await deliverer.deliver(iter(pairs), parts.shared())
         assert len(parts.sender.sent) == sent
     assert len(parts.queues.dead_lettered) == 1
 

@@ -112,7 +112,7 @@ async def test_deliveries_of_an_event_for_many_are_built_as_their_turns_come() -
             taken += 1
             yield pair
 
-    delivering = asyncio.create_task(parts.deliverer.deliver(counting(), parts.batch()))
+    delivering = asyncio.create_task(parts.deliverer.deliver(counting(), parts.shared()))
     await asyncio.sleep(0)
     assert taken <= AT_ONCE
     await delivering

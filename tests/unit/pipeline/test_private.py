@@ -69,7 +69,7 @@ async def test_webhooks_with_equal_rules_share_one_copy() -> None:
     pairs = [(make_delivery(webhook_id=one.webhook_id), one) for one in webhooks]
     pairs.append((make_delivery(), make_webhook()))
     snapshot = Snapshot({"call_id": CALL_ID}, b"{}")
-    content = parts.batch(pairs[0][0]).content
+    content = parts.shared(pairs[0][0]).content
     (_, plain), (_, private) = split_by_privacy(pairs, content, snapshot)
     assert [webhook.webhook_id for _, webhook in plain] == ["hook-1"]
     assert len({id(delivery.payload) for delivery, _ in private}) == 1
