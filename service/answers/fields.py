@@ -1,8 +1,9 @@
 """Reading and writing of attribute values by the types declared in `document`."""
 
+import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -32,6 +33,8 @@ class Field:
     most: int = 0
     pattern: Pattern | None = None
     role: Role | None = None
+    words: Mapping[str, StrEnum] = dataclasses.field(default_factory=dict)
+    """The values of an enum by their text."""
 
     @property
     def required(self) -> bool:
@@ -54,6 +57,33 @@ class Field:
 def fields_of(verb: Any) -> Mapping[str, Field]:
     """Return the attributes of a verb's class by name; nested steps and extras are none."""
     return _fields_of(verb)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a walk through the values of a class looks at."""
+
+    urls: Sequence[tuple[str, Role]]
+    texts: Sequence[str]
+    """Attributes with a text of any kind that is no URL."""
+    nested: Sequence[str]
+    """Attributes that hold steps or extras."""
+
+
+def shape_of(verb: Any) -> Shape:
+    """Return the shape of a verb's class, of a part of one, or of an extra."""
+    return _shape_of(verb)
+
+
+@cache
+def _shape_of(cls: Any) -> Shape:
+    attributes = fields_of(cls)
+    own = [one for one in attributes.values() if one.role is None]
+    return Shape(
+        urls=[(one.name, one.role) for one in attributes.values() if one.role is not None],
+        texts=[one.name for one in own if one.kind is str and not one.several],
+        nested=[one.name for one in fields(cls) if one.name not in attributes],
+    )
 
 
 @cache
@@ -92,6 +122,7 @@ def _field(name: str, hint: Any, default: Any) -> Field | None:
         most=next((int(str(mark.le)) for mark in marks if isinstance(mark, Le)), 0),
         pattern=next((mark for mark in marks if isinstance(mark, Pattern)), None),
         role=next((mark.role for mark in marks if isinstance(mark, UrlOf)), None),
+        words={str(word): word for word in hint} if _is_enum(hint) else {},
     )
 
 
@@ -111,7 +142,7 @@ def from_text(field: Field, text: str, scale: int = 1) -> Any:
         # int() also reads `1_0` and digits of other scripts, and takes long for thousands of them.
         is_number = bare.isascii() and bare.isdecimal() and len(bare) <= 10
         return _checked(field, int(bare) * scale if is_number else text, scale)
-    return _checked(field, text.strip() if _is_enum(field.kind) else text)
+    return _checked(field, text.strip() if field.words else text)
 
 
 def from_json(field: Field, value: Any) -> Any:
@@ -142,10 +173,11 @@ def to_json(value: Any) -> Any:
 
 
 def _checked(field: Field, value: Any, scale: int = 1) -> Any:
-    if _is_enum(field.kind):
-        if not isinstance(value, str) or value not in list(field.kind):
+    if field.words:
+        word = field.words.get(value) if isinstance(value, str) else None
+        if word is None:
             raise ValueError(_problem(field, value))
-        return field.kind(value)
+        return word
     if type(value) is not field.kind or not _within(field, value):
         raise ValueError(_problem(field, value, scale))
     return value

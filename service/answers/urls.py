@@ -6,7 +6,9 @@ caller's judge before the document is used.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import is_
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,7 +16,7 @@ import orjson
 
 from service.answers.document import Document, Extra, Gather, Native
 from service.answers.errors import BadAnswer, BadAnswerReason
-from service.answers.fields import fields_of
+from service.answers.fields import shape_of
 from service.answers.members import json_text
 from service.answers.values import VARIABLE, Method, Role
 from service.answers.written import positioned
@@ -121,19 +123,30 @@ def resolved(base: str, url: str, position: str) -> str:
     or the query, not in the host: the judge must see which host will be asked.
     """
     try:
-        whole = urljoin(base, url).partition("#")[0]
-        problem = _problem_with(url, whole)
+        return _whole(base, _short(url))
     except ValueError as error:
-        problem = str(error)
+        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {error}") from None
+
+
+def _short(url: str) -> str:
+    """Return a URL that a document may have. Raises ValueError."""
+    if len(url) > MAX_CHARACTERS or NOT_IN_URLS.search(url):
+        raise ValueError(f"has blanks or quotes, or more than {MAX_CHARACTERS} characters")
+    return url
+
+
+@lru_cache(maxsize=1000)
+def _whole(base: str, url: str) -> str:
+    """Return a URL resolved. Raises ValueError. An answer's URLs are looked at twice."""
+    whole = urljoin(base, url).partition("#")[0]
+    problem = _problem_with(url, whole)
     if problem is not None:
-        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {problem}")
+        raise ValueError(problem)
     return whole
 
 
 def _problem_with(written: str, whole: str) -> str | None:
     """Return why a URL cannot be used, or None. Raises ValueError for one that cannot be read."""
-    if len(written) > MAX_CHARACTERS or NOT_IN_URLS.search(written):
-        return f"has blanks or quotes, or more than {MAX_CHARACTERS} characters"
     parts = urlsplit(whole)
     if urlsplit(written).scheme and not urlsplit(written).netloc:
         return "has a scheme but no host"
@@ -143,24 +156,28 @@ def _problem_with(written: str, whole: str) -> str | None:
 
 
 def _mapped_all(steps: tuple[Any, ...], position: str, visitor: _Visitor) -> tuple[Any, ...]:
-    return tuple(_mapped(step, at, visitor) for at, step in positioned(steps, position))
+    """Return the steps themselves where nothing in them changes."""
+    made = tuple([_mapped(step, at, visitor) for at, step in positioned(steps, position)])
+    return steps if all(map(is_, made, steps)) else made
 
 
 def _mapped(step: Any, position: str, visitor: _Visitor) -> Any:
     """Return a step with its links changed, and those of the steps and members inside."""
     changes: dict[str, Any] = {}
-    for name, one in fields_of(type(step)).items():
-        if one.role is not None and _has_link(step, name):
-            changes[name] = visitor.attribute(step, name, one.role, position)
-    for held in fields(step):
-        inner = getattr(step, held.name)
-        if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
-            is_extra = isinstance(inner[0], Extra)
-            changes[held.name] = (
-                tuple(_mapped_extra(extra, position, visitor) for extra in inner)
-                if is_extra
-                else _mapped_all(inner, position, visitor)
-            )
+    shape = shape_of(type(step))
+    for name, role in shape.urls:
+        if _has_link(step, name):
+            changes[name] = visitor.attribute(step, name, role, position)
+    for name in shape.nested:
+        inner = getattr(step, name)
+        if not inner:
+            continue
+        if isinstance(inner[0], Extra):
+            changes[name] = tuple(_mapped_extra(extra, position, visitor) for extra in inner)
+            continue
+        mapped = _mapped_all(inner, position, visitor)
+        if mapped is not inner:
+            changes[name] = mapped
     if isinstance(step, Native):
         changes["data"] = json_text(visitor.native(orjson.loads(step.data), position))
     return replace(step, **changes) if changes else step

@@ -1,8 +1,7 @@
 """Parts that writers share: positions of steps, notes of omissions, checks of whole steps."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from service.answers.document import (
     is_last,
 )
 from service.answers.errors import BadAnswer, BadAnswerReason
-from service.answers.fields import fields_of
+from service.answers.fields import fields_of, shape_of
 from service.answers.values import MOST_REPEATS, UNSET, VARIABLE
 
 T = TypeVar("T")
@@ -64,11 +63,12 @@ class Notes:
 
 def positioned(steps: Iterable[Step], parent: str = "") -> Iterator[tuple[str, Step]]:
     """Yield each step with its position: its name, and its number among the steps of that name."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
+    before = f"{parent}/" if parent else ""
     for step in steps:
         name = type(step).__name__
-        counts[name] += 1
-        yield f"{parent}{'/' if parent else ''}{name}[{counts[name]}]", step
+        counts[name] = number = counts.get(name, 0) + 1
+        yield f"{before}{name}[{number}]", step
 
 
 def reachable(steps: Iterable[Step], notes: Notes, parent: str = "") -> Iterator[tuple[str, Step]]:
@@ -104,13 +104,13 @@ def problem_with(step: object) -> str | None:
 def variables_in(steps: Iterable[Any], parent: str = "") -> Iterator[str]:
     """Yield the positions of texts with a variable, at any depth; a URL may have one."""
     for position, step in positioned(steps, parent):
-        for name, one in fields_of(type(step)).items():
-            text = getattr(step, name)
-            if one.role is None and isinstance(text, str) and VARIABLE in text:
+        shape = shape_of(type(step))
+        for name in shape.texts:
+            if VARIABLE in (getattr(step, name) or ""):
                 yield f"{position}/@{name}"
-        for held in fields(step):
-            inner = getattr(step, held.name)
-            if isinstance(inner, tuple) and inner and is_dataclass(inner[0]):
+        for name in shape.nested:
+            inner = getattr(step, name)
+            if inner:
                 yield from variables_in(inner, position)
 
 

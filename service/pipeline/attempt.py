@@ -67,21 +67,17 @@ class Attempter:
         place: Place,
         *,
         test: bool = False,
-        answer_bytes: int | None = None,
         write: WriteRequest = request_for,
     ) -> Attempt | DeferReason | None:
         """Return the attempt, the reason why it was not made, or None if the webhook was deleted.
 
-        Gives the place back. A `test` keeps the whole answer; so does a request whose answer of at
-        most `answer_bytes` is wanted.
+        Gives the place back. A `test` keeps the whole answer.
         """
         webhook_id, response = owed.webhook.webhook_id, None
         task = self.in_flight.begin(webhook_id)
         try:
             started_at, start = self.clock(), time.perf_counter()
-            request, response = await self._traced(
-                owed, content, started_at, answer_bytes, write, test=test
-            )
+            request, response = await self._traced(owed, content, started_at, write, test=test)
             duration_s = time.perf_counter() - start
             if not response.outcome.succeeded:
                 await self.failures.turn()
@@ -103,7 +99,6 @@ class Attempter:
         owed: Owed,
         content: EventContent,
         started_at: float,
-        answer_bytes: int | None,
         write: WriteRequest,
         *,
         test: bool,
@@ -114,8 +109,6 @@ class Attempter:
             request = write(owed, content, number, started_at, span.traceparent)
             if test:
                 request = _as_test(request)
-            if answer_bytes is not None:
-                request = replace(request, in_full=True, body_bytes=answer_bytes)
             response = await self._sent(request, owed)
             span.note(
                 delivery_id=delivery.delivery_id,

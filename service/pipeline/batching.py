@@ -236,10 +236,8 @@ class Batches:
     async def _request(self, seats: Sequence[Seat], places: Places, place: Place) -> None:
         first = seats[0]
         batch_id = batch_id_of(seat.owed.delivery for seat in seats)
-        writer = BatchWriter(batch_id, [seat.item for seat in seats])
-        made = await self._attempter.attempt(
-            first.owed, first.content, places, place, answer_bytes=ANSWER_BYTES, write=writer
-        )
+        writer = BatchWriter(batch_id, [seat.item for seat in seats], ANSWER_BYTES)
+        made = await self._attempter.attempt(first.owed, first.content, places, place, write=writer)
         if not isinstance(made, Attempt):
             _tell_all(seats, made)
             return

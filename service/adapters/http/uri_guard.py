@@ -1,6 +1,7 @@
 """Egress check of a webhook's URI before anything is sent; see `UriGuard`."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from service.adapters.http.dialling import EgressRefused, JudgingResolver, log_refusal
 from service.domain.policy import EgressPolicy
@@ -8,6 +9,8 @@ from service.egress.addresses import Refusal
 from service.egress.guard import EgressGuard, System
 
 SYSTEM = System()
+URIS_REMEMBERED = 1000
+"""The documents of a webhook name the same URIs again and again."""
 
 
 class ResolvingGuard:
@@ -21,6 +24,7 @@ class ResolvingGuard:
         self, policy: EgressPolicy, own_ports: Collection[int] = (), system: System = SYSTEM
     ) -> None:
         self._guard = EgressGuard(policy, own_ports)
+        self._judged = lru_cache(maxsize=URIS_REMEMBERED)(self._guard.judged)
         self._resolver = JudgingResolver(self._guard, system)
 
     async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
@@ -33,7 +37,7 @@ class ResolvingGuard:
 
     async def _refusal(self, uri: str, *, https_only: bool) -> Refusal | None:
         try:
-            judged = self._guard.judged(uri, https_only)
+            judged = self._judged(uri, https_only)
         except ValueError as error:
             return Refusal("malformed", str(error))
         if isinstance(judged, Refusal):

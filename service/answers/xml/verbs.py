@@ -43,6 +43,8 @@ class Verb:
     without: frozenset[str] = frozenset()
     attributes: Mapping[str, Field] = field(init=False)
     """Types of the attributes by XML name."""
+    required: Sequence[tuple[str, Field]] = field(init=False)
+    """Those attributes without which it has no meaning."""
     everything: Sequence[str] = field(init=False)
     """Names of all that the element can say."""
 
@@ -54,6 +56,8 @@ class Verb:
         }
         said = (*(one.name for one in named.values()), self.text)
         object.__setattr__(self, "attributes", named)
+        required = [(xml, one) for xml, one in named.items() if one.required]
+        object.__setattr__(self, "required", required)
         object.__setattr__(self, "everything", said)
 
 
@@ -75,6 +79,24 @@ Special = Callable[[Element], Sequence[Step]]
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What may stand inside an element: elements by name, classes by the attribute for them."""
+
+    allowed: Table
+    kinds: Mapping[str, frozenset[type]]
+
+    @classmethod
+    def of(cls, verb: Verb, elements: Table) -> "Inside":
+        """Return what may stand inside a verb."""
+        allowed = {tag: elements[tag] for tags in verb.nested.values() for tag in tags}
+        kinds = {
+            name: frozenset(elements[tag].made for tag in tags)
+            for name, tags in verb.nested.items()
+        }
+        return cls(allowed, kinds)
+
+
+@dataclass(frozen=True, slots=True)
 class XmlForm:
     """An XML form: its verbs, the elements inside verbs, and verbs that have their own reader."""
 
@@ -86,6 +108,15 @@ class XmlForm:
     """Returns the XML of a step that the table cannot write, else None."""
     fitted: Callable[[Step, str, Notes], Step] = lambda step, *_: step
     """Changes a step to what the form can say."""
+    elements: Table = field(init=False)
+    """The verbs and the elements inside verbs."""
+    inside: Mapping[str, "Inside"] = field(init=False)
+
+    def __post_init__(self) -> None:
+        elements = {**self.verbs, **self.parts}
+        inside = {name: Inside.of(verb, elements) for name, verb in elements.items()}
+        object.__setattr__(self, "elements", elements)
+        object.__setattr__(self, "inside", inside)
 
     def read(self, root: Element) -> Document:
         """Return the document of an element tree. Raises BadAnswer."""
@@ -130,15 +161,14 @@ class XmlForm:
     def _nested(self, element: Element, verb: Verb, ignored: list[str]) -> dict[str, Any]:
         if not verb.nested and not element.children:
             return {}
-        known = {**self.verbs, **self.parts}
-        allowed = {name: known[name] for names in verb.nested.values() for name in names}
+        inside = self.inside[element.name]
         if verb.text_as and element.text:
             path = element.position_of_next(verb.text_as)
             element.children.append(Element(verb.text_as, {}, path, texts=[element.text]))
-        found = list(self._steps(element, allowed, ignored))
+        found = list(self._steps(element, inside.allowed, ignored))
         return {
-            name: tuple(one for one in found if type(one) in {known[tag].made for tag in tags})
-            for name, tags in verb.nested.items()
+            name: tuple([one for one in found if type(one) in kinds])
+            for name, kinds in inside.kinds.items()
         }
 
     def _written(self, value: Any, position: str, notes: Notes) -> str:
@@ -146,7 +176,7 @@ class XmlForm:
         if special is not None:
             return special
         value = self.fitted(value, position, notes)
-        tag = _tag(value, {**self.verbs, **self.parts})
+        tag = _tag(value, self.elements)
         if tag is None:
             raise notes.unsupported(position, f"{self.name} has no such verb")
         name, verb = tag
@@ -177,8 +207,8 @@ def _attributes(element: Element, verb: Verb, ignored: list[str]) -> dict[str, A
         except ValueError as error:
             detail = f"{element.path}/@{xml}: {error}"
             raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail) from None
-    for xml, one in verb.attributes.items():
-        if one.required and one.name not in values:
+    for xml, one in verb.required:
+        if one.name not in values:
             detail = f"{element.path}/@{xml}: missing; it must be {one.allowed}"
             raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
     return values
@@ -186,7 +216,9 @@ def _attributes(element: Element, verb: Verb, ignored: list[str]) -> dict[str, A
 
 def _plain(verb: Verb, name: str, text: str) -> str:
     """Return the neutral text of an attribute that the form spells in its own way."""
-    spellings = verb.spellings.get(name, {})
+    spellings = verb.spellings.get(name)
+    if spellings is None:
+        return text
     return next((plain for plain, written in spellings.items() if written == text), text)
 
 

@@ -20,6 +20,7 @@ from service.domain.delivery import (
     DeferReason,
     Delivery,
     Outcome,
+    Request,
     Response,
     attempt_id_of,
     delivery_id_of,
@@ -30,12 +31,12 @@ from service.domain.webhook import Asking, Verb, Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.ask.check import AnswerCheck
 from service.pipeline.ask.values import Applied, Ask
-from service.pipeline.attempt import Attempter
+from service.pipeline.attempt import Attempter, WriteRequest
 from service.pipeline.limits.lines import Place
 from service.pipeline.limits.places import Places
 from service.pipeline.outcomes.report import Reporter
 from service.pipeline.progress import Progress
-from service.pipeline.request.build import EventContent
+from service.pipeline.request.build import EventContent, request_for
 from service.pipeline.request.destination import Owed, owed_of
 from service.text.json_text import write_json
 
@@ -130,13 +131,13 @@ class Asker:
         left_s = ends_at - self.now()
         has_next = source is Source.PRIMARY and ask.webhook.fallback_uri is not None
         limit_s = left_s * PRIMARY_SHARE if has_next else left_s
-        owed = self._owed(ask, before, limit_s)
+        owed = self._owed(ask, before)
         if limit_s <= 0:
             return Trial(source, self._unasked(owed, "no time is left"), None, "no_time")
         try:
             # The request has this limit itself; fetching an access token before it has another.
             async with asyncio.timeout(limit_s + RESERVE_S / 2):
-                attempt = await self._attempt(ask, owed)
+                attempt = await self._attempt(ask, owed, limit_s)
         except TimeoutError:
             attempt = self._unasked(owed, "no time is left", Outcome.TIMED_OUT)
         response = attempt.response
@@ -152,7 +153,7 @@ class Asker:
             return Trial(source, attempt, None, "no_time", "its links could not be judged in time")
         return Trial(source, attempt, document)
 
-    async def _attempt(self, ask: Ask, owed: Owed) -> Attempt:
+    async def _attempt(self, ask: Ask, owed: Owed, limit_s: float) -> Attempt:
         """Make the attempt at once, or none."""
         dialect = self.dialects.of(ask.question.source)
         content = EventContent(dialect, ask.question.writer(ask.members))
@@ -164,16 +165,27 @@ class Asker:
             entry = DeferReason.SATURATED
         if isinstance(entry, DeferReason):
             return self._unasked(owed, entry.value)
-        most = self.check.policy.max_bytes + 1
         made = await self.attempter.attempt(
-            owed, content, self.places, entry, test=ask.test, answer_bytes=most
+            owed, content, self.places, entry, test=ask.test, write=self._writer(limit_s)
         )
         if isinstance(made, Attempt):
             return made
         return self._unasked(owed, "the webhook was deleted" if made is None else made.value)
 
-    def _owed(self, ask: Ask, before: list[Trial], limit_s: float) -> Owed:
-        webhook = replace(ask.webhook, timeout_s=max(limit_s, 0.001))
+    def _writer(self, limit_s: float) -> WriteRequest:
+        """Return the writer of a request that has a time limit and whose answer is read whole."""
+
+        def write(
+            owed: Owed, content: EventContent, attempt: int, now: float, traceparent: str | None
+        ) -> Request:
+            request = request_for(owed, content, attempt, now, traceparent)
+            most = self.check.policy.max_bytes + 1
+            return replace(request, timeout_s=limit_s, in_full=True, body_bytes=most)
+
+        return write
+
+    def _owed(self, ask: Ask, before: list[Trial]) -> Owed:
+        webhook = ask.webhook
         if ask.follow_up is not None:
             verb = Verb(ask.follow_up.verb)
             webhook = replace(webhook, uri=ask.follow_up.url, verb=verb)

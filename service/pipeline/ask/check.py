@@ -28,7 +28,8 @@ class AnswerCheck:
         """Return a document in the form that the switch reads. Raises BadAnswer."""
         source = self._form(ask, content, content_type)
         document = read(content, content_type, source, self.policy)
-        refused = await self._refused(ask, list(links(document, uri)))
+        found = list(links(document, uri))
+        refused = await self._refused(ask, found) if found else {}
 
         def rewrite(link: Link) -> str:
             asking = ask.webhook.asking
@@ -39,7 +40,9 @@ class AnswerCheck:
         def judge(link: Link) -> str | None:
             return refused.get(link.url)
 
-        return written_as(rewritten(document, uri, judge, rewrite), source, ask.question.form)
+        if found:
+            document = rewritten(document, uri, judge, rewrite)
+        return written_as(document, source, ask.question.form)
 
     def _form(self, ask: Ask, content: bytes, content_type: str) -> str:
         if len(content) > self.policy.max_bytes:
@@ -58,7 +61,9 @@ class AnswerCheck:
         """Return the URLs that may not be used, each with the rule that forbids it."""
         urls = list(dict.fromkeys(link.url for link in found))
         judge = partial(self._guard.refusal, https_only=ask.webhook.https_only)
-        rules = await asyncio.gather(*map(judge, urls))
+        # The names of several are looked up at the same time; one needs no task of its own.
+        several = len(urls) > 1
+        rules = await asyncio.gather(*map(judge, urls)) if several else [await judge(urls[0])]
         return {url: f"refused by {rule}" for url, rule in zip(urls, rules, strict=True) if rule}
 
 

@@ -7,7 +7,6 @@ address: nobody can have us ask a URL that no document of the webhook named.
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from urllib.parse import urlencode
 
 import orjson
 
@@ -33,7 +32,7 @@ def address_of(link: Link, own_url: str, key: str) -> str:
     verb = "POST" if link.method is None else link.method.value
     told = orjson.dumps([link.url, verb, link.asked_if_empty])
     text = urlsafe_b64encode(told).decode().rstrip("=")
-    return f"{own_url}?{urlencode({NEXT: f'{text}.{_signature(text, key)}'})}"
+    return f"{own_url}?{NEXT}={text}.{_signature(text, key)}"
 
 
 def follow_up_in(token: str, key: str) -> FollowUp | None:

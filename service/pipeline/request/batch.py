@@ -63,6 +63,8 @@ class BatchWriter:
 
     batch_id: str
     items: Sequence[bytes]
+    answer_bytes: int | None = None
+    """Bytes of the answer that are wanted, also of one that is a success; None means none."""
 
     def __call__(
         self,
@@ -97,6 +99,8 @@ class BatchWriter:
             headers,
             body,
             webhook.timeout_s,
+            in_full=self.answer_bytes is not None,
+            body_bytes=self.answer_bytes,
             account_id=webhook.account_id,
             https_only=webhook.https_only,
         )
