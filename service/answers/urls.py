@@ -1,13 +1,11 @@
-"""Links of a document: every URL with its position, made absolute, judged, and asked through us.
+"""Links of a document: every URL with its position, made absolute, and asked through us.
 
-A document must be no way around the egress guard: `rewritten` hands each of its URLs to the
-caller's judge before the document is used.
+A document must be no way around the egress guard: whoever uses it has each of its links judged.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from operator import is_
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -49,37 +47,23 @@ class Link:
     asked_if_empty: bool = True
 
 
-Judge = Callable[[Link], str | None]
-"""Returns why a URL is refused, or None."""
 Rewrite = Callable[[Link], str]
 """Returns the URL to ask instead."""
 
 
-def links(document: Document, base: str) -> Iterator[Link]:
-    """Yield the links of a document that came from the URL `base`. Raises BadAnswer."""
+def rewritten(document: Document, base: str, rewrite: Rewrite) -> tuple[Document, Sequence[Link]]:
+    """Return a document that came from the URL `base` with absolute URLs, and its links.
+
+    URLs that return documents are rewritten. Raises BadAnswer for the first URL that is none.
+    """
     found: list[Link] = []
 
-    def keep(link: Link) -> str:
-        found.append(link)
-        return link.url
-
-    _mapped_all(document.steps, "", _Visitor(base, keep))
-    yield from found
-
-
-def rewritten(document: Document, base: str, judge: Judge, rewrite: Rewrite) -> Document:
-    """Return the document with absolute URLs, those that return documents rewritten.
-
-    Raises BadAnswer for the first URL that is none, or that the judge refuses.
-    """
-
     def change(link: Link) -> str:
-        problem = judge(link)
-        if problem is not None:
-            raise BadAnswer(BadAnswerReason.BAD_URL, f"{link.position}: {problem}")
+        found.append(link)
         return rewrite(link) if link.role is Role.ASK else link.url
 
-    return replace(document, steps=_mapped_all(document.steps, "", _Visitor(base, change)))
+    steps = _mapped_all(document.steps, "", _Visitor(base, change))
+    return replace(document, steps=steps), found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,30 +107,19 @@ def resolved(base: str, url: str, position: str) -> str:
     or the query, not in the host: the judge must see which host will be asked.
     """
     try:
-        return _whole(base, _short(url))
+        whole = urljoin(base, url).partition("#")[0]
+        problem = _problem_with(url, whole)
     except ValueError as error:
-        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {error}") from None
-
-
-def _short(url: str) -> str:
-    """Return a URL that a document may have. Raises ValueError."""
-    if len(url) > MAX_CHARACTERS or NOT_IN_URLS.search(url):
-        raise ValueError(f"has blanks or quotes, or more than {MAX_CHARACTERS} characters")
-    return url
-
-
-@lru_cache(maxsize=1000)
-def _whole(base: str, url: str) -> str:
-    """Return a URL resolved. Raises ValueError. An answer's URLs are looked at twice."""
-    whole = urljoin(base, url).partition("#")[0]
-    problem = _problem_with(url, whole)
+        problem = str(error)
     if problem is not None:
-        raise ValueError(problem)
+        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {problem}")
     return whole
 
 
 def _problem_with(written: str, whole: str) -> str | None:
     """Return why a URL cannot be used, or None. Raises ValueError for one that cannot be read."""
+    if len(written) > MAX_CHARACTERS or NOT_IN_URLS.search(written):
+        return f"has blanks or quotes, or more than {MAX_CHARACTERS} characters"
     parts = urlsplit(whole)
     if urlsplit(written).scheme and not urlsplit(written).netloc:
         return "has a scheme but no host"

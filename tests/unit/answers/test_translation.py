@@ -16,7 +16,7 @@ BASE = "https://ivr.example.com/ivr/start?call=1"
 
 def asked_through_us(document: d.Document) -> d.Document:
     """Return a document of the IVR whose actions are asked at another address."""
-    return rewritten(document, BASE, lambda _: None, _our_address)
+    return rewritten(document, BASE, _our_address)[0]
 
 
 def _our_address(link: Link) -> str:
