@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from service.domain.filters.occurrence import LegPlace
 from service.domain.immutable import immutable
 from service.domain.webhook import NOTHING
 
@@ -212,6 +213,13 @@ class Conversation:
             if event.event_id == event_id:
                 return place
         return None
+
+    def place_of(self, leg: str, event_id: str) -> LegPlace:
+        """Return the place of an event's leg; of several ends, the one noted last is the last."""
+        ended = {one.end_event or "" for one in self.legs.values()}
+        last = max(ended, key=lambda end: self.sequence_of(end) or 0, default=None)
+        is_first = next(iter(self.legs), None) == leg
+        return LegPlace(is_first, ends_last=self.over and event_id == last)
 
     def is_open(self, event_id: str, webhook_id: str) -> bool:
         """Return whether an event is not settled for an ordered webhook."""

@@ -149,7 +149,8 @@ class Webhook:
     @property
     def follows_calls(self) -> bool:
         """Whether it needs what is known of a call beyond a single event."""
-        return self.order is not Order.NONE or self.sequenced or self.source == OWN
+        in_filters = self.clauses is not None and self.clauses.needs_call
+        return in_filters or self.order is not Order.NONE or self.sequenced or self.source == OWN
 
 
 @dataclass(frozen=True, slots=True)

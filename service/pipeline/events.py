@@ -23,7 +23,7 @@ from service.pipeline.deliver import Deliverer, Pair, Shared
 from service.pipeline.ingest import Ingest
 from service.pipeline.limits.places import Places
 from service.pipeline.live.feed import LiveFeed
-from service.pipeline.match import fitting, subscribed
+from service.pipeline.match import fitting, fitting_in_call, subscribed
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.pipeline.recovery.finished import FinishedDeliveries
@@ -190,11 +190,20 @@ class EventWork:
         snapshot = Snapshot(payload, write_json(payload), version)
         times = times_of(arrival.at, event.occurred_at)
         content = content_of(dialect, event.hook, snapshot, times)
-        webhooks = fitting(interested.webhooks, content, payload, arrival.at)
+        follows = interested.follows_calls
+        webhooks = fitting(
+            interested.webhooks, content, payload, arrival.at, follows_calls=follows
+        )  # fmt: skip
         followed = None
-        if interested.follows_calls:
+        if follows:
             owner = account.account_id
             followed = await self.calls.follow(event, owner, webhooks, arrival.at, progress)
+            place = None if followed is None else followed.place
+            wanted = fitting_in_call(webhooks, content, payload, arrival.at, place)
+            if followed is not None and len(wanted) < len(webhooks):
+                unwanted = (webhook for webhook in webhooks if webhook not in wanted)
+                await self.ordering.leave_out(event.event_id, unwanted, followed)
+            webhooks = wanted
         if arrival.redelivered:
             self.returned.discard(progress)
         owed: Iterator[Pair] = (

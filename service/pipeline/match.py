@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.domain.event import Event
-from service.domain.filters.occurrence import Occurrence
+from service.domain.filters.occurrence import LegPlace, Occurrence
 from service.domain.webhook import Account, Webhook
 from service.pipeline.request.build import EventContent
 from service.text.json_text import same
@@ -35,9 +35,17 @@ def _concerned(webhook: Webhook, event: Event) -> bool:
 
 
 def fitting(
-    webhooks: list[Webhook], content: EventContent, payload: Mapping[str, Any], received_at: float
+    webhooks: list[Webhook],
+    content: EventContent,
+    payload: Mapping[str, Any],
+    received_at: float,
+    *,
+    follows_calls: bool = False,
 ) -> list[Webhook]:
-    """Return the webhooks whose modifiers and filters the payload that they would get satisfies."""
+    """Return the webhooks whose modifiers and filters the payload that they would get satisfies.
+
+    With `follows_calls`, also those whose filters need the call: `fitting_in_call` decides.
+    """
     versions, facts = content.versions, content.dialect.call_facts
     found = []
     for webhook in webhooks:
@@ -45,8 +53,32 @@ def fitting(
         if not fits(webhook.modifiers, own):
             continue
         clauses = webhook.clauses
-        if clauses is None or clauses.holds(Occurrence(own, facts, received_at)):
+        if (
+            clauses is None
+            or (follows_calls and clauses.needs_call)
+            or clauses.holds(Occurrence(own, facts, received_at))
+        ):
             found.append(webhook)
+    return found
+
+
+def fitting_in_call(
+    webhooks: list[Webhook],
+    content: EventContent,
+    payload: Mapping[str, Any],
+    received_at: float,
+    place: LegPlace | None,
+) -> list[Webhook]:
+    """Return those of `fitting` whose filters hold for an event with this place in its call."""
+    versions, facts = content.versions, content.dialect.call_facts
+    found = []
+    for webhook in webhooks:
+        clauses = webhook.clauses
+        if clauses is not None and clauses.needs_call:
+            own = payload if versions is None else versions.payload(webhook)
+            if not clauses.holds(Occurrence(own, facts, received_at, place)):
+                continue
+        found.append(webhook)
     return found
 
 

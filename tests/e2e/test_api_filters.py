@@ -1,5 +1,6 @@
 """Filters that know calls, and masks: through the API, the broker, and back in the logs."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs
 from service.dev.receiver import Receiver
 from tests.api_client import problem
 from tests.e2e.harness import call_event, eventually, switch
+from tests.e2e.legs import Leg
 from tests.e2e.shared_service import SharedService, attempts_of
 
 CALLER = "+15556783945"
@@ -50,6 +52,42 @@ async def test_only_events_that_satisfy_the_filters_are_sent(
         "/always": ["busy", "long", "short"],
         "/abroad": [],
     }
+
+
+async def test_of_each_call_the_first_leg_and_the_last_end_are_told_once(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api, calls = await shared.tenant(), 20
+    first, last = [{"first_leg": True}], [{"last_leg": True}]
+    for path, members in {
+        "/first": {"hook": "channel_create", "filters": first},
+        "/last": {"hook": "channel_destroy", "filters": last},
+        "/between": {"hook": "channel_destroy", "filters": [{"not": last[0]}]},
+        "/strict": {"hook": "all", "filters": first, "ordering": "call_strict"},
+        "/ends": {"hook": "channel_destroy", "filters": last, "ordering": "call_strict"},
+    }.items():
+        await api.create(receiver.url(path), format="json", **members)
+    callers = [Leg(api.account_id, f"a-{n}", f"talk-{n}") for n in range(calls)]
+    callees = [Leg(api.account_id, f"b-{n}", f"talk-{n}") for n in range(calls)]
+    both = [leg for pair in zip(callers, callees, strict=True) for leg in pair]
+    async with switch(shared.amqp_url) as kazoo:
+        await asyncio.gather(*(kazoo.publish(leg.created()) for leg in callers))
+        await receiver.until(lambda: len(receiver.at("/first")) == calls, 10)
+        await asyncio.gather(*(kazoo.publish(leg.created()) for leg in callees))
+        await asyncio.gather(*(kazoo.publish(leg.answered()) for leg in both))
+        await asyncio.gather(*(kazoo.publish(leg.destroyed(billing_s=1)) for leg in both))
+    await receiver.until(lambda: len(receiver.requests) >= 7 * calls, 20)
+
+    def heard(path: str) -> list[str]:
+        return sorted(json.loads(request.body)["call_id"] for request in receiver.at(path))
+
+    talks = sorted(str(n) for n in range(calls))
+    assert heard("/first") == sorted(f"a-{n}" for n in talks)
+    assert sorted(leg[2:] for leg in heard("/last")) == talks
+    assert heard("/ends") == heard("/last")
+    assert sorted([*heard("/last"), *heard("/between")]) == sorted(leg.call_id for leg in both)
+    assert heard("/strict") == sorted(f"a-{n}" for n in talks for _ in range(3))
+    assert len(receiver.requests) == 7 * calls
 
 
 async def test_a_bad_clause_is_refused_with_its_path(shared: SharedService) -> None:

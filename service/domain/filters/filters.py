@@ -31,6 +31,8 @@ class Filters:
     clauses: tuple[Clause, ...] = field(compare=False, repr=False)
     holds: Program = field(compare=False, repr=False)
     """Whether every clause holds for an event."""
+    needs_call: bool = field(default=False, compare=False)
+    """Whether a clause asks for the place of the event's leg in its call."""
 
     def lines(self, occurrence: Occurrence) -> list[Line]:
         """Return the result of every clause, nested ones included."""
@@ -56,7 +58,7 @@ def filters_of(document: Any, zone: str = UTC) -> Filters:
     if reader.problems:
         raise BadFilters(reader.problems)
     programs = [clause.program() for clause in clauses]
-    return Filters(document, zone, clauses, all_hold(programs))
+    return Filters(document, zone, clauses, all_hold(programs), reader.needs_call)
 
 
 def zone_of(name: Any) -> tzinfo | None:

@@ -43,14 +43,29 @@ NO_FACTS = CallFacts()
 
 
 @immutable
+class LegPlace:
+    """The leg of an event among those of its conversation, as they were when the event came.
+
+    It is the same when the event is delivered again.
+    """
+
+    is_first: bool
+    """Whether no leg of the conversation was seen earlier."""
+    ends_last: bool
+    """Whether the event ends the leg that was there last; another may begin later."""
+
+
+@immutable
 class Occurrence:
-    """One event for one webhook. What only a whole call can tell belongs here as well."""
+    """One event for one webhook."""
 
     payload: Payload
     """In the version that the webhook gets, before its `custom_data` and its masks."""
     call: CallFacts
     received_at: float
     """Unix seconds; the time of an event that tells none."""
+    place: LegPlace | None = None
+    """What only the whole call can tell; None for an event that belongs to no call."""
 
     @property
     def at(self) -> float:

@@ -13,7 +13,7 @@ from service.domain.filters.clause import (
     none_holds,
     shortened,
 )
-from service.domain.filters.occurrence import ABSENT, Occurrence, reader_of
+from service.domain.filters.occurrence import ABSENT, LegPlace, Occurrence, reader_of
 from service.domain.filters.operators import (
     OPERATORS,
     PATTERNS,
@@ -39,6 +39,8 @@ class FiltersReader:
 
     def __init__(self, zone: tzinfo) -> None:
         self.problems: list[Problem] = []
+        self.needs_call = False
+        """Whether a clause asks for the place of the event's leg in its call."""
         self._zone = zone
         self._count = 0
 
@@ -137,10 +139,36 @@ class FiltersReader:
             return None
         return Comparison(path, name, f"like {shortened(patterns)}", find, pattern_test(patterns))
 
+    def _flag(self, name: str, clause: Mapping[str, Any], path: str) -> bool | None:
+        """Return the value of a clause that takes true or false."""
+        wanted = clause[name]
+        if isinstance(wanted, bool):
+            return wanted
+        self._note(f"{path}.{name}", "type", "must be true or false", target="boolean")
+        return None
+
+    def _first_leg(self, clause: Mapping[str, Any], path: str) -> Clause | None:
+        find: Callable[[LegPlace], bool] = lambda place: place.is_first  # noqa: E731
+        return self._place("first_leg", clause, path, find)
+
+    def _last_leg(self, clause: Mapping[str, Any], path: str) -> Clause | None:
+        find: Callable[[LegPlace], bool] = lambda place: place.ends_last  # noqa: E731
+        return self._place("last_leg", clause, path, find)
+
+    def _place(
+        self, name: str, clause: Mapping[str, Any], path: str, read: Callable[[LegPlace], bool]
+    ) -> Clause | None:
+        wanted = self._flag(name, clause, path)
+        if wanted is None:
+            return None
+        self.needs_call = True
+        find: Callable[[Occurrence], Any] = lambda one: read(one.place) if one.place else ABSENT  # noqa: E731
+        test: Callable[[Any], bool] = lambda found: found is wanted  # noqa: E731
+        return Comparison(path, name, f"is {str(wanted).lower()}", find, test)
+
     def _internal_leg(self, clause: Mapping[str, Any], path: str) -> Clause | None:
-        wanted = clause["internal_leg"]
-        if not isinstance(wanted, bool):
-            self._note(f"{path}.internal_leg", "type", "must be true or false", target="boolean")
+        wanted = self._flag("internal_leg", clause, path)
+        if wanted is None:
             return None
         find: Callable[[Occurrence], Any] = lambda one: one.call.internal_leg(one.payload)  # noqa: E731
         # Only calls of some switches have internal legs: any other leg is none.
@@ -200,6 +228,8 @@ class FiltersReader:
         "caller": _caller,
         "callee": _callee,
         "internal_leg": _internal_leg,
+        "first_leg": _first_leg,
+        "last_leg": _last_leg,
         "min_duration_s": _duration,
         "time": _time,
         "any_of": _group,

@@ -20,6 +20,7 @@ from service.domain.call import (
 )
 from service.domain.call_policy import CallPolicy
 from service.domain.event import Event
+from service.domain.filters.occurrence import LegPlace
 from service.domain.immutable import immutable
 from service.domain.webhook import Order, Webhook
 from service.observability.metrics import Metrics
@@ -42,6 +43,7 @@ class Followed:
 
     conversation: Conversation
     position: CallPosition
+    place: LegPlace
     ends_leg: bool
 
 
@@ -91,7 +93,8 @@ class CallFollower:
         position = _position(conversation, event.event_id, note)
         if position.supersedes is not None:
             self.metrics.superseded_ends.inc()
-        return Followed(conversation, position, note.step is Step.DESTROYED)
+        place = conversation.place_of(note.leg, event.event_id)
+        return Followed(conversation, position, place, note.step is Step.DESTROYED)
 
     async def _in_turn(
         self, account_id: str, note: CallNote, add: Callable[[], Awaitable[Conversation]]

@@ -6,7 +6,7 @@ worker at a time, for a few seconds that it prolongs; when that worker is killed
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -114,6 +114,15 @@ class Ordering:
             await self._take(delivery.delivery_id)
         elif conversation.waiting(webhook_id) > self._most_waiting:
             await self._drop_one(lane_of(webhook_id, key))
+
+    async def leave_out(
+        self, event_id: str, webhooks: Iterable[Webhook], followed: Followed
+    ) -> None:
+        """Settle a noted event for webhooks that do not want it, as the whole call shows."""
+        for webhook in webhooks:
+            if webhook.order is not Order.NONE:
+                key, webhook_id = followed.conversation.key, webhook.webhook_id
+                self._begin(await self._settled(key, event_id, webhook_id), webhook_id)
 
     async def run(self) -> None:
         """Send on what is due, until cancelled."""
@@ -233,14 +242,20 @@ class Ordering:
     async def _settle(self, held: HeldDelivery) -> None:
         """Note that a delivery is settled, and begin the next one of its lane."""
         delivery, key = held.delivery, held.conversation_key
-        webhook_id, event_id = delivery.webhook_id, delivery.event_id
+        following = await self._settled(key, delivery.event_id, delivery.webhook_id)
+        await self._available(lambda: self._held.drop(delivery.delivery_id))
+        self._begin(following, delivery.webhook_id)
+
+    async def _settled(self, key: str, event_id: str, webhook_id: str) -> str | None:
+        """Note that an event is settled for a webhook; return the event that follows."""
         conversation = await self._available(
             lambda: self._conversations.settle(key, event_id, webhook_id)
         )
-        await self._available(lambda: self._held.drop(delivery.delivery_id))
-        following = conversation and conversation.first_open(webhook_id)
-        if following:
-            self._start(self._take(delivery_id_of(following, webhook_id)))
+        return None if conversation is None else conversation.first_open(webhook_id)
+
+    def _begin(self, event_id: str | None, webhook_id: str) -> None:
+        if event_id is not None:
+            self._start(self._take(delivery_id_of(event_id, webhook_id)))
 
     async def _drop_one(self, lane: str) -> None:
         """Turn the oldest delivery of a crowded lane that is no end of a leg into a dead letter."""

@@ -10,10 +10,11 @@ import orjson
 from service.dialects.dialect import Dialect
 from service.dialects.hook import Hook
 from service.documents.webhook import INTERNAL_LEG
+from service.domain.call import Step
 from service.domain.errors import RejectedMessage, RejectReason
 from service.domain.event import Event, Message
 from service.domain.filters.clause import Line
-from service.domain.filters.occurrence import NO_FACTS, CallFacts, Occurrence
+from service.domain.filters.occurrence import NO_FACTS, CallFacts, LegPlace, Occurrence
 from service.domain.webhook import ALL_HOOKS, Account, Webhook, account_of
 from service.pipeline.match import ANYTHING, fits
 from service.profiles.known import parts_of
@@ -32,6 +33,8 @@ class DryRun:
     """The dialect's readers of a call, for filters."""
     received_at: float = field(default_factory=time.time)
     """Unix seconds."""
+    place: LegPlace | None = None
+    """Its place in the call, as if its leg were the only one; None for an event of no call."""
 
     def payload_for(self, webhook: Webhook) -> Mapping[str, Any]:
         """Return the payload in the version that the webhook is pinned to."""
@@ -46,7 +49,9 @@ class DryRun:
 
     def occurrence_for(self, webhook: Webhook) -> Occurrence:
         """Return the event as the webhook's filters see it."""
-        return Occurrence(self.payload_for(webhook), self.call_facts, self.received_at)
+        return Occurrence(
+            self.payload_for(webhook), self.call_facts, self.received_at, self.place
+        )  # fmt: skip
 
     def reasons_against(self, webhook: Webhook) -> list[str]:
         """Return why the webhook would not get the event; empty if it would get it."""
@@ -76,7 +81,9 @@ def _dry_run(dialect: Dialect, event: Event, account: Account) -> DryRun:
         account = account_of(owner)
     payload = dialect.requests.payload(event, account)
     hook = dialect.by_id.get(event.hook)
-    return DryRun(event, account, payload, hook, dialect.call_facts)
+    note = dialect.call_note(event, time.time())
+    place = None if note is None else LegPlace(is_first=True, ends_last=note.step is Step.DESTROYED)
+    return DryRun(event, account, payload, hook, dialect.call_facts, place=place)
 
 
 def as_message(source: str, exchange: str, routing_key: str, body: Mapping[str, Any]) -> Message:

@@ -5,6 +5,7 @@ from typing import Any
 
 from service.dialects.dialect import Dialect
 from service.domain.event import Event
+from service.domain.filters.occurrence import LegPlace
 from service.domain.webhook import account_of
 from service.pipeline.dry_run.matching import DryRun
 from service.text.json_text import read_json
@@ -31,6 +32,12 @@ def recorded_run(dialect: Dialect, row: Mapping[str, Any]) -> DryRun | None:
             call_id=row.get("call_id"),
         )
     )
+    place = None
+    if event.call_id is not None:
+        sample = dialect.sample_call
+        ends = sample is not None and event.hook == sample.ended
+        place = LegPlace(is_first=True, ends_last=ends)
     tree = () if owner == webhook_account else (webhook_account,)
     received_at = (row.get("received_at") or row["started_at"]).timestamp()
-    return DryRun(event, account_of(owner, tree), payload, hook, dialect.call_facts, received_at)
+    account, facts = account_of(owner, tree), dialect.call_facts
+    return DryRun(event, account, payload, hook, facts, received_at, place)

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.domain.filters.filters import BadFilters, Filters, filters_of, zone_of
-from service.domain.filters.occurrence import ABSENT, CallFacts, Occurrence, reader_of
+from service.domain.filters.occurrence import ABSENT, CallFacts, LegPlace, Occurrence, reader_of
 from service.domain.filters.patterns import matcher
 from service.domain.filters.reading import DEEPEST, MOST_CLAUSES
 from service.text.json_text import read_json
@@ -134,6 +135,29 @@ def test_a_clause_knows_calls(clause: dict[str, Any], payload: dict[str, Any], h
     assert holds(clause, payload) is held
 
 
+@pytest.mark.parametrize(
+    ("clause", "place", "held"),
+    [
+        ({"first_leg": True}, LegPlace(is_first=True, ends_last=False), True),
+        ({"first_leg": True}, LegPlace(is_first=False, ends_last=True), False),
+        ({"first_leg": False}, LegPlace(is_first=False, ends_last=False), True),
+        ({"last_leg": True}, LegPlace(is_first=False, ends_last=True), True),
+        ({"last_leg": False}, LegPlace(is_first=True, ends_last=True), False),
+        ({"first_leg": True}, None, False),
+        ({"last_leg": False}, None, False),
+    ],
+    ids=str,
+)
+def test_a_clause_knows_the_leg_among_those_of_its_call(
+    clause: dict[str, Any], place: LegPlace | None, held: bool
+) -> None:
+    filters = filters_of([{"not": {"not": clause}}])
+    seen = replace(occurrence({}), place=place)
+    assert filters.needs_call
+    assert filters.holds(seen) is held
+    assert [line.held for line in filters.lines(seen)] == [held, not held, held]
+
+
 def at(day: int, hour: int, minute: int = 0) -> float:
     """Return a time in the week of Monday, 2 March 2026, in UTC."""
     return datetime(2026, 3, 2 + day, hour, minute, tzinfo=UTC).timestamp()
@@ -219,6 +243,8 @@ def test_the_time_of_the_event_counts_unless_it_lies_in_the_far_future() -> None
         ([{"caller": ""}], ["filters.0.caller"]),
         ([{"callee": ["1", 2]}], ["filters.0.callee"]),
         ([{"internal_leg": "false"}], ["filters.0.internal_leg"]),
+        ([{"first_leg": 1}], ["filters.0.first_leg"]),
+        ([{"not": {"last_leg": "true"}}], ["filters.0.not.last_leg"]),
         ([{"min_duration_s": -1}], ["filters.0.min_duration_s"]),
         ([{"min_duration_s": True}], ["filters.0.min_duration_s"]),
         ([{"time": {}}], ["filters.0.time"]),
