@@ -44,6 +44,11 @@ def _percentiles(histogram: str) -> dict[str, str]:
     }
 
 
+def _mean(histogram: str) -> str:
+    rates = [f"sum(rate({histogram}_{part}[$__rate_interval]))" for part in ("sum", "count")]
+    return f"({' / '.join(rates)} >= 0){NOBODY}"
+
+
 def _waiting(lane: str) -> str:
     return f'max(switchhook:lane_waiting{{lane="{lane}"}})'
 
@@ -120,6 +125,14 @@ ROWS: dict[str, Sequence[Panel]] = {
                 "dead letters": _waiting("dead_letters"),
                 "retry tiers": 'sum(rabbitmq_queue_messages_ready{queue=~"switchhook.retry.+"})',
                 "rejected": 'max(rabbitmq_queue_messages_ready{queue="switchhook.rejected"})',
+            },
+        ),
+        Panel(
+            "Batches",
+            {
+                "open": "sum(switchhook_batches_open)",
+                "deliveries waiting": "sum(switchhook_deliveries_in_batches)",
+                "deliveries per request": _mean("switchhook_batch_deliveries"),
             },
         ),
     ),

@@ -257,6 +257,8 @@ class InBatch:
 
     batch_id: str
     size: int
+    waited_s: float = 0.0
+    """Seconds that the delivery waited for the others, as its webhook wants it."""
 
 
 @immutable

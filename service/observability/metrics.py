@@ -1,6 +1,6 @@
 """Every metric of the service. Names begin with `switchhook_`; labels come from enums."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, TypeVar
 
@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 
 from service import __version__
 from service.domain.answer import AnswerSource, BadAnswerReason
+from service.domain.batch_close import BatchClose
 from service.domain.delivery import DeadLetterReason, DeferReason, Outcome
 from service.domain.errors import RejectReason
 from service.domain.leg_state import LegState
@@ -19,6 +20,8 @@ FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client keeps metrics in files only if this variable is set before its import."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 LATE_S = 1.0
 """Service level: seconds within which the first attempt begins, and the delivery has arrived."""
@@ -54,6 +57,7 @@ class Metrics:
         )
         self._deliveries()
         self._attempts()
+        self._batches()
         self._asks()
         self._queues()
         self._places()
@@ -140,10 +144,12 @@ class Metrics:
         )
         self.begun_late = self._counter(
             "first_attempts_late_total",
-            "First attempts, not deferred, that began over a second after the event arrived",
+            "First attempts, not deferred, that began over a second after the event arrived, or "
+            "after its batch was closed",
         )
         self.event_to_delivery = self._histogram(
-            "event_to_delivery_seconds", "Time from consuming an event to delivery at first attempt"
+            "event_to_delivery_seconds",
+            "Time from consuming an event to delivery at first attempt, without a wait in a batch",
         )
 
     def _asks(self) -> None:
@@ -161,7 +167,11 @@ class Metrics:
 
     def _attempts(self) -> None:
         self.attempts = _by(
-            self._counter("attempts_total", "HTTP requests; expired ones were not made", "outcome"),
+            self._counter(
+                "attempts_total",
+                "HTTP requests, one for each delivery of a batch; expired ones were not made",
+                "outcome",
+            ),
             Outcome,
         )
         self.attempt_duration = self._histogram(
@@ -186,6 +196,23 @@ class Metrics:
         )
         self.pool_in_use = self._gauge("pool_in_use", "HTTP requests in flight", "livesum")
         self.pool_limit = self._gauge("pool_limit", "Most HTTP requests in flight", "livesum")
+
+    def _batches(self) -> None:
+        self.batches_open = self._gauge(
+            "batches_open", "Batches that wait for further deliveries", "livesum"
+        )
+        self.deliveries_in_batches = self._gauge(
+            "deliveries_in_batches", "Deliveries that wait in open batches", "livesum"
+        )
+        self.batch_requests = _by(
+            self._counter(
+                "batch_requests_total", "Requests of batches, by cause of closing", "closed_by"
+            ),
+            BatchClose,
+        )
+        self.batch_deliveries = self._histogram(
+            "batch_deliveries", "Deliveries in the request of a batch", BATCH_SIZES
+        )
 
     def _queues(self) -> None:
         self.unacked = self._gauge(
@@ -309,8 +336,8 @@ class Metrics:
         name = f"switchhook_{name}"
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
-    def _histogram(self, name: str, text: str) -> Histogram:
-        return Histogram(f"switchhook_{name}", text, buckets=SECONDS, registry=self.registry)
+    def _histogram(self, name: str, text: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(f"switchhook_{name}", text, buckets=buckets, registry=self.registry)
 
 
 def keep_in_files(number: int) -> None:

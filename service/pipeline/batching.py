@@ -8,8 +8,8 @@ free, as with places; beyond that its batches leave early, and what follows is d
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import Enum, auto
 
+from service.domain.batch_close import BatchClose
 from service.domain.delivery import (
     Attempt,
     DeferReason,
@@ -20,8 +20,10 @@ from service.domain.delivery import (
     batch_id_of,
 )
 from service.domain.webhook import Webhook
+from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry
+from service.pipeline.gathering import Gathering, Seat, Told, Unsent
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import SHARE_OF_FREE, Places
 from service.pipeline.limits.window import Window
@@ -31,8 +33,6 @@ from service.pipeline.request.batch import BatchWriter, failed_in, item_of
 from service.pipeline.request.build import EventContent
 from service.pipeline.request.destination import Owed
 
-MOST_BATCH_BYTES = 1_048_576
-"""Size of its items from which a batch is sent, however few they are."""
 ANSWER_BYTES = 65_536
 """Bytes read of an answer: more than the ids of the largest batch need."""
 SHOWN_BYTES = 1024
@@ -40,56 +40,11 @@ SHOWN_BYTES = 1024
 ITEM_FAILED = "the receiver listed it in `failed`"
 
 
-class Unsent(Enum):
-    """Why a delivery left its batch."""
-
-    CHANGED = auto()
-    """Its webhook was edited, disabled or deleted meanwhile."""
-
-
-Told = Attempt | DeferReason | Unsent | None
-"""The delivery's attempt, or why there was none; None where the webhook was deleted meanwhile."""
-
-
-class Seat:
-    """A delivery in a batch; the result of `told` is what became of it."""
-
-    __slots__ = ("content", "item", "owed", "told", "weight")
-
-    def __init__(self, owed: Owed, content: EventContent, weight: int, item: bytes) -> None:
-        self.owed = owed
-        self.content = content
-        self.weight = weight
-        self.item = item
-        self.told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-
-    def tell(self, told: Told) -> None:
-        """Settle the delivery, unless its message was handed back meanwhile."""
-        if not self.told.done():
-            self.told.set_result(told)
-
-
-class Gathering:
-    """A batch that is open for further deliveries."""
-
-    __slots__ = ("closing", "places", "seats", "size_bytes", "webhook")
-
-    def __init__(self, webhook: Webhook, places: Places) -> None:
-        self.webhook = webhook
-        self.places = places
-        self.seats: list[Seat] = []
-        self.size_bytes = 0
-        self.closing: asyncio.TimerHandle | None = None
-
-    def is_full(self, most: int) -> bool:
-        """Return whether it must be sent now."""
-        return len(self.seats) >= most or self.size_bytes >= MOST_BATCH_BYTES
-
-
 class Batches:
     """The open batches of this worker, by lane and webhook.
 
-    They hold no more than a lane's `window`, and none waits longer than `longest_s`.
+    They hold no more than a lane's `window`, and none waits longer than `longest_s`. With
+    `alone`, they wait for nothing: each delivery is one of its own, closed for that cause.
     """
 
     def __init__(
@@ -99,6 +54,8 @@ class Batches:
         disabler: Disabler,
         window: Window,
         longest_s: float,
+        metrics: Metrics,
+        alone: BatchClose | None = None,
     ) -> None:
         self._attempter = attempter
         self._webhooks = webhooks
@@ -111,21 +68,32 @@ class Batches:
         """By account, the weight of its deliveries that wait or are being sent."""
         self._open: dict[tuple[str, str], Gathering] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hurried = False
+        self._alone = alone
+        self._metrics = metrics
+        if alone is None:
+            metrics.measure(metrics.batches_open, lambda: len(self._open))
+            metrics.measure(metrics.deliveries_in_batches, self._waiting)
 
-    def at_once(self) -> "Batches":
-        """Return batches that wait for nothing: each delivery is one of its own."""
-        alone = Batches(
-            self._attempter, self._webhooks, self._disabler, self._window, self._longest_s
+    def at_once(self, cause: BatchClose) -> "Batches":
+        """Return batches of one delivery each, which wait for nothing."""
+        return Batches(
+            self._attempter,
+            self._webhooks,
+            self._disabler,
+            self._window,
+            self._longest_s,
+            self._metrics,
+            cause,
         )
-        alone.hurry()
-        return alone
 
     def hurry(self) -> None:
-        """Send every open batch, and from now on each delivery by itself."""
-        self._hurried = True
+        """Send every open batch, and from now on each delivery by itself: the service stops."""
+        self._alone = BatchClose.STOP
         for batch in list(self._open.values()):
-            self._send(batch)
+            self._send(batch, BatchClose.STOP)
+
+    def _waiting(self) -> int:
+        return sum(len(batch.seats) for batch in self._open.values())
 
     def enter(
         self, owed: Owed, content: EventContent, places: Places, progress: Progress
@@ -148,11 +116,11 @@ class Batches:
         batch.seats.append(seat)
         batch.size_bytes += len(item)
         if batch.is_full(self._most(webhook)):
-            self._send(batch)
+            self._send(batch, self._alone or BatchClose.FULL)
         return seat
 
     def _most(self, webhook: Webhook) -> int:
-        return 1 if self._hurried or webhook.batching is None else webhook.batching.most
+        return 1 if self._alone or webhook.batching is None else webhook.batching.most
 
     def _has_room(self, account_id: str) -> bool:
         held = self._held.get(account_id, 0)
@@ -172,25 +140,24 @@ class Batches:
         key = places.lane, webhook.webhook_id
         batch = self._open.get(key)
         if batch is not None and batch.webhook is not webhook and batch.webhook != webhook:
-            self._send(batch)
+            self._send(batch, BatchClose.EDITED)
             batch = None
         if batch is None:
             batch = self._open[key] = Gathering(webhook, places)
             within_ms = 0 if webhook.batching is None else webhook.batching.within_ms
             within_s = min(within_ms / 1000, self._longest_s)
             loop = asyncio.get_running_loop()
-            batch.closing = loop.call_later(within_s, self._send, batch)
+            batch.closing = loop.call_later(within_s, self._send, batch, BatchClose.TIME)
         return batch
 
     def _send_all_of(self, account_id: str) -> None:
         for batch in [one for one in self._open.values() if one.webhook.account_id == account_id]:
-            self._send(batch)
+            self._send(batch, BatchClose.SHARE)
 
-    def _send(self, batch: Gathering) -> None:
+    def _send(self, batch: Gathering, cause: BatchClose) -> None:
         """Close a batch and send it, in a task of its own that a deleted webhook may cut."""
         del self._open[batch.places.lane, batch.webhook.webhook_id]
-        if batch.closing is not None:
-            batch.closing.cancel()
+        batch.close(cause)
         task = asyncio.create_task(self._settle(batch), name="batch")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -200,7 +167,7 @@ class Batches:
         seats = [seat for seat in batch.seats if not seat.told.done()]
         try:
             if seats:
-                await self._attempt(seats, batch.places)
+                await self._attempt(seats, batch)
         except Exception as bug:
             for seat in seats:
                 if not seat.told.done():
@@ -210,8 +177,8 @@ class Batches:
                 seat.told.cancel()
                 self._hold(batch.webhook.account_id, -seat.weight)
 
-    async def _attempt(self, seats: Sequence[Seat], places: Places) -> None:
-        first = seats[0].owed
+    async def _attempt(self, seats: Sequence[Seat], batch: Gathering) -> None:
+        first, places = seats[0].owed, batch.places
         if not await self._is_current(first):
             _tell_all(seats, Unsent.CHANGED)
             return
@@ -225,7 +192,7 @@ class Batches:
             places.withdraw(entry)
             _tell_all(seats, Unsent.CHANGED)
         else:
-            await self._request(seats, places, entry)
+            await self._request(seats, batch, entry)
 
     async def _is_current(self, owed: Owed) -> bool:
         """Return whether the webhook is as it was; its account may be forgotten meanwhile."""
@@ -233,17 +200,21 @@ class Batches:
         unchanged = self._webhooks.unchanged(delivery, webhook)
         return unchanged or await self._webhooks.of(delivery) == webhook
 
-    async def _request(self, seats: Sequence[Seat], places: Places, place: Place) -> None:
+    async def _request(self, seats: Sequence[Seat], batch: Gathering, place: Place) -> None:
         first = seats[0]
         batch_id = batch_id_of(seat.owed.delivery for seat in seats)
         writer = BatchWriter(batch_id, [seat.item for seat in seats], ANSWER_BYTES)
-        made = await self._attempter.attempt(first.owed, first.content, places, place, write=writer)
+        made = await self._attempter.attempt(
+            first.owed, first.content, batch.places, place, write=writer
+        )
         if not isinstance(made, Attempt):
             _tell_all(seats, made)
             return
+        self._metrics.batch_requests[batch.closed_by].inc()
+        self._metrics.batch_deliveries.observe(len(seats))
         # One request is one attempt, however many deliveries it had.
         self._disabler.note(first.owed.webhook, made)
-        of_each = _of_each(made, InBatch(writer.batch_id, len(seats)))
+        of_each = _of_each(made, writer.batch_id, len(seats), batch.closed_at)
         for seat in seats:
             seat.tell(of_each(seat))
 
@@ -253,7 +224,9 @@ def _tell_all(seats: Sequence[Seat], told: Told) -> None:
         seat.tell(told)
 
 
-def _of_each(made: Attempt, in_batch: InBatch) -> Callable[[Seat], Attempt]:
+def _of_each(
+    made: Attempt, batch_id: str, size: int, closed_at: float
+) -> Callable[[Seat], Attempt]:
     """Return what makes of the batch's attempt that of each delivery, with its own item as body."""
     whole = made.response
     failed = failed_in(whole) if whole.outcome.succeeded else frozenset()
@@ -271,7 +244,7 @@ def _of_each(made: Attempt, in_batch: InBatch) -> Callable[[Seat], Attempt]:
             request=None if request is None else replace(request, body=seat.item),
             response=refused if delivery.delivery_id in failed else response,
             attempt_id=attempt_id_of(made.started_at),
-            in_batch=in_batch,
+            in_batch=InBatch(batch_id, size, closed_at - seat.entered_at),
         )
 
     return of

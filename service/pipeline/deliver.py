@@ -30,8 +30,9 @@ from service.observability.metrics import Metrics
 from service.pipeline.accounts.current import CurrentWebhooks
 from service.pipeline.attempt import Attempter, Entry, expired
 from service.pipeline.backlog.keep import Backlog
-from service.pipeline.batching import Batches, Seat, Told, Unsent
+from service.pipeline.batching import Batches
 from service.pipeline.deferrals import Deferrals
+from service.pipeline.gathering import Seat, Told, Unsent
 from service.pipeline.limits.lines import Place, Waiting
 from service.pipeline.limits.places import Places
 from service.pipeline.limits.turns import Turns

@@ -188,7 +188,7 @@ def _deliverer(
         metrics=reporter.metrics,
         availability=availability,
         deferrals=Deferrals(queues, availability),
-        batches=Batches(sending.attempter, webhooks, disabler, window, longest_s),
+        batches=Batches(sending.attempter, webhooks, disabler, window, longest_s, reporter.metrics),
         backlog=backlog,
         freshness=settings.freshness,
     )

@@ -8,14 +8,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from standardwebhooks import Webhook as Verifier
 
+from service.dev.process import ServiceProcess
 from service.dev.receiver import ReceivedRequest, Receiver
 from tests.api_client import Client
 from tests.e2e.harness import eventually, metric
-from tests.e2e.shared_service import SharedService, attempts_of
+from tests.e2e.shared_service import SharedService, StartShared, attempts_of
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LONG_MS = 60_000
 UNACKED = 'switchhook_consumer_unacked{lane="events"}'
+IN_BATCHES = "switchhook_deliveries_in_batches"
+CANCELLED = 'switchhook_deliveries_total{outcome="cancelled"}'
+BROKEN = 'switchhook_deferrals_total{reason="broken"}'
+OPEN_S = 2.0
 
 
 async def batched(api: Client, uri: str, most: int, within_ms: int, **more: Any) -> str:
@@ -33,6 +38,15 @@ def items(request: ReceivedRequest) -> list[dict[str, Any]]:
 
 def calls(request: ReceivedRequest) -> list[str]:
     return sorted(item["payload"]["call_id"] for item in items(request))
+
+
+async def metric_is(service: ServiceProcess, name: str, least: float) -> None:
+    """Return once a metric has grown to a value."""
+
+    async def there() -> bool:
+        return metric(await service.metrics(), name) >= least
+
+    await eventually(there, what=f"{name} of {least}")
 
 
 async def test_a_full_batch_is_one_signed_request_with_a_row_for_each_delivery(
@@ -120,6 +134,53 @@ async def test_a_worker_killed_with_an_open_batch_loses_nothing(
         return {call for request in receiver.requests for call in calls(request)}
 
     await receiver.until(lambda: arrived() == set(expected), 20)
+
+
+async def test_events_in_the_batch_of_a_disabled_webhook_become_dead_letters_of_a_deleted_none(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api, before = await shared.tenant(), await shared.service.metrics()
+    disabled = await batched(api, receiver.url("/disabled"), 1000, 2000)
+    deleted = await batched(api, receiver.url("/deleted"), 1000, 2000)
+    await shared.call(api.account_id, "c-1", "c-2")
+    await metric_is(shared.service, IN_BATCHES, metric(before, IN_BATCHES) + 4)
+    assert (await api.patch(f"webhooks/{disabled}", enabled=False)).status == 200
+    assert (await api.delete(f"webhooks/{deleted}")).status == 200
+
+    async def letters() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await api.get("dead_letters")).data
+        return found if len(found) >= 2 else []
+
+    found = await eventually(letters, what="the dead letters")
+    await metric_is(shared.service, CANCELLED, metric(before, CANCELLED) + 2)
+    assert {(one["hook_id"], one["reason"]) for one in found} == {(disabled, "webhook_disabled")}
+    assert len(found) == 2
+    assert receiver.requests == []
+
+
+async def test_an_endpoint_with_an_open_breaker_gets_no_batch_and_the_events_arrive_after(
+    new_shared: StartShared, receiver: Receiver
+) -> None:
+    receiver.script("/", 500, 200)
+    breaker = {
+        "SWITCHHOOK_BREAKER__FAILURE_COUNT": "1",
+        "SWITCHHOOK_BREAKER__OPEN_S": str(OPEN_S),
+    }
+    async with new_shared(**breaker) as stage:
+        api = await stage.tenant()
+        await batched(api, receiver.url("/"), 2, 400)
+        await stage.call(api.account_id, "c-1", "c-2")
+        await metric_is(stage.service, "switchhook_endpoint_breakers_open", 1)
+        await stage.call(api.account_id, "c-3", "c-4")
+        await metric_is(stage.service, BROKEN, 2)
+
+        def accepted() -> set[str]:
+            return {call for request in receiver.requests[1:] for call in calls(request)}
+
+        await receiver.until(lambda: accepted() == {"c-1", "c-2", "c-3", "c-4"}, 15)
+        first, trial, *_ = receiver.requests
+        assert trial.at - first.at >= OPEN_S
+        assert (await api.get("dead_letters")).data == []
 
 
 async def test_an_edit_reaches_the_events_that_wait(

@@ -13,6 +13,7 @@ from dataclasses import replace
 import structlog
 
 from service.dialects.dialect import Dialects
+from service.domain.batch_close import BatchClose
 from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery
 from service.domain.errors import Unavailable
 from service.domain.pause import KeptDelivery, PausePolicy
@@ -85,7 +86,7 @@ class Resuming:
             deferrals=Deferrals(self._queues, deliverer.availability),
             finished=FinishedDeliveries(),
             backlog=None,
-            batches=deliverer.batches.at_once(),
+            batches=deliverer.batches.at_once(BatchClose.BACKLOG),
         )
         self._backlogs = backlogs
         self._dialects = dialects

@@ -31,11 +31,15 @@ class Reporter:
         self.metrics.attempts[response.outcome].inc()
         if attempt.expiry is None:
             self.metrics.attempt_duration.observe(attempt.duration_s)
-        late = attempt.started_at - delivery.received_at > LATE_S
+        # A wait in a batch is what the webhook asked for; all other waits are ours.
+        due_at = delivery.received_at
+        if attempt.in_batch is not None:
+            due_at += attempt.in_batch.waited_s
+        late = attempt.started_at - due_at > LATE_S
         if late and attempt.attempt == 1 and not delivery.deferrals:
             self.metrics.begun_late.inc()
         if response.outcome.succeeded and attempt.attempt == 1:
-            since = attempt.started_at + attempt.duration_s - delivery.received_at
+            since = attempt.started_at + attempt.duration_s - due_at
             self.metrics.event_to_delivery.observe(max(0.0, since))
         self.log_attempt(
             "attempt.finished",

@@ -1,6 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from service.domain.batch_close import BatchClose
 from service.domain.delivery import DeadLetterReason, Outcome
 from service.domain.errors import RejectReason
 from service.observability.metrics import Metrics
@@ -13,6 +14,7 @@ from tests.fakes import counted, make_metrics
         *[("attempts_total", {"outcome": outcome.value}) for outcome in Outcome],
         *[("dead_letters_total", {"reason": reason.value}) for reason in DeadLetterReason],
         *[("events_rejected_total", {"reason": reason.value}) for reason in RejectReason],
+        *[("batch_requests_total", {"closed_by": close.value}) for close in BatchClose],
         *[
             ("deliveries_total", {"outcome": outcome})
             for outcome in ("delivered", "retried", "dead_lettered", "cancelled")
@@ -81,4 +83,6 @@ def test_every_gauge_says_how_the_values_of_several_workers_become_one() -> None
         "accounts_remembered": "livemax",
         "backlogs": "livemax",
         "backlog_deliveries": "livemax",
+        "batches_open": "livesum",
+        "deliveries_in_batches": "livesum",
     }

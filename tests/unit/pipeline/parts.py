@@ -100,7 +100,8 @@ class Parts:
             self.sender, AccessTokens(self.sender), PassingOn(), clock=lambda: NOW
         )
         webhooks = CurrentWebhooks(self.directory, self.availability)
-        self.batches = Batches(attempter, webhooks, self.disabler, Window(10, 100, 100_000), 60.0)
+        window = Window(10, 100, 100_000)
+        self.batches = Batches(attempter, webhooks, self.disabler, window, 60.0, self.metrics)
         self.deliverer = Deliverer(
             attempter=attempter,
             queues=self.queues,

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from service.domain.delivery import Outcome, Response
+from service.domain.delivery import InBatch, Outcome, Response
 from service.observability.metrics import LATE_S
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
 from service.pipeline.outcomes.report import Reporter
@@ -42,6 +44,22 @@ def test_a_later_attempt_is_never_late(attempt: int) -> None:
 @pytest.mark.parametrize("deferrals", [1, 7])
 def test_a_first_attempt_that_was_deferred_is_not_late(deferrals: int) -> None:
     assert late_ones(3600.0, deferrals=deferrals) == 0
+
+
+@pytest.mark.parametrize(("own_s", "count"), [(LATE_S - 0.001, 0), (JUST_OVER_S, 1)])
+def test_the_wait_in_a_batch_makes_no_attempt_late(own_s: float, count: int) -> None:
+    metrics = make_metrics()
+    reporter = Reporter(AttemptWriter(FakeLog(), metrics, 10, record_successes=True), metrics)
+    delivery = make_delivery(received_at=NOW)
+    attempt = make_attempt(
+        Response(Outcome.SUCCEEDED, 200),
+        delivery=delivery,
+        started_at=NOW + 60.0 + own_s,
+        duration_s=0.25,
+    )
+    reporter.attempted(delivery, replace(attempt, in_batch=InBatch("batch", 2, 60.0)))
+    assert counted(metrics, "first_attempts_late_total") == count
+    assert counted(metrics, "event_to_delivery_seconds_sum") == pytest.approx(own_s + 0.25)
 
 
 def test_an_attempt_counts_as_late_however_it_ends() -> None:
