@@ -87,6 +87,7 @@ class Resuming:
             finished=FinishedDeliveries(),
             backlog=None,
             batches=deliverer.batches.at_once(BatchClose.BACKLOG),
+            reporter=replace(deliverer.reporter, prompt=False),
         )
         self._backlogs = backlogs
         self._dialects = dialects

@@ -87,6 +87,9 @@ class Ordering:
             finished=FinishedDeliveries(),
             backlog=None,
         )
+        self._after_wait = replace(
+            self._deliverer, reporter=replace(deliverer.reporter, prompt=False)
+        )
         self._available = deliverer.availability.until_available
         self._held = held
         self._conversations = conversations
@@ -111,7 +114,7 @@ class Ordering:
             return
         webhook_id = webhook.webhook_id
         if conversation.first_open(webhook_id) == delivery.event_id:
-            await self._take(delivery.delivery_id)
+            await self._take(delivery.delivery_id, self._deliverer)
         elif conversation.waiting(webhook_id) > self._most_waiting:
             await self._drop_one(lane_of(webhook_id, key))
 
@@ -165,13 +168,13 @@ class Ordering:
         if not task.cancelled() and task.exception() is not None:
             log.error("ordering.bug", exc_info=task.exception())
 
-    async def _take(self, delivery_id: str) -> None:
+    async def _take(self, delivery_id: str, deliverer: Deliverer) -> None:
         """Send a delivery whose turn it is, unless another worker has it."""
         until = self._clock() + LEASE_S
         held = await self._available(lambda: self._held.take(delivery_id, until))
         if held is not None:
             self._under_way.add(delivery_id)
-            await self._send(held)
+            await self._send(held, deliverer)
 
     async def _send_due(self, held: HeldDelivery) -> None:
         """Send a delivery that is due, or give it back where it must wait on."""
@@ -193,7 +196,7 @@ class Ordering:
                 return
             if held.order is Order.CALL:
                 held = replace(held, delivery=_out_of_order(delivery))
-        await self._send(held)
+        await self._send(held, self._after_wait)
 
     async def _is_abandoned(self, held: HeldDelivery, first: str | None) -> bool:
         """Return whether the first event of the lane will never be sent; settle it then.
@@ -214,16 +217,16 @@ class Ordering:
             conversation.first_open(delivery.webhook_id) == delivery.event_id
         )
 
-    async def _send(self, held: HeldDelivery) -> None:
+    async def _send(self, held: HeldDelivery, deliverer: Deliverer) -> None:
         delivery = held.delivery
         try:
-            await self._attempt(delivery)
+            await self._attempt(delivery, deliverer)
         finally:
             self._under_way.discard(delivery.delivery_id)
         if not self._queues.was_put_off(delivery):
             await self._settle(held)
 
-    async def _attempt(self, delivery: Delivery) -> None:
+    async def _attempt(self, delivery: Delivery, deliverer: Deliverer) -> None:
         """Make the next attempt with the webhook as it is now."""
         webhook = await self._deliverer.webhooks.of(delivery)
         if webhook is None:
@@ -237,7 +240,7 @@ class Ordering:
             await self._queues.retry([delivery], PAUSED_AGAIN_MS)
         else:
             content, pairs = part_of(self._dialects, delivery, webhook)
-            await self._deliverer.deliver(iter(pairs), Shared(content, self._places, Progress()))
+            await deliverer.deliver(iter(pairs), Shared(content, self._places, Progress()))
 
     async def _settle(self, held: HeldDelivery) -> None:
         """Note that a delivery is settled, and begin the next one of its lane."""
@@ -255,7 +258,7 @@ class Ordering:
 
     def _begin(self, event_id: str | None, webhook_id: str) -> None:
         if event_id is not None:
-            self._start(self._take(delivery_id_of(event_id, webhook_id)))
+            self._start(self._take(delivery_id_of(event_id, webhook_id), self._after_wait))
 
     async def _drop_one(self, lane: str) -> None:
         """Turn the oldest delivery of a crowded lane that is no end of a leg into a dead letter."""

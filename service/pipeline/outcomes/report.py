@@ -20,6 +20,9 @@ class Reporter:
     attempt_writer: AttemptWriter
     metrics: Metrics
     feed: LiveFeed = field(default_factory=LiveFeed)
+    prompt: bool = True
+    """Whether deliveries are meant to be made at once: not those of a backlog, nor those whose turn
+    in a call came later. They make no attempt late."""
     log_attempt: Callable[..., None] = field(default_factory=lambda: log.bind().info)
     """Bound once, which saves 3 µs per line."""
 
@@ -31,16 +34,8 @@ class Reporter:
         self.metrics.attempts[response.outcome].inc()
         if attempt.expiry is None:
             self.metrics.attempt_duration.observe(attempt.duration_s)
-        # A wait in a batch is what the webhook asked for; all other waits are ours.
-        due_at = delivery.received_at
-        if attempt.in_batch is not None:
-            due_at += attempt.in_batch.waited_s
-        late = attempt.started_at - due_at > LATE_S
-        if late and attempt.attempt == 1 and not delivery.deferrals:
-            self.metrics.begun_late.inc()
-        if response.outcome.succeeded and attempt.attempt == 1:
-            since = attempt.started_at + attempt.duration_s - due_at
-            self.metrics.event_to_delivery.observe(max(0.0, since))
+        if attempt.attempt == 1 and self.prompt and delivery.replay_id is None:
+            self._time(attempt, delivery)
         self.log_attempt(
             "attempt.finished",
             delivery_id=delivery.delivery_id,
@@ -55,6 +50,17 @@ class Reporter:
             duration_ms=round(attempt.duration_s * 1000, 1),
             detail=response.detail,
         )
+
+    def _time(self, attempt: Attempt, delivery: Delivery) -> None:
+        """Note how long a first attempt took to begin, and to succeed, after it was due."""
+        due_at = delivery.received_at
+        if attempt.in_batch is not None:
+            due_at += attempt.in_batch.waited_s
+        if attempt.started_at - due_at > LATE_S and not delivery.deferrals:
+            self.metrics.begun_late.inc()
+        if attempt.response.outcome.succeeded:
+            since = attempt.started_at + attempt.duration_s - due_at
+            self.metrics.event_to_delivery.observe(max(0.0, since))
 
     def given_up(self, letter: DeadLetter) -> None:
         """Report a new dead letter."""

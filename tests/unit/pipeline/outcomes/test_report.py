@@ -62,6 +62,24 @@ def test_the_wait_in_a_batch_makes_no_attempt_late(own_s: float, count: int) -> 
     assert counted(metrics, "event_to_delivery_seconds_sum") == pytest.approx(own_s + 0.25)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "replay_id", "count"), [(True, None, 1), (False, None, 0), (True, "replay", 0)]
+)
+def test_what_was_to_wait_or_is_sent_again_is_not_timed(
+    prompt: bool, replay_id: str | None, count: int
+) -> None:
+    metrics = make_metrics()
+    writer = AttemptWriter(FakeLog(), metrics, 10, record_successes=True)
+    delivery = make_delivery(received_at=NOW, replay_id=replay_id)
+    attempt = make_attempt(
+        Response(Outcome.SUCCEEDED, 200), delivery=delivery, started_at=NOW + 60.0
+    )
+    Reporter(writer, metrics, prompt=prompt).attempted(delivery, attempt)
+    assert counted(metrics, "first_attempts_late_total") == count
+    assert counted(metrics, "event_to_delivery_seconds_count") == count
+    assert counted(metrics, "attempts_total", outcome="succeeded") == 1
+
+
 def test_an_attempt_counts_as_late_however_it_ends() -> None:
     metrics = make_metrics()
     reporter = Reporter(AttemptWriter(FakeLog(), metrics, 10, record_successes=True), metrics)
