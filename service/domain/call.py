@@ -161,7 +161,7 @@ class Conversation:
     account_id: str
     source: str
     legs: Mapping[str, Leg]
-    """By call id, in the order in which they were first seen."""
+    """By call id, in the order in which they began."""
     events: tuple[TrackedEvent, ...] = ()
     first_sequence: int = 1
     """The sequence of the first of `events`; those before it were settled and left out."""
@@ -172,6 +172,8 @@ class Conversation:
     """The digest of the last summary sent."""
     look_at: float | None = None
     """When it is to be looked at next: it may be over, or forgotten by its switch."""
+    first_leg: str | None = None
+    """The leg that was seen first, whenever the others began."""
     joined: str | None = None
     """The older conversation that its legs were found to belong to."""
 
@@ -216,10 +218,9 @@ class Conversation:
 
     def place_of(self, leg: str, event_id: str) -> LegPlace:
         """Return the place of an event's leg; of several ends, the one noted last is the last."""
-        ended = {one.end_event or "" for one in self.legs.values()}
-        last = max(ended, key=lambda end: self.sequence_of(end) or 0, default=None)
-        is_first = next(iter(self.legs), None) == leg
-        return LegPlace(is_first, ends_last=self.over and event_id == last)
+        ends = {one.end_event or one.synthetic_end or "" for one in self.legs.values()}
+        last = max(ends, key=lambda end: self.sequence_of(end) or 0, default=None)
+        return LegPlace(leg == self.first_leg, ends_last=self.over and event_id == last)
 
     def is_open(self, event_id: str, webhook_id: str) -> bool:
         """Return whether an event is not settled for an ordered webhook."""

@@ -254,6 +254,7 @@ def conversation_of(document: Mapping[str, Any]) -> Conversation:
         revision=document.get("revision", 0),
         told=document.get("told", ""),
         look_at=document.get("look_at"),
+        first_leg=next((one["call_id"] for one in document["legs"].values()), None),
         joined=document.get("joined"),
     )
 

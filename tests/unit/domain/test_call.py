@@ -10,7 +10,8 @@ def conversation(events: str, **ends: str | None) -> Conversation:
         leg: Leg(leg, created_at=1, destroyed_at=None if end is None else 2, end_event=end)
         for leg, end in ends.items()
     }
-    return Conversation("talk", "acc", "kazoo", legs, tuple(map(TrackedEvent, events)))
+    tracked = tuple(map(TrackedEvent, events))
+    return Conversation("talk", "acc", "kazoo", legs, tracked, first_leg=min(ends))
 
 
 def test_the_first_leg_is_the_one_that_was_seen_first() -> None:
@@ -28,6 +29,12 @@ def test_of_several_ends_the_one_noted_last_is_the_last_also_when_they_come_agai
     assert talk.place_of("a", "f").ends_last
     assert not talk.place_of("b", "e").ends_last
     assert not talk.place_of("a", "z").ends_last
+
+
+def test_an_end_that_no_switch_told_may_be_the_last() -> None:
+    leg = Leg("a", created_at=1, destroyed_at=2, synthetic_end="s")
+    talk = Conversation("talk", "acc", "kazoo", {"a": leg}, (TrackedEvent("s"),))
+    assert talk.place_of("a", "s").ends_last
 
 
 def test_an_event_that_the_store_does_not_list_any_more_ends_nothing() -> None:
