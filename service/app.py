@@ -86,6 +86,8 @@ async def run(
         for server in _servers(service, management.application, identity):
             await stack.enter_async_context(server)
         others = {"run replays": management.runner.run(), "beat": heart.run()}
+        if identity is None or identity.number == 1:
+            others["count legs"] = service.lanes.recount.run()
         async with asyncio.TaskGroup() as tasks, _background(tasks, service, others):
             _leave_startup_to_itself()
             consuming = tasks.create_task(service.broker.consuming.run(), name="consume")

@@ -1,6 +1,6 @@
 """Interfaces that the pipeline needs, in domain words; the adapters implement them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -209,6 +209,9 @@ class Conversations(Protocol):
     async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
         """Return conversations to be looked at by now; no other worker gets them `until` then."""
 
+    async def followed(self, source: str, after: str, limit: int) -> Sequence[Conversation]:
+        """Return conversations of a switch that are still looked at, by key, after a key."""
+
     async def checked(self, key: str, call_id: str, asked: int, at: float) -> None:
         """Note that the switch was asked about a leg, and how often in a row it said it is gone."""
 
@@ -221,6 +224,12 @@ class LegChecks(Protocol):
 
     async def ask(self, source: str, leg: str) -> LegState:
         """Return what a switch says of a leg. Never raises: without an answer it is unknown."""
+
+    async def listed(self, source: str) -> Collection[str] | None:
+        """Return all legs that the switches have; None without an answer. Never raises."""
+
+    async def connected(self) -> None:
+        """Wait for a connection that is newer than the one of the last call."""
 
 
 class HeldDeliveries(Protocol):

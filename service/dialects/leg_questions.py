@@ -1,5 +1,6 @@
 """How a switch is asked over the bus whether it still has a leg, and what follows if not."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from service.domain.call import Conversation, Leg
@@ -38,6 +39,12 @@ class LegQuestions(Protocol):
 
     def question(self, leg: str, question_id: str, reply_to: str) -> LegQuestion:
         """Return the question; answers go to the queue `reply_to`."""
+
+    def listing(self, question_id: str, reply_to: str) -> LegQuestion | None:
+        """Return the question for all legs of the switches, where there is one."""
+
+    def listed(self, body: bytes, question_id: str) -> Collection[str] | None:
+        """Return the legs that an answer lists; None for one to another question."""
 
     def state(self, body: bytes, question_id: str) -> LegState:
         """Return what an answer says; one to another question is unknown."""

@@ -31,6 +31,9 @@ class CallPolicy:
     """Seconds without an event after which the switch is asked about an answered leg."""
     ask_again_s: Annotated[float, Ge(0.1), Le(3600.0)] = 30.0
     """Seconds until the switch is asked a second time about a leg that it does not have."""
+    recount_after_s: Annotated[float, Ge(0.1), Le(3600.0)] = 20.0
+    """Seconds after a start, or a new connection to the broker, until the legs that are followed
+    are compared with those that the switches list; longer where events still wait."""
 
     @property
     def kept_s(self) -> float:

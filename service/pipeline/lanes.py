@@ -96,6 +96,11 @@ class Lane:
         """The number of unacknowledged messages."""
         return len(self._held)
 
+    @property
+    def waiting(self) -> int:
+        """The number of messages in the queue, when it was last looked at."""
+        return self._waiting
+
     def idle_s(self) -> float | None:
         """Return the time since a message was taken in; None if none ever was."""
         none_yet = not self._settled and not self._held

@@ -24,6 +24,7 @@ from service.pipeline.backlog.resume import Resuming
 from service.pipeline.batching import Batches
 from service.pipeline.calls.ends import CallEnds
 from service.pipeline.calls.order import Ordering
+from service.pipeline.calls.recount import Recount
 from service.pipeline.coalescing import Bursts
 from service.pipeline.dead_letters import DeadLetterWork
 from service.pipeline.deferrals import Deferrals
@@ -44,7 +45,7 @@ from service.pipeline.rpc import RpcWork
 from service.pipeline.steps import Steps
 from service.ports import Queues
 from service.settings.model import Settings
-from service.wiring.calls import Calls, calls_of, ends_of
+from service.wiring.calls import Calls, calls_of, ends_of, recount_of
 from service.wiring.sending import ASKS, DELIVERIES, EVENTS, Sending
 from service.wiring.storage import Storage
 
@@ -65,6 +66,7 @@ class Lanes:
     """Lanes of questions, and of requests from the switches' services, by their queue."""
     ordering: Ordering
     ends: CallEnds
+    recount: Recount
     resuming: Resuming
     batches: Batches
     pauses: Pauses
@@ -114,8 +116,10 @@ def lanes_of(
             returned=returned,
         )
 
+    event_lane = lane(EVENTS, events, amqp.prefetch, events.returned)
+    checks = publisher.leg_checks
     return Lanes(
-        events=lane(EVENTS, events, amqp.prefetch, events.returned),
+        events=event_lane,
         deliveries=lane(DELIVERIES, deliveries, amqp.delivery_prefetch),
         dead_letters=lane(DEAD_LETTERS, dead_letters, DEAD_LETTER_PREFETCH),
         requests={
@@ -127,7 +131,8 @@ def lanes_of(
         },
         ordering=calls.ordering,
         batches=deliverer.batches,
-        ends=ends_of(settings.calls, calls, events, publisher.leg_checks),
+        ends=ends_of(settings.calls, calls, events, checks),
+        recount=recount_of(settings.calls, calls, event_lane, dialects, checks, metrics),
         resuming=Resuming(
             deliverer, backlogs, pauses, dialects, sending.places[DELIVERIES], settings.pause
         ),

@@ -6,14 +6,13 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
-import aio_pika
 import pytest
 
 from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
 from tests.api_client import Client, problem
+from tests.e2e.ecallmgrs import ecallmgrs
 from tests.e2e.harness import eventually, switch
 from tests.e2e.legs import Leg
 from tests.e2e.shared_service import SharedService, StartShared, attempts_of
@@ -262,49 +261,20 @@ async def test_what_comes_after_the_summary_makes_a_new_revision(
     assert [len(one["legs"]) for one in (first, second)] == [1, 2]
 
 
-@asynccontextmanager
-async def ecallmgrs(amqp_url: str, *statuses: str) -> AsyncIterator[list[str]]:
-    """Answer questions about legs as so many ecallmgrs do; yield the calls asked about."""
-    asked: list[str] = []
-    connection = await aio_pika.connect(amqp_url)
-    async with connection:
-        channel = await connection.channel(publisher_confirms=False)
-        exchange = await channel.declare_exchange("callevt", "topic")
-        targeted = await channel.declare_exchange("targeted", "direct")
-        queue = await channel.declare_queue(exclusive=True)
-        await queue.bind(exchange, "call.status_req.*")
-
-        async def answer(message: aio_pika.abc.AbstractIncomingMessage) -> None:
-            question = json.loads(message.body)
-            asked.append(question["Call-ID"])
-            for status in statuses:
-                said = {
-                    "Event-Category": "call_event",
-                    "Event-Name": "channel_status_resp",
-                    "Msg-ID": question["Msg-ID"],
-                    "Call-ID": question["Call-ID"],
-                    "Status": status,
-                }
-                reply = aio_pika.Message(json.dumps(said).encode())
-                await targeted.publish(reply, question["Server-ID"], mandatory=False)
-
-        await queue.consume(answer, no_ack=True)
-        yield asked
-
-
 @pytest.mark.parametrize(
-    ("statuses", "ended"),
-    [(("terminated", "terminated"), True), (("terminated", "active"), False), ((), False)],
+    ("having", "ended"),
+    [((False, False), True), ((False, True), False), ((), False)],
 )
 async def test_a_lost_end_is_concluded_only_if_every_switch_says_twice_that_the_leg_is_gone(
-    stage: SharedService, receiver: Receiver, statuses: tuple[str, ...], *, ended: bool
+    stage: SharedService, receiver: Receiver, having: tuple[bool, ...], *, ended: bool
 ) -> None:
     api = await stage.tenant()
     await api.create(receiver.url("/destroy"), hook="channel_destroy")
     await api.create(receiver.url("/summary"), hook="call_summary")
     call_id = f"lost-{uuid.uuid4().hex}"
     leg = Leg(api.account_id, call_id, f"talk-{call_id}", outside=True)
-    async with ecallmgrs(stage.amqp_url, *statuses) as asked, switch(stage.amqp_url) as kazoo:
+    calls = [[call_id] if has_it else [] for has_it in having]
+    async with ecallmgrs(stage.amqp_url, *calls) as asked, switch(stage.amqp_url) as kazoo:
         await kazoo.publish(leg.created())
         if not ended:
             await eventually(
@@ -327,8 +297,38 @@ async def test_a_lost_end_is_concluded_only_if_every_switch_says_twice_that_the_
     assert corrected["hangup_cause"] == "ORIGINATOR_CANCEL"
 
 
-async def wanted_count(asked: list[str], call_id: str, count: int) -> bool:
-    return asked.count(call_id) >= count
+async def test_an_end_that_was_lost_while_we_were_away_is_found_at_the_next_start(
+    new_shared: StartShared, receiver: Receiver
+) -> None:
+    options = {
+        "SWITCHHOOK_CALLS__SETTLE_S": str(SETTLE_S),
+        "SWITCHHOOK_CALLS__ASK_AGAIN_S": "0.3",
+        "SWITCHHOOK_CALLS__RECOUNT_AFTER_S": "0.5",
+    }
+    async with new_shared(**options) as stage:
+        api = await stage.tenant()
+        await api.create(receiver.url("/create"), hook="channel_create")
+        await api.create(receiver.url("/summary"), hook="call_summary")
+        lost, there = (
+            Leg(api.account_id, f"{name}-{uuid.uuid4().hex}", f"talk-{name}")
+            for name in ("lost", "there")
+        )
+        async with switch(stage.amqp_url) as kazoo:
+            await kazoo.publish(lost.created())
+            await kazoo.publish(there.created())
+        await receiver.until(lambda: len(receiver.at("/create")) == 2, 10)
+        await stage.service.stop()
+        async with ecallmgrs(stage.amqp_url, [], [there.call_id]) as questions:
+            await stage.service.start()
+            (summary,) = await summaries(receiver, "/summary", 1)
+        assert (summary["conversation_id"], summary["synthetic"]) == ("talk-lost", True)
+        assert [one["Event-Name"] for one in questions].count("query_channels_req") == 1
+        asked = {one.get("Call-ID") for one in questions} - {None}
+        assert asked == {lost.call_id}
+
+
+async def wanted_count(asked: list[dict[str, Any]], call_id: str, count: int) -> bool:
+    return [question.get("Call-ID") for question in asked].count(call_id) >= count
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,12 @@ class MongoConversations:
                 taken.append(conversation_of(document))
         return taken
 
+    async def followed(self, source: str, after: str, limit: int) -> Sequence[Conversation]:
+        """See `ports.Conversations`."""
+        wanted = {"_id": {"$gt": after}, "source": source, "look_at": {"$exists": True}}
+        found = self._conversations.find(wanted).sort("_id", 1)
+        return [conversation_of(one) for one in await self._store.ask(found.to_list(limit))]
+
     async def checked(self, key: str, call_id: str, asked: int, at: float) -> None:
         """See `ports.Conversations`."""
         leg = f"legs.{digest_of(call_id)}"

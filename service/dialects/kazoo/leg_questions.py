@@ -1,7 +1,12 @@
 """Questions about legs as Kazoo's own apps ask them (`kapi_call.erl`, `channel_status_req`).
 
 Every ecallmgr answers, and those that do not know the call say `terminated`: any `active` wins.
+`query_channels_req` lists all of them: `Channels` has an object for each call id
+(`ecallmgr_fs_channels.erl`, `handle_query_channels`).
 """
+
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from service import __version__
 from service.dialects.body import read_object
@@ -16,6 +21,8 @@ from service.text.json_text import write_json
 from service.text.times import rfc3339
 
 MOST_BYTES = 262_144
+MOST_LISTED_BYTES = 33_554_432
+"""A hundred bytes for each of 300,000 legs."""
 STATES = {
     "active": LegState.THERE,
     "tmpdown": LegState.THERE,
@@ -33,27 +40,40 @@ class KazooLegQuestions:
 
     def question(self, leg: str, question_id: str, reply_to: str) -> LegQuestion:
         """See `LegQuestions`."""
+        wanted = {"Event-Name": "channel_status_req", "Call-ID": leg}
+        return self._question(encoded(leg), wanted, question_id, reply_to)
+
+    def listing(self, question_id: str, reply_to: str) -> LegQuestion:
+        """See `LegQuestions`. Kazoo wants a field to be named; what is listed are the keys."""
+        wanted = {"Event-Name": "query_channels_req", "Fields": ["Account-ID"]}
+        return self._question("channels", wanted, question_id, reply_to)
+
+    def _question(
+        self, subject: str, wanted: Mapping[str, Any], question_id: str, reply_to: str
+    ) -> LegQuestion:
         body = {
             "App-Name": "switchhook",
             "App-Version": __version__,
             "Event-Category": "call_event",
-            "Event-Name": "channel_status_req",
             "Msg-ID": question_id,
             "Server-ID": reply_to,
-            "Call-ID": leg,
+            **wanted,
         }
-        key = f"call.status_req.{encoded(leg)}"
+        key = f"call.status_req.{subject}"
         return LegQuestion(Publication(self.exchange, key, write_json(body)), question_id)
 
     def state(self, body: bytes, question_id: str) -> LegState:
         """See `LegQuestions`."""
-        try:
-            answer = read_object(Message("kazoo", "", "", body), MOST_BYTES)
-        except RejectedMessage:
-            return LegState.UNKNOWN
-        if answer.get("Msg-ID") != question_id:
-            return LegState.UNKNOWN
+        answer = _answer(body, question_id, MOST_BYTES)
         return STATES.get(str(answer.get("Status")), LegState.UNKNOWN)
+
+    def listed(self, body: bytes, question_id: str) -> Collection[str] | None:
+        """See `LegQuestions`. Erlang writes an empty object as it likes: `[]` is none as well."""
+        answer = _answer(body, question_id, MOST_LISTED_BYTES)
+        channels = answer.get("Channels")
+        if isinstance(channels, Mapping):
+            return channels
+        return () if channels == [] else None
 
     def end(self, conversation: Conversation, leg: Leg, event_id: str, now: float) -> Event:
         """Return a `channel_destroy` with what is known of the leg, and marks."""
@@ -88,3 +108,12 @@ class KazooLegQuestions:
             message=message,
             occurred_at=leg.seen_at,
         )
+
+
+def _answer(body: bytes, question_id: str, most_bytes: int) -> Mapping[str, Any]:
+    """Return the answer to a question; nothing for another message."""
+    try:
+        answer = read_object(Message("kazoo", "", "", body), most_bytes)
+    except RejectedMessage:
+        return {}
+    return answer if answer.get("Msg-ID") == question_id else {}

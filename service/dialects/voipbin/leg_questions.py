@@ -35,6 +35,12 @@ class VoipbinLegQuestions:
         queue = "bin-manager.call-manager.request"
         return LegQuestion(Publication(self.exchange, queue, write_json(body)), question_id)
 
+    def listing(self, question_id: str, reply_to: str) -> None:
+        """See `LegQuestions`: the call-manager lists calls in pages only, also those that ended."""
+
+    def listed(self, body: bytes, question_id: str) -> None:
+        """See `LegQuestions`."""
+
     def state(self, body: bytes, question_id: str) -> LegState:  # noqa: ARG002
         """See `LegQuestions`."""
         try:

@@ -256,6 +256,7 @@ ODD: dict[str, tuple[Any, tuple[Place, ...]]] = {
         ),
     ),
     "calls.ask_again_s": (31.0, (at("CallWatchdog", "_policy.ask_again_s"),)),
+    "calls.recount_after_s": (21.0, (at("Recount", "_policy.recount_after_s"),)),
     "attempts.retention_days": (27.5, (one(lambda whole: whole.said["retention_days"]),)),
     "attempts.record_successes": (False, (at("AttemptWriter", "_record_successes"),)),
     "attempts.keep_payloads": (False, (at("MongoAttemptLog", "_keep_payloads"),)),

@@ -103,7 +103,7 @@ class Noting:
 
 async def _told_to_health(service: Service) -> Any:
     lane: Any = Noting()
-    lanes = Lanes(lane, lane, lane, {}, lane, lane, lane, lane, lane)
+    lanes = Lanes(lane, lane, lane, {}, lane, lane, lane, lane, lane, lane)
     await replace(service, lanes=lanes).live()
     return lane.told[0]
 
