@@ -38,6 +38,7 @@ from service.domain.finding import Finding, Severity
 from service.observability.loop_lag import measure_loop_lag
 from service.settings.model import Settings
 from service.wiring.api import build_api, connections_for
+from service.wiring.needs import needs_of
 from service.wiring.parts import database_of, partitions_of, permissions_of, secret_box_of
 from service.wiring.service import Service, build
 from service.wiring.workers import heartbeat_of
@@ -118,10 +119,10 @@ async def examine(settings: Settings) -> list[Finding]:
     install_tolerant_decoders()
     dialects = dialects_of(settings)
     partitions = partitions_of(settings, dialects)
-    needed = permissions_of(settings, dialects)
+    needed, needs = permissions_of(settings, dialects), tuple(needs_of(settings, dialects))
     findings = [*examine_tls(settings.tls)]
     for url in settings.amqp.urls:
-        broker = examine_broker(url, settings.retry.tiers_ms, partitions, needed)
+        broker = examine_broker(url, settings.retry.tiers_ms, partitions, needed, needs)
         findings += [finding async for finding in broker]
     findings += await _policies(settings)
     database = database_of(settings)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST
 from service.dialects.kazoo.policy import KazooPolicy
 from service.settings.model import Settings
+from tests.broker_users import documented_permissions
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import ACCOUNT, call_event, switch, webhook_document
 
@@ -46,14 +46,6 @@ def in_vhost(definitions: dict[str, Any], vhost: str) -> dict[str, Any]:
 async def import_definitions(broker: RabbitServer, file: Path, definitions: dict[str, Any]) -> None:
     await asyncio.to_thread(file.write_text, json.dumps(definitions), "utf-8")
     await broker.control("import_definitions", str(file))
-
-
-def documented_permissions() -> dict[str, str]:
-    """Return the three expressions of the line that operators are told to run."""
-    text = (ROOT / "deploy" / "OPERATING.md").read_text("utf-8")
-    line = re.search(r"set_permissions [^']*'(.+?)' \\?\s*'(.+?)' \\?\s*'(.+?)'", text)
-    assert line
-    return dict(zip(("configure", "write", "read"), line.groups(), strict=True))
 
 
 def events(service: ServiceProcess) -> list[str]:
@@ -154,7 +146,8 @@ async def test_on_the_switchs_broker_the_documented_permissions_are_enough(
     receiver: Receiver,
 ) -> None:
     vhost, user = amqp_url.rpartition("/")[2], f"guest{next(numbers)}"
-    granted = {"user": user, "vhost": vhost, **documented_permissions()}
+    documented = zip(("configure", "write", "read"), documented_permissions()[0], strict=True)
+    granted = {"user": user, "vhost": vhost, **dict(documented)}
     definitions = in_vhost(read("switch-definitions.json"), vhost) | {
         "users": [{"name": user, "password": PASSWORD, "tags": []}],
         "permissions": [granted],

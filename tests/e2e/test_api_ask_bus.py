@@ -3,9 +3,9 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aio_pika
@@ -15,19 +15,35 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import HOST
+from service.dialects.kazoo.policy import KazooPolicy
+from service.dialects.known import dialects_of
+from service.settings.model import Settings
 from tests.api_client import Client
+from tests.broker_users import add_users, as_user, declare_exchanges, documented_permissions
+from tests.conftest import NewVhost
 from tests.e2e.harness import eventually
 from tests.e2e.shared_service import SharedService, StartShared
 
 QUEUE = "switchhook.ask"
 XML = {"Content-Type": "application/xml"}
+ASKED = Settings(kazoo=KazooPolicy(answer_pivot_requests="callevt"))
 HELLO = ScriptedAnswer(headers=XML, body=b"<Response><Say>Hello</Say><Hangup/></Response>")
 
 
 @pytest.fixture(scope="module")
-async def running(new_shared: StartShared) -> AsyncIterator[SharedService]:
-    async with new_shared(SWITCHHOOK_KAZOO__ANSWER_PIVOT_REQUESTS="callevt") as service:
-        yield service
+async def running(
+    new_shared: StartShared, new_vhost: NewVhost, broker: RabbitServer, numbers: Iterator[int]
+) -> AsyncIterator[SharedService]:
+    """A service whose user on the broker has exactly the permissions that are documented."""
+    url, user = await new_vhost(), f"answers{next(numbers)}"
+    await add_users(broker, url.rpartition("/")[2], {user: documented_permissions()[-1]})
+    await declare_exchanges(url, dialects_of(ASKED))
+    async with new_shared(
+        SWITCHHOOK_AMQP__URL=as_user(url, user),
+        SWITCHHOOK_KAZOO__ANSWER_PIVOT_REQUESTS="callevt",
+    ) as service:
+        # The switch itself may do more.
+        yield replace(service, settings={**service.settings, "SWITCHHOOK_AMQP__URL": url})
 
 
 @asynccontextmanager

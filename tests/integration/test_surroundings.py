@@ -37,6 +37,7 @@ from service.domain.finding import Finding
 from service.observability.metrics import Metrics
 from service.settings.model import Settings
 from service.wiring.parts import permissions_of
+from tests.broker_users import add_users, as_user
 from tests.builders import make_delivery
 from tests.dialects import DIALECTS
 from tests.e2e.harness import eventually
@@ -111,20 +112,6 @@ LACKING = {
 """What a user may configure, write and read, and what is said of it."""
 
 
-async def add_users(broker: RabbitServer, vhost: str, users: Mapping[str, Sequence[str]]) -> None:
-    """Add users with their permissions in one go; those without are known, and no more."""
-    steps = []
-    for user, permissions in users.items():
-        steps.append(f'rabbit_auth_backend_internal:add_user(<<"{user}">>, <<"secret">>, <<"t">>)')
-        listed = ", ".join('<<"{}">>'.format(p.replace("\\", "\\\\")) for p in permissions)
-        if listed:
-            steps.append(
-                f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{vhost}">>, '
-                f'{listed}, <<"t">>)'
-            )
-    await broker.control("eval", f"{', '.join(steps)}.")
-
-
 def test_a_missing_plug_in_is_named_with_the_command_that_enables_it() -> None:
     said = "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"
     found = diagnosis_of(ConnectionCommandInvalid(said), "amqp://one@broker/", NEEDED)
@@ -150,29 +137,6 @@ async def test_a_missing_permission_is_named_and_the_command_that_is_told_grants
     assert add == f"rabbitmqctl add_vhost '{vhost}'"
     await broker.control(*shlex.split(grant)[1:])
     assert await broker_problems(network) == []
-
-
-async def test_a_user_who_may_not_answer_over_the_bus_is_warned_and_one_who_may_is_not(
-    broker: RabbitServer, amqp_url: str
-) -> None:
-    all_but_default = (OURS, rf"{OURS}|^notifications$", ".*")
-    with_default = (OURS, rf"{OURS}|^notifications$|^amq\.default$", ".*")
-    users = {"mute": all_but_default, "speaks": with_default}
-    await add_users(broker, amqp_url.rpartition("/")[2], users)
-    warned = {}
-    for name in users:
-        url = as_user(amqp_url, name)
-        findings = [found async for found in examine_broker(url, TIERS_MS, WHOLE, NEEDED)]
-        warned[name] = [found.text for found in findings if "amq.default" in found.text]
-        assert not any(found.fatal for found in findings)
-    assert warned == {
-        "mute": ["may not write to amq.default: questions in switchhook.ask get no answer"],
-        "speaks": [],
-    }
-
-
-def as_user(amqp_url: str, name: str) -> str:
-    return amqp_url.replace("guest:guest", f"{name}:secret")
 
 
 @asynccontextmanager

@@ -18,15 +18,14 @@ from service.adapters.rabbitmq.diagnosis import (
 )
 from service.adapters.rabbitmq.link import BROKER_ERRORS, close, connect
 from service.adapters.rabbitmq.topology.partitions import Partitions, declare_partitions
-from service.adapters.rabbitmq.topology.permissions import DEFAULT_EXCHANGE, Permissions
+from service.adapters.rabbitmq.topology.permissions import Action, Need, Permissions, also
 from service.adapters.rabbitmq.topology.queues import Names, declare
+from service.adapters.rabbitmq.trials import NOBODY, lacking
 from service.dialects.binding import Binding
 from service.domain.errors import BrokerUnavailable, TopologyConflict
 from service.domain.finding import Finding, fine, trouble, warning
 
 CONFIRM_TIMEOUT_S = 3.0
-NOBODY = "nobody"
-"""Routing key that no queue is bound to our exchange with."""
 
 
 async def examine_broker(
@@ -34,8 +33,12 @@ async def examine_broker(
     tiers_ms: Sequence[int],
     partitions: Partitions,
     needed: Permissions,
+    needs: Sequence[Need] = (),
 ) -> AsyncIterator[Finding]:
-    """Yield findings: connection, version, permissions, queues, the switch's exchanges, alarms."""
+    """Yield findings: connection, version, permissions, queues, the switch's exchanges, alarms.
+
+    `needed` are the permissions without which nothing works, `needs` those of single uses.
+    """
     names = partitions.names
     try:
         connection = await connect(url, "check")
@@ -55,9 +58,14 @@ async def examine_broker(
         for binding in partitions.bindings:
             yield await _exchange(connection, url, names, binding, needed)
         # With an alarm, no publish is confirmed.
-        found = await _alarm(url, names, needed) or await _mute(connection, names)
-        if found:
-            yield found
+        alarm = await _alarm(url, names, needed)
+        if alarm:
+            yield alarm
+            return
+        for need in needs:
+            missing = await lacking(connection, names, need)
+            if missing:
+                yield _not_permitted(need, missing)
     finally:
         await connection.close()
 
@@ -102,23 +110,20 @@ async def _exchange(
     return fine("broker", f"exchange {binding.exchange} exists")
 
 
-async def _mute(connection: AbstractConnection, names: Names) -> Finding | None:
-    """Return a finding where answers to questions over the bus would be refused.
-
-    Publishes to the name of no queue.
-    """
-    channel = await connection.channel(publisher_confirms=True)
-    try:
-        nobody = f"{names.prefix}.{NOBODY}"
-        await channel.default_exchange.publish(Message(b""), nobody, mandatory=False)
-    except ChannelAccessRefused:
-        text = f"may not write to {DEFAULT_EXCHANGE}: questions in {names.ask} get no answer"
-        escaped = DEFAULT_EXCHANGE.replace(".", "\\.")
-        remedy = f"where you ask over the bus, add |^{escaped}$ to what the user may write"
-        return warning("broker", text, remedy)
-    finally:
-        await channel.close()
-    return None
+def _not_permitted(need: Need, missing: Sequence[tuple[Action, str]]) -> Finding:
+    """Return the finding of a use whose permissions are missing: what is lost, and what helps."""
+    listed = (
+        f"write to {name}" if action == "write" else f"{action} {name}" for action, name in missing
+    )
+    text = f"may not {', '.join(listed)}: {need.lost}"
+    names: dict[Action, list[str]] = {}
+    for action, name in missing:
+        names.setdefault(action, []).append(name)
+    more = ", ".join(f"{action} {also('', those)}" for action, those in names.items())
+    remedy = f"add to the user's permissions: {more}"
+    if need.wanted:
+        return trouble("broker", text, remedy)
+    return warning("broker", text, f"where you need it, {remedy}")
 
 
 async def _alarm(url: str, names: Names, needed: Permissions) -> Finding | None:

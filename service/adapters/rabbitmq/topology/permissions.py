@@ -3,9 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 DEFAULT_EXCHANGE = "amq.default"
 """The name by which the broker checks the permission to publish to queues by name."""
+
+Action = Literal["configure", "read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,17 @@ class Permissions:
     configure: str
     write: str
     read: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Permissions on exchanges that one use of the broker needs."""
+
+    permissions: Sequence[tuple[Action, str]]
+    lost: str
+    """What does not happen where one is missing."""
+    wanted: bool = False
+    """Whether a setting asks for this use, which makes a missing permission a problem."""
 
 
 def permissions(
@@ -31,13 +45,14 @@ def permissions(
     ours = rf"^{prefix}(\.|$)"
     replying = [DEFAULT_EXCHANGE] if serving else []
     return Permissions(
-        configure=_also(ours, serving),
-        write=_also(ours, [*announcing, *replying]),
-        read=_also(ours, [*sources, *serving]),
+        configure=also(ours, serving),
+        write=also(ours, [*announcing, *replying]),
+        read=also(ours, [*sources, *serving]),
     )
 
 
-def _also(ours: str, exchanges: Sequence[str]) -> str:
+def also(ours: str, exchanges: Sequence[str]) -> str:
+    """Return an expression extended by names of exchanges or queues."""
     if not exchanges:
         return ours
     names = "|".join(map(re.escape, exchanges))
