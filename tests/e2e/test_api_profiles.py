@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,7 +10,9 @@ import jsonschema
 import pytest
 
 from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
+from service.dialects.bus_message import Occasion
 from tests.api_client import problem
+from tests.e2e.harness import SAMPLES, switch
 from tests.e2e.shared_service import SharedService, attempts_of
 
 VOXTELESYS = {"profile": "voxtelesys"}
@@ -53,7 +56,7 @@ async def test_a_call_that_ends_is_a_status_callback_in_every_attempt_and_replay
 
 
 @pytest.mark.parametrize(
-    ("hook", "type_of"), [("sms", "mo"), ("fax", "fax"), ("channel_create", None)]
+    ("hook", "type_of"), [("sms", "mo"), ("fax", "fax"), ("channel_create", None), ("object", None)]
 )
 async def test_a_test_sends_a_sample_that_fits_the_published_schema(
     shared: SharedService, receiver: Receiver, hook: str, type_of: str | None
@@ -67,9 +70,28 @@ async def test_a_test_sends_a_sample_that_fits_the_published_schema(
     assert members.get("type") == type_of
     schema = await api.get(f"/v2/schemas/{request.headers['X-Switchhook-Schema']}")
     jsonschema.validate(members, schema.envelope)
-    other = await api.post(f"webhooks/{created['id']}/test", hook="object")
-    said = "profile voxtelesys has no request for hook object"
+    other = await api.post(f"webhooks/{created['id']}/test", hook="parking")
+    said = "profile voxtelesys has no request for hook parking"
     assert problem(other, "hook")["invalid"]["message"] == said
+
+
+async def test_of_the_changes_on_the_bus_only_a_stored_recording_is_a_recording_callback(
+    shared: SharedService, receiver: Receiver
+) -> None:
+    api = await shared.tenant()
+    await api.create(receiver.url("/recordings"), hook="object", **VOXTELESYS)
+    async with switch(shared.amqp_url) as kazoo:
+        await kazoo.publish(SAMPLES["object"](Occasion.now(api.account_id, "")))
+        for recording, name in (("r1", "doc_edited"), ("r2", "doc_deleted"), ("r3", "doc_created")):
+            change = SAMPLES["object"](Occasion.now(api.account_id, ""))
+            body = {**change.body, "Type": "call_recording", "ID": recording, "Event-Name": name}
+            await kazoo.publish(replace(change, body=body))
+    await attempts_of(api, 1)
+    [request] = receiver.requests
+    assert form_of(request) == {
+        "AccountID": api.account_id, "ApiVersion": "1", "SwitchhookRecordingID": "r3",
+        "SwitchhookRecordingStatus": "completed",
+    }  # fmt: skip
 
 
 async def test_an_event_without_a_place_is_not_sent_and_the_dry_run_says_so(
@@ -89,10 +111,10 @@ async def test_a_hook_without_a_place_is_refused_and_the_catalogue_names_those_w
 ) -> None:
     api = await shared.tenant()
     refused = await api.put(
-        "webhooks", name="crm", hook="object", uri=receiver.url("/"), **VOXTELESYS
+        "webhooks", name="crm", hook="parking", uri=receiver.url("/"), **VOXTELESYS
     )
     found = problem(refused, "profile")["invalid"]
-    assert "profile voxtelesys has no request for hook object" in found["message"]
+    assert "profile voxtelesys has no request for hook parking" in found["message"]
     listed: list[dict[str, Any]] = (await api.get("/v2/webhooks")).data
     allowed = {one["id"] for one in listed if "voxtelesys" in one.get("profiles", {})}
     assert allowed == set(found["target"])

@@ -15,6 +15,7 @@ from service.profiles.voxtelesys.statuses import (
     FAILED,
     KAZOO_CAUSES,
     KAZOO_FAXES,
+    KAZOO_RECORDINGS,
     RINGING,
 )
 from service.profiles.voxtelesys.values import an_object, date_time, known, text
@@ -24,6 +25,12 @@ from service.text.json_text import write_json
 NAME = "kazoo"
 VARIABLES, DIGITS = "Custom-Application-Vars", "Digits"
 STATUSES = {"channel_create": RINGING, "channel_answer": ANSWERED}
+RECORDING_TYPE = "call_recording"
+SAMPLE_OF_RECORDING = {
+    "id": "202404-9d3c7c2b5f6e4e0b8a2f1d0c9b8a7f6e",
+    "action": "doc_created",
+    "type": RECORDING_TYPE,
+}
 SAMPLE_OF_FAX = {
     "event_name": "outbound_fax",
     "event_category": "notification",
@@ -156,16 +163,39 @@ def fax(told: Told) -> Members | None:
     return members
 
 
+def recording(told: Told) -> Members | None:
+    """Return a recording that is complete; None for any other change of an object.
+
+    Kazoo creates the document of a recording when the recording stops (`kz_media_recording.erl`).
+    The change has no more than its id.
+    """
+    changed = told.payload
+    state = KAZOO_RECORDINGS.get(text(changed, "action"))
+    if state is None or changed.get("type") != RECORDING_TYPE:
+        return None
+    return {
+        "AccountID": text(changed, "account_id") or told.account_id,
+        "ApiVersion": API_VERSION,
+        "SwitchhookRecordingID": text(changed, "id"),
+        "SwitchhookRecordingStatus": state,
+    }
+
+
 def parts_with_place(event: Event) -> Sequence[Event]:
     """Return the event alone, or nothing where it has no place in the profile."""
     told = Told(event.fields, event.account_id or "", 0.0)
-    make = fax if event.hook == "fax" else message
+    make = {"fax": fax, "object": recording}.get(event.hook, message)
     return (event,) if make(told) is not None else ()
 
 
 def sample_of_fax(payload: Payload) -> Payload:
     """Return a fax that was sent, in place of the progress of one."""
     return {"account_id": text(payload, "account_id"), **SAMPLE_OF_FAX}
+
+
+def sample_of_recording(payload: Payload) -> Payload:
+    """Return a recording that is complete, in place of another change of an object."""
+    return {**payload, **SAMPLE_OF_RECORDING}
 
 
 def _only(inputs: Mapping[str, Any]) -> str:

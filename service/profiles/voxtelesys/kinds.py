@@ -101,7 +101,7 @@ RECORDING = RequestKind(
     mode="informational",
     in_json=False,
     members={
-        "CallSid": _text("The call that was recorded; missing for a recording of a conference."),
+        "CallSid": _text("The recorded call; VoIPBIN's alone, and not of a conference."),
         "AccountID": CALL["AccountID"],
         "ApiVersion": CALL["ApiVersion"],
         "SwitchhookRecordingID": _text("The recording, as the switch's API knows it."),

@@ -25,6 +25,14 @@ OF_KAZOO = (
         for hook in (*kazoo.STATUSES, "channel_destroy")
     ),
     *(Place(kazoo.NAME, hook, MO, kazoo.message, kazoo.parts_with_place) for hook in MESSAGES),
+    Place(
+        kazoo.NAME,
+        "object",
+        RECORDING,
+        kazoo.recording,
+        kazoo.parts_with_place,
+        kazoo.sample_of_recording,
+    ),
     Place(kazoo.NAME, "fax", FAX, kazoo.fax, kazoo.parts_with_place, kazoo.sample_of_fax),
 )
 OF_VOIPBIN = (

@@ -47,6 +47,8 @@ VOIPBIN_RECORDINGS: Mapping[str, str] = {
     "recording_finished": "completed",
 }
 """By type of event; no event of VoIPBIN tells of a recording that failed."""
+KAZOO_RECORDINGS: Mapping[str, str] = {"doc_created": "completed"}
+"""By action on an object of type `call_recording`. What else is done to it is no state of it."""
 
 RECEIPT_STATUSES = ("queued", "delivering", "delivered", "failed", "unknown", "expired")
 VOIPBIN_RECEIPTS: Mapping[str, str] = {

@@ -8,10 +8,13 @@ from service.profiles.voxtelesys.statuses import (
     CALLS_THAT_ASK,
     FAILED,
     KAZOO_CAUSES,
+    KAZOO_RECORDINGS,
     RANKS,
     RECEIPT_STATUSES,
+    RECORDING_STATUSES,
     VOIPBIN_REASONS,
     VOIPBIN_RECEIPTS,
+    VOIPBIN_RECORDINGS,
 )
 
 OURS = frozenset(kazoo.STATUSES.values())
@@ -21,6 +24,7 @@ OURS = frozenset(kazoo.STATUSES.values())
 CALL_HEAD = (
     "| `CallStatus` | Kazoo: hook, state of a question, or cause | VoIPBIN: hook, or reason |"
 )
+RECORDING_HEAD = "| `SwitchhookRecordingStatus` | Kazoo: `object`, `call_recording` | VoIPBIN |"
 RECEIPT_HEAD = "| `status` | final | VoIPBIN |"
 
 
@@ -29,9 +33,20 @@ def call_table() -> str:
     return "".join((f"{CALL_HEAD}\n|---|---|---|\n", *_call_rows()))
 
 
+def recording_table() -> str:
+    """Return a row for each status of a recording: the action, or the type of event."""
+    return "".join((f"{RECORDING_HEAD}\n|---|---|---|\n", *_recording_rows()))
+
+
 def receipt_table() -> str:
     """Return a row for each status of a message."""
     return "".join((f"{RECEIPT_HEAD}\n|---|---|---|\n", *_receipt_rows()))
+
+
+def _recording_rows() -> Iterator[str]:
+    for status in RECORDING_STATUSES:
+        own = (_names(KAZOO_RECORDINGS, status), _names(VOIPBIN_RECORDINGS, status))
+        yield f"| `{status}` | {' | '.join(own)} |\n"
 
 
 def _receipt_rows() -> Iterator[str]:

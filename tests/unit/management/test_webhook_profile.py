@@ -10,7 +10,7 @@ from tests.dialects import DIALECTS, KAZOO, MOST_BYTES
 
 BOTH = Dialects((KAZOO, voipbin(VoipbinPolicy(), MOST_BYTES)))
 OF_KAZOO = [
-    "channel_create", "channel_answer", "channel_destroy", "sms", "mms", "fax", "pivot",
+    "channel_create", "channel_answer", "channel_destroy", "sms", "mms", "object", "fax", "pivot",
 ]  # fmt: skip
 VOXTELESYS = {"profile": "voxtelesys"}
 
@@ -26,7 +26,7 @@ def test_a_hook_with_a_place_may_have_the_profile(hook: str) -> None:
     assert problems({"hook": hook, **VOXTELESYS}) == {}
 
 
-@pytest.mark.parametrize("hook", ["channel_bridge", "notifications", "object", "parking", "all"])
+@pytest.mark.parametrize("hook", ["channel_bridge", "notifications", "parking", "all"])
 def test_a_hook_without_a_place_is_refused_with_those_that_have_one(hook: str) -> None:
     [(field, found)] = problems({"hook": hook, **VOXTELESYS}).items()
     assert field == "profile"
@@ -43,11 +43,11 @@ def test_hooks_of_switches_that_are_enabled_are_allowed() -> None:
 
 
 def test_a_stored_profile_is_checked_when_the_hook_changes_and_the_other_way_round() -> None:
-    assert "profile" in problems({"hook": "object"}, profile="voxtelesys")
-    assert "profile" in problems(VOXTELESYS, hook="object")
+    assert "profile" in problems({"hook": "parking"}, profile="voxtelesys")
+    assert "profile" in problems(VOXTELESYS, hook="parking")
     assert "profile" in problems(VOXTELESYS, BOTH, event_types=["call_hangup", "agent_created"])
-    assert problems({"name": "x"}, hook="object", profile="voxtelesys") == {}
-    assert problems({"profile": None}, hook="object") == {}
+    assert problems({"name": "x"}, hook="parking", profile="voxtelesys") == {}
+    assert problems({"profile": None}, hook="parking") == {}
 
 
 def test_a_profile_cannot_be_pinned_to_a_version_of_the_hook() -> None:

@@ -176,6 +176,39 @@ def test_events_of_voipbin_are_callbacks(vector: str, expected: dict[str, str]) 
     assert in_form(of_voipbin(vector)) == expected
 
 
+RECORDED = {
+    "Type": "call_recording",
+    "ID": "202404-9d3c7c2b5f6e4e0b8a2f1d0c9b8a7f6e",
+    "Database": "account%2F00%2F00%2F0000000000000000000000000c03-202404",
+}
+
+
+def test_a_recording_that_kazoo_has_stored_is_a_callback_with_its_id_alone() -> None:
+    filters = {"custom_data": {"crm": "7"}, "filters": {"type": "call_recording"}}
+    [request] = of_kazoo("obj-created", RECORDED, **filters)
+    assert request.headers["X-Switchhook-Schema"] == "voxtelesys-recording/1"
+    assert in_form([request]) == {
+        "AccountID": LEG["AccountID"],
+        "ApiVersion": "1",
+        "SwitchhookRecordingID": RECORDED["ID"],
+        "SwitchhookRecordingStatus": "completed",
+        "crm": "7",
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {**RECORDED, "Event-Name": "doc_edited"},
+        {**RECORDED, "Event-Name": "doc_deleted"},
+        {**RECORDED, "Type": "mailbox_message"},
+    ],
+)
+def test_another_change_of_an_object_is_not_told(changes: dict[str, str]) -> None:
+    assert of_kazoo("obj-created", changes) == []
+
+
 @pytest.mark.parametrize(("vector", "body"), [("sms-in", "hello world"), ("mms-in", "hi")])
 def test_a_message_to_kazoo_is_an_inbound_message(vector: str, body: str) -> None:
     assert in_json(of_kazoo(vector)) == {

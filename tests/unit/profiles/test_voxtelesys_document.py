@@ -35,6 +35,7 @@ def members_in(command: str) -> dict[str, Any]:
 
 def test_its_tables_are_those_of_the_code() -> None:
     assert block("calls") == table.call_table()
+    assert block("recordings") == table.recording_table()
     assert block("receipts") == table.receipt_table()
 
 
