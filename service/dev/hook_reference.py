@@ -7,6 +7,7 @@ import orjson
 from service.dialects.dialect import Dialect
 from service.dialects.hook import Hook
 from service.pipeline.dry_run.sample import sample_payload
+from service.profiles.known import KINDS, Origin, origins_of
 
 MOST_KEYS = 3
 
@@ -28,9 +29,26 @@ def hook_reference(dialect: Dialect) -> str:
         "Written by `switchhook hooks --markdown`; every payload may also have the members of the\n"
         "webhook's own `custom_data`. A webhook on hook `all` gets the events of every hook.\n",
         hook_table(dialect),
+        *_profiles(dialect),
         *(_chapter(dialect, hook) for hook in dialect.hooks),
     ]
     return "\n".join(parts)
+
+
+def _profiles(dialect: Dialect) -> Iterator[str]:
+    """Yield a table of the requests of profiles, and of which hooks each is made."""
+    rows = [
+        f"| `{kind.schema_id}`: {kind.name} | {_made_of(origin)} |"
+        for profile, kind in KINDS.values()
+        for origin in origins_of(profile, kind, [dialect.name]).values()
+    ]
+    if rows:
+        head = ["| request of a webhook with a `profile` | hooks |", "|---|---|"]
+        yield "\n".join([*head, *rows]) + "\n"
+
+
+def _made_of(origin: Origin) -> str:
+    return ", ".join(f"`{hook_id}`" for hook_id in origin.hooks) or f"never comes: {origin.never}"
 
 
 def _chapter(dialect: Dialect, hook: Hook) -> str:

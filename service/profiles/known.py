@@ -1,6 +1,6 @@
 """Registry of the profiles, and the writing of a delivery's request in one of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from service.dialects.content import Content
 from service.domain.delivery import Delivery
@@ -48,6 +48,28 @@ def kinds_of(source: str, hook_id: str) -> dict[str, str]:
         for profile in PROFILES.values()
         if (place := profile.by_hook.get((source, hook_id))) is not None
     }
+
+
+@immutable
+class Origin:
+    """The hooks of a switch that a kind of request is made of; if none, why it never comes."""
+
+    hooks: Sequence[str]
+    never: str
+
+
+def origins_of(profile: str, kind: RequestKind, sources: Iterable[str]) -> dict[str, Origin]:
+    """Return the origin of a kind of request in each of the sources that the profile knows."""
+    found = PROFILES[profile]
+    known = {place.source for place in found.places}
+    return {source: _origin(found, kind, source) for source in sources if source in known}
+
+
+def _origin(profile: Profile, kind: RequestKind, source: str) -> Origin:
+    hooks = [
+        place.hook_id for place in profile.places if (place.source, place.kind) == (source, kind)
+    ]
+    return Origin(hooks, profile.never.get(source, {}).get(kind.kind_id, ""))
 
 
 @immutable

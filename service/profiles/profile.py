@@ -115,6 +115,8 @@ class Profile:
     kinds: tuple[RequestKind, ...]
     places: tuple[Place, ...]
     write: Callable[[RequestKind, Members, Webhook], Content]
+    never: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By source and id of the kind, why no event of this switch makes such a request."""
     step: Callable[[str, str, Payload], Step | None] = _no_step
     """Returns the step that a payload of a source and hook is, or None where order is free."""
     by_hook: Mapping[tuple[str, str], Place] = field(init=False)

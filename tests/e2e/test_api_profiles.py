@@ -126,6 +126,20 @@ async def test_a_hook_without_a_place_is_refused_and_the_catalogue_names_those_w
     assert (await api.patch(path, hook="parking", profile=None)).status == 200
 
 
+async def test_the_catalogue_says_that_no_receipt_ever_comes_from_kazoo(
+    shared: SharedService,
+) -> None:
+    nobody = shared.client(None, "", shared.service)
+    listed = {one["hook"]: one for one in (await nobody.get("/v2/schemas")).data}
+    receipt = listed["voxtelesys-dlr"]
+    assert receipt["hooks"] == {"kazoo": []}
+    assert receipt["never"] == {"kazoo": "Kazoo's exchange im has no status of a sent message."}
+    assert (await nobody.get("/v2/schemas/voxtelesys-dlr")).data == receipt
+    message = listed["voxtelesys-mo"]
+    assert (message["hooks"], message["never"]) == ({"kazoo": ["sms", "mms"]}, {})
+    assert "never" not in listed["sms"]
+
+
 async def test_the_catalogue_tells_modes_and_the_schema_of_an_answer(shared: SharedService) -> None:
     api = await shared.tenant()
     modes = {one["hook"]: one["mode"] for one in (await api.get("/v2/schemas")).data}

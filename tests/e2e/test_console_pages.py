@@ -83,6 +83,16 @@ async def test_what_another_tool_or_a_receiver_wrote_breaks_no_page(
                 assert '<option value="of_another_switch" selected>' in page
 
 
+async def test_the_events_page_says_which_requests_of_a_profile_never_come(
+    browser: Browser, tenant: Client
+) -> None:
+    await signed_in(browser, tenant.token)
+    page = unescape(await browser.page(of(tenant, "hooks")))
+    assert "kazoo: never comes. Kazoo's exchange im has no status of a sent message." in page
+    assert "kazoo: sms, mms" in page
+    assert "never comes" not in await browser.page(of(tenant, "hooks?q=sms"))
+
+
 async def first_row(browser: Browser, path: str) -> str:
     headers = {"Cookie": f"switchhook_session={browser.cookies['switchhook_session']}"}
     async with browser.session.get(f"{browser.url}{path}", headers=headers) as response:

@@ -13,7 +13,7 @@ from service.dialects.hook import Hook
 from service.dialects.question import Question
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
-from service.profiles.known import KINDS, kinds_of
+from service.profiles.known import KINDS, origins_of
 from service.profiles.profile import RequestKind
 
 TAG = "Hooks"
@@ -31,11 +31,10 @@ class SchemaHandlers:
     )
     async def every(self, _: ApiCall) -> Answer:
         """List the schemas of all hooks, and of the requests of profiles."""
-        offered = set(self._of_profiles())
         hooks = [_described(hook) for hook in self.dialects.hooks.values()]
         questions = map(_asked, self.dialects.questions.values())
-        profiled = (_of_kind(*found) for found in KINDS.values() if found[1].schema_id in offered)
-        return Answer([*hooks, *questions, *profiled])
+        profiled = (self._of_kind(*found) for found in KINDS.values())
+        return Answer([*hooks, *questions, *(one for one in profiled if one["hooks"])])
 
     @operation(
         "GET",
@@ -49,7 +48,7 @@ class SchemaHandlers:
         """Return the versions of a hook's schema, with what each of them changed."""
         question = self.dialects.questions.get(call.path["hook_id"])
         if call.path["hook_id"] in KINDS:
-            return Answer(_of_kind(*KINDS[call.path["hook_id"]]))
+            return Answer(self._of_kind(*KINDS[call.path["hook_id"]]))
         return Answer(_described(self._hook(call)) if question is None else _asked(question))
 
     @operation(
@@ -85,12 +84,20 @@ class SchemaHandlers:
         earlier = hook.earlier_version(version)
         return Answer(schema, headers={} if earlier is None else earlier.headers)
 
-    def _of_profiles(self) -> Iterator[str]:
-        """Yield the schema ids of the requests that hooks of the enabled dialects can have."""
-        for hook in self.dialects.hooks.values():
-            yield from kinds_of(hook.source, hook.hook_id).values()
-        for question in self.dialects.questions.values():
-            yield from kinds_of(question.source, question.hook_id).values()
+    def _of_kind(self, profile: str, kind: RequestKind) -> dict[str, Any]:
+        """Return the one version of the schema of a profile's requests, and what they are of."""
+        enabled = [dialect.name for dialect in self.dialects.enabled]
+        origins = origins_of(profile, kind, enabled)
+        return {
+            "hook": kind.kind_id,
+            "name": kind.name,
+            "source": profile,
+            "mode": kind.mode,
+            "current": kind.version,
+            "versions": [_only_version(kind.kind_id)],
+            "hooks": {source: list(origin.hooks) for source, origin in origins.items()},
+            "never": {source: one.never for source, one in origins.items() if one.never},
+        }
 
     def _hook(self, call: ApiCall) -> Hook:
         hook = self.dialects.hooks.get(call.path["hook_id"])
@@ -108,18 +115,6 @@ def _asked(question: Question) -> dict[str, Any]:
         "mode": "actionable",
         "current": 1,
         "versions": [_only_version(question.hook_id)],
-    }
-
-
-def _of_kind(profile: str, kind: RequestKind) -> dict[str, Any]:
-    """Return the one version of the schema of a profile's requests."""
-    return {
-        "hook": kind.kind_id,
-        "name": kind.name,
-        "source": profile,
-        "mode": kind.mode,
-        "current": kind.version,
-        "versions": [_only_version(kind.kind_id)],
     }
 
 

@@ -123,6 +123,10 @@ class SchemasAnswer(Shape):
     current: int
     """The version of webhooks that are not pinned."""
     versions: list[SchemaVersion]
+    hooks: dict[str, list[str]] | None = None
+    """Of a profile's request, the hooks that it is made of, by the switch on the broker."""
+    never: dict[str, str] | None = None
+    """Of a profile's request, why a switch on the broker never makes one."""
 
 
 class Positioned(BaseModel):

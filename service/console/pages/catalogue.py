@@ -1,4 +1,4 @@
-"""The catalogue of hooks: every field, samples, versions, with a search."""
+"""The catalogue of hooks: every field, samples, versions, with a search; requests of profiles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from service.dialects.dialect import Dialects
 from service.dialects.hook import Hook
 from service.domain.errors import NotFound
 from service.pipeline.dry_run.sample import sample_payload
+from service.profiles.known import KINDS, origins_of
 
 
 async def table(visit: Visit) -> web.StreamResponse:
@@ -20,7 +21,9 @@ async def table(visit: Visit) -> web.StreamResponse:
         for hook in visit.console.dialects.hooks.values()
         if wanted in _text(hook)
     }
-    return visit.page("hooks.html", hooks=visit.console.dialects.hooks, found=found)
+    dialects = visit.console.dialects
+    requests = [] if wanted else _of_profiles(dialects)
+    return visit.page("hooks.html", hooks=dialects.hooks, found=found, requests=requests)
 
 
 async def one(visit: Visit) -> web.StreamResponse:
@@ -47,6 +50,13 @@ def previews(dialects: Dialects, hook: Hook) -> Mapping[str, Any]:
     ]
     sample = sample_payload(dialects.of(hook.source), hook)
     return {"hook": hook, "fields": fields, "sample": sample, "filters": hook.filterable()}
+
+
+def _of_profiles(dialects: Dialects) -> list[Mapping[str, Any]]:
+    """Return the requests of profiles, with what they are made of on each switch."""
+    enabled = [dialect.name for dialect in dialects.enabled]
+    every = ((kind, origins_of(profile, kind, enabled)) for profile, kind in KINDS.values())
+    return [{"kind": kind, "origins": origins} for kind, origins in every if origins]
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

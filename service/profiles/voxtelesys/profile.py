@@ -50,10 +50,17 @@ OF_VOIPBIN = (
     ),
 )  # fmt: skip
 
+# Of messages, Kazoo publishes `inbound` and `outbound` alone (`kapi_im.erl`).
+NEVER = {
+    kazoo.NAME: {DLR.kind_id: "Kazoo's exchange im has no status of a sent message."},
+    voipbin.NAME: {FAX.kind_id: "VoIPBIN's bus has no faxes."},
+}
+
 VOXTELESYS = Profile(
     name=NAME,
     kinds=KINDS,
     places=(*OF_KAZOO, *OF_VOIPBIN),
+    never=NEVER,
     write=write,
     step=voipbin.step,
 )

@@ -11,8 +11,8 @@ from service.dialects.dialect import Dialects
 from service.domain.delivery import Request
 from service.domain.webhook import Verb
 from service.pipeline.dry_run.sample import sample_payload
-from service.profiles.known import KINDS, PROFILES, sample_in
-from service.profiles.profile import Told
+from service.profiles.known import KINDS, PROFILES, origins_of, sample_in
+from service.profiles.profile import RequestKind, Told
 from service.profiles.voxtelesys.statuses import (
     CALL_STATUSES,
     KAZOO_CAUSES,
@@ -417,3 +417,17 @@ def test_the_tables_know_only_statuses_of_the_profile() -> None:
     assert set(VOIPBIN_RECEIPTS.values()) <= set(RECEIPT_STATUSES)
     final = {status for status, rank in RANKS.items() if rank == 2}
     assert final == {"delivered", "failed", "unknown", "expired"}
+
+
+@pytest.mark.parametrize("source", ["kazoo", "voipbin"])
+@pytest.mark.parametrize(("profile", "kind"), KINDS.values())
+def test_a_request_is_made_of_hooks_or_the_catalogue_says_why_it_never_comes(
+    source: str, profile: str, kind: RequestKind
+) -> None:
+    origin = origins_of(profile, kind, [source])[source]
+    assert bool(origin.hooks) is not bool(origin.never)
+    assert all(PROFILE.by_hook[source, hook].kind is kind for hook in origin.hooks)
+
+
+def test_a_switch_that_a_profile_does_not_know_makes_none_of_its_requests() -> None:
+    assert origins_of("voxtelesys", KINDS["voxtelesys-mo"][1], ["switchhook", "toy"]) == {}

@@ -9,12 +9,15 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 
+from service.dev.documents import ROOT
 from service.profiles.known import PROFILES
 from service.profiles.profile import RequestKind
 from service.profiles.voxtelesys import table
 from service.profiles.voxtelesys.kinds import KINDS
 
 DOCUMENT = Path(table.__file__).with_name("VOXTELESYS.md").read_text("utf-8")
+HOOKS = (ROOT / "service" / "dialects" / "kazoo" / "HOOKS.md").read_text("utf-8")
+API = (ROOT / "service" / "api" / "API.md").read_text("utf-8")
 SAMPLES = re.findall(r'^(curl -sf "\$RECEIVER".*?)^```', DOCUMENT, re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^\| \[.*?\]\(.*?\).*? \| `(.*?)` \| (.*?) ?\| (.*?) ?\| (form|JSON) \|$", re.M)
 
@@ -42,6 +45,18 @@ def test_its_tables_are_those_of_the_code() -> None:
 @pytest.mark.parametrize(("kind", "sample"), [*zip(KINDS, SAMPLES, strict=True)])
 def test_its_samples_are_the_examples_of_the_schemas(kind: RequestKind, sample: str) -> None:
     assert members_in(sample) == kind.example
+
+
+def test_it_says_why_a_request_never_comes_from_a_switch() -> None:
+    for kinds in PROFILES["voxtelesys"].never.values():
+        for why in kinds.values():
+            assert why.rstrip(".") in DOCUMENT.replace("\n", " ")
+
+
+def test_the_documents_of_hooks_and_api_say_that_no_receipt_comes_from_kazoo() -> None:
+    why = PROFILES["voxtelesys"].never["kazoo"]["voxtelesys-dlr"]
+    assert f"| `voxtelesys-dlr/1`: Delivery receipt | never comes: {why} |" in HOOKS
+    assert "no delivery receipt (`voxtelesys-dlr`) comes from Kazoo" in API.replace("\n", " ")
 
 
 def test_it_lists_every_request_with_the_hooks_that_it_is_made_of() -> None:
