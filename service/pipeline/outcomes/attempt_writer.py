@@ -15,6 +15,9 @@ from service.observability.metrics import Metrics
 from service.ports import AttemptLog
 
 ROWS_AT_ONCE = 500
+FEW, FEW_AT_ONCE, REST_S = 100, 20, 0.002
+"""Where no more than a few rows wait, a caller may wait for an answer beside them: a write of 100
+rows took 5 ms of the event loop. Where many wait, small writes would cost more than they help."""
 FLUSH_EVERY_S = 0.2
 BACK_OFF_S = 1.0
 
@@ -68,12 +71,15 @@ class AttemptWriter:
         async with self._writing:
             # The few that come meanwhile wait for the next time: many small writes cost more.
             left = len(self._rows)
+            most = ROWS_AT_ONCE if left > FEW else FEW_AT_ONCE
             while self._rows and (left > 0 or len(self._rows) >= ROWS_AT_ONCE):
-                left -= ROWS_AT_ONCE
-                await self._write_some()
+                left -= most
+                await self._write_some(most)
+                if left > 0 and most == FEW_AT_ONCE:
+                    await asyncio.sleep(REST_S)
 
-    async def _write_some(self) -> None:
-        rows = [self._rows.popleft() for _ in range(min(ROWS_AT_ONCE, len(self._rows)))]
+    async def _write_some(self, most: int) -> None:
+        rows = [self._rows.popleft() for _ in range(min(most, len(self._rows)))]
         try:
             await self._log.write(rows)
         except StoreUnavailable:
