@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -102,6 +103,7 @@ READERS: Mapping[str, Callable[[Sequence[str]], list[Address | None]]] = {
 }
 
 
+@lru_cache(maxsize=1000)
 def _parsed(text: str) -> Address | None:
     """Return the address in `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1` or `[2001:db8::1]:80`."""
     text = text.strip()

@@ -91,7 +91,8 @@ class Asker:
                     break
         applied = await self._applied(ask, trials, began, ends_at)
         attempts = tuple(_told(applied, trial, test=ask.test) for trial in trials)
-        self._report(ask, applied, attempts)
+        # Once the answer is on its way: a caller waits for it, and nobody for what is noted.
+        asyncio.get_running_loop().call_soon(self._report, ask, applied, attempts)
         return replace(applied, attempts=attempts)
 
     async def _applied(
