@@ -143,9 +143,23 @@ def _lookers(result: Results) -> Iterator[Row]:
     yield Row(what, *shown, _spread(ratio), ">= 0.95", ratio["median"] >= 0.95)
 
 
+def _questions(what: str, result: Results) -> Iterator[Row]:
+    added = result["p99_added_ms"]
+    shown = _percentiles(result["floor"]), _percentiles(result["service"])
+    text = f"p99 +{_spread(added)}"
+    yield Row(f"question, {what}, ms", *shown, text, "<= +5", added["median"] <= 5)
+
+
 def _processes(result: Results) -> Iterator[Row]:
     shown = _spread(result["one"]["per_s"]), _spread(result["two"]["per_s"])
     yield Row("deliveries/s, 1 process | 2", *shown, _spread(result["ratio"]))
+
+
+def _partitions(result: Results) -> Iterator[Row]:
+    """Yield a line for each number of partitions; there is no floor to compare with."""
+    for count, by_workers in result.items():
+        one, two, four = (_spread(by_workers[workers]) for workers in ("1", "2", "4"))
+        yield Row(f"deliveries/s, partitions: {count}, workers: 1 | 2 | 4", one, two, four)
 
 
 def _webhooks(result: Results) -> Iterator[Row]:
@@ -190,7 +204,10 @@ _LINES: Mapping[str, Callable[[Results], Iterator[Row]]] = {
     "fairness": _fairness,
     "failures": _failures,
     "lookers": _lookers,
+    "questions_fixed": partial(_questions, "same document"),
+    "questions_changing": partial(_questions, "new document each"),
     "processes": _processes,
+    "partitions": _partitions,
     "webhooks": _webhooks,
     "backlog": _backlog,
 }

@@ -18,7 +18,9 @@ from service.bench.measurements.failures import failures
 from service.bench.measurements.fairness import fairness
 from service.bench.measurements.latency import latencies
 from service.bench.measurements.lookers import lookers
+from service.bench.measurements.partitions import partitions
 from service.bench.measurements.parts import parts
+from service.bench.measurements.questions import questions
 from service.bench.measurements.scale import backlog, processes, webhooks
 from service.bench.report import charts_of, table
 from service.bench.setting.site import Effort, Site, site
@@ -34,7 +36,9 @@ MEASURES: Mapping[str, Measure] = {
     "fairness": fairness,
     "failures": failures,
     "lookers": lookers,
+    "questions": questions,
     "processes": processes,
+    "partitions": partitions,
     "webhooks": webhooks,
     "backlog": backlog,
 }

@@ -43,11 +43,14 @@ def call_event(account_id: str, call_id: str) -> Mapping[str, Any]:
 
 
 class EventsQueue:
-    """The service's own queue of events: fill, inspect and empty it."""
+    """The service's own queue of events, or its partitions: fill, inspect and empty them."""
 
-    def __init__(self, channel: WireChannel) -> None:
+    def __init__(self, channel: WireChannel, names: Names, partitions: int) -> None:
         self._channel = channel
         self._numbers = itertools.count()
+        self._names = names
+        self._partitions = partitions
+        self._turns = itertools.cycle(names.event_queues(partitions))
 
     async def fill(self, accounts: Sequence[str], count: int) -> None:
         """Publish a backlog, of each account in turn; return once the broker has confirmed all."""
@@ -64,7 +67,7 @@ class EventsQueue:
         """Publish an event, and wait for the confirm."""
         await self._channel.basic_publish(
             body,
-            routing_key=QUEUE,
+            routing_key=next(self._turns),
             properties=Basic.Properties(
                 content_type="application/json",
                 timestamp=STAMP,
@@ -86,12 +89,13 @@ class EventsQueue:
 
     async def depth(self) -> int:
         """Return the number of messages that wait for a consumer."""
-        ok = await self._channel.queue_declare(QUEUE, passive=True)
-        return ok.message_count or 0
+        queues_of_events = self._names.event_queues(self._partitions)
+        found = [await self._channel.queue_declare(name, passive=True) for name in queues_of_events]
+        return sum(ok.message_count or 0 for ok in found)
 
     async def empty(self) -> None:
         """Purge all our queues, tiers included; no consumer may be running."""
-        for name in queues(NAMES, TIERS_MS):
+        for name in queues(self._names, TIERS_MS, self._partitions):
             await self._channel.queue_purge(name)
 
     async def _settled(self, count: int) -> None:
@@ -105,10 +109,12 @@ def _due(start_ns: int, per_s: float, count: int) -> Iterator[int]:
 
 
 @asynccontextmanager
-async def events_queue(amqp_url: str) -> AsyncIterator[EventsQueue]:
+async def events_queue(
+    amqp_url: str, names: Names = NAMES, partitions: int = 1
+) -> AsyncIterator[EventsQueue]:
     """Yield the queue of a broker, declared as the service does."""
     connection = await aio_pika.connect(amqp_url)
     async with connection:
-        await declare(connection, NAMES, TIERS_MS)
+        await declare(connection, names, TIERS_MS, partitions)
         channel = await connection.channel(publisher_confirms=True)
-        yield EventsQueue(await channel.get_underlay_channel())
+        yield EventsQueue(await channel.get_underlay_channel(), names, partitions)

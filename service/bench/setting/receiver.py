@@ -3,9 +3,10 @@
     python -m service.bench.setting.receiver PORT...
 
 Every path answers 200 except `/flaky` (503 to one in ten), `/slow` (after `SLOW_S`), `/uneven`
-(after up to `UNEVEN_S`) and `/hang` (never). `/_status` returns the number of requests in nginx's
-format; `/_ages` returns, by path, the ages in seconds of the events that arrived since its last
-call; `/_marks` returns, by path, the marks that arrived since, each with its time in nanoseconds.
+(after up to `UNEVEN_S`) and `/hang` (never); `/fixed` and `/changing` with a document for a call.
+`/_status` returns the number of requests in nginx's format; `/_ages` returns, by path, the ages in
+seconds of the events that arrived since its last call; `/_marks` returns, by path, the marks that
+arrived since, each with its time in nanoseconds.
 """
 
 import asyncio
@@ -21,6 +22,11 @@ from aiohttp import web
 
 from service.dev.servers import HOST
 
+FIXED, CHANGING = "/fixed", "/changing"
+MENU = (
+    "<Response><Say>Hello{}</Say><Gather action='/choice' numDigits='1'>"
+    "<Say>Press 1 or 2</Say></Gather><Hangup/></Response>"
+)
 SLOW_S = 1.0
 UNEVEN_S = 0.02
 FLAKY_SHARE = 0.1
@@ -60,6 +66,10 @@ class Receiver:
         if request.path == "/_marks":
             marks, self._marks = self._marks, defaultdict(list)
             return web.Response(body=orjson.dumps(marks))
+        if request.path in (FIXED, CHANGING):
+            await request.read()
+            text = MENU.format("" if request.path == FIXED else f" {self._count}")
+            return web.Response(text=text, content_type="application/xml")
         self._note(request.path, await request.read(), now_ns)
         return await _answer(request.path)
 

@@ -84,7 +84,11 @@ class Site:
 
     def eager_service(self, database: str, **settings: str) -> ServiceProcess:
         """Return the same service, whose start does not wait for readiness."""
-        return EagerService(self._place(), self._settings(database, settings))
+        return self.eager_workers(database, 1, **settings)
+
+    def eager_workers(self, database: str, workers: int, **settings: str) -> ServiceProcess:
+        """Return the same service of several workers."""
+        return EagerService(self._place(), self._settings(database, settings), workers=workers)
 
     def floor(self, loop: str, urls: Sequence[str] = (), *, fan_out: int = 1) -> Server:
         """Return a bare loop, not started; see `floor.Plan`."""

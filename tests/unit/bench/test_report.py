@@ -48,6 +48,20 @@ RESULTS: dict[str, Any] = {
         "p99_ratio": spread(2.0),
     },
     "failures": {"none": speeds(2000), "tenth": speeds(1500), "ratio": spread(0.75)},
+    "questions_fixed": {
+        "floor": ages(1.5),
+        "service": ages(6.0),
+        "p99_added_ms": spread(4.5),
+    },
+    "questions_changing": {
+        "floor": ages(1.5),
+        "service": ages(8.0),
+        "p99_added_ms": spread(6.5),
+    },
+    "partitions": {
+        partitions: {workers: spread(1234.0) for workers in ("1", "2", "4")}
+        for partitions in ("1", "2", "4")
+    },
     "processes": {"one": speeds(2000), "two": speeds(3000), "ratio": spread(1.5)},
     "webhooks": {
         "hundred": speeds(2000),
@@ -79,6 +93,8 @@ def test_each_bar_says_whether_it_is_met() -> None:
     assert found["publish to receiver at 50/s, ms"]
     assert "publish to receiver at 1200/s, ms" not in found, "no bar is set"
     assert not found["healthy, without | beside dead and slow, ms"]
+    assert found["question, same document, ms"]
+    assert not found["question, new document each, ms"]
     assert found["bytes for each cached webhook"]
     assert not found["memory in a backlog of 200,000, MB"]
 
@@ -89,8 +105,10 @@ def test_the_table_tells_where_it_was_measured_and_every_figure() -> None:
     assert "2,430 (2,187..2,673)" in text
     assert "0.81 (0.73..0.89)" in text
     assert "1.5 / 6 / 12" in text
+    assert "p99 +6.50 (5.85..7.15)" in text
+    assert text.count("1,234 (1,111..1,357)") == 9
     assert "  1.5 / 5,254 / 10,508  " in text
-    assert text.count("MISSED") == 3
+    assert text.count("MISSED") == 4
     assert max(map(len, text.splitlines()[1:])) < 130
 
 
