@@ -71,11 +71,12 @@ class AttemptWriter:
         async with self._writing:
             # The few that come meanwhile wait for the next time: many small writes cost more.
             left = len(self._rows)
-            most = ROWS_AT_ONCE if left > FEW else FEW_AT_ONCE
             while self._rows and (left > 0 or len(self._rows) >= ROWS_AT_ONCE):
+                are_few = len(self._rows) <= FEW
+                most = FEW_AT_ONCE if are_few else ROWS_AT_ONCE
                 left -= most
                 await self._write_some(most)
-                if left > 0 and most == FEW_AT_ONCE:
+                if are_few and left > 0:
                     await asyncio.sleep(REST_S)
 
     async def _write_some(self, most: int) -> None:

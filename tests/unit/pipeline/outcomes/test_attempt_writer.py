@@ -60,6 +60,38 @@ async def test_rows_are_written_in_bulk_in_the_order_they_came() -> None:
     assert counted(metrics, "attempt_log_dropped_total") == 0
 
 
+class Busy(FakeLog):
+    """A log that is slow to write once: meanwhile many more rows come in."""
+
+    attempt_writer: AttemptWriter | None = None
+
+    async def write(self, attempts: Sequence[Attempt]) -> None:
+        await super().write(attempts)
+        if self.attempt_writer and len(self.batches) == 1:
+            for attempt in rows(*range(1000, 1700)):
+                self.attempt_writer.add(attempt)
+
+
+async def test_a_few_rows_are_written_a_few_at_a_time() -> None:
+    log = FakeLog()
+    attempt_writer, _ = make_recorder(log)
+    for attempt in rows(*range(1, 46)):
+        attempt_writer.add(attempt)
+    await attempt_writer.flush()
+    assert log.batches == [20, 20, 5]
+    assert written(log) == list(range(1, 46))
+
+
+async def test_rows_that_became_many_meanwhile_are_written_in_bulk() -> None:
+    log = Busy()
+    attempt_writer, _ = make_recorder(log)
+    log.attempt_writer = attempt_writer
+    for attempt in rows(*range(1, 46)):
+        attempt_writer.add(attempt)
+    await attempt_writer.flush()
+    assert log.batches[:2] == [20, 500]
+
+
 async def test_nothing_to_write_asks_nothing_of_the_store() -> None:
     log = FakeLog(failures=1)
     attempt_writer, _ = make_recorder(log)
