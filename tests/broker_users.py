@@ -10,7 +10,7 @@ from service.dev.rabbit_server import RabbitServer
 from service.dialects.dialect import Dialects
 
 Expressions = tuple[str, str, str]
-"""What a user may configure, write and read."""
+"""Permissions of a user: the three expressions, as `rabbitmqctl` takes them."""
 
 
 def documented_permissions() -> list[Expressions]:

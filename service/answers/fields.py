@@ -61,7 +61,7 @@ def fields_of(verb: Any) -> Mapping[str, Field]:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a walk through the values of a class looks at."""
+    """Names of the attributes that a walk through values reads, by kind."""
 
     urls: Sequence[tuple[str, Role]]
     texts: Sequence[str]

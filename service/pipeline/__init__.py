@@ -15,6 +15,7 @@ The files of this folder are the flow, in the order in which an event passes the
     progress      how far a message is, for its lane
     coalescing    of a burst of events, only the latest within a window
     batching      deliveries of one webhook that travel in one request
+    gathering     an open batch, and the deliveries in it
     steps         statuses in a profile, none of which comes after a later one
     rpc           requests of a switch's own services, over the bus
 

@@ -200,9 +200,7 @@ class EventWork:
             followed = await self.calls.follow(event, owner, webhooks, arrival.at, progress)
             place = None if followed is None else followed.place
             wanted = fitting_in_call(webhooks, content, payload, arrival.at, place)
-            if followed is not None and len(wanted) < len(webhooks):
-                unwanted = (webhook for webhook in webhooks if webhook not in wanted)
-                await self.ordering.leave_out(event.event_id, unwanted, followed)
+            await self.ordering.leave_out(event.event_id, webhooks, wanted, followed)
             webhooks = wanted
         if arrival.redelivered:
             self.returned.discard(progress)

@@ -1,7 +1,7 @@
 """Stand-ins for the ecallmgrs of a cluster, which answer questions about calls over the bus."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Container, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,8 +10,11 @@ from aio_pika.abc import AbstractIncomingMessage
 
 
 @asynccontextmanager
-async def ecallmgrs(amqp_url: str, *calls: Collection[str]) -> AsyncIterator[list[dict[str, Any]]]:
-    """Run one ecallmgr for each collection of calls that it has; yield what they are asked."""
+async def ecallmgrs(amqp_url: str, *calls: Container[str]) -> AsyncIterator[list[dict[str, Any]]]:
+    """Run an ecallmgr for each container of the calls it has; yield the questions.
+
+    One whose calls cannot be listed does not answer the question for all of them.
+    """
     questions: list[dict[str, Any]] = []
     connection = await aio_pika.connect(amqp_url)
     async with connection:
@@ -32,12 +35,12 @@ async def ecallmgrs(amqp_url: str, *calls: Collection[str]) -> AsyncIterator[lis
         yield questions
 
 
-def _answers(
-    question: dict[str, Any], calls: Collection[Collection[str]]
-) -> Iterator[dict[str, Any]]:
+def _answers(question: dict[str, Any], calls: Sequence[Container[str]]) -> Iterator[dict[str, Any]]:
     said = {"Event-Category": "call_event", "Msg-ID": question["Msg-ID"]}
     for own in calls:
         if question["Event-Name"] == "query_channels_req":
+            if not isinstance(own, Collection):
+                continue
             channels = {call_id: {"Account-ID": "a"} for call_id in own}
             yield {**said, "Event-Name": "query_channels_resp", "Channels": channels}
         else:

@@ -4,8 +4,9 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ import pytest
 from service.dev.receiver import Receiver
 from service.dialects.kazoo.day.make import make_day
 from service.dialects.sample_day import CallTruth, DayPlan
+from tests.e2e.ecallmgrs import ecallmgrs
 from tests.e2e.harness import eventually, switch
 from tests.e2e.shared_service import SharedService, StartShared
-from tests.e2e.switch_nodes import switch_nodes
 
 CALLS, SEED = 150, 7
 A_DAY_AGO_S = 57_600
@@ -79,6 +80,16 @@ def mismatches(truths: Sequence[CallTruth], receiver: Receiver) -> list[Any]:
     return found
 
 
+@dataclass(frozen=True)
+class AllBut:
+    """Every leg but those whose end was lost."""
+
+    lost: Container[object]
+
+    def __contains__(self, leg: object) -> bool:
+        return leg not in self.lost
+
+
 async def test_every_summary_of_a_day_is_true_though_a_worker_is_killed(
     stage: SharedService, receiver: Receiver
 ) -> None:
@@ -90,7 +101,7 @@ async def test_every_summary_of_a_day_is_true_though_a_worker_is_killed(
     lost = {leg for truth in day.calls for leg in truth.lost_ends}
     assert lost
     async with (
-        switch_nodes(stage.amqp_url, lambda leg: "terminated" if leg in lost else "active"),
+        ecallmgrs(stage.amqp_url, AllBut(lost)),
         switch(stage.amqp_url) as kazoo,
     ):
         for start in range(0, len(messages), AT_ONCE):

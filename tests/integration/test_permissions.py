@@ -1,4 +1,4 @@
-"""What a user of the broker may do, by the commands in the operator's document, and one less."""
+"""A user with the permissions of the operator's document, and users with one of them less."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from tests.broker_users import (
     declare_exchanges,
     documented_permissions,
 )
-from tests.e2e.switch_nodes import switch_nodes
+from tests.e2e.ecallmgrs import ecallmgrs
 
 BASE, WHOLE = documented_permissions()
 ASKED = Settings(kazoo=KazooPolicy(answer_pivot_requests="callevt"))
@@ -130,7 +130,7 @@ async def test_with_the_documented_permissions_kazoo_is_asked_for_a_call(
     await add_users(broker, amqp_url.rpartition("/")[2], {name: WHOLE})
     checks = LegChecks(Names("switchhook"), {"kazoo": KazooLegQuestions()})
     async with (
-        switch_nodes(amqp_url, lambda _: "active"),
+        ecallmgrs(amqp_url, ["leg"]),
         await connect(as_user(amqp_url, name), "test") as connection,
     ):
         checks.use(connection)

@@ -80,14 +80,14 @@ Special = Callable[[Element], Sequence[Step]]
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What may stand inside an element: elements by name, classes by the attribute for them."""
+    """Elements allowed inside an element by name, and their classes by the attribute for them."""
 
     allowed: Table
     kinds: Mapping[str, frozenset[type]]
 
     @classmethod
     def of(cls, verb: Verb, elements: Table) -> "Inside":
-        """Return what may stand inside a verb."""
+        """Return the elements allowed inside a verb."""
         allowed = {tag: elements[tag] for tags in verb.nested.values() for tag in tags}
         kinds = {
             name: frozenset(elements[tag].made for tag in tags)

@@ -1,4 +1,4 @@
-"""What we add to a question of a call: one after another, through us and to the server itself.
+"""Time of questions of a call, asked one after another: through us and of the server itself.
 
 The server answers with a document of VoxML: in turns one that is the same each time, as a menu is,
 and one that is new each time, as it is where the document names the caller.

@@ -65,7 +65,7 @@ class Occurrence:
     received_at: float
     """Unix seconds; the time of an event that tells none."""
     place: LegPlace | None = None
-    """What only the whole call can tell; None for an event that belongs to no call."""
+    """Its leg among those of its call; None for an event that belongs to no call."""
 
     @property
     def at(self) -> float:

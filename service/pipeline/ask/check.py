@@ -42,12 +42,12 @@ class AnswerCheck:
     async def document(self, ask: Ask, content: bytes, content_type: str, uri: str) -> Translated:
         """Return a document in the form that the switch reads. Raises BadAnswer.
 
-        What stands in a document is the same each time; whether a link is allowed may change.
+        A short document is read once. Its links are judged every time: rules and names change.
         """
         source = self._form(ask, content, content_type)
         key = ask.webhook.asking.key if ask.webhook.asking else ""
-        translated = self._translated if len(content) > REMEMBERED_BYTES else self._remembered
-        unjudged = translated(
+        translate = self._translated if len(content) > REMEMBERED_BYTES else self._remembered
+        unjudged = translate(
             content, content_type, source, uri, ask.own_url, key, ask.question.form
         )  # fmt: skip
         if unjudged.links:

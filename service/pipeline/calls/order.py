@@ -6,7 +6,7 @@ worker at a time, for a few seconds that it prolongs; when that worker is killed
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 import structlog
@@ -119,11 +119,17 @@ class Ordering:
             await self._drop_one(lane_of(webhook_id, key))
 
     async def leave_out(
-        self, event_id: str, webhooks: Iterable[Webhook], followed: Followed
+        self,
+        event_id: str,
+        noted: Sequence[Webhook],
+        wanted: Sequence[Webhook],
+        followed: Followed | None,
     ) -> None:
-        """Settle a noted event for webhooks that do not want it, as the whole call shows."""
-        for webhook in webhooks:
-            if webhook.order is not Order.NONE:
+        """Settle an event for the webhooks that it was noted for and that do not want it."""
+        if followed is None or len(wanted) == len(noted):
+            return
+        for webhook in noted:
+            if webhook.order is not Order.NONE and webhook not in wanted:
                 key, webhook_id = followed.conversation.key, webhook.webhook_id
                 self._begin(await self._settled(key, event_id, webhook_id), webhook_id)
 

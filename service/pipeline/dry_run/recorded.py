@@ -34,6 +34,7 @@ def recorded_run(dialect: Dialect, row: Mapping[str, Any]) -> DryRun | None:
     )
     place = None
     if event.call_id is not None:
+        # The log lacks the switch's message: a fax that names its call counts as an event of it.
         sample = dialect.sample_call
         ends = sample is not None and event.hook == sample.ended
         place = LegPlace(is_first=True, ends_last=ends)

@@ -26,7 +26,7 @@ class Need:
 
     permissions: Sequence[tuple[Action, str]]
     lost: str
-    """What does not happen where one is missing."""
+    """The loss where one of them is missing, for the finding."""
     wanted: bool = False
     """Whether a setting asks for this use, which makes a missing permission a problem."""
 

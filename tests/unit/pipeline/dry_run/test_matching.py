@@ -95,6 +95,20 @@ def test_an_event_of_another_account_is_shown_as_that_accounts() -> None:
     assert reason.startswith("the event belongs to account another, which is not a sub-account")
 
 
+@pytest.mark.parametrize(
+    ("hook_id", "held"),
+    [("channel_create", [True, False]), ("channel_destroy", [True, True]), ("fax", [False, False])],
+)
+def test_the_leg_of_a_sample_is_the_only_one_of_its_call(hook_id: str, held: list[bool]) -> None:
+    (hook,) = (hook for hook in HOOKS if hook.hook_id == hook_id)
+    sample = hook.sample(Occasion.now(ACCOUNT, CALL_ID))
+    message = as_message("kazoo", sample.exchange, sample.routing_key, sample.body)
+    clauses = filters_of([{"first_leg": True}, {"last_leg": True}])
+    tried = dry_runs(KAZOO, message, make_account())[0]
+    told = tried.clauses_of(make_webhook(hook=hook_id, clauses=clauses))
+    assert [line.held for line in told] == held
+
+
 def test_each_clause_of_the_filters_is_told_and_a_failing_one_is_a_reason() -> None:
     clauses = filters_of([{"direction": "inbound"}, {"caller": "+49*"}])
     webhook = make_webhook(clauses=clauses)

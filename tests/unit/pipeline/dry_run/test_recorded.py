@@ -31,6 +31,7 @@ def runs_of(hook: Hook) -> list[tuple[DryRun, DryRun]]:
             make_delivery(account_id=ACCOUNT),
             hook=event.hook,
             event_name=event.name,
+            call_id=event.call_id,
             source=event.source,
             payload=write_json(dict(first.payload)),
         )
@@ -47,6 +48,12 @@ def test_an_event_of_the_log_has_the_facts_of_the_message(hook: Hook) -> None:
         assert again.event.reaches_all == first.event.reaches_all
         assert again.event.account_id == first.event.account_id
         assert again.payload == orjson.loads(write_json(dict(first.payload)))
+
+
+@pytest.mark.parametrize("hook_id", ["channel_create", "channel_bridge", "channel_destroy", "sms"])
+def test_the_leg_of_a_logged_event_is_the_only_one_of_its_call(hook_id: str) -> None:
+    ((first, again),) = runs_of(next(hook for hook in HOOKS if hook.hook_id == hook_id))
+    assert again.place == first.place
 
 
 def test_the_clause_that_fails_is_told() -> None:
