@@ -15,6 +15,9 @@ from service.observability.metrics import Metrics
 from service.ports import AttemptLog
 
 ROWS_AT_ONCE = 500
+MANY = 2_000
+"""Where more rows wait, so many are written at once: with ten webhooks per event, a thousand rows
+came during one write, and 500 at a time filled the buffer within seconds."""
 FEW, FEW_AT_ONCE, REST_S = 100, 20, 0.002
 """Where no more than a few rows wait, a caller may wait for an answer beside them: a write of 100
 rows took 5 ms of the event loop. Where many wait, small writes would cost more than they help."""
@@ -73,7 +76,7 @@ class AttemptWriter:
             left = len(self._rows)
             while self._rows and (left > 0 or len(self._rows) >= ROWS_AT_ONCE):
                 are_few = len(self._rows) <= FEW
-                most = FEW_AT_ONCE if are_few else ROWS_AT_ONCE
+                most = _at_once(len(self._rows))
                 left -= most
                 await self._write_some(most)
                 if are_few and left > 0:
@@ -95,3 +98,10 @@ class AttemptWriter:
         lost = max(0, len(rows) - room)
         self._metrics.attempt_log_dropped.inc(lost)
         self._rows.extendleft(reversed(rows[lost:]))
+
+
+def _at_once(waiting: int) -> int:
+    """Return how many rows the next write takes."""
+    if waiting <= FEW:
+        return FEW_AT_ONCE
+    return ROWS_AT_ONCE if waiting <= MANY else MANY

@@ -60,6 +60,33 @@ async def test_rows_are_written_in_bulk_in_the_order_they_came() -> None:
     assert counted(metrics, "attempt_log_dropped_total") == 0
 
 
+class Overtaken(FakeLog):
+    """A log during whose every write a thousand more rows come in, as under full load."""
+
+    attempt_writer: AttemptWriter | None = None
+    writes_left = 100
+
+    async def write(self, attempts: Sequence[Attempt]) -> None:
+        await super().write(attempts)
+        self.writes_left -= 1
+        if self.attempt_writer and self.writes_left > 0:
+            for attempt in rows(*range(1000)):
+                self.attempt_writer.add(attempt)
+
+
+async def test_rows_that_come_a_thousand_per_write_are_all_written() -> None:
+    log = Overtaken()
+    log.attempt_writer, metrics = make_recorder(log)
+    for attempt in rows(*range(3000)):
+        log.attempt_writer.add(attempt)
+
+    await log.attempt_writer.flush()
+
+    assert counted(metrics, "attempt_log_dropped_total") == 0
+    assert len(log.rows) == 3000 + 99 * 1000
+    assert max(log.batches) <= 2000
+
+
 class Busy(FakeLog):
     """A log that is slow to write once: meanwhile many more rows come in."""
 
