@@ -7,6 +7,7 @@ A bucket's name is `attempts_` and its start in UTC: `2026112813` (an hour), `20
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 from service.domain.delivery import time_key
 
@@ -16,6 +17,7 @@ EARLIER = "attempts_earlier"
 """The log of those releases, until its last row has expired."""
 AFTER_ALL_IDS = "g"
 """Sorts after every id, as ids are hexadecimal."""
+HOUR_S = 3600.0
 HOURS_UP_TO_DAYS, DAYS_UP_TO_DAYS = 3.0, 93.0
 
 
@@ -48,7 +50,12 @@ def span_for(retention_days: float) -> Span:
 def bucket_name(at: float, span: Span) -> str:
     """Return the name of the bucket of attempts that started at a time, in unix seconds."""
     # The id has whole milliseconds: the bucket must be that of the id.
-    return f"{LOG}_{datetime.fromtimestamp(round(at, 3), UTC).strftime(span.value)}"
+    return _name_at(round(at, 3) // HOUR_S, span)
+
+
+@lru_cache
+def _name_at(hour: float, span: Span) -> str:
+    return f"{LOG}_{datetime.fromtimestamp(hour * HOUR_S, UTC).strftime(span.value)}"
 
 
 def bucket_of(name: str) -> Bucket | None:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -11,6 +10,7 @@ from pymongo.errors import BulkWriteError
 
 from service.adapters.mongo.bucket_upkeep import BucketUpkeep
 from service.adapters.mongo.store import Client, Document, Store
+from service.bounded import BoundedDict
 from service.cancellation import honour_cancellation
 from service.documents.buckets import Span, bucket_name
 from service.documents.log import attempt_document, dead_letter_document
@@ -19,8 +19,10 @@ from service.domain.delivery import Attempt, DeadLetter
 DUPLICATE_KEY = 11_000
 MOST_HOLDERS = 10_000
 
-Holders = dict[tuple[str, str, int], ObjectId]
-"""Ids of rows that hold a payload, by bucket, event, and hash of the payload."""
+HolderKey = tuple[str, str, int]
+"""Bucket, event, and hash of the payload."""
+Holders = dict[HolderKey, ObjectId]
+"""Ids of rows that hold a payload."""
 
 
 class MongoAttemptLog:
@@ -45,7 +47,7 @@ class MongoAttemptLog:
         self._span = span
         self._database = client[store.database.name]
         self._created: set[str] = set()
-        self._holders: Holders = {}
+        self._holders = BoundedDict[HolderKey, ObjectId](MOST_HOLDERS)
 
     async def write(self, attempts: Sequence[Attempt]) -> None:
         """See `ports.AttemptLog`."""
@@ -65,7 +67,7 @@ class MongoAttemptLog:
         holders: Holders = {}
         rows = [self._row(bucket, attempt, holders) for attempt in attempts]
         await self._store.ask(self._insert(bucket, rows))
-        self._remember(holders)
+        self._holders.update(holders)
 
     def _row(self, bucket: str, attempt: Attempt, new: Holders) -> dict[str, Any]:
         """Return the row as it is stored; a row that holds a payload is added to `new`."""
@@ -81,12 +83,6 @@ class MongoAttemptLog:
         elif "payload" in row:
             new[key] = row["_id"]
         return row
-
-    def _remember(self, holders: Holders) -> None:
-        """Remember rows that hold a payload, the latest `MOST_HOLDERS` of them."""
-        self._holders |= holders
-        for key in list(islice(self._holders, max(0, len(self._holders) - MOST_HOLDERS))):
-            del self._holders[key]
 
     async def _insert(self, bucket: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert the rows. A duplicate key comes from an earlier insert whose reply was lost."""
