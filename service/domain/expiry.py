@@ -1,5 +1,7 @@
 """Decision whether a delivery's event is too old for another attempt."""
 
+from collections.abc import Callable
+
 from service.domain.delivery import Delivery
 from service.domain.freshness import Expiry, Freshness, FreshnessPolicy
 from service.domain.webhook import Webhook
@@ -9,24 +11,28 @@ ON_TIME_S = 5.0
 below the usual way from the switch to here would lose every event."""
 
 
+KindOf = Callable[[str, str], Freshness]
+"""Tells the class of an event from its hook and name."""
+
+
 def expiry_of(
-    policy: FreshnessPolicy, delivery: Delivery, webhook: Webhook, kind: Freshness, now: float
+    policy: FreshnessPolicy, delivery: Delivery, webhook: Webhook, kind_of: KindOf, now: float
 ) -> Expiry | None:
     """Return by how much the next attempt is too late, or None if it may be made.
 
     `now` is unix seconds. A delivery that comes from the switch is judged by its age at the
     arrival, whatever it waited here. The first attempt of a replay is always made.
     """
-    limit_s = _limit_s(policy, delivery, webhook, kind)
-    if not limit_s:
-        return None
     if not delivery.owed:
         age_s = delivery.received_at - counted_from(policy, delivery)
-        return Expiry(age_s, limit_s) if age_s > max(limit_s, ON_TIME_S) else None
-    if not (delivery.past or delivery.deferrals):
+        if age_s <= ON_TIME_S:
+            return None
+    elif delivery.past or delivery.deferrals:
+        age_s = now - counted_from(policy, delivery)
+    else:
         return None
-    age_s = now - counted_from(policy, delivery)
-    return Expiry(age_s, limit_s) if age_s > limit_s else None
+    limit_s = _limit_s(policy, delivery, webhook, kind_of)
+    return Expiry(age_s, limit_s) if limit_s and age_s > limit_s else None
 
 
 def counted_from(policy: FreshnessPolicy, delivery: Delivery) -> float:
@@ -40,9 +46,11 @@ def counted_from(policy: FreshnessPolicy, delivery: Delivery) -> float:
 
 
 def _limit_s(
-    policy: FreshnessPolicy, delivery: Delivery, webhook: Webhook, kind: Freshness
+    policy: FreshnessPolicy, delivery: Delivery, webhook: Webhook, kind_of: KindOf
 ) -> float:
     """Return the limit of the replay, else of the webhook, else of the class; 0 means none."""
     if delivery.max_age_s is not None:
         return delivery.max_age_s
-    return policy.limit_s(kind) if webhook.max_age_s is None else webhook.max_age_s
+    if webhook.max_age_s is not None:
+        return webhook.max_age_s
+    return policy.limit_s(kind_of(delivery.hook, delivery.event_name))

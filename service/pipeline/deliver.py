@@ -224,9 +224,8 @@ class Deliverer:
 
     def _expired(self, owed: Owed, shared: Shared) -> Attempt | None:
         """Return the attempt that is not made, where the event is too old for its webhook."""
-        delivery, now = owed.delivery, self.clock()
-        kind = shared.content.dialect.freshness(delivery.hook, delivery.event_name)
-        expiry = expiry_of(self.freshness, delivery, owed.webhook, kind, now)
+        now, kind_of = self.clock(), shared.content.dialect.freshness
+        expiry = expiry_of(self.freshness, owed.delivery, owed.webhook, kind_of, now)
         return None if expiry is None else expired(owed, expiry, now)
 
     async def _follow(self, owed: Owed, shared: Shared, attempt: Attempt) -> None:

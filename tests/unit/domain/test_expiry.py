@@ -17,7 +17,7 @@ def expiry(
     policy: FreshnessPolicy = POLICY,
     max_age_s: float | None = None,
 ) -> Expiry | None:
-    return expiry_of(policy, delivery, make_webhook(max_age_s=max_age_s), kind, now)
+    return expiry_of(policy, delivery, make_webhook(max_age_s=max_age_s), lambda *_: kind, now)
 
 
 @pytest.mark.parametrize(
