@@ -1,6 +1,7 @@
 """Contents of requests whose body is a JSON object of members, or the same members as a form."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -10,6 +11,8 @@ from service.text.json_text import write_json
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+SAFE = re.compile(r"[A-Za-z0-9_.~-]*")
+"""Texts that percent-encoding leaves as they are."""
 
 
 class MemberContents:
@@ -60,21 +63,28 @@ def form(payload: Mapping[str, Any]) -> str:
 
     Objects inside lists become JSON text. The text decodes to the same values as Kazoo's own bytes.
     """
-    return "&".join(
-        segment for key, value in payload.items() for segment in _segments(quote_plus(key), value)
-    )
+    segments: list[str] = []
+    for key, value in payload.items():
+        _add(segments, _quoted(key), value)
+    return "&".join(segments)
 
 
-def _segments(name: str, value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
+def _add(segments: list[str], name: str, value: Any) -> None:
+    if isinstance(value, str):
+        segments.append(f"{name}={_quoted(value)}")
+    elif isinstance(value, dict):
         for key, child in value.items():
-            yield from _segments(f"{name}%5B{quote_plus(key)}%5D", child)
+            _add(segments, f"{name}%5B{_quoted(key)}%5D", child)
     elif isinstance(value, list):
-        for item in value:
-            if item is not None:
-                yield f"{name}%5B%5D={quote_plus(_plain_text(item))}"
+        texts = [_plain_text(one) for one in value if one is not None]
+        segments += [f"{name}%5B%5D={_quoted(text)}" for text in texts]
     elif value is not None:
-        yield f"{name}={quote_plus(_plain_text(value))}"
+        segments.append(f"{name}={_quoted(_plain_text(value))}")
+
+
+def _quoted(text: str) -> str:
+    """Percent-encode a text; most need none, and `quote_plus` takes 2 µs to find that out."""
+    return text if SAFE.fullmatch(text) else quote_plus(text)
 
 
 def _plain_text(value: Any) -> str:
