@@ -256,6 +256,7 @@ async def test_a_user_who_may_read_and_write_may_keep_the_attempt_log_in_buckets
     await attempts.insert_one({"_id": "of an earlier release"})
     await upkeep.tidy()
     await upkeep.create("attempts_20200101")
+    await upkeep.show()
     await store.database["attempts_20200101"].insert_one({"_id": "old"})
     assert {row["_id"] async for row in attempts.find()} == {"of an earlier release", "old"}
     await upkeep.tidy()

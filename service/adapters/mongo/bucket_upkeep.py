@@ -9,6 +9,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import structlog
+from pymongo import IndexModel
 from pymongo.errors import OperationFailure
 
 from service.adapters.mongo.buckets import Buckets
@@ -54,11 +55,10 @@ class BucketUpkeep:
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def create(self, name: str) -> None:
-        """Create a bucket with its indexes, and show it in the view. Idempotent."""
+        """Create a bucket with its indexes, in two questions: rows wait meanwhile. Idempotent."""
         await self._command({"create": name, **COMPRESSED}, NAMESPACE_EXISTS)
-        for keys in INDEXES:
-            await self._store.ask(self._database[name].create_index(keys))
-        await self._show()
+        indexes = [IndexModel(keys) for keys in INDEXES]
+        await self._store.ask(self._database[name].create_indexes(indexes))
 
     async def tidy(self) -> None:
         """Drop old buckets, and make room for the view. Raises StoreUnavailable."""
@@ -70,7 +70,7 @@ class BucketUpkeep:
             if bucket.ends_at is not None and bucket.ends_at < oldest:
                 await self._store.ask(self._database.drop_collection(bucket.name))
                 log.info("attempt_log.dropped", bucket=bucket.name)
-        await self._show()
+        await self.show()
         await self._expire_earlier()
 
     async def _rename_earlier(self) -> None:
@@ -93,7 +93,7 @@ class BucketUpkeep:
             else:
                 await self._store.ask(self._database.drop_collection(bucket.name))
 
-    async def _show(self) -> None:
+    async def show(self) -> None:
         """Have the view show all buckets, the newest first, for people who look into the store.
 
         To change a view in place needs a role that the service can do without.

@@ -61,13 +61,17 @@ class MongoAttemptLog:
             honour_cancellation()
 
     async def _write_to(self, bucket: str, attempts: Sequence[Attempt]) -> None:
-        if bucket not in self._created:
+        is_new = bucket not in self._created
+        if is_new:
             await self._upkeep.create(bucket)
-            self._created.add(bucket)
         holders: Holders = {}
         rows = [self._row(bucket, attempt, holders) for attempt in attempts]
         await self._store.ask(self._insert(bucket, rows))
         self._holders.update(holders)
+        if is_new:
+            # Last, as more rows wait: people who look into the store see the bucket a little later.
+            await self._upkeep.show()
+            self._created.add(bucket)
 
     def _row(self, bucket: str, attempt: Attempt, new: Holders) -> dict[str, Any]:
         """Return the row as it is stored; a row that holds a payload is added to `new`."""
