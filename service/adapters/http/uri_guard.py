@@ -1,9 +1,10 @@
 """Egress check of a webhook's URI before anything is sent; see `UriGuard`."""
 
-from collections.abc import Collection
-from functools import lru_cache
+import time
+from collections.abc import Callable, Collection
 
-from service.adapters.http.dialling import EgressRefused, JudgingResolver, log_refusal
+from service.adapters.http.dialling import DNS_CACHE_S, EgressRefused, JudgingResolver, log_refusal
+from service.bounded import BoundedDict
 from service.domain.policy import EgressPolicy
 from service.egress.addresses import Refusal
 from service.egress.guard import EgressGuard, System
@@ -17,19 +18,29 @@ class ResolvingGuard:
     """See `management.ports.UriGuard`. Must be made inside a running event loop.
 
     This check only warns early: the addresses of a name may change, and are judged again at every
-    connection.
+    connection. Verdicts are as old as addresses at a connection may be, `DNS_CACHE_S`.
     """
 
     def __init__(
-        self, policy: EgressPolicy, own_ports: Collection[int] = (), system: System = SYSTEM
+        self,
+        policy: EgressPolicy,
+        own_ports: Collection[int] = (),
+        system: System = SYSTEM,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = EgressGuard(policy, own_ports)
-        self._judged = lru_cache(maxsize=URIS_REMEMBERED)(self._guard.judged)
         self._resolver = JudgingResolver(self._guard, system)
+        self._now = now
+        self._verdicts = BoundedDict[tuple[str, bool], tuple[Refusal | None, float]](
+            URIS_REMEMBERED
+        )
 
     async def refusal(self, uri: str, *, https_only: bool = False) -> str | None:
         """See `management.ports.UriGuard`. Leaves the address out: it may be an internal one."""
-        refusal = await self._refusal(uri, https_only=https_only)
+        refusal, good_until = self._verdicts.get((uri, https_only), (None, 0.0))
+        if good_until <= self._now():
+            refusal = await self._refusal(uri, https_only=https_only)
+            self._verdicts[uri, https_only] = refusal, self._now() + DNS_CACHE_S
         if refusal is None:
             return None
         log_refusal(refusal, None)
@@ -37,7 +48,7 @@ class ResolvingGuard:
 
     async def _refusal(self, uri: str, *, https_only: bool) -> Refusal | None:
         try:
-            judged = self._judged(uri, https_only)
+            judged = self._guard.judged(uri, https_only)
         except ValueError as error:
             return Refusal("malformed", str(error))
         if isinstance(judged, Refusal):
