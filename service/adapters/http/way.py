@@ -49,7 +49,8 @@ def _limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
 
 def connecting_limits(total_s: float, connect_timeout_s: float) -> aiohttp.ClientTimeout:
     """Return the limits of connecting: in all, lookup included, and of the handshakes alone."""
-    return _limits(max(total_s, 0.001), connect_timeout_s)  # zero would mean no limit
+    # Rounded, as questions of calls have a limit of their own each; zero would mean no limit.
+    return _limits(max(round(total_s, 3), 0.001), connect_timeout_s)
 
 
 def with_query(target: str, query: str) -> str:

@@ -4,17 +4,17 @@ The last part of the path is the webhook's id and a key that the API made: whoev
 An answer comes within the webhook's budget, whatever happens.
 """
 
-import asyncio
+import secrets
 import time
-import uuid
 from typing import Any
-from urllib.parse import parse_qsl
 
 from aiohttp import web
+from yarl import query_to_pairs
 
 from service.api.http.clients import Clients
 from service.api.http.envelope import ALWAYS
 from service.api.http.limits import RateLimit
+from service.deadline import within
 from service.dialects.dialect import Dialects
 from service.domain.errors import StoreUnavailable
 from service.domain.webhook import Asking, Webhook
@@ -27,8 +27,6 @@ from service.text.json_text import read_json
 
 MOST_BYTES = 65_536
 BODY_TIMEOUT_S = 2.0
-LOOK_UP_S = 1.0
-"""Seconds for an account that is not cached; a call cannot wait for the store."""
 FORM = "application/x-www-form-urlencoded"
 ID_HEADER = "X-Switchhook-Ask-ID"
 SOURCE_HEADER, REASON_HEADER = "X-Switchhook-Answer-From", "X-Switchhook-Answer-Reason"
@@ -71,8 +69,7 @@ class AskEndpoint:
         if question is None:
             return _told(404, "the webhook's hook is not an actionable one")
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                members = await _members(request)
+            members = await within(BODY_TIMEOUT_S, _members(request))
         except Unreadable as error:
             return _told(400, str(error))
         except TimeoutError:
@@ -81,8 +78,8 @@ class AskEndpoint:
         follow_up = None if token is None else follow_up_in(str(token), asking.key)
         if token is not None and follow_up is None:
             return _told(404, "this address was not made by a document of the webhook")
-        own_url = str(request.url.with_query(None).with_fragment(None))
-        ask = Ask(uuid.uuid4().hex, question, webhook, members, own_url, follow_up)
+        own_url = f"{request.scheme}://{request.host}{request.rel_url.raw_path}"
+        ask = Ask(secrets.token_hex(16), question, webhook, members, own_url, follow_up)
         left_s = asking.budget_s - (time.perf_counter() - arrived)
         return _response(await self._asker.ask(ask, left_s))
 
@@ -93,9 +90,8 @@ class AskEndpoint:
         if self._limit.wait_s(guess) > 0:
             return _told(404, "too many wrong addresses were asked; try again later")
         try:
-            async with asyncio.timeout(LOOK_UP_S):
-                webhook = await webhook_at(self._directory, account_id, address)
-        except (StoreUnavailable, TimeoutError):
+            webhook = await webhook_at(self._directory, account_id, address)
+        except StoreUnavailable:
             return _told(503, "the webhook cannot be looked up now")
         if webhook is None or webhook.asking is None:
             self._limit.take(guess)
@@ -105,18 +101,18 @@ class AskEndpoint:
 
 async def _members(request: web.Request) -> dict[str, Any]:
     """Return the query's members and those of the body, a form or JSON. Raises Unreadable."""
-    members: dict[str, Any] = dict(request.query)
+    members: dict[str, Any] = dict(query_to_pairs(request.rel_url.raw_query_string))
     if request.method == "GET":
         return members
-    raw = await request.content.read(MOST_BYTES + 1)
-    while len(raw) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES)):
-        raw += more
+    raw = b""
+    while not request.content.at_eof() and len(raw) <= MOST_BYTES:
+        raw += await request.content.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise Unreadable(f"the body has more than {MOST_BYTES} bytes")
     if not raw.strip():
         return members
     if request.content_type == FORM:
-        return members | dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+        return members | dict(query_to_pairs(raw.decode("utf-8", "replace")))
     try:
         value = read_json(raw)
     except ValueError:

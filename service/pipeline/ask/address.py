@@ -5,10 +5,14 @@ import re
 from typing import Self
 from urllib.parse import parse_qsl
 
+from service.deadline import within
+from service.domain.errors import StoreUnavailable
 from service.domain.immutable import immutable
 from service.domain.webhook import Webhook
 from service.ports import Directory
 
+LOOK_UP_S = 1.0
+"""Seconds for an account that is not cached; a call cannot wait for the store."""
 ADDRESS = re.compile(
     r"(?P<own>https?://[^?#]+/ask/(?P<account>[^/?#]+)/(?P<last>[^/?#]+))(?P<rest>.*)"
 )
@@ -38,10 +42,13 @@ class AskAddress:
 async def webhook_at(directory: Directory, account_id: str, last: str) -> Webhook | None:
     """Return the actionable webhook of an address, if its key is right.
 
-    Raises StoreUnavailable.
+    Raises StoreUnavailable, also if the store takes longer than `LOOK_UP_S`.
     """
     webhook_id, _, key = last.partition("-")
-    webhook = await directory.webhook(account_id, webhook_id)
+    try:
+        webhook = await within(LOOK_UP_S, directory.webhook(account_id, webhook_id))
+    except TimeoutError:
+        raise StoreUnavailable("the webhook was not looked up in time") from None
     if webhook is None or webhook.asking is None or webhook.account_id != account_id:
         return None
     genuine = bool(key) and hmac.compare_digest(webhook.asking.key.encode(), key.encode())

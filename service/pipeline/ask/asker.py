@@ -13,6 +13,7 @@ import structlog
 
 from service.answers.errors import BadAnswer
 from service.answers.forms import Translated
+from service.deadline import within
 from service.dialects.dialect import Dialects
 from service.domain.answer import AnswerSource as Source
 from service.domain.delivery import (
@@ -74,11 +75,11 @@ class Asker:
     now: Callable[[], float] = field(default=time.perf_counter)
 
     async def ask(self, ask: Ask, budget_s: float | None = None) -> Applied:
-        """Return what is applied, within the budget of the webhook or a smaller one."""
-        with structlog.contextvars.bound_contextvars(ask_id=ask.ask_id):
-            return await self._ask(ask, budget_s)
+        """Return what is applied, within the budget of the webhook or a smaller one.
 
-    async def _ask(self, ask: Ask, budget_s: float | None) -> Applied:
+        To be called once in a task: its log lines have the question's id from then on.
+        """
+        structlog.contextvars.bind_contextvars(ask_id=ask.ask_id)
         began = self.now()
         asking = ask.webhook.asking or NOBODY
         budget_s = asking.budget_s if budget_s is None else min(budget_s, asking.budget_s)
@@ -119,8 +120,8 @@ class Asker:
         if static is None:
             return Source.NONE, None, ()
         try:
-            async with asyncio.timeout(self._until(ends_at + RESERVE_S / 2)):
-                document = await self.check.document(ask, static.encode(), "", ask.webhook.uri)
+            checking = self.check.document(ask, static.encode(), "", ask.webhook.uri)
+            document = await within(self._until(ends_at + RESERVE_S / 2), checking)
         except BadAnswer as error:
             return Source.NONE, None, (f"static: {error.reason}",)
         except TimeoutError:
@@ -145,8 +146,8 @@ class Asker:
         if not response.outcome.succeeded:
             return Trial(source, attempt, None, response.outcome.value, response.detail or "")
         try:
-            async with asyncio.timeout(self._until(ends_at + RESERVE_S / 2)):
-                document = await self.check.checked(ask, response, attempt.uri)
+            checking = self.check.checked(ask, response, attempt.uri)
+            document = await within(self._until(ends_at + RESERVE_S / 2), checking)
         except BadAnswer as error:
             self.metrics.answers_refused[error.reason].inc()
             return Trial(source, attempt, None, error.reason.value, error.detail)

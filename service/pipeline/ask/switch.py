@@ -4,7 +4,6 @@ The address in a question names the webhook. A question is asked once: nothing i
 switch is told at once where there is no document.
 """
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from service.pipeline.ask.values import Applied, Ask
 from service.pipeline.progress import Progress
 from service.ports import Directory, Incoming, SwitchBus
 
-LOOK_UP_S = 1.0
 MOST_REMEMBERED = 10_000
 
 
@@ -73,9 +71,8 @@ class SwitchAsks:
         if address is None:
             return None
         try:
-            async with asyncio.timeout(LOOK_UP_S):
-                webhook = await webhook_at(self.directory, address.account_id, address.last)
-        except (StoreUnavailable, TimeoutError):
+            webhook = await webhook_at(self.directory, address.account_id, address.last)
+        except StoreUnavailable:
             return None
         kind = None if webhook is None else self.dialects.question_of(webhook)
         if webhook is None or webhook.asking is None or kind is None:
