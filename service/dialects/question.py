@@ -45,5 +45,8 @@ class Question:
 
     def call_id_in(self, members: Mapping[str, Any]) -> str | None:
         """Return the call's id in the members of a question."""
-        found = (members.get(name) for name in self.call_id_members)
-        return next((one for one in found if isinstance(one, str) and one), None)
+        for name in self.call_id_members:
+            found = members.get(name)
+            if isinstance(found, str) and found:
+                return found
+        return None

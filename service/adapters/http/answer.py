@@ -106,9 +106,9 @@ class AnswerReader:
 
     def headers(self) -> list[tuple[str, str]]:
         """Return names and values as received; lines without a colon are left out."""
-        lines = re.split(rb"\r?\n", self.head or b"", maxsplit=MOST_HEADER_LINES + 1)
-        pairs = [line.partition(b":") for line in lines[1 : MOST_HEADER_LINES + 1] if b":" in line]
-        return [(_text(name).strip(), _text(value).strip()) for name, _, value in pairs]
+        lines = _text(self.head or b"").split("\n", MOST_HEADER_LINES + 1)
+        pairs = [line.partition(":") for line in lines[1 : MOST_HEADER_LINES + 1] if ":" in line]
+        return [(name.strip(), value.strip()) for name, _, value in pairs]
 
     def _read_head(self) -> None:
         while self.head is None:

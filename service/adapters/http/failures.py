@@ -87,4 +87,4 @@ def _detail(cause: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Return text with lone surrogates, which stand for bytes that are not UTF-8, escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
