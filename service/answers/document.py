@@ -4,7 +4,7 @@ Attributes and defaults are VoxML's, the largest of the forms. Members that only
 kept as `extras` and written to that form again.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated
 
 from annotated_types import Ge, Le
@@ -38,6 +38,7 @@ from service.answers.values import (
     Track,
     VariableName,
 )
+from service.domain.immutable import immutable
 
 __all__ = [
     "Answer", "Branch", "Connect", "Dial", "Do", "Document", "Extra", "Flow", "Gather", "Hangup",
@@ -46,7 +47,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Answer:
     """Answer the call."""
 
@@ -54,7 +55,7 @@ class Answer:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Gather:
     """Collect an input while the prompts are played, then ask `action` with it.
 
@@ -78,7 +79,7 @@ class Gather:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Number:
     """Number that a `Dial` calls; `url` is asked for what the called party hears first."""
 
@@ -88,7 +89,7 @@ class Number:
     send_digits: Tones = ""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Dial:
     """Connect the caller to the first number that answers, then ask `action`, if there is one."""
 
@@ -111,7 +112,7 @@ class Dial:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Record:
     """Record the caller until a key, silence of `timeout_s` (0: none) or `max_length_s`."""
 
@@ -128,7 +129,7 @@ class Record:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Redirect:
     """Go on with the document of a URL; `otherwise` runs if there is none."""
 
@@ -139,7 +140,7 @@ class Redirect:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Reject:
     """Refuse the call without answering it."""
 
@@ -148,7 +149,7 @@ class Reject:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Hangup:
     """End the call."""
 
@@ -156,7 +157,7 @@ class Hangup:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Flow:
     """Flow stored at the provider; `resume` comes back afterwards."""
 
@@ -164,7 +165,7 @@ class Flow:
     resume: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Connect:
     """Hand the call to a stored flow of the provider."""
 
@@ -172,7 +173,7 @@ class Connect:
     history: History = History.DISABLE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Set:
     """Set a variable of the call."""
 
@@ -182,7 +183,7 @@ class Set:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Unset:
     """Remove a variable of the call."""
 
@@ -190,7 +191,7 @@ class Unset:
     history: History = History.DISABLE
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class If:
     """Run the steps if the expression holds."""
 
@@ -198,7 +199,7 @@ class If:
     steps: "tuple[Step, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Do:
     """Run the steps while the expression holds, at most `max_loops` times."""
 
@@ -207,7 +208,7 @@ class Do:
     steps: "tuple[Step, ...]" = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Branch:
     """Steps that follow a native step under a key."""
 
@@ -215,7 +216,7 @@ class Branch:
     steps: "tuple[Step, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Native:
     """Step that only one form has, kept as JSON text. Other forms refuse it."""
 
@@ -231,7 +232,7 @@ Step = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Document:
     """Steps of an answer, in order. `ignored` names what was read over, with its position."""
 
@@ -239,6 +240,10 @@ class Document:
     ignored: tuple[str, ...] = field(default=(), compare=False)
 
 
+LAST = (Redirect, Hangup, Reject)
+"""Verbs that no other can follow."""
+
+
 def is_last(step: Step) -> bool:
     """Return whether no step of the document can follow."""
-    return isinstance(step, Redirect | Hangup | Reject)
+    return isinstance(step, LAST)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -36,6 +37,8 @@ from service.answers.xml import twiml, voxml
 
 JSON: Final = "application/json"
 XML: Final = "application/xml"
+TYPES_REMEMBERED = 100
+"""Content types whose parts are remembered; a server's answers have one or two."""
 
 
 class Parser(Protocol):
@@ -142,6 +145,7 @@ def form_of(content: bytes, content_type: str) -> str:
     raise _wrong_type(content_type or "none")
 
 
+@lru_cache(maxsize=TYPES_REMEMBERED)
 def charset_of(content_type: str) -> str:
     """Return the charset parameter of a content type, or an empty text."""
     for parameter in content_type.split(";")[1:]:
@@ -151,6 +155,7 @@ def charset_of(content_type: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=TYPES_REMEMBERED)
 def _kind(content_type: str) -> str:
     """Return JSON, XML, the media type if it is another, or an empty text if there is none."""
     media = content_type.partition(";")[0].strip().lower()

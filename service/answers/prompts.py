@@ -1,6 +1,5 @@
 """Prompts: the steps that a caller hears, which may also stand inside other steps."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le
@@ -13,9 +12,10 @@ from service.answers.values import (
     MediaUrl,
     Tones,
 )
+from service.domain.immutable import immutable
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Extra:
     """Member that only one form has; `value` is JSON text."""
 
@@ -24,7 +24,7 @@ class Extra:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Say:
     """Speak a text. `loop` 0 repeats it until the call ends."""
 
@@ -36,7 +36,7 @@ class Say:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Play:
     """Play a file, or send the tones of `digits`. `loop` 0 repeats it until the call ends."""
 
@@ -47,7 +47,7 @@ class Play:
     extras: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Pause:
     """Wait in silence."""
 

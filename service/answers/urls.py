@@ -5,7 +5,8 @@ A document must be no way around the egress guard: whoever uses it has each of i
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from operator import is_
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -18,8 +19,11 @@ from service.answers.fields import shape_of
 from service.answers.members import json_text
 from service.answers.values import VARIABLE, Method, Role
 from service.answers.written import positioned
+from service.domain.immutable import immutable
 
 MAX_CHARACTERS = 2048
+MOST_REMEMBERED = 1000
+"""URLs that are remembered: documents name the same ones again and again."""
 WRITTEN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 """Start of a text of a native member that is taken for a URL."""
 ASK_MEMBERS = ("voice_url", "event_url")
@@ -29,7 +33,7 @@ METHODS = {"recording_status_callback": "recording_status_callback_method",
            "status_callback": "status_callback_method"}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Link:
     """URL in a document.
 
@@ -63,10 +67,10 @@ def rewritten(document: Document, base: str, rewrite: Rewrite) -> tuple[Document
         return rewrite(link) if link.role is Role.ASK else link.url
 
     steps = _mapped_all(document.steps, "", _Visitor(base, change))
-    return replace(document, steps=steps), found
+    return Document(steps, document.ignored), found
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Visitor:
     base: str
     change: Rewrite
@@ -107,25 +111,25 @@ def resolved(base: str, url: str, position: str) -> str:
     or the query, not in the host: the judge must see which host will be asked.
     """
     try:
-        whole = urljoin(base, url).partition("#")[0]
-        problem = _problem_with(url, whole)
+        return _absolute(base, url)
     except ValueError as error:
-        problem = str(error)
-    if problem is not None:
-        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {problem}")
-    return whole
+        raise BadAnswer(BadAnswerReason.BAD_URL, f"{position}: {error}") from None
 
 
-def _problem_with(written: str, whole: str) -> str | None:
-    """Return why a URL cannot be used, or None. Raises ValueError for one that cannot be read."""
-    if len(written) > MAX_CHARACTERS or NOT_IN_URLS.search(written):
-        return f"has blanks or quotes, or more than {MAX_CHARACTERS} characters"
-    parts = urlsplit(whole)
-    if urlsplit(written).scheme and not urlsplit(written).netloc:
-        return "has a scheme but no host"
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _absolute(base: str, url: str) -> str:
+    """Return a URL as `resolved` does. Raises ValueError, which says why it cannot be used."""
+    if len(url) > MAX_CHARACTERS or NOT_IN_URLS.search(url):
+        raise ValueError(f"has blanks or quotes, or more than {MAX_CHARACTERS} characters")
+    whole = urljoin(base, url).partition("#")[0]
+    written, parts = urlsplit(url), urlsplit(whole)
+    if written.scheme and not written.netloc:
+        raise ValueError("has a scheme but no host")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "must be http or https, with a host"
-    return "has a variable in its host" if VARIABLE in parts.netloc else None
+        raise ValueError("must be http or https, with a host")
+    if VARIABLE in parts.netloc:
+        raise ValueError("has a variable in its host")
+    return whole
 
 
 def _mapped_all(steps: tuple[Any, ...], position: str, visitor: _Visitor) -> tuple[Any, ...]:

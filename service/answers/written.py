@@ -1,7 +1,8 @@
 """Parts that writers share: positions of steps, notes of omissions, checks of whole steps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from service.answers.document import (
     is_last,
 )
 from service.answers.errors import BadAnswer, BadAnswerReason
-from service.answers.fields import fields_of, shape_of
+from service.answers.fields import Field, fields_of, shape_of
 from service.answers.values import MOST_REPEATS, UNSET, VARIABLE
 
 T = TypeVar("T")
@@ -48,10 +49,10 @@ class Notes:
 
     def drop_all_but(self, step: object, position: str, said: Iterable[str]) -> None:
         """Note the attributes of a step that differ from their defaults and are not `said`."""
-        kept = frozenset(said)
-        for name, one in fields_of(type(step)).items():
-            if name not in kept and getattr(step, name) != one.default:
-                self.drop(f"{position}/@{name}", f"{self.form} has no such attribute")
+        verb: Any = type(step)
+        for one in _unsaid(verb, tuple(said)):
+            if getattr(step, one.name) != one.default:
+                self.drop(f"{position}/@{one.name}", f"{self.form} has no such attribute")
         for extra in getattr(step, "extras", ()):
             if extra.form != self.form and extra.value != UNSET:
                 self.drop(f"{position}/{extra.name}", f"only {extra.form} has it")
@@ -59,6 +60,12 @@ class Notes:
     def unsupported(self, position: str, why: str) -> BadAnswer:
         """Return the error for a step that the form cannot say."""
         return BadAnswer(BadAnswerReason.UNSUPPORTED, f"{position}: {why}")
+
+
+@cache
+def _unsaid(verb: Any, said: tuple[str, ...]) -> Sequence[Field]:
+    """Return the attributes of a verb's class that are not among the `said` ones."""
+    return [one for name, one in fields_of(verb).items() if name not in said]
 
 
 def positioned(steps: Iterable[Step], parent: str = "") -> Iterator[tuple[str, Step]]:
@@ -84,7 +91,7 @@ def reachable(steps: Iterable[Step], notes: Notes, parent: str = "") -> Iterator
 
 def extras_of(step: object, form: str) -> tuple[Extra, ...]:
     """Return the members that only this form has."""
-    return tuple(extra for extra in getattr(step, "extras", ()) if extra.form == form)
+    return tuple([extra for extra in getattr(step, "extras", ()) if extra.form == form])
 
 
 def problem_with(step: object) -> str | None:

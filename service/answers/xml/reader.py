@@ -16,13 +16,13 @@ MAX_ATTRIBUTES = 64
 """Most attributes of an element; the verb with the most has 20."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Element:
-    """Element with the text directly inside; `path` is its position: `Response/Gather[1]`."""
+    """Element with the text directly inside."""
 
     name: str
     attributes: dict[str, str]
-    path: str
+    parent: "Element | None" = None
     children: list["Element"] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -31,10 +31,13 @@ class Element:
         """The text directly inside, without the blanks around it."""
         return "".join(self.texts).strip()
 
-    def position_of_next(self, name: str) -> str:
-        """Return the path of the child that comes next, counted from 1 among its name."""
-        number = 1 + sum(child.name == name for child in self.children)
-        return f"{self.path}/{name[:40]}[{number}]"
+    @property
+    def path(self) -> str:
+        """Its position, counted from 1 among the elements of its name: `Response/Gather[1]`."""
+        if self.parent is None:
+            return self.name[:40]
+        same = [one for one in self.parent.children if one.name == self.name]
+        return f"{self.parent.path}/{self.name[:40]}[{same.index(self) + 1}]"
 
 
 def read_xml(content: bytes, charset: str, policy: AnswerPolicy) -> Element:
@@ -76,11 +79,10 @@ class _Reader:
             raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
         self._elements += 1
         if self._open:
-            parent = self._open[-1]
-            element = Element(name, attributes, parent.position_of_next(name))
-            parent.children.append(element)
+            element = Element(name, attributes, self._open[-1])
+            self._open[-1].children.append(element)
         else:
-            element = self.root = Element(name, attributes, name[:40])
+            element = self.root = Element(name, attributes)
         self._open.append(element)
 
     def _end(self, _: str) -> None:

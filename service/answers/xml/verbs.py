@@ -147,7 +147,8 @@ class XmlForm:
 
     def _value(self, element: Element, verb: Verb, ignored: list[str]) -> Any:
         values = _attributes(element, verb, ignored)
-        values |= self._nested(element, verb, ignored)
+        if verb.nested or element.children:
+            values |= self._nested(element, verb, ignored)
         if verb.text:
             values[verb.text] = _text(element, fields_of(verb.made)[verb.text])
         elif not verb.text_as:
@@ -159,12 +160,9 @@ class XmlForm:
         return step
 
     def _nested(self, element: Element, verb: Verb, ignored: list[str]) -> dict[str, Any]:
-        if not verb.nested and not element.children:
-            return {}
         inside = self.inside[element.name]
         if verb.text_as and element.text:
-            path = element.position_of_next(verb.text_as)
-            element.children.append(Element(verb.text_as, {}, path, texts=[element.text]))
+            element.children.append(Element(verb.text_as, {}, element, texts=[element.text]))
         found = list(self._steps(element, inside.allowed, ignored))
         return {
             name: tuple([one for one in found if type(one) in kinds])

@@ -7,6 +7,7 @@ address: nobody can have us ask a URL that no document of the webhook named.
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 
 import orjson
 
@@ -16,6 +17,8 @@ from service.domain.immutable import immutable
 NEXT = "switchhook-next"
 """The query parameter of a follow-up."""
 SIGNATURE_DIGITS = 32
+MOST_REMEMBERED = 1000
+"""Follow-ups that are remembered: documents name the same URLs again and again."""
 
 
 @immutable
@@ -30,9 +33,7 @@ class FollowUp:
 def address_of(link: Link, own_url: str, key: str) -> str:
     """Return the address at which a switch asks for the document of a link."""
     verb = "POST" if link.method is None else link.method.value
-    told = orjson.dumps([link.url, verb, link.asked_if_empty])
-    text = urlsafe_b64encode(told).decode().rstrip("=")
-    return f"{own_url}?{NEXT}={text}.{_signature(text, key)}"
+    return f"{own_url}?{NEXT}={_token(link.url, verb, link.asked_if_empty, key)}"
 
 
 def follow_up_in(token: str, key: str) -> FollowUp | None:
@@ -45,6 +46,12 @@ def follow_up_in(token: str, key: str) -> FollowUp | None:
     except (binascii.Error, ValueError, TypeError):
         return None
     return FollowUp(str(url), str(verb), bool(asked_if_empty))
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _token(url: str, verb: str, asked_if_empty: bool, key: str) -> str:  # noqa: FBT001 (it is a key of a cache)
+    text = urlsafe_b64encode(orjson.dumps([url, verb, asked_if_empty])).decode().rstrip("=")
+    return f"{text}.{_signature(text, key)}"
 
 
 def _signature(text: str, key: str) -> str:
