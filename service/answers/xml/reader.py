@@ -16,13 +16,13 @@ MAX_ATTRIBUTES = 64
 """Most attributes of an element; the verb with the most has 20."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Element:
-    """Element with the text directly inside."""
+    """Element with the text directly inside; `path` is its position: `Response/Gather[1]`."""
 
     name: str
     attributes: dict[str, str]
-    parent: "Element | None" = None
+    path: str
     children: list["Element"] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -31,21 +31,25 @@ class Element:
         """The text directly inside, without the blanks around it."""
         return "".join(self.texts).strip()
 
-    @property
-    def path(self) -> str:
-        """Its position, counted from 1 among the elements of its name: `Response/Gather[1]`."""
-        if self.parent is None:
-            return self.name[:40]
-        same = [one for one in self.parent.children if one.name == self.name]
-        return f"{self.parent.path}/{self.name[:40]}[{same.index(self) + 1}]"
+    def position_of_next(self, name: str) -> str:
+        """Return the path of the child that comes next, counted from 1 among its name."""
+        number = 1 + [child.name for child in self.children].count(name)
+        return f"{self.path}/{name[:40]}[{number}]"
 
 
 def read_xml(content: bytes, charset: str, policy: AnswerPolicy) -> Element:
     """Return the root of an answer's XML. Raises BadAnswer."""
     text = text_of(content, charset, policy)
     reader = _Reader(policy)
+    # The text was decoded already: whatever its declaration says, it is UTF-8 now.
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.refuse
     try:
-        reader.parser.Parse(text.encode(), True)  # noqa: FBT003 - expat takes no keyword
+        parser.Parse(text.encode(), True)  # noqa: FBT003 - expat takes no keyword
     except expat.ExpatError as error:
         message = expat.errors.messages[error.code]
         position = f"line {error.lineno}, column {error.offset + 1}"
@@ -54,20 +58,15 @@ def read_xml(content: bytes, charset: str, policy: AnswerPolicy) -> Element:
 
 
 class _Reader:
+    """Handlers of expat. The parser, which has them, is not kept: nothing is left to collect."""
+
     def __init__(self, policy: AnswerPolicy) -> None:
         self._policy = policy
         self._open: list[Element] = []
         self._elements = 0
         self.root: Element
-        # The text was decoded already: whatever its declaration says, it is UTF-8 now.
-        self.parser = expat.ParserCreate("utf-8")
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
-        self.parser.StartDoctypeDeclHandler = self._refuse
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= self._policy.max_depth:
             detail = f"{self._open[-1].path}: more than {self._policy.max_depth} levels deep"
             raise BadAnswer(BadAnswerReason.TOO_DEEP, detail)
@@ -79,17 +78,18 @@ class _Reader:
             raise BadAnswer(BadAnswerReason.BAD_ATTRIBUTE, detail)
         self._elements += 1
         if self._open:
-            element = Element(name, attributes, self._open[-1])
-            self._open[-1].children.append(element)
+            parent = self._open[-1]
+            element = Element(name, attributes, parent.position_of_next(name))
+            parent.children.append(element)
         else:
-            element = self.root = Element(name, attributes)
+            element = self.root = Element(name, attributes, name[:40])
         self._open.append(element)
 
-    def _end(self, _: str) -> None:
+    def end(self, _: str) -> None:
         self._open.pop()
 
-    def _text(self, text: str) -> None:
+    def text(self, text: str) -> None:
         self._open[-1].texts.append(text)
 
-    def _refuse(self, *_: object) -> None:
+    def refuse(self, *_: object) -> None:
         raise BadAnswer(BadAnswerReason.DTD, "a document type (DOCTYPE) is not allowed")

@@ -162,7 +162,8 @@ class XmlForm:
     def _nested(self, element: Element, verb: Verb, ignored: list[str]) -> dict[str, Any]:
         inside = self.inside[element.name]
         if verb.text_as and element.text:
-            element.children.append(Element(verb.text_as, {}, element, texts=[element.text]))
+            path = element.position_of_next(verb.text_as)
+            element.children.append(Element(verb.text_as, {}, path, texts=[element.text]))
         found = list(self._steps(element, inside.allowed, ignored))
         return {
             name: tuple([one for one in found if type(one) in kinds])
