@@ -140,12 +140,12 @@ def _response(answer: Answered, *, in_full: bool) -> Response:
         return Response(outcome, answer.status)
     pairs = answer.headers()
     given = next((value for name, value in pairs if name.lower() == "retry-after"), None)
-    headers = tuple(
+    headers = [
         (printable(name[:MOST_HEADER_CHARS]), printable(value[:MOST_HEADER_CHARS]))
         for name, value in pairs[:MOST_HEADERS]
-    )
+    ]
     return Response(
-        outcome, answer.status, headers, answer.body, retry_after_s=retry_after_s(given)
+        outcome, answer.status, tuple(headers), answer.body, retry_after_s=retry_after_s(given)
     )
 
 
