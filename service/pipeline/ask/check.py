@@ -42,7 +42,7 @@ class AnswerCheck:
     async def document(self, ask: Ask, content: bytes, content_type: str, uri: str) -> Translated:
         """Return a document in the form that the switch reads. Raises BadAnswer.
 
-        A short document is read once. Its links are judged every time: rules and names change.
+        A short document is read once. The guard judges its links every time: names change.
         """
         source = self._form(ask, content, content_type)
         key = ask.webhook.asking.key if ask.webhook.asking else ""
