@@ -22,7 +22,7 @@ TEXTS = sorted(
     if path.suffix in {".md", ".yml", ".yaml", ".json", ".conf", ".service", ".js", ".example"}
 )
 GUIDES = [path for path in TEXTS if path.suffix == ".md"]
-LOGGERS = {"debug", "info", "warning", "error", "exception", "log_attempt"}
+LOGGERS = {"debug", "info", "warning", "error", "exception", "log_attempt", "log_asked"}
 DOTTED = re.compile(r"(?<![\w./$@<*:-])[a-z_]+(?:\.[a-z_]+)+(?![\w/*-]|\.\w)")
 SUFFIXES = {
     "counter": ("_total",),
