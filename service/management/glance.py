@@ -9,19 +9,19 @@ from itertools import starmap
 from typing import Any, TypeVar, cast
 
 from service.bounded import BoundedDict
+from service.domain.delivery import time_key
 from service.domain.endpoint import endpoint_of
+from service.management.counting import MOST_COUNTED, SETTLED_S, Part, look
 from service.management.ports import AttemptTallies
 from service.management.selection import Selection
 from service.management.tally import Figures, Tally, figures_of
 
 T = TypeVar("T")
 HOURS = 24
-MOST_COUNTED = 50_000
-"""Attempts read for one view; a longer log is counted back only to where they end."""
 DEAR_S = 0.02
 WORTH, LONGEST_S = 100, 60.0
 """A count that took longer than `DEAR_S` is shown again for `WORTH` times as long as it took, up to
-`LONGEST_S`: ten people at busy accounts took a tenth of the deliveries with counts of 50,000."""
+`LONGEST_S`."""
 MOST_REMEMBERED = 20
 
 
@@ -40,6 +40,14 @@ class WebhookGlance:
 
     figures: Figures
     hours: Sequence[HourlyFigures]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookGlances:
+    """Health of webhooks by id; `since` is the start of what was counted, None if it is all."""
+
+    by_id: Mapping[str, WebhookGlance]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +74,34 @@ class Glance:
         default_factory=lambda: BoundedDict(MOST_REMEMBERED)
     )
     """Dear counts by what was asked, each with the time until which it is shown again."""
+    parts: BoundedDict[Hashable, Part] = field(default_factory=lambda: BoundedDict(MOST_REMEMBERED))
+    """What was counted of accounts in this hour; the next hour begins anew."""
 
     async def webhooks(
         self, account_id: str, webhook_ids: Sequence[str] | None = None, *, own_only: bool
-    ) -> Mapping[str, WebhookGlance]:
-        """Return the health of these webhooks of an account, or of all, by id.
+    ) -> WebhookGlances:
+        """Return the health of these webhooks of an account, or of all.
 
-        A webhook without an attempt is left out.
+        A webhook without an attempt is left out. A busy account is counted further with each call.
         """
-        last = self.now().replace(minute=0, second=0, microsecond=0)
+        now = self.now()
+        last = now.replace(minute=0, second=0, microsecond=0)
         hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
-        selection = Selection(account_id, since=hours[0], own_only=own_only)
-
-        async def count() -> Mapping[str, WebhookGlance]:
-            found = await self.tallies.by_hour(selection, webhook_ids, MOST_COUNTED)
-            return {key: _glance(tallies, hours) for key, tallies in _by_key(found).items()}
-
+        since, settled = time_key(hours[0].timestamp()), time_key(now.timestamp() - SETTLED_S)
         ids = None if webhook_ids is None else tuple(webhook_ids)
-        return await self._remembered((account_id, own_only, ids, last), count)
+        asked = (account_id, own_only, ids, last)
+
+        async def read(first: str, end: str, most: int) -> Part:
+            selection = Selection(account_id, own_only=own_only)
+            return await self.tallies.by_hour(selection, webhook_ids, first, end, most)
+
+        async def count() -> WebhookGlances:
+            known, shown = await look(read, self.parts.get(asked), since, settled)
+            self.parts[asked] = known
+            found = {key: _glance(some, hours) for key, some in _by_key(shown.tallies).items()}
+            return WebhookGlances(found, _time_of(shown.first) if shown.first > since else None)
+
+        return await self._remembered(asked, count)
 
     async def accounts(self, span: timedelta) -> Sequence[OwnedFigures]:
         """Return the figures of all accounts, the most failing first."""
@@ -118,6 +136,10 @@ class Glance:
             until = began + took_s + min(WORTH * took_s, LONGEST_S)
             self.remembered[asked] = until, found
         return found
+
+
+def _time_of(attempt_id: str) -> datetime:
+    return datetime.fromtimestamp(int(attempt_id[:12], 16) / 1000, UTC)
 
 
 def _by_key(tallies: Iterable[Tally]) -> Mapping[str, list[Tally]]:

@@ -12,6 +12,7 @@ from service.domain.delivery import Delivery
 from service.domain.disable import DisablePolicy
 from service.domain.held import HeldDelivery
 from service.domain.webhook import NOTHING
+from service.management.counting import Part
 from service.management.replay import Progress, Replay
 from service.management.selection import Selection
 from service.management.tally import Tally
@@ -185,17 +186,23 @@ class RecentEvents(Protocol):
 
 
 class AttemptTallies(Protocol):
-    """Sums over the newest attempts since a time, `most` of them at most.
+    """Sums over the newest attempts of a time, from `most` rows at most.
 
     Tests, and attempts that shadow mode did not make, do not count.
     """
 
     async def by_hour(
-        self, selection: Selection, webhook_ids: Sequence[str] | None, most: int
-    ) -> Sequence[Tally]:
+        self,
+        selection: Selection,
+        webhook_ids: Sequence[str] | None,
+        first: str,
+        end: str,
+        most: int,
+    ) -> Part:
         """Return the sums of an account by webhook and hour, of these webhooks or of all.
 
-        Of the selection, `account_id`, `since` and `own_only` count.
+        They cover the ids from `first` up to, but not including, `end`, or the newest of them. Of
+        the selection, `account_id` and `own_only` count.
         """
 
     async def by_account(self, since: datetime, most: int) -> Sequence[Tally]:

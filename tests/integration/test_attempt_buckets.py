@@ -14,7 +14,7 @@ from service.adapters.mongo.records import MongoRecords
 from service.adapters.mongo.store import Client, Store, open_client, open_database
 from service.adapters.mongo.tallies import MongoTallies
 from service.dev.servers import MongoServer
-from service.documents.buckets import Span
+from service.documents.buckets import AFTER_ALL_IDS, Span
 from service.domain.delivery import Attempt, Outcome, Response, attempt_id_of
 from service.management.selection import Selection
 from service.management.tally import figures_of
@@ -274,6 +274,16 @@ async def test_sums_and_searches_cover_all_buckets(
     assert figures_of(await tallies.by_account(NOON - 9 * DAY, 100)).attempts == 4
     assert figures_of(await tallies.by_account(NOON - 1.5 * DAY, 100)).attempts == 2
     assert figures_of(await tallies.by_account(NOON - 9 * DAY, 2)).attempts == 2
+    ids = sorted(one.attempt_id for one in made)
+    for first, end, most, read, reached in (
+        ("0", AFTER_ALL_IDS, 100, 4, "0"),
+        (ids[0], ids[2], 100, 2, ids[0]),
+        ("0", AFTER_ALL_IDS, 2, 2, ids[1]),
+        (ids[2], ids[2], 100, 0, ids[2]),
+    ):
+        part = await tallies.by_hour(Selection(ACCOUNT), None, first, end, most)
+        assert (part.read, part.first, part.end) == (read, reached, end)
+        assert figures_of(part.tallies).attempts == read
     records = MongoRecords(ours)
     for text, count in (("hook-1", 4), ("old", 1), ("c2", 1), (made[1].attempt_id, 1), ("x", 0)):
         assert len(await records.attempts(text, 10)) == count, text

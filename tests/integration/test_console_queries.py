@@ -1,5 +1,6 @@
 """What the console asks store and broker: sums, searches, sessions and backlogs."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,8 @@ from service.adapters.rabbitmq.backlogs import Backlogs
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import time_key
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
-from service.management.glance import Glance
+from service.management.counting import A_LOOK
+from service.management.glance import LONGEST_S, Glance
 from service.management.tally import figures_of
 from service.management.token import TokenKind, new_token
 from service.observability.metrics import Metrics
@@ -58,14 +60,32 @@ async def test_the_health_of_webhooks_is_counted_by_hour(ours: Store, database: 
         ]
     )
     glance = Glance(MongoTallies(ours), lambda: NOW)
-    found = await glance.webhooks(ACCOUNT, own_only=True)
+    found = (await glance.webhooks(ACCOUNT, own_only=True)).by_id
     assert found.keys() == {"w"}
     assert (found["w"].figures.attempts, found["w"].figures.succeeded) == (100, 90)
     assert 5000 <= (found["w"].figures.p95_ms or 0) < 5000 * 1.19
     hours = [(hour.at.hour, hour.succeeded, hour.failed) for hour in found["w"].hours]
     assert hours[-3:] == [(10, 0, 0), (11, 0, 10), (12, 90, 0)]
     assert len(hours) == 24
-    assert (await glance.webhooks(ACCOUNT, own_only=False)).keys() == {"w", "below"}
+    everything = await glance.webhooks(ACCOUNT, own_only=False)
+    assert everything.by_id.keys() == {"w", "below"}
+    assert everything.since is None
+
+
+async def test_each_look_at_a_busy_account_counts_further_back(
+    ours: Store, database: Documents
+) -> None:
+    await database["attempts"].insert_many([row(n, 2 + n / 10) for n in range(6000)])
+    clock = itertools.count(step=LONGEST_S)
+    glance = Glance(MongoTallies(ours), lambda: NOW, lambda: next(clock))
+    first = await glance.webhooks(ACCOUNT, ["w"], own_only=True)
+    assert first.by_id["w"].figures.attempts == A_LOOK
+    assert first.since == NOW - timedelta(minutes=2 + (A_LOOK - 1) / 10)
+    await database["attempts"].insert_many([row(6000, 0.5, outcome="refused"), row(6001, 0.7)])
+    second = await glance.webhooks(ACCOUNT, ["w"], own_only=True)
+    assert second.since is None
+    assert sum(hour.succeeded for hour in second.by_id["w"].hours) == 6000
+    assert second.by_id["w"].figures.failed == 1
 
 
 async def test_accounts_and_endpoints_are_sorted_by_failures(

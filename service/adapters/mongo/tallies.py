@@ -5,12 +5,14 @@ much nor the store more than that.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, first_id_in
 from service.adapters.mongo.store import Document, Store
+from service.documents.buckets import AFTER_ALL_IDS, Bucket
 from service.domain.delivery import NOT_SENT, Outcome, time_key
+from service.management.counting import Part
 from service.management.selection import Selection
 from service.management.tally import BANDS_PER_OCTAVE, Tally
 
@@ -19,7 +21,6 @@ MOST_GROUPS = 20_000
 BAND = {
     "$floor": {"$multiply": [BANDS_PER_OCTAVE, {"$log": [{"$max": ["$duration_ms", 1]}, 2]}]}
 }  # fmt: skip
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = {"$dateTrunc": {"date": "$started_at", "unit": "hour"}}
 
 
@@ -32,8 +33,13 @@ class MongoTallies:
         self._within_s = within_s
 
     async def by_hour(
-        self, selection: Selection, webhook_ids: Sequence[str] | None, most: int
-    ) -> Sequence[Tally]:
+        self,
+        selection: Selection,
+        webhook_ids: Sequence[str] | None,
+        first: str,
+        end: str,
+        most: int,
+    ) -> Part:
         """See `management.ports.AttemptTallies`."""
         wanted: dict[str, Any] = {"account_id": {"$eq": selection.account_id}}
         if selection.own_only:
@@ -41,31 +47,38 @@ class MongoTallies:
         if webhook_ids is not None:
             wanted["webhook_id"] = {"$in": list(webhook_ids)}
         keys = {"key": "$webhook_id", "hour": HOUR}
-        return await self._sums(wanted, selection.since or EARLIEST, most, keys)
+        rows = await self._sums(wanted, first, end, most, keys)
+        read = sum(row["count"] for row in rows)
+        if read >= most:
+            first = min(str(row["first"]) for row in rows)
+        return Part(first, end, read, _tallies(rows))
 
     async def by_account(self, since: datetime, most: int) -> Sequence[Tally]:
         """See `management.ports.AttemptTallies`."""
-        return await self._sums({}, since, most, {"key": "$account_id"})
+        first = time_key(since.timestamp())
+        keys = {"key": "$account_id"}
+        return _tallies(await self._sums({}, first, AFTER_ALL_IDS, most, keys))
 
     async def by_uri(self, since: datetime, most: int) -> Sequence[Tally]:
         """See `management.ports.AttemptTallies`."""
-        return await self._sums({}, since, most, {"key": "$uri", "account_id": "$account_id"})
+        first = time_key(since.timestamp())
+        keys = {"key": "$uri", "account_id": "$account_id"}
+        return _tallies(await self._sums({}, first, AFTER_ALL_IDS, most, keys))
 
     async def _sums(
-        self, wanted: Mapping[str, Any], since: datetime, most: int, keys: Mapping[str, Any]
-    ) -> Sequence[Tally]:
-        rows = await self._store.ask_briefly(
-            lambda: self._rows(wanted, time_key(since.timestamp()), most, keys), self._within_s
+        self, wanted: Mapping[str, Any], first: str, end: str, most: int, keys: Mapping[str, Any]
+    ) -> Sequence[Document]:
+        return await self._store.ask_briefly(
+            lambda: self._rows(wanted, first, end, most, keys), self._within_s
         )
-        return [_tally(row) for row in rows]
 
     async def _rows(
-        self, wanted: Mapping[str, Any], since: str, most: int, keys: Mapping[str, Any]
+        self, wanted: Mapping[str, Any], first: str, end: str, most: int, keys: Mapping[str, Any]
     ) -> Sequence[Document]:
         """Return the sums of each bucket, from the newest back until `most` attempts are read."""
         rows: list[Document] = []
-        for bucket in await self._buckets.within(since):
-            within = {**wanted, "_id": {"$gte": first_id_in(bucket, since)}}
+        for bucket in await self._buckets.within(first, end):
+            within = {**wanted, "_id": _ids(bucket, first, end)}
             summing = _summing(within, most, keys)
             found = await self._store.database[bucket.name].aggregate(summing).to_list(None)
             rows += found
@@ -75,16 +88,27 @@ class MongoTallies:
         return rows
 
 
+def _ids(bucket: Bucket, first: str, end: str) -> Mapping[str, Any]:
+    """Return the range of stored ids."""
+    bounds = {"$gte": first_id_in(bucket, first)}
+    return bounds | ({"$lt": first_id_in(bucket, end)} if end < bucket.end else {})
+
+
 def _summing(within: Mapping[str, Any], most: int, keys: Mapping[str, Any]) -> Pipeline:
     good = {"$eq": ["$outcome", Outcome.SUCCEEDED.value]}
+    unsent = {"$or": ["$test", {"$in": ["$outcome", sorted(NOT_SENT)]}]}
+    key = {**keys, "unsent": unsent, "succeeded": good, "band": BAND}
     return [
         {"$match": within},
         NEWEST_FIRST,
         {"$limit": most},
-        {"$match": {"test": None, "outcome": {"$nin": sorted(NOT_SENT)}}},
-        {"$group": {"_id": {**keys, "succeeded": good, "band": BAND}, "count": {"$sum": 1}}},
+        {"$group": {"_id": key, "count": {"$sum": 1}, "first": {"$min": "$_id"}}},
         {"$limit": MOST_GROUPS},
     ]
+
+
+def _tallies(rows: Sequence[Document]) -> Sequence[Tally]:
+    return [_tally(row) for row in rows if not row["_id"]["unsent"]]
 
 
 def _tally(row: Mapping[str, Any]) -> Tally:

@@ -50,6 +50,11 @@ METADATA = {
             "items": TEXT,
             "description": "Filters that may never match, or that filter nothing.",
         },
+        "counted_since": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Start of what was counted; absent if all was.",
+        },
     },
 }
 TAGS = {
@@ -284,7 +289,7 @@ def _envelope(operation: Operation, data: dict[str, Any]) -> dict[str, Any]:
     }
     if operation.access is not Access.OPEN:
         properties["version"] = TEXT
-    if operation.body is not None:
+    if operation.body is not None or operation.noted:
         properties["metadata"] = {"$ref": REFERENCES.format(model="Metadata")}
     required = ["data", *COMMON]
     if operation.paged:

@@ -136,6 +136,8 @@ class Operation:
     streams: bool = False
     """Whether `Answer.data` is an `api.http.event_stream.EventSource`."""
     form: "Form | None" = None
+    noted: bool = False
+    """Whether answers have notes without a body in the request."""
 
 
 class Form(Protocol):

@@ -11,7 +11,7 @@ from service.management.glance import Glance, WebhookGlance
 
 @dataclass(frozen=True, slots=True)
 class GlanceHandlers:
-    """The answer covers the newest attempts alone where there are very many."""
+    """Where there are very many attempts, the metadata has the start of what was counted."""
 
     glance: Glance
 
@@ -22,13 +22,15 @@ class GlanceHandlers:
         tag="Attempts",
         data=list[GlanceAnswer],
         query=GlanceQuery,
+        noted=True,
     )
     async def webhooks(self, call: ApiCall) -> Answer:
         """Return the health of each webhook that had an attempt within 24 hours."""
         query: GlanceQuery = call.query
         ids = None if query.hook_ids is None else query.hook_ids.split(",")
         found = await self.glance.webhooks(call.account_id, ids, own_only=call.own_only)
-        return Answer([_view(webhook_id, one) for webhook_id, one in found.items()])
+        notes = {} if found.since is None else {"counted_since": found.since.isoformat()}
+        return Answer([_view(key, one) for key, one in found.by_id.items()], notes=notes)
 
 
 def _view(webhook_id: str, glance: WebhookGlance) -> dict[str, Any]:

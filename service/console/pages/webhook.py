@@ -24,12 +24,13 @@ OVERLAPS = {"0": "at once", "3600": "1 hour", "86400": "1 day", "604800": "1 wee
 async def one(visit: Visit) -> web.StreamResponse:
     """Show a webhook with its attempts."""
     webhook = (await visit.ask("getWebhook")).data
-    glances = await glances_of(visit, [webhook["id"]])
+    glances, since = await glances_of(visit, [webhook["id"]])
     return visit.page(
         "webhook.html",
         webhook=webhook,
         glance=(glances or {}).get(webhook["id"]),
         counted=glances is not None,
+        since=since,
         attempts=await listed(visit, "listWebhookAttempts", ATTEMPTS, ON_A_PAGE),
         outcomes=list(Outcome),
         snippets=snippets(None),

@@ -12,7 +12,6 @@ from service.console.snippets import snippets
 from service.console.visit import Visit
 from service.domain.errors import Conflict, Invalid, StoreUnavailable, Unavailable
 from service.domain.webhook import ALL_HOOKS
-from service.management.glance import MOST_COUNTED
 
 ON_A_PAGE = 50
 STATES = ("enabled", "disabled", "failing")
@@ -28,12 +27,12 @@ async def table(visit: Visit) -> web.StreamResponse:
     """Show the webhooks with their health."""
     reply = await visit.ask("listWebhooks", query={"paginate": "false"})
     failing = visit.query.get("state") == "failing"
-    glances = await glances_of(visit) if failing else None
+    glances, since = await glances_of(visit) if failing else (None, None)
     wanted = _chosen(reply.data, glances or {}, visit.query)
     number = max(1, int(visit.query["page"]) if visit.query.get("page", "").isdecimal() else 1)
     shown = wanted[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
     if not failing:
-        glances = await glances_of(visit, [one["id"] for one in shown])
+        glances, since = await glances_of(visit, [one["id"] for one in shown])
     return visit.page(
         "webhooks.html",
         webhooks=shown,
@@ -43,20 +42,25 @@ async def table(visit: Visit) -> web.StreamResponse:
         number=number,
         more=len(wanted) > number * ON_A_PAGE,
         states=STATES,
-        partial=sum(one["attempts"] for one in (glances or {}).values()) >= MOST_COUNTED,
+        since=since,
         disabled=sum(1 for one in reply.data if one.get("disable_reason")),
         done=visit.query.get("done"),
     )
 
 
-async def glances_of(visit: Visit, ids: Sequence[str] | None = None) -> dict[str, Item] | None:
-    """Return the health of webhooks by id, of these or all; None if counting takes too long."""
+async def glances_of(
+    visit: Visit, ids: Sequence[str] | None = None
+) -> tuple[dict[str, Item] | None, str | None]:
+    """Return the health of webhooks by id, of these or all, and the start of what was counted.
+
+    Health is None if counting takes too long; the start is None if all of 24 hours was counted.
+    """
     try:
         query = {} if ids is None else {"hook_ids": ",".join(ids)}
         reply = await visit.ask("getWebhooksHealth", query=query)
     except Unavailable:
-        return None
-    return {one["id"]: one for one in reply.data}
+        return None, None
+    return {one["id"]: one for one in reply.data}, reply.notes.get("counted_since")
 
 
 def _chosen(

@@ -1,11 +1,11 @@
 """How long a count of attempts is shown again."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from service.management.counting import AFTER_ALL, Part
 from service.management.glance import DEAR_S, LONGEST_S, WORTH, Glance
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
@@ -19,10 +19,13 @@ class Counting:
         self.takes_s = 0.0
         self.asked: list[Any] = []
 
-    async def by_hour(self, selection: Any, webhook_ids: Any, most: int) -> Sequence[Any]:
-        self.asked.append((selection.account_id, webhook_ids, most))
-        self.at += self.takes_s
-        return []
+    async def by_hour(
+        self, selection: Any, webhook_ids: Any, first: str, end: str, most: int
+    ) -> Part:
+        if end == AFTER_ALL:
+            self.asked.append((selection.account_id, webhook_ids, most))
+            self.at += self.takes_s
+        return Part(first, end)
 
 
 @pytest.fixture
