@@ -82,7 +82,7 @@ class Glance:
     ) -> WebhookGlances:
         """Return the health of these webhooks of an account, or of all.
 
-        A webhook without an attempt is left out. A busy account is counted further with each call.
+        A webhook without an attempt is left out. A busy account is counted further with later calls.
         """
         now = self.now()
         last = now.replace(minute=0, second=0, microsecond=0)
