@@ -23,6 +23,9 @@ WORTH, LONGEST_S = 100, 60.0
 """A count that took longer than `DEAR_S` is shown again for `WORTH` times as long as it took, up to
 `LONGEST_S`."""
 MOST_REMEMBERED = 20
+MOST_KEPT = 5000
+"""Sums kept of what was counted: each takes some 150 bytes, and an account may have any number of
+webhooks. The count of one with more goes no further back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Glance:
     ) -> WebhookGlances:
         """Return the health of these webhooks of an account, or of all.
 
-        A webhook without an attempt is left out. A busy account is counted further with later calls.
+        A webhook without an attempt is left out. Of many attempts, later calls count more.
         """
         now = self.now()
         last = now.replace(minute=0, second=0, microsecond=0)
@@ -97,7 +100,8 @@ class Glance:
 
         async def count() -> WebhookGlances:
             known, shown = await look(read, self.parts.get(asked), since, settled)
-            self.parts[asked] = known
+            if len(known.tallies) <= MOST_KEPT:
+                self.parts[asked] = known
             found = {key: _glance(some, hours) for key, some in _by_key(shown.tallies).items()}
             return WebhookGlances(found, _time_of(shown.first) if shown.first > since else None)
 

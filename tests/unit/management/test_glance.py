@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from service.management.counting import AFTER_ALL, Part
-from service.management.glance import DEAR_S, LONGEST_S, WORTH, Glance
+from service.management.glance import DEAR_S, LONGEST_S, MOST_KEPT, WORTH, Glance
+from service.management.tally import Tally
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 
@@ -18,6 +19,7 @@ class Counting:
         self.at = 1000.0
         self.takes_s = 0.0
         self.asked: list[Any] = []
+        self.found: list[Tally] = []
 
     async def by_hour(
         self, selection: Any, webhook_ids: Any, first: str, end: str, most: int
@@ -25,7 +27,7 @@ class Counting:
         if end == AFTER_ALL:
             self.asked.append((selection.account_id, webhook_ids, most))
             self.at += self.takes_s
-        return Part(first, end)
+        return Part(first, end, 1, self.found)
 
 
 @pytest.fixture
@@ -66,3 +68,14 @@ async def test_no_account_is_shown_what_another_asked(glance: Glance, tallies: C
     await glance.webhooks("a", None, own_only=False)
     await glance.webhooks("a", ["w"], own_only=True)
     assert len(tallies.asked) == 4
+
+
+async def test_the_sums_of_very_many_webhooks_are_not_kept(
+    glance: Glance, tallies: Counting
+) -> None:
+    for webhooks, kept in ((MOST_KEPT // 2, 1), (MOST_KEPT + 1, 0)):
+        ids = [f"hook-{number}" for number in range(webhooks)]
+        tallies.found = [Tally(one, succeeded=True, band=3, count=1) for one in ids]
+        glance.parts.clear()
+        await glance.webhooks("a", None, own_only=False)
+        assert len(glance.parts) == kept
