@@ -85,7 +85,7 @@ class Glance:
     ) -> WebhookGlances:
         """Return the health of these webhooks of an account, or of all.
 
-        A webhook without an attempt is left out. Of many attempts, later calls count more.
+        A webhook without an attempt is left out. Later calls count a busy account further back.
         """
         now = self.now()
         last = now.replace(minute=0, second=0, microsecond=0)

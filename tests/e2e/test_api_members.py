@@ -1,14 +1,19 @@
 """Every member that the description promises of any answer can be seen in one."""
 
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import free_port
+from service.documents.buckets import Span, bucket_name
+from service.domain.delivery import attempt_id_of
+from service.management.counting import A_LOOK
 from service.text.keys import new_key
 from tests.api_client import Client, Reply, make_token
 from tests.e2e.harness import SECRET, eventually, switch
@@ -311,6 +316,18 @@ async def see_operation(witness: Witness, shared: SharedService) -> None:
     witness.api = replace(witness.api, token=account_token)
 
 
+async def see_a_long_log(witness: Witness, shared: SharedService, webhook_id: str) -> None:
+    """See the health of a webhook with more attempts than are counted at once."""
+    at = time.time() - 60
+    row = {
+        "account_id": witness.api.account_id, "webhook_id": webhook_id, "outcome": "succeeded",
+        "duration_ms": 10.0, "started_at": datetime.fromtimestamp(at, UTC),
+    }  # fmt: skip
+    rows = [{**row, "_id": ObjectId(attempt_id_of(at))} for _ in range(A_LOOK + 1)]
+    await shared.database[bucket_name(at, Span.DAY)].insert_many(rows)
+    await witness.call("getWebhooksHealth", query={"hook_ids": webhook_id})
+
+
 OF_EARLIER_VERSIONS = {("SchemaVersion", "deprecated_at"), ("SchemaVersion", "sunset_at")}
 """No hook has any today; tests/integration/test_toy_dialect.py sees these members."""
 
@@ -333,6 +350,7 @@ async def test_every_member_of_every_answer_can_be_seen(
         await witness.call(name, sample_id="webhooks_channel_create")
     for name in ("enableWebhooks", "enableDescendantWebhooks"):
         await witness.call(name, {"re-enable": True})
+    await see_a_long_log(witness, described, ids["full"])
     await witness.call("deleteWebhook", webhook_id=ids["full"])
     assert set(witness.operations()) == witness.called
     assert sorted(witness.promised() - witness.seen - OF_EARLIER_VERSIONS) == []
