@@ -218,8 +218,10 @@ class Records(Protocol):
     async def webhooks(self, text: str, size: int) -> Sequence[Document]:
         """Return `_id`, `account_id`, `name`, `uri` and `enabled` of webhooks."""
 
-    async def attempts(self, text: str, size: int) -> Sequence[Document]:
-        """Return attempts without payloads, the newest first."""
+    async def attempts(
+        self, text: str, size: int, until: datetime | None = None
+    ) -> Sequence[Document]:
+        """Return attempts without payloads that began before a time, the newest first."""
 
     async def letters(self, text: str, size: int) -> Sequence[Document]:
         """Return dead letters without payloads, the newest first."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from service.dialects.dialect import Dialects
@@ -33,13 +34,14 @@ class Search:
     records: Records
     dialects: Dialects
 
-    async def everywhere(self, text: str) -> Found:
+    async def everywhere(self, text: str, until: datetime | None = None) -> Found:
         """Return the webhooks, newest attempts and dead letters that a text identifies.
 
         The text is an id of a webhook, attempt, delivery, event or call, or the beginning of a URI.
+        Attempts that began at `until` or later are left out.
         Raises StoreUnavailable, also where the search takes too long.
         """
-        attempts = await self.records.attempts(text, MOST_FOUND)
+        attempts = await self.records.attempts(text, MOST_FOUND, until)
         letters = await self.records.letters(text, MOST_FOUND)
         webhooks = await self.records.webhooks(text, MOST_FOUND)
         return Found(

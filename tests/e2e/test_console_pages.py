@@ -221,6 +221,10 @@ async def test_an_operator_finds_everything_and_no_secret_of_the_settings(
                  receiver.url("/a")):  # fmt: skip
         found = await browser.page(f"/console/search{URL.build(query={'q': text})}")
         assert tenant.account_id in found, text
+    query = {"q": attempt["delivery_id"], "to": "2026-01-01T00:00"}
+    assert "Nothing found" in await browser.page(f"/console/search{URL.build(query=query)}")
+    refused = await browser.page(f"/console/search{URL.build(query=query | {'to': 'noon'})}")
+    assert re.search(r'id="to-problem"[^>]*>must be a time', refused)
     settings = await browser.page("/console/settings")
     assert "SWITCHHOOK_MONGO__DATABASE" in settings
     assert shared.settings["SWITCHHOOK_AMQP__URL"] not in settings

@@ -16,7 +16,7 @@ from service.adapters.mongo.store import Store, open_database
 from service.adapters.mongo.tallies import MongoTallies
 from service.adapters.rabbitmq.backlogs import Backlogs
 from service.dev.servers import MongoServer, free_port
-from service.domain.delivery import time_key
+from service.domain.delivery import attempt_id_of, time_key
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
 from service.management.counting import A_LOOK
 from service.management.glance import LONGEST_S, Glance
@@ -173,6 +173,28 @@ async def test_an_event_a_uri_and_a_given_up_delivery_are_found_however_old_they
         (found,) = await MongoRecords(ours).attempts(text, 3)
         assert found["delivery_id"] == "d0", text
     assert await MongoRecords(ours).attempts("d1", 3) == []
+
+
+async def test_a_search_looks_through_the_last_attempts_before_a_time(
+    ours: Store, database: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_READ", 2)
+    upkeep, found = BucketUpkeep(ours, 3650), MongoRecords(ours).attempts
+    for day, first in (("20260101", 0), ("20260102", 5)):
+        await upkeep.create(f"attempts_{day}")
+        at = datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC)
+        rows = [
+            row(n, 0, webhook_id=f"w{n}")
+            | {"_id": ObjectId(attempt_id_of((at + timedelta(minutes=n)).timestamp()))}
+            for n in range(first, first + 5)
+        ]
+        await database[f"attempts_{day}"].insert_many(rows)
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    assert [len(await found(f"d{n}", 3)) for n in (9, 8, 7, 6)] == [1, 1, 0, 0]
+    until = later + timedelta(minutes=6)
+    # The last two before that time are in two buckets.
+    assert [len(await found(f"d{n}", 3, until)) for n in (6, 5, 4, 3)] == [0, 1, 1, 0]
+    assert [len(await found("e6", 3, one)) for one in (until, later + timedelta(hours=1))] == [0, 1]
 
 
 async def test_a_search_finds_webhooks_and_dead_letters(ours: Store, database: Documents) -> None:

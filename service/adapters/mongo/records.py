@@ -6,12 +6,14 @@ looked for among the newest documents only, so that a search has a bounded cost.
 """
 
 from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import Any
 
-from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, id_in
+from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, first_id_in, id_in
 from service.adapters.mongo.history import NOT_LISTED
 from service.adapters.mongo.store import Document, Store, ids_of
-from service.documents.buckets import Bucket
+from service.documents.buckets import AFTER_ALL_IDS, Bucket
+from service.domain.delivery import time_key
 
 WITHIN_S = 3.0
 MOST_READ = 50_000
@@ -40,13 +42,18 @@ class MongoRecords:
         found = self._database["webhooks"].find(wanted, SHOWN).limit(size)
         return await self._ask(found)
 
-    async def attempts(self, text: str, size: int) -> Sequence[Document]:
+    async def attempts(
+        self, text: str, size: int, until: datetime | None = None
+    ) -> Sequence[Document]:
         """See `management.ports.Records`."""
-        return await self._store.ask_briefly(lambda: self._attempts(text, size), self._within_s)
+        end = AFTER_ALL_IDS if until is None else time_key(until.timestamp())
+        return await self._store.ask_briefly(
+            lambda: self._attempts(text, size, end), self._within_s
+        )
 
-    async def _attempts(self, text: str, size: int) -> Sequence[Document]:
+    async def _attempts(self, text: str, size: int, end: str) -> Sequence[Document]:
         owned = [*await self._owned(text), *await self._pointed_at(text)]
-        buckets = await self._buckets.all()
+        buckets = await self._buckets.within(last=end)
         by_event = [one.name for one in buckets if await self._has_events(one)]
         of_event = await self._of_event(text)
 
@@ -54,10 +61,10 @@ class MongoRecords:
             either = [{"_id": {"$eq": id_in(bucket, text)}}, *owned]
             if bucket.name in by_event:
                 either += of_event
-            return [{"$match": {"$or": either}}, {"$project": NOT_LISTED}]
+            return [{"$match": {"$or": either, **_before(bucket, end)}}, {"$project": NOT_LISTED}]
 
         return await self._buckets.newest(buckets, indexed, size) or await self._among_newest(
-            buckets, _any_of(text, ("call_id", "delivery_id", "event_id")), size
+            buckets, _any_of(text, ("call_id", "delivery_id", "event_id")), size, end
         )
 
     async def _has_events(self, bucket: Bucket) -> bool:
@@ -86,21 +93,27 @@ class MongoRecords:
         return [{"webhook_id": {"$in": ids}}] if ids else []
 
     async def _among_newest(
-        self, buckets: Sequence[Bucket], wanted: dict[str, Any], size: int
+        self, buckets: Sequence[Bucket], wanted: dict[str, Any], size: int, end: str
     ) -> Sequence[Document]:
-        """Return what is wanted among the newest `MOST_READ` attempts, from the newest back."""
+        """Return what is wanted among the newest `MOST_READ` attempts before an id."""
         found: list[Document] = []
         left = MOST_READ
         for bucket in buckets:
             attempts = self._database[bucket.name]
+            before = _before(bucket, end)
             reading: Pipeline = [
+                {"$match": before},
                 NEWEST_FIRST,
                 {"$limit": left},
                 {"$match": wanted},
                 {"$limit": size},
             ]
             found += await attempts.aggregate([*reading, {"$project": NOT_LISTED}]).to_list(None)
-            left -= await attempts.estimated_document_count()
+            left -= await (
+                attempts.count_documents(before, limit=left)
+                if before
+                else attempts.estimated_document_count()
+            )
             if left <= 0 or len(found) >= size:
                 break
         return found[:size]
@@ -142,6 +155,11 @@ class MongoRecords:
             return documents
 
         return await self._store.ask_briefly(question, self._within_s)
+
+
+def _before(bucket: Bucket, end: str) -> dict[str, Any]:
+    """Return the filter for ids before this one; nothing where the bucket has no later ones."""
+    return {"_id": {"$lt": first_id_in(bucket, end)}} if end < bucket.end else {}
 
 
 def _any_of(text: str, members: Sequence[str]) -> dict[str, Any]:

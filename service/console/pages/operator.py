@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -91,9 +91,22 @@ async def settings(visit: Visit) -> web.StreamResponse:
 async def search(visit: Visit) -> web.StreamResponse:
     """Find attempts, dead letters and webhooks of all accounts by an id or a URI."""
     visit.check_operator()
-    text = visit.query.get("q", "")
-    found = await _or_none(lambda: visit.console.search.everywhere(text)) if text else None
-    return visit.page("search.html", text=text, found=found)
+    text, problems, until = visit.query.get("q", ""), {}, None
+    try:
+        until = _utc(visit.query.get("to", ""))
+    except ValueError:
+        problems["to"] = "must be a time such as 2026-11-28T17:30"
+    wanted = text and not problems
+    found = await _or_none(lambda: visit.console.search.everywhere(text, until)) if wanted else None
+    return visit.page("search.html", text=text, found=found, problems=problems)
+
+
+def _utc(text: str) -> datetime | None:
+    """Return a time, in UTC where it names no zone; None for an empty text. Raises ValueError."""
+    if not text:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 async def _or_none(question: Callable[[], Awaitable[Any]]) -> Any:
