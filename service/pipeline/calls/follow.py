@@ -1,6 +1,7 @@
 """Follows the calls of accounts that want it: gives every event its place in its conversation."""
 
 import asyncio
+import itertools
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
@@ -66,6 +67,8 @@ class CallFollower:
         default_factory=weakref.WeakValueDictionary
     )
     """Held while an event of the leg is noted, by account and call id."""
+    early: dict[tuple[str, str], list[CallNote]] = field(default_factory=dict)
+    """Events that wait for their predecessor, in the order of their arrival."""
 
     async def follow(
         self,
@@ -100,13 +103,20 @@ class CallFollower:
         self, account_id: str, note: CallNote, add: Callable[[], Awaitable[Conversation]]
     ) -> Conversation:
         """Add an event after those of its leg that the broker delivered before it."""
-        turn = self.turns.setdefault((account_id, note.leg), asyncio.Lock())
+        key = account_id, note.leg
+        turn = self.turns.setdefault(key, asyncio.Lock())
         async with turn:
-            if note.step is Step.CREATED or await self._may_come(account_id, note):
+            if await self._may_come(key, note):
                 return await add()
         # Its predecessor needs the turn.
-        await self._until_predecessor(account_id, note)
-        return await add()
+        self.early.setdefault(key, []).append(note)
+        try:
+            await self._until_predecessor(key, note)
+            return await add()
+        finally:
+            left = [one for one in self.early.pop(key) if one is not note]
+            if left:
+                self.early[key] = left
 
     async def _added(
         self,
@@ -202,20 +212,33 @@ class CallFollower:
             wanted = None if conversation is None else conversation.joined
         return conversation if conversation is not None and conversation.legs else None
 
-    async def _until_predecessor(self, account_id: str, note: CallNote) -> None:
-        """Wait until what must come before the event is known, for a limited time."""
+    async def _until_predecessor(self, key: tuple[str, str], note: CallNote) -> None:
+        """Wait until what must come before the event is known, for a limited time.
+
+        It waits for those that came earlier and wait themselves, too, whose time ends by itself.
+        """
         deadline = self.clock() + self.policy.early_ms / 1000
-        while not await self._may_come(account_id, note):
-            if self.clock() >= deadline:
+        while not await self._may_come(key, note):
+            if self.clock() >= deadline and not self._would_overtake(key, note):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _may_come(self, account_id: str, note: CallNote) -> bool:
+    async def _may_come(self, key: tuple[str, str], note: CallNote) -> bool:
+        if note.step is Step.CREATED:
+            return True
+        if self._would_overtake(key, note):
+            return False
+        account_id, leg = key
         found = await self.availability.until_available(
-            lambda: self.conversations.of_legs(account_id, [note.leg])
+            lambda: self.conversations.of_legs(account_id, [leg])
         )
-        legs = (one.legs[note.leg] for one in found if note.leg in one.legs)
+        legs = (one.legs[leg] for one in found if leg in one.legs)
         return _follows(note, next(legs, None))
+
+    def _would_overtake(self, key: tuple[str, str], note: CallNote) -> bool:
+        """Return whether an earlier event of the leg waits, and not for one such as this."""
+        earlier = itertools.takewhile(lambda one: one is not note, self.early.get(key, ()))
+        return any(one.step is not Step.DESTROYED or note.step not in LIVING for one in earlier)
 
 
 def _follows(note: CallNote, leg: Leg | None) -> bool:
