@@ -9,8 +9,6 @@ from service.domain.webhook import Webhook
 ON_TIME_S = 5.0
 """An event that arrives within so many seconds is attempted once, however low the limit is: a limit
 below the usual way from the switch to here would lose every event."""
-
-
 KindOf = Callable[[str, str], Freshness]
 """Tells the class of an event from its hook and name."""
 

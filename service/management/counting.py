@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from service.documents.buckets import AFTER_ALL_IDS
 from service.management.tally import Tally
 
 A_LOOK = 5000
@@ -17,7 +18,6 @@ MOST_COUNTED = 50_000
 SETTLED_S = 40.0
 """Age at which the log has an attempt: it took 30 s at most, and waited about a second to be
 written. Its id has the time of its start."""
-AFTER_ALL = "g"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def look(read: Read, known: Part | None, since: str, settled: str) -> tupl
     """
     known = known or Part(settled, settled)
     settled = max(settled, known.end)
-    recent = await read(settled, AFTER_ALL, A_LOOK)
+    recent = await read(settled, AFTER_ALL_IDS, A_LOOK)
     left = A_LOOK - recent.read
     if left <= 0:
         return known, recent

@@ -78,7 +78,7 @@ class Glance:
     )
     """Dear counts by what was asked, each with the time until which it is shown again."""
     parts: BoundedDict[Hashable, Part] = field(default_factory=lambda: BoundedDict(MOST_REMEMBERED))
-    """What was counted of accounts in this hour; the next hour begins anew."""
+    """Counts of accounts so far. With each hour they begin anew."""
 
     async def webhooks(
         self, account_id: str, webhook_ids: Sequence[str] | None = None, *, own_only: bool

@@ -1,4 +1,4 @@
-"""Times as text."""
+"""Times as text, written and read."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,6 +11,12 @@ def rfc3339(at: float) -> str:
     # As `datetime.fromtimestamp` rounds, so that a stored time gives the same text.
     milliseconds = int(whole) * 1000 + round(fraction * 1_000_000) // 1000
     return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+def read_time(text: str) -> datetime:
+    """Return a time in ISO 8601, in UTC where it names no zone. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=1000)

@@ -86,6 +86,16 @@ def first_id_in(bucket: Bucket, key: str) -> Any:
     return key if bucket.ends_at is None else ObjectId(f"{key:0<24}")
 
 
+def ids_within(bucket: Bucket, first: str = "", end: str = AFTER_ALL_IDS) -> Document:
+    """Return the filter for ids from `first` up to `end`; empty where the bucket has no others."""
+    bounds = {}
+    if first > bucket.first:
+        bounds["$gte"] = first_id_in(bucket, first)
+    if end < bucket.end:
+        bounds["$lt"] = first_id_in(bucket, end)
+    return {"_id": bounds} if bounds else {}
+
+
 def _first_of(pipeline: Pipeline, size: int) -> Pipeline:
     """Return the pipeline with order and limit after its `$match`, where an index gives both."""
     return [*pipeline[:1], NEWEST_FIRST, {"$limit": size}, *pipeline[1:]]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, first_id_in, id_in
+from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, id_in, ids_within
 from service.adapters.mongo.history import NOT_LISTED
 from service.adapters.mongo.store import Document, Store, ids_of
 from service.documents.buckets import AFTER_ALL_IDS, Bucket
@@ -61,7 +61,10 @@ class MongoRecords:
             either = [{"_id": {"$eq": id_in(bucket, text)}}, *owned]
             if bucket.name in by_event:
                 either += of_event
-            return [{"$match": {"$or": either, **_before(bucket, end)}}, {"$project": NOT_LISTED}]
+            return [
+                {"$match": {"$or": either, **ids_within(bucket, end=end)}},
+                {"$project": NOT_LISTED},
+            ]
 
         return await self._buckets.newest(buckets, indexed, size) or await self._among_newest(
             buckets, _any_of(text, ("call_id", "delivery_id", "event_id")), size, end
@@ -100,7 +103,7 @@ class MongoRecords:
         left = MOST_READ
         for bucket in buckets:
             attempts = self._database[bucket.name]
-            before = _before(bucket, end)
+            before = ids_within(bucket, end=end)
             reading: Pipeline = [
                 {"$match": before},
                 NEWEST_FIRST,
@@ -155,11 +158,6 @@ class MongoRecords:
             return documents
 
         return await self._store.ask_briefly(question, self._within_s)
-
-
-def _before(bucket: Bucket, end: str) -> dict[str, Any]:
-    """Return the filter for ids before this one; nothing where the bucket has no later ones."""
-    return {"_id": {"$lt": first_id_in(bucket, end)}} if end < bucket.end else {}
 
 
 def _any_of(text: str, members: Sequence[str]) -> dict[str, Any]:

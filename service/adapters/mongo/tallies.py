@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, first_id_in
+from service.adapters.mongo.buckets import NEWEST_FIRST, Buckets, Pipeline, ids_within
 from service.adapters.mongo.store import Document, Store
-from service.documents.buckets import AFTER_ALL_IDS, Bucket
+from service.documents.buckets import AFTER_ALL_IDS
 from service.domain.delivery import NOT_SENT, Outcome, time_key
 from service.management.counting import Part
 from service.management.selection import Selection
@@ -78,7 +78,7 @@ class MongoTallies:
         """Return the sums of each bucket, from the newest back until `most` attempts are read."""
         rows: list[Document] = []
         for bucket in await self._buckets.within(first, end):
-            within = {**wanted, "_id": _ids(bucket, first, end)}
+            within = {**wanted, **ids_within(bucket, first, end)}
             summing = _summing(within, most, keys)
             found = await self._store.database[bucket.name].aggregate(summing).to_list(None)
             rows += found
@@ -86,12 +86,6 @@ class MongoTallies:
             if most <= 0:
                 break
         return rows
-
-
-def _ids(bucket: Bucket, first: str, end: str) -> Mapping[str, Any]:
-    """Return the range of stored ids."""
-    bounds = {"$gte": first_id_in(bucket, first)}
-    return bounds | ({"$lt": first_id_in(bucket, end)} if end < bucket.end else {})
 
 
 def _summing(within: Mapping[str, Any], most: int, keys: Mapping[str, Any]) -> Pipeline:

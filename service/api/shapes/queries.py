@@ -20,6 +20,7 @@ from service.domain.webhook import ALL_HOOKS
 from service.management.audit import Action
 from service.management.selection import Selection
 from service.text.gregorian import GREGORIAN_OFFSET_S
+from service.text.times import read_time
 
 ATTEMPT_MEMBERS = {
     "hook_id": "webhook_id",
@@ -245,8 +246,7 @@ def time_of(value: Any, field: str) -> datetime | None:
         if text.isdecimal():
             at = datetime.fromtimestamp(int(text) - GREGORIAN_OFFSET_S, tz=UTC)
         else:
-            at = datetime.fromisoformat(text)
-            at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+            at = read_time(text)
         if FIRST_YEAR <= at <= LAST_YEAR:
             return at
     except (ValueError, OverflowError, OSError):

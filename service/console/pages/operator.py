@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from service.console.addresses import url_of
 from service.console.visit import Visit, redirect
 from service.domain.errors import Unavailable
 from service.management.selection import Selection
+from service.text.times import read_time
 
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 SPAN = "1h"
@@ -91,22 +92,14 @@ async def settings(visit: Visit) -> web.StreamResponse:
 async def search(visit: Visit) -> web.StreamResponse:
     """Find attempts, dead letters and webhooks of all accounts by an id or a URI."""
     visit.check_operator()
-    text, problems, until = visit.query.get("q", ""), {}, None
+    text, to, problems = visit.query.get("q", ""), visit.query.get("to"), {}
     try:
-        until = _utc(visit.query.get("to", ""))
+        until = read_time(to) if to else None
     except ValueError:
-        problems["to"] = "must be a time such as 2026-11-28T17:30"
+        until, problems = None, {"to": "must be a time such as 2026-11-28T17:30"}
     wanted = text and not problems
     found = await _or_none(lambda: visit.console.search.everywhere(text, until)) if wanted else None
     return visit.page("search.html", text=text, found=found, problems=problems)
-
-
-def _utc(text: str) -> datetime | None:
-    """Return a time, in UTC where it names no zone; None for an empty text. Raises ValueError."""
-    if not text:
-        return None
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 async def _or_none(question: Callable[[], Awaitable[Any]]) -> Any:

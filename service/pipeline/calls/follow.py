@@ -236,7 +236,10 @@ class CallFollower:
         return _follows(note, next(legs, None))
 
     def _would_overtake(self, key: tuple[str, str], note: CallNote) -> bool:
-        """Return whether an earlier event of the leg waits, and not for one such as this."""
+        """Return whether the broker delivered an event of the leg before, and that still waits.
+
+        An end does not count for what it may wait for itself.
+        """
         earlier = itertools.takewhile(lambda one: one is not note, self.early.get(key, ()))
         return any(one.step is not Step.DESTROYED or note.step not in LIVING for one in earlier)
 

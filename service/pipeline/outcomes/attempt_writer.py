@@ -75,11 +75,10 @@ class AttemptWriter:
             # The few that come meanwhile wait for the next time: many small writes cost more.
             left = len(self._rows)
             while self._rows and (left > 0 or len(self._rows) >= ROWS_AT_ONCE):
-                are_few = len(self._rows) <= FEW
                 most = _at_once(len(self._rows))
                 left -= most
                 await self._write_some(most)
-                if are_few and left > 0:
+                if most == FEW_AT_ONCE and left > 0:
                     await asyncio.sleep(REST_S)
 
     async def _write_some(self, most: int) -> None:

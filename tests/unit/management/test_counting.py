@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from service.management.counting import A_LOOK, AFTER_ALL, MOST_COUNTED, Part, look
+from service.documents.buckets import AFTER_ALL_IDS
+from service.management.counting import A_LOOK, MOST_COUNTED, Part, look
 from service.management.tally import Tally, figures_of
 
 SINCE = "01"
@@ -30,7 +31,7 @@ class Log:
         assert sum(self.read) <= A_LOOK
         covered = [one for one in self.ids if shown.first <= one]
         assert figures_of(shown.tallies).attempts == len(covered), "each row is counted once"
-        assert shown.end == AFTER_ALL
+        assert shown.end == AFTER_ALL_IDS
         return shown
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.management.counting import AFTER_ALL, Part
+from service.documents.buckets import AFTER_ALL_IDS
+from service.management.counting import Part
 from service.management.glance import DEAR_S, LONGEST_S, MOST_KEPT, WORTH, Glance
 from service.management.tally import Tally
 
@@ -24,7 +25,7 @@ class Counting:
     async def by_hour(
         self, selection: Any, webhook_ids: Any, first: str, end: str, most: int
     ) -> Part:
-        if end == AFTER_ALL:
+        if end == AFTER_ALL_IDS:
             self.asked.append((selection.account_id, webhook_ids, most))
             self.at += self.takes_s
         return Part(first, end, 1, self.found)
