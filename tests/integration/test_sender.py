@@ -1,6 +1,7 @@
 """The sender against receivers that behave badly: an outcome for everything, and nothing hangs."""
 
 import asyncio
+import gc
 import gzip
 import socket
 import struct
@@ -190,6 +191,24 @@ async def test_what_is_kept_of_an_answer_is_neither_unpacked_nor_without_bounds(
 async def test_a_refused_connection_and_an_unknown_name_have_their_own_outcomes() -> None:
     assert (await send(f"http://{HOST}:{free_port()}/")).outcome is Outcome.REFUSED
     assert (await send("http://no-such-name.example/")).outcome is Outcome.DNS_FAILED
+
+
+@pytest.mark.parametrize("serve", [resetting, silent, saying(b"garbage\r\n\r\n"), None])
+async def test_a_failed_request_does_not_wait_for_the_garbage_collector(
+    serve: Serve | None, receiver: Receiver
+) -> None:
+    refused, no_tls = f"http://{HOST}:{free_port()}/", receiver.url("/").replace("http:", "https:")
+    gc.collect()
+    gc.disable()
+    try:
+        async with server(serve or silent) as uri:
+            uris = {uri} if serve else {refused, no_tls, "http://no-such-name.example/"}
+            for failing in uris:
+                assert not (await send(failing)).outcome.succeeded
+        requests = [found for found in gc.get_objects() if type(found) is Request]
+        assert [request.uri for request in requests if request.uri in uris] == []
+    finally:
+        gc.enable()
 
 
 async def test_a_certificate_nobody_vouches_for_is_a_tls_failure(receiver: Receiver) -> None:

@@ -73,6 +73,18 @@ def _cause(error: BaseException) -> BaseException:
     return inside or error
 
 
+def forget_frames(error: BaseException) -> None:
+    """Detach an error and its causes from the frames that they passed.
+
+    Those frames refer to the error in turn: such a circle, with the request's body in it, would stay
+    in memory until the next garbage collection.
+    """
+    passed: BaseException | None = error
+    while passed is not None:
+        passed.__traceback__ = None
+        passed = passed.__cause__ or passed.__context__
+
+
 def _detail(cause: BaseException) -> str:
     """Return an error's text without the URI: its query may contain a password."""
     text = str(cause)

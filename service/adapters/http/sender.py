@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from service.adapters.http.dialling import JudgingResolver, judged_connector, log_refusal, told
 from service.adapters.http.exchange import FastWay
-from service.adapters.http.failures import failure, printable, refused_by
+from service.adapters.http.failures import failure, forget_frames, printable, refused_by
 from service.adapters.http.self_test import problem_of_fast_path, told_of
 from service.adapters.http.session import SessionWay
 from service.adapters.http.tls import CertificateWatch, contexts_of
@@ -110,7 +110,9 @@ class HttpSender:
             refused = refused_by(error)
             if refused is not None:
                 log_refusal(refused.refusal, endpoint_of(request.uri).host)
-            return failure(error)
+            response = failure(error)
+            forget_frames(error)
+            return response
         except (AttributeError, TypeError) as error:
             raise NothingSent(told_of(error)) from error
         finally:
