@@ -76,8 +76,8 @@ def _cause(error: BaseException) -> BaseException:
 def forget_frames(error: BaseException) -> None:
     """Detach an error and its causes from the frames that they passed.
 
-    Those frames refer to the error in turn: such a circle, with the request's body in it, would stay
-    in memory until the next garbage collection.
+    Those frames refer to the error in turn: such a circle, with the request's body in it, would
+    stay in memory until the next garbage collection.
     """
     passed: BaseException | None = error
     while passed is not None:

@@ -3,6 +3,9 @@
 Accounts without a webhook, the majority, are cached as well. An entry becomes stale when the store
 reports a change, or after `max_age_s`, and is then loaded again. While the store is unavailable,
 stale entries remain in use.
+
+Webhooks that are disabled or deleted belong to no cached account, yet thousands of deliveries may
+wait for one: it is looked up once, and then when it changes or after `max_age_s`.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from service.bounded import BoundedDict
 from service.domain.errors import StoreUnavailable
@@ -25,6 +29,8 @@ SOON_S = 0.5
 RETRY_STALE_S = 1.0
 """How long a stale account remains in use before the next reload is attempted."""
 MOST_NUMBERS = 50_000
+MOST_INACTIVE = 5_000
+"""Webhooks that are known to be disabled or deleted."""
 
 
 @dataclass(slots=True)
@@ -56,6 +62,9 @@ class RememberedDirectory:
         self._weight = 0
         self._owners: dict[str, str] = {}
         self._numbers = BoundedDict[str, tuple[str | None, float]](MOST_NUMBERS)
+        self._inactive = BoundedDict[str, tuple[Webhook | None, float]](MOST_INACTIVE)
+        self._asking: dict[str, asyncio.Future[Webhook | None]] = {}
+        """Questions for webhooks that have not changed since."""
         self._loading: dict[str, asyncio.Future[Account]] = {}
         self._changed: set[str] = set()
         metrics.measure(metrics.accounts_remembered, lambda: len(self._entries))
@@ -98,8 +107,30 @@ class RememberedDirectory:
         known = account.by_id.get(webhook_id)
         if known is not None:
             return known
-        found = await self._store.webhook(webhook_id)
+        found, good_until = self._inactive.get(webhook_id, (None, 0.0))
+        if good_until < self._now():
+            found = await asyncio.shield(self._asking_for(webhook_id))
         return None if found is None else account.bound(found)
+
+    def _asking_for(self, webhook_id: str) -> asyncio.Future[Webhook | None]:
+        """Return the single question for a webhook, shared by all deliveries that wait for it."""
+        asking = self._asking.get(webhook_id)
+        if asking is None:
+            asking = self._asking[webhook_id] = asyncio.ensure_future(self._ask(webhook_id))
+            asking.add_done_callback(_retrieve)
+        return asking
+
+    async def _ask(self, webhook_id: str) -> Webhook | None:
+        """Query the store for a webhook; remember the answer unless the webhook has changed."""
+        this = asyncio.current_task()
+        try:
+            found = await self._store.webhook(webhook_id)
+            if self._asking.get(webhook_id) is this and not (found is not None and found.enabled):
+                self._inactive[webhook_id] = found, self._now() + self._policy.max_age_s
+        finally:
+            if self._asking.get(webhook_id) is this:
+                del self._asking[webhook_id]
+        return found
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.Directory`."""
@@ -122,6 +153,8 @@ class RememberedDirectory:
 
     def forget_webhook(self, webhook_id: str) -> None:
         """Mark as stale the account that last had a webhook; the webhook may have moved."""
+        self._inactive.pop(webhook_id, None)
+        self._asking.pop(webhook_id, None)
         owner = self._owners.get(webhook_id)
         if owner is not None:
             self.forget(owner)
@@ -131,6 +164,8 @@ class RememberedDirectory:
         for account_id in (*self._entries, *self._loading):
             self.forget(account_id)
         self._numbers.clear()
+        self._inactive.clear()
+        self._asking.clear()
 
     def _loading_of(self, account_id: str) -> asyncio.Future[Account]:
         """Return the single load of an account, shared by all events that need the account."""
@@ -143,9 +178,7 @@ class RememberedDirectory:
 
     def _loaded(self, account_id: str, loading: asyncio.Future[Account]) -> None:
         self._loading.pop(account_id, None)
-        if not loading.cancelled():
-            # Retrieve the error: asyncio logs one that no waiter retrieved.
-            loading.exception()
+        _retrieve(loading)
 
     async def _load(self, account_id: str) -> Account:
         account = await self._store.account(account_id)
@@ -177,3 +210,9 @@ class RememberedDirectory:
             # The webhook may have moved, and its new account may be cached already.
             if self._owners.get(webhook.webhook_id) == account_id:
                 del self._owners[webhook.webhook_id]
+
+
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    """Retrieve the error, if any: asyncio logs one that no waiter retrieved."""
+    if not done.cancelled():
+        done.exception()

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from service.domain.policy import CachePolicy
-from service.domain.webhook import Account, account_of
+from service.domain.webhook import Account, Webhook, account_of
 from service.pipeline.accounts.directory import RememberedDirectory
 from tests.builders import ACCOUNT, RESELLER, make_account, make_webhook
 from tests.fakes import FakeStore, counted, make_metrics
@@ -190,7 +190,55 @@ async def test_a_webhook_that_its_account_has_no_longer_is_asked_for() -> None:
     setting.directory.forget(ACCOUNT)
     assert await setting.directory.webhook(ACCOUNT, "hook-1") is disabled
     del setting.store.webhooks["hook-1"]
+    setting.directory.forget_webhook("hook-1")
     assert await setting.directory.webhook(ACCOUNT, "hook-1") is None
+
+
+@pytest.mark.parametrize("kept", [make_webhook("off", enabled=False), None])
+async def test_a_disabled_or_deleted_webhook_is_asked_for_once(kept: Webhook | None) -> None:
+    setting = Setting()
+    if kept is not None:
+        setting.store.webhooks["off"] = kept
+    for _ in range(3):
+        assert await setting.directory.webhook(ACCOUNT, "off") == kept
+    assert setting.store.asked == [ACCOUNT, "off"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_it_is_asked_for_again_when_it_changes_and_after_a_while(*, told: bool) -> None:
+    setting = Setting()
+    setting.store.webhooks["off"] = make_webhook("off", enabled=False)
+    assert await setting.directory.webhook(ACCOUNT, "off") is not None
+    del setting.store.webhooks["off"]
+    assert await setting.directory.webhook(ACCOUNT, "off") is not None
+    if told:
+        setting.directory.forget_webhook("off")
+    else:
+        setting.now += MAX_AGE_S + 1
+    assert await setting.directory.webhook(ACCOUNT, "off") is None
+
+
+@pytest.mark.parametrize("gap", [True, False])
+async def test_a_change_while_it_is_asked_for_is_not_missed(*, gap: bool) -> None:
+    class Overtaken(FakeStore):
+        async def webhook(self, webhook_id: str) -> Webhook | None:
+            found = await super().webhook(webhook_id)
+            self.webhooks[webhook_id] = make_webhook(webhook_id, enabled=False)
+            directory.forget_all() if gap else directory.forget_webhook(webhook_id)
+            return found
+
+    store = Overtaken(accounts={ACCOUNT: make_account()})
+    directory = RememberedDirectory(store, CachePolicy(), make_metrics())
+    assert await directory.webhook(ACCOUNT, "off") is None
+    assert await directory.webhook(ACCOUNT, "off") == make_webhook("off", enabled=False)
+
+
+async def test_a_webhook_that_is_enabled_again_is_not_remembered_as_disabled() -> None:
+    setting = Setting()
+    setting.store.webhooks["on"] = make_webhook("on")
+    for _ in range(2):
+        assert await setting.directory.webhook(ACCOUNT, "on") == make_webhook("on")
+    assert setting.store.asked == [ACCOUNT, "on", "on"]
 
 
 async def test_a_webhook_that_is_asked_for_is_bound_by_its_accounts_demands() -> None:
