@@ -1,5 +1,6 @@
 """Log lines of bounded size, even for an error whose text quotes a megabyte."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -54,7 +55,7 @@ def _shortest_needed(event: EventDict, size: int | None) -> bytes:
 
 def _cut(value: Any, longest: int, most: int, depth: int = 0) -> Any:
     match value:
-        case None | bool() | float():
+        case None | bool() | float() | datetime():
             return value
         case int() if abs(value) < 2**63:
             return value

@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import structlog
+from structlog.contextvars import get_contextvars
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
@@ -55,6 +57,26 @@ def configure_logs(policy: LogPolicy) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_libraries(level, shared, as_json=as_json)
+
+
+def quick_info() -> Callable[..., None]:
+    """Return a method `info`, for lines that every delivery has; to be called once logs are set up.
+
+    It writes the same line as structlog's own, in JSON without the chain of processors: 3.6 µs
+    instead of 7.
+    """
+    log = structlog.get_logger().bind()
+    config = structlog.get_config()
+    if config["processors"][-1] is not json_line or not log.is_enabled_for(logging.INFO):
+        return cast("Callable[..., None]", log.info)
+    write = config["logger_factory"]().msg
+
+    def info(event: str, **members: Any) -> None:
+        line = get_contextvars() | members
+        line |= {"event": event, "level": "info", "timestamp": datetime.now(UTC)}
+        write(json_line(None, "info", line))
+
+    return info
 
 
 def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:

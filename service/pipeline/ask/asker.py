@@ -29,6 +29,7 @@ from service.domain.delivery import (
 from service.domain.immutable import immutable
 from service.domain.trace import new_traceparent
 from service.domain.webhook import Asking, Verb, Webhook
+from service.observability.logs import quick_info
 from service.observability.metrics import Metrics
 from service.pipeline.ask.check import AnswerCheck
 from service.pipeline.ask.values import Applied, Ask
@@ -73,8 +74,7 @@ class Asker:
     metrics: Metrics
     clock: Callable[[], float] = time.time
     now: Callable[[], float] = field(default=time.perf_counter)
-    log_asked: Callable[..., None] = field(default_factory=lambda: log.bind().info)
-    """Bound once, which saves 3 µs per line."""
+    log_asked: Callable[..., None] = field(default_factory=quick_info)
 
     async def ask(self, ask: Ask, budget_s: float | None = None) -> Applied:
         """Return what is applied, within the budget of the webhook or a smaller one.

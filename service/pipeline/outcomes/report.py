@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.domain.delivery import Attempt, DeadLetter, Delivery
+from service.observability.logs import quick_info
 from service.observability.metrics import LATE_S, Metrics
 from service.pipeline.live.feed import LiveFeed
 from service.pipeline.outcomes.attempt_writer import AttemptWriter
@@ -23,8 +24,7 @@ class Reporter:
     prompt: bool = True
     """Whether deliveries are meant to be made at once: not those of a backlog, nor those whose turn
     in a call came later. They make no attempt late."""
-    log_attempt: Callable[..., None] = field(default_factory=lambda: log.bind().info)
-    """Bound once, which saves 3 µs per line."""
+    log_attempt: Callable[..., None] = field(default_factory=quick_info)
 
     def attempted(self, delivery: Delivery, attempt: Attempt) -> None:
         """Report an attempt: one canonical log line, one row of the attempt log, and metrics."""

@@ -3,13 +3,14 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, Literal
 
 import pytest
 import structlog
 
 from service.observability.lines import LONGEST_LINE
-from service.observability.logs import LogPolicy, configure_logs
+from service.observability.logs import LogPolicy, configure_logs, quick_info
 
 FORMATS: tuple[Literal["json", "console"], ...] = ("json", "console")
 CANARY = "canary-in-a-local"
@@ -129,6 +130,29 @@ def test_the_line_of_a_long_error_still_says_where(
     text = capsysbinary.readouterr().err
     assert len(text) <= 4 * (LONGEST_LINE + 1)
     assert text.count(b"logged_failures") >= 4
+
+
+def test_the_quick_line_is_the_usual_one(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    configure_logs(LogPolicy())
+    members = {"delivery_id": "d-1", "detail": "x" * 20_000, "status": 200}
+    with structlog.contextvars.bound_contextvars(worker=3):
+        for info in (structlog.get_logger().info, quick_info()):
+            info("attempt.finished", **members)
+    usual, quick = map(json.loads, capsysbinary.readouterr().err.splitlines())
+    for line in (usual, quick):
+        datetime.fromisoformat(line.pop("timestamp"))
+        assert line["worker"] == 3
+    assert quick == usual
+
+
+@pytest.mark.parametrize("level", ["warning", "info"])
+def test_the_quick_line_obeys_level_and_format(
+    level: Literal["warning", "info"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(LogPolicy(level, "console" if level == "info" else "json"))
+    quick_info()("attempt.finished", status=200)
+    written = capsys.readouterr().err
+    assert "status=200" in written if level == "info" else not written
 
 
 @pytest.mark.parametrize("odd", ["\ud800", 2**70, {1: object()}, [[[[[[[["deep"]]]]]]]], {2.5}])
