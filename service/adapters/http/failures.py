@@ -80,7 +80,8 @@ def forget_frames(error: BaseException) -> None:
     stay in memory until the next garbage collection.
     """
     passed: BaseException | None = error
-    while passed is not None:
+    # Errors may be each other's cause and context: one that is detached ends the way.
+    while passed is not None and passed.__traceback__ is not None:
         passed.__traceback__ = None
         passed = passed.__cause__ or passed.__context__
 

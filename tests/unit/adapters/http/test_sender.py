@@ -11,7 +11,7 @@ from yarl import URL
 
 from service.adapters.http.dialling import EgressRefused
 from service.adapters.http.exchange import Destination
-from service.adapters.http.failures import failure, printable
+from service.adapters.http.failures import failure, forget_frames, printable
 from service.adapters.http.sender import retry_after_s
 from service.domain.delivery import Outcome, Request
 from service.domain.errors import NothingSent
@@ -127,3 +127,16 @@ def test_what_a_receiver_says_can_be_stored_whatever_its_bytes() -> None:
     response = failure(aiohttp.ClientPayloadError("no: \udcff"))
     assert response.detail == "no: \\udcff"
     assert printable("\udcfe") == "\\udcfe"
+
+
+def raised(error: Exception) -> Exception:
+    with pytest.raises(type(error)) as caught:
+        raise error
+    return caught.value
+
+
+def test_errors_that_cause_each_other_are_all_detached_from_their_frames() -> None:
+    first, second = raised(OSError("first")), raised(OSError("second"))
+    first.__cause__, second.__context__ = second, first
+    forget_frames(first)
+    assert (first.__traceback__, second.__traceback__) == (None, None)
