@@ -1,12 +1,22 @@
-"""Thousands of endpoints that misbehave in one way, on addresses of the loopback network."""
+"""Thousands of endpoints that misbehave in one way, on addresses of the loopback network.
+
+    python -m tests.chaos.crowd MANNER TIMEOUT_S PORT
+
+They have a process of their own: when the service gives up thousands of requests at once, the
+process that publishes for the healthy and measures them would be late by itself.
+"""
 
 import asyncio
 import itertools
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum
-from typing import Self
+from pathlib import Path
 
-from tests.chaos.proxy import reserved_port
+import uvloop
+
+from service.dev.servers import HOST, Server
 
 HEADERS_END = b"\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -21,16 +31,13 @@ class Manner(Enum):
     ALTERNATING = "that answer every other request"
 
 
-class Crowd:
+class Crowd(Server):
     """One server that any address of 127.32.0.0/11 leads to; each is an endpoint of its own."""
 
-    def __init__(self, manner: Manner, timeout_s: float) -> None:
-        self.port = reserved_port()
+    def __init__(self, directory: Path, manner: Manner, timeout_s: float) -> None:
+        super().__init__("crowd", directory)
         self._manner = manner
         self._timeout_s = timeout_s
-        self._count = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
 
     def uris(self, group: int, count: int) -> list[str]:
         """Return the addresses of so many endpoints; another group has others."""
@@ -39,26 +46,33 @@ class Crowd:
             for number in range(count)
         ]
 
-    async def __aenter__(self) -> Self:
-        """Listen."""
-        self._server = await asyncio.start_server(self._serve, "0.0.0.0", self.port, backlog=4096)  # noqa: S104
-        return self
+    def command(self) -> Sequence[str]:
+        """See `Server`."""
+        told = self._manner.name, str(self._timeout_s), str(self.port)
+        return [sys.executable, "-m", "tests.chaos.crowd", *told]
 
-    async def __aexit__(self, *_: object) -> None:
-        """Listen no more and end every conversation."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def ready(self) -> None:
+        """See `Server`."""
+        _, writer = await asyncio.open_connection(HOST, self.port)
+        writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+
+class Endpoints:
+    """What the process does: it answers, or not."""
+
+    def __init__(self, manner: Manner, timeout_s: float) -> None:
+        self._manner = manner
+        self._timeout_s = timeout_s
+        self._count = itertools.count()
+
+    async def serve(self, port: int) -> None:
+        """Listen until the process is ended."""
+        server = await asyncio.start_server(self._talk, "0.0.0.0", port, backlog=4096)  # noqa: S104
+        await server.serve_forever()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with suppress(OSError, asyncio.IncompleteReadError):
                 while True:
                     await self._answer(reader, writer)
         finally:
@@ -83,3 +97,8 @@ class Crowd:
                 if next(self._count) % 2:
                     await reader.readuntil(HEADERS_END)
                 writer.write(OK)
+
+
+if __name__ == "__main__":
+    _, name, seconds, listen = sys.argv
+    uvloop.run(Endpoints(Manner[name], float(seconds)).serve(int(listen)))

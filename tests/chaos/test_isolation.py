@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -59,12 +60,12 @@ HANGS = [
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.short)
-async def test_hanging_endpoints_delay_nobody_else(rig: Rig, hang: Hang) -> None:
+async def test_hanging_endpoints_delay_nobody_else(rig: Rig, hang: Hang, tmp_path: Path) -> None:
     if not (hang.in_short or rig.full):
         pytest.skip("in full length only")
     rig.schedule_s = (1.0, 5.0, 30.0, 120.0)
     healthy = await rig.healthy(20)
-    async with Crowd(hang.manner, HANGS_S) as crowd:
+    async with Crowd(tmp_path / "crowd", hang.manner, HANGS_S) as crowd:
         hit = [
             await rig.account_of_many(
                 crowd.uris(number, hang.endpoints), timeout_s=HANGS_S, retries=0
