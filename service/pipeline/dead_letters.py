@@ -1,22 +1,49 @@
 """Last arrow: from the dead-letter queue to the store, where people list and replay."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
 
+from service.domain.delivery import DeadLetter
 from service.pipeline.envelope import unseal_letters
 from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.ports import DeadLetterStore, Incoming
 
 
-@dataclass(frozen=True, slots=True)
 class DeadLetterWork:
-    """Settles dead letters by filing them in the store; the queue holds them until then."""
+    """Settles dead letters by filing them in the store; the queue holds them until then.
 
-    store: DeadLetterStore
-    availability: Availability
+    Letters that arrive during a write are filed together by the next one: thousands of requests may
+    time out at once.
+    """
+
+    def __init__(self, store: DeadLetterStore, availability: Availability) -> None:
+        self._store = store
+        self._availability = availability
+        self._waiting: list[DeadLetter] = []
+        self._next: asyncio.Future[None] | None = None
+        self._writing = asyncio.Lock()
 
     async def __call__(self, incoming: Incoming, progress: Progress) -> None:
         """File the letters. Raises RejectedMessage for foreign messages."""
         progress.begun = True
         letters = unseal_letters(incoming.body)
-        await self.availability.until_available(lambda: self.store.file(letters))
+        try:
+            await self._file_together(letters)
+        except Exception:
+            # A letter that cannot be stored must not take the others with it.
+            await self._file(letters)
+
+    async def _file_together(self, letters: Sequence[DeadLetter]) -> None:
+        self._waiting += letters
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._file_waiting())
+        await asyncio.shield(self._next)
+
+    async def _file_waiting(self) -> None:
+        async with self._writing:
+            letters, self._waiting, self._next = self._waiting, [], None
+            await self._file(letters)
+
+    async def _file(self, letters: Sequence[DeadLetter]) -> None:
+        await self._availability.until_available(lambda: self._store.file(letters))
