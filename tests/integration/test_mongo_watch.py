@@ -133,6 +133,28 @@ async def test_the_change_stream_tells_of_webhooks_that_fail_in_another_worker(
         await eventually(told, 5, "the failure being told")
 
 
+async def test_many_changes_in_a_row_come_in_few_answers(
+    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
+) -> None:
+    ids = [f"webhook-{number}" for number in range(300)]
+    await database["webhooks"].insert_many([webhook_document("http://a/", _id=one) for one in ids])
+
+    async def questions() -> int:
+        status = await database.client.admin.command("serverStatus")
+        return int(status["metrics"]["commands"]["getMore"]["total"])
+
+    async def all_told() -> bool:
+        return watched.deleted == ids
+
+    async with watching(store.url, ours, metrics) as watched:
+        await watched.gap()
+        before = await questions()
+        for one in ids:
+            await database["webhooks"].delete_one({"_id": one})
+        await eventually(all_told, 5, "all deletions being told")
+        assert await questions() - before < len(ids) / 3
+
+
 async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
     store: MongoServer, ours: Store, metrics: Metrics
 ) -> None:

@@ -19,6 +19,10 @@ from service.cancellation import honour_cancellation
 NO_REPLICA_SET = 40_573
 WATCHED = ("webhooks", "accounts", "numbers", "webhook_health")
 BACK_OFF_S = 1.0
+GATHER_S = 0.02
+"""Rest after a change that was waited for. The store answers as soon as there is one: thousands in
+a row took a question each in every worker. Those that gather meanwhile come in one answer, and are
+not waited for."""
 OVERLAP = timedelta(seconds=5)
 """Allowance for clocks that differ and for writes that become visible late."""
 
@@ -77,10 +81,14 @@ class Watch:
             log.info("watch.streaming")
             while stream.alive:
                 honour_cancellation()
+                waited = asyncio.Event()
+                asyncio.get_running_loop().call_soon(waited.set)
                 # `next` would wait for a change in one call, which the client's timeout would end.
                 change = await stream.try_next()
                 if change is not None:
                     self._tell(change)
+                    if waited.is_set():
+                        await asyncio.sleep(GATHER_S)
 
     def _tell(self, change: Mapping[str, Any]) -> None:
         collection = change.get("ns", {}).get("coll")
