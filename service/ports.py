@@ -76,6 +76,9 @@ class Directory(Protocol):
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
         """Return the webhook, enabled or not, with every change that the store has reported."""
 
+    def is_deleted(self, webhook_id: str) -> bool:
+        """Return whether the store has reported that the webhook is gone; costs no await."""
+
     def forget(self, account_id: str) -> None:
         """Drop an account that has changed from the cache."""
 

@@ -92,6 +92,7 @@ class FakeDirectory:
     def __init__(self, store: FakeStore, *, remembers: bool = False) -> None:
         self._store = store
         self._remembers = remembers
+        self.deleted: set[str] = set()
 
     def remembered(self, account_id: str) -> Account | None:
         return self._store.accounts.get(account_id) if self._remembers else None
@@ -104,6 +105,9 @@ class FakeDirectory:
 
     async def account_of_number(self, number: str) -> str | None:
         return await self._store.account_of_number(number)
+
+    def is_deleted(self, webhook_id: str) -> bool:
+        return webhook_id in self.deleted
 
     def forget(self, account_id: str) -> None:
         pass

@@ -176,10 +176,9 @@ class Deliverer:
         waited = isinstance(entry, Waiting)
         if isinstance(entry, Waiting):
             entry = await shared.places.turn(entry)
-        if (
-            isinstance(entry, Place)
-            and (waited or shared.long)
-            and not self.webhooks.unchanged(delivery, webhook)
+        if isinstance(entry, Place) and (
+            self.webhooks.deleted(delivery)
+            or ((waited or shared.long) and not self.webhooks.unchanged(delivery, webhook))
         ):
             shared.places.withdraw(entry)
             await self._deliver_anew(delivery, shared)

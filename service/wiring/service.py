@@ -116,13 +116,17 @@ def _asker(
 
 
 def _watch(settings: Settings, storage: Storage, sending: Sending, disabler: Disabler) -> Watch:
+    def deleted(webhook_id: str) -> None:
+        storage.directory.note_deleted(webhook_id)
+        sending.attempter.in_flight.cut(webhook_id)
+
     return Watch(
         storage.client,
         settings.mongo.database,
         settings.cache.poll_interval_s,
         on_account=storage.directory.forget,
         on_webhook=storage.directory.forget_webhook,
-        on_deleted=sending.attempter.in_flight.cut,
+        on_deleted=deleted,
         on_failing=disabler.learn,
         on_gap=storage.directory.forget_all,
     )

@@ -20,10 +20,16 @@ class CurrentWebhooks:
         """Return whether the webhook is known to be unchanged; costs no await."""
         if delivery.webhook is not None:
             return True
+        if self.deleted(delivery):
+            return False
         account = self.directory.remembered(delivery.account_id)
         known = None if account is None else account.by_id.get(webhook.webhook_id)
         # A reload creates new webhook objects, most of them equal to the old ones.
         return known is webhook or known == webhook
+
+    def deleted(self, delivery: Delivery) -> bool:
+        """Return whether the webhook is known to be deleted, even if its account is stale."""
+        return self.directory.is_deleted(delivery.webhook_id)
 
     async def of(self, delivery: Delivery) -> Webhook | None:
         """Return the webhook, enabled or not, or None if it was deleted."""

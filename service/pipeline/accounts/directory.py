@@ -31,6 +31,7 @@ RETRY_STALE_S = 1.0
 MOST_NUMBERS = 50_000
 MOST_INACTIVE = 5_000
 """Webhooks that are known to be disabled or deleted."""
+UNKNOWN = (None, 0.0)
 
 
 @dataclass(slots=True)
@@ -103,14 +104,23 @@ class RememberedDirectory:
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
         """See `ports.Directory`. Queries the store only for a webhook that is not enabled."""
+        if self.is_deleted(webhook_id):
+            return None
         account = await self.account(account_id)
         known = account.by_id.get(webhook_id)
         if known is not None:
             return known
-        found, good_until = self._inactive.get(webhook_id, (None, 0.0))
+        found, good_until = self._inactive.get(webhook_id, UNKNOWN)
         if good_until < self._now():
             found = await asyncio.shield(self._asking_for(webhook_id))
         return None if found is None else account.bound(found)
+
+    def is_deleted(self, webhook_id: str) -> bool:
+        """See `ports.Directory`. A stale account may still have the webhook."""
+        if webhook_id not in self._inactive:
+            return False
+        found, good_until = self._inactive[webhook_id]
+        return found is None and good_until >= self._now()
 
     def _asking_for(self, webhook_id: str) -> asyncio.Future[Webhook | None]:
         """Return the single question for a webhook, shared by all deliveries that wait for it."""
@@ -126,11 +136,14 @@ class RememberedDirectory:
         try:
             found = await self._store.webhook(webhook_id)
             if self._asking.get(webhook_id) is this and not (found is not None and found.enabled):
-                self._inactive[webhook_id] = found, self._now() + self._policy.max_age_s
+                self._remember_inactive(webhook_id, found)
         finally:
             if self._asking.get(webhook_id) is this:
                 del self._asking[webhook_id]
         return found
+
+    def _remember_inactive(self, webhook_id: str, found: Webhook | None) -> None:
+        self._inactive[webhook_id] = found, self._now() + self._policy.max_age_s
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.Directory`."""
@@ -158,6 +171,10 @@ class RememberedDirectory:
         owner = self._owners.get(webhook_id)
         if owner is not None:
             self.forget(owner)
+
+    def note_deleted(self, webhook_id: str) -> None:
+        """Note a deletion, which `forget_webhook` was told of as a change."""
+        self._remember_inactive(webhook_id, None)
 
     def forget_all(self) -> None:
         """Mark all accounts as stale and drop all numbers, as changes may have been missed."""

@@ -108,6 +108,20 @@ async def test_a_webhook_that_was_deleted_meanwhile_is_owed_nothing() -> None:
 
 
 @in_virtual_time
+async def test_no_request_begins_for_a_webhook_whose_deletion_was_told() -> None:
+    # The account may be stale, and still have the webhook, while the store is slow.
+    parts = Parts(remembers=True)
+    parts.subscribe(make_webhook())
+    del parts.store.webhooks["hook-1"]
+    parts.directory.deleted.add("hook-1")
+    await parts.deliver()
+    assert parts.sender.sent == []
+    assert parts.queues == FakeQueues()
+    assert counted(parts.metrics, "deliveries_total", outcome="cancelled") == 1
+    assert parts.idle
+
+
+@in_virtual_time
 async def test_a_fallback_that_was_taken_away_meanwhile_is_not_asked() -> None:
     waiting = Waiting(make_webhook(fallback_uri=make_webhook().uri, uri="https://primary.example/"))
     delivering = await waiting.wait(fallback_for="timed_out")

@@ -233,6 +233,31 @@ async def test_a_change_while_it_is_asked_for_is_not_missed(*, gap: bool) -> Non
     assert await directory.webhook(ACCOUNT, "off") == make_webhook("off", enabled=False)
 
 
+async def test_a_deletion_that_was_told_counts_before_the_account_is_loaded_again() -> None:
+    setting = Setting()
+    await setting.directory.account(ACCOUNT)
+    assert not setting.directory.is_deleted("hook-1")
+    setting.directory.note_deleted("hook-1")
+    assert setting.directory.is_deleted("hook-1")
+    assert await setting.directory.webhook(ACCOUNT, "hook-1") is None
+
+
+@pytest.mark.parametrize("gap", [True, False])
+async def test_a_webhook_that_comes_back_is_deleted_no_longer(*, gap: bool) -> None:
+    setting = Setting()
+    setting.directory.note_deleted("hook-1")
+    setting.directory.forget_all() if gap else setting.directory.forget_webhook("hook-1")
+    assert not setting.directory.is_deleted("hook-1")
+    assert await setting.directory.webhook(ACCOUNT, "hook-1") == make_webhook()
+
+
+async def test_a_disabled_webhook_is_not_deleted() -> None:
+    setting = Setting()
+    setting.store.webhooks["off"] = make_webhook("off", enabled=False)
+    await setting.directory.webhook(ACCOUNT, "off")
+    assert not setting.directory.is_deleted("off")
+
+
 async def test_a_webhook_that_is_enabled_again_is_not_remembered_as_disabled() -> None:
     setting = Setting()
     setting.store.webhooks["on"] = make_webhook("on")
