@@ -225,6 +225,38 @@ async def test_without_a_replica_set_a_deletion_is_found_by_polling(
                 await eventually(told, 5, "the deletion being told")
 
 
+async def test_without_a_replica_set_a_webhook_that_came_back_is_told_after_its_deletion(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    async with (
+        MongoServer(tmp_path, replica_set=False) as standalone,
+        open_client(standalone.url, 2) as client,
+    ):
+        now = datetime.now(UTC)
+        gone = {"_id": "one", "deleted": True, "updated_at": now}
+        await client["shop"]["webhook_health"].insert_one(gone)
+        back = webhook_document("http://a/", _id="one", modified_at=now)
+        await client["shop"]["webhooks"].insert_one(back)
+        watch = Watch(
+            client,
+            "shop",
+            0.2,
+            on_account=lambda _: None,
+            on_webhook=lambda _: told.append("changed"),
+            on_deleted=lambda _: told.append("deleted"),
+            on_failing=lambda _: None,
+            on_gap=lambda: None,
+        )
+
+        async def polled() -> bool:
+            return len(told) >= 3
+
+        async with running(watch):
+            await eventually(polled, 5, "a poll")
+    assert told[:3] == ["changed", "deleted", "changed"]
+
+
 async def test_without_a_replica_set_a_deletion_by_the_api_is_told_within_seconds(
     metrics: Metrics, tmp_path: Path
 ) -> None:

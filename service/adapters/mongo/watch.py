@@ -114,15 +114,16 @@ class Watch:
             now = datetime.now(UTC)
             changed = {"modified_at": {"$gte": since - OVERLAP}}
             try:
-                async for document in self._database["webhooks"].find(changed, {"account_id": 1}):
-                    self._on_webhook(str(document["_id"]))
-                    self._on_account(str(document.get("account_id")))
                 failed = {"updated_at": changed["modified_at"]}
                 async for document in self._database["webhook_health"].find(failed):
                     self._on_failing(str(document["_id"]))
                     if document.get("deleted"):
                         self._on_webhook(str(document["_id"]))
                         self._on_deleted(str(document["_id"]))
+                # Last, as a webhook that was deleted may have come back.
+                async for document in self._database["webhooks"].find(changed, {"account_id": 1}):
+                    self._on_webhook(str(document["_id"]))
+                    self._on_account(str(document.get("account_id")))
                 since = now
             except PyMongoError as error:
                 text = diagnosis_to(error, self._database).text
