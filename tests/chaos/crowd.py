@@ -58,7 +58,7 @@ class Crowd(Server):
 
 
 class Endpoints:
-    """What the process does: it answers, or not."""
+    """The endpoints inside of the process: they answer, or not."""
 
     def __init__(self, manner: Manner, timeout_s: float) -> None:
         self._manner = manner
