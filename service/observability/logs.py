@@ -73,8 +73,8 @@ def quick_info() -> Callable[..., None]:
 
     def info(event: str, **members: Any) -> None:
         line = get_contextvars() | members
-        line |= {"event": event, "level": "info", "timestamp": datetime.now(UTC)}
-        write(json_line(None, "info", line))
+        line["event"] = event
+        write(json_line(None, "info", _stamped(None, "info", line)))
 
     return info
 
@@ -82,7 +82,7 @@ def quick_info() -> Callable[..., None]:
 def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:
     """Add level and time; structlog's own two processors take twice as long (2 µs more)."""
     event["level"] = level
-    event["timestamp"] = datetime.now(UTC).isoformat()
+    event["timestamp"] = datetime.now(UTC)
     return event
 
 

@@ -9,6 +9,10 @@ from service.pipeline.progress import Progress
 from service.pipeline.recovery.availability import Availability
 from service.ports import DeadLetterStore, Incoming
 
+MOST_TOGETHER = 100
+"""Letters of one write, to which those of one more message may come: an event may have thousands,
+and a longer write would hold up the event loop."""
+
 
 class DeadLetterWork:
     """Settles dead letters by filing them in the store; the queue holds them until then.
@@ -35,14 +39,16 @@ class DeadLetterWork:
             await self._file(letters)
 
     async def _file_together(self, letters: Sequence[DeadLetter]) -> None:
+        if self._next is None or len(self._waiting) >= MOST_TOGETHER:
+            self._waiting = []
+            self._next = asyncio.ensure_future(self._file_waiting(self._waiting))
         self._waiting += letters
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._file_waiting())
         await asyncio.shield(self._next)
 
-    async def _file_waiting(self) -> None:
+    async def _file_waiting(self, letters: list[DeadLetter]) -> None:
         async with self._writing:
-            letters, self._waiting, self._next = self._waiting, [], None
+            if letters is self._waiting:
+                self._next = None
             await self._file(letters)
 
     async def _file(self, letters: Sequence[DeadLetter]) -> None:

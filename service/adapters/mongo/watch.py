@@ -81,6 +81,7 @@ class Watch:
             log.info("watch.streaming")
             while stream.alive:
                 honour_cancellation()
+                # Is set only if `try_next` lets the event loop go on, to ask the store.
                 waited = asyncio.Event()
                 asyncio.get_running_loop().call_soon(waited.set)
                 # `next` would wait for a change in one call, which the client's timeout would end.

@@ -28,8 +28,11 @@ class CurrentWebhooks:
         return known is webhook or known == webhook
 
     def deleted(self, delivery: Delivery) -> bool:
-        """Return whether the webhook is known to be deleted, even if its account is stale."""
-        return self.directory.is_deleted(delivery.webhook_id)
+        """Return whether the webhook is known to be deleted, even if its account is stale.
+
+        One that the event brought along is not in the store.
+        """
+        return delivery.webhook is None and self.directory.is_deleted(delivery.webhook_id)
 
     async def of(self, delivery: Delivery) -> Webhook | None:
         """Return the webhook, enabled or not, or None if it was deleted."""

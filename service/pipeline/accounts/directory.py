@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from service.bounded import BoundedDict
 from service.domain.errors import StoreUnavailable
@@ -23,6 +22,7 @@ from service.domain.webhook import Account, Webhook
 from service.observability.metrics import Metrics
 from service.pipeline.accounts.weight import weight_of
 from service.ports import WebhookStore
+from service.shared_tasks import SharedTasks
 
 SOON_S = 0.5
 """How long an event waits for the reload of a stale account."""
@@ -64,9 +64,9 @@ class RememberedDirectory:
         self._owners: dict[str, str] = {}
         self._numbers = BoundedDict[str, tuple[str | None, float]](MOST_NUMBERS)
         self._inactive = BoundedDict[str, tuple[Webhook | None, float]](MOST_INACTIVE)
-        self._asking: dict[str, asyncio.Future[Webhook | None]] = {}
+        self._asking = SharedTasks[str, Webhook | None]()
         """Questions for webhooks that have not changed since."""
-        self._loading: dict[str, asyncio.Future[Account]] = {}
+        self._loading = SharedTasks[str, Account]()
         self._changed: set[str] = set()
         metrics.measure(metrics.accounts_remembered, lambda: len(self._entries))
 
@@ -85,7 +85,7 @@ class RememberedDirectory:
             return account
         entry = self._entries.get(account_id)
         if entry is None:
-            return await asyncio.shield(self._loading_of(account_id))
+            return await asyncio.shield(self._loading.of(account_id, self._load))
         return await self._refreshed(entry)
 
     async def _refreshed(self, entry: Entry) -> Account:
@@ -93,7 +93,7 @@ class RememberedDirectory:
 
         While the store is unavailable, only the first event of an account waits for it.
         """
-        loading = self._loading_of(entry.account.account_id)
+        loading = self._loading.of(entry.account.account_id, self._load)
         await asyncio.wait([loading], timeout=0 if entry.overdue else SOON_S)
         if loading.done():
             with suppress(StoreUnavailable):
@@ -112,7 +112,7 @@ class RememberedDirectory:
             return known
         found, good_until = self._inactive.get(webhook_id, UNKNOWN)
         if good_until < self._now():
-            found = await asyncio.shield(self._asking_for(webhook_id))
+            found = await asyncio.shield(self._asking.of(webhook_id, self._ask))
         return None if found is None else account.bound(found)
 
     def is_deleted(self, webhook_id: str) -> bool:
@@ -122,24 +122,12 @@ class RememberedDirectory:
         found, good_until = self._inactive[webhook_id]
         return found is None and good_until >= self._now()
 
-    def _asking_for(self, webhook_id: str) -> asyncio.Future[Webhook | None]:
-        """Return the single question for a webhook, shared by all deliveries that wait for it."""
-        asking = self._asking.get(webhook_id)
-        if asking is None:
-            asking = self._asking[webhook_id] = asyncio.ensure_future(self._ask(webhook_id))
-            asking.add_done_callback(_retrieve)
-        return asking
-
     async def _ask(self, webhook_id: str) -> Webhook | None:
         """Query the store for a webhook; remember the answer unless the webhook has changed."""
-        this = asyncio.current_task()
-        try:
-            found = await self._store.webhook(webhook_id)
-            if self._asking.get(webhook_id) is this and not (found is not None and found.enabled):
-                self._remember_inactive(webhook_id, found)
-        finally:
-            if self._asking.get(webhook_id) is this:
-                del self._asking[webhook_id]
+        found = await self._store.webhook(webhook_id)
+        is_inactive = found is None or not found.enabled
+        if is_inactive and self._asking.has_current(webhook_id):
+            self._remember_inactive(webhook_id, found)
         return found
 
     def _remember_inactive(self, webhook_id: str, found: Webhook | None) -> None:
@@ -184,19 +172,6 @@ class RememberedDirectory:
         self._inactive.clear()
         self._asking.clear()
 
-    def _loading_of(self, account_id: str) -> asyncio.Future[Account]:
-        """Return the single load of an account, shared by all events that need the account."""
-        loading = self._loading.get(account_id)
-        if loading is None:
-            loading = asyncio.ensure_future(self._load(account_id))
-            self._loading[account_id] = loading
-            loading.add_done_callback(lambda done: self._loaded(account_id, done))
-        return loading
-
-    def _loaded(self, account_id: str, loading: asyncio.Future[Account]) -> None:
-        self._loading.pop(account_id, None)
-        _retrieve(loading)
-
     async def _load(self, account_id: str) -> Account:
         account = await self._store.account(account_id)
         while account_id in self._changed:
@@ -227,9 +202,3 @@ class RememberedDirectory:
             # The webhook may have moved, and its new account may be cached already.
             if self._owners.get(webhook.webhook_id) == account_id:
                 del self._owners[webhook.webhook_id]
-
-
-def _retrieve(done: asyncio.Future[Any]) -> None:
-    """Retrieve the error, if any: asyncio logs one that no waiter retrieved."""
-    if not done.cancelled():
-        done.exception()

@@ -13,6 +13,7 @@ from service.bounded import BoundedDict
 from service.domain.delivery import Outcome, Request, Response
 from service.domain.webhook import OAuthClient
 from service.ports import Sender
+from service.shared_tasks import SharedTasks
 
 MOST_REMEMBERED = 10_000
 DEFAULT_LIFETIME_S = 3600.0
@@ -36,7 +37,7 @@ class AccessTokens:
         self._sender = sender
         self._now = now
         self._tokens = BoundedDict[OAuthClient, AccessToken](MOST_REMEMBERED)
-        self._fetching: dict[OAuthClient, asyncio.Future[str | Response]] = {}
+        self._fetching = SharedTasks[OAuthClient, str | Response]()
 
     async def send(self, request: Request, client: OAuthClient) -> Response:
         """Make the request with a token; where the receiver answers 401, once more with a new one.
@@ -64,12 +65,7 @@ class AccessTokens:
         known = self._tokens.get(client)
         if known is not None and known.good_until > self._now():
             return known.text
-        fetching = self._fetching.get(client)
-        if fetching is None:
-            fetching = asyncio.ensure_future(self._fetch(client))
-            self._fetching[client] = fetching
-            fetching.add_done_callback(lambda _: self._fetching.pop(client, None))
-        return await asyncio.shield(fetching)
+        return await asyncio.shield(self._fetching.of(client, self._fetch))
 
     async def _fetch(self, client: OAuthClient) -> str | Response:
         response = await self._sender.send(_token_request(client))

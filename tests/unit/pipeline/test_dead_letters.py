@@ -5,7 +5,7 @@ import pytest
 
 from service.domain.delivery import DeadLetter
 from service.domain.errors import RejectedMessage
-from service.pipeline.dead_letters import DeadLetterWork
+from service.pipeline.dead_letters import MOST_TOGETHER, DeadLetterWork
 from service.pipeline.envelope import seal, seal_letters
 from service.pipeline.progress import Progress
 from tests.builders import make_delivery, make_letter
@@ -65,6 +65,13 @@ async def test_letters_that_arrive_during_a_write_are_filed_together() -> None:
     await asyncio.gather(*tasks)
     assert log.batches == [3]
     assert {letter.delivery.delivery_id for letter in log.letters} == {"1", "2", "3"}
+
+
+@in_virtual_time
+async def test_no_write_has_many_more_letters_than_one_message_may_have() -> None:
+    log = Noted()
+    await asyncio.gather(*work_of(log, *map(str, range(2 * MOST_TOGETHER + 1))))
+    assert log.batches == [MOST_TOGETHER, MOST_TOGETHER, 1]
 
 
 @in_virtual_time

@@ -83,3 +83,14 @@ async def test_what_a_callflow_brought_along_cannot_change_and_obeys_its_account
     assert (webhook.webhook_id, webhook.https_only) == ("brought", True)
     assert replace(webhook, https_only=False).uri == "https://brought.example/"
     await asyncio.sleep(0)
+
+
+def test_a_stored_webhook_can_be_deleted_and_one_that_was_brought_along_cannot() -> None:
+    store = FakeStore()
+    [webhook] = known(store, make_webhook()).webhooks
+    directory = FakeDirectory(store, remembers=True)
+    webhooks = CurrentWebhooks(directory, Availability(make_metrics()))
+    directory.deleted |= {webhook.webhook_id, BROUGHT.webhook_id}
+    assert webhooks.deleted(make_delivery())
+    assert not webhooks.unchanged(make_delivery(), webhook)
+    assert not webhooks.deleted(BROUGHT)
