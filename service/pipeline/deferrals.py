@@ -11,13 +11,15 @@ from service.pipeline.recovery.availability import Availability
 from service.ports import Queues
 
 MOST_TOGETHER = 100
+GATHER_S = 0.02
+"""How long a message waits for more: nothing compared with the shortest delay."""
 
 Key = tuple[int, str, bytes]
 """Delay, event and payload."""
 
 
 class Deferrals:
-    """Gathers the deliveries deferred in one round of the event loop, by delay and event.
+    """Gathers the deliveries deferred within `GATHER_S`, by delay and event.
 
     Those with a payload of their own, because members are masked, are not mixed with others.
     """
@@ -43,7 +45,8 @@ class Deferrals:
         return self._publishing[key]
 
     async def _publish(self, key: Key, together: list[Delivery]) -> None:
-        """Publish the deliveries gathered before this task first ran."""
+        """Publish the deliveries gathered meanwhile."""
+        await asyncio.sleep(GATHER_S)
         if self._open.get(key) is together:
             del self._open[key], self._publishing[key]
         delay_ms = key[0]

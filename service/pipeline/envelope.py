@@ -1,10 +1,12 @@
 """How deliveries travel through our own queues: versioned JSON.
 
-Version 1 is one delivery. Version 2 is several of one event, which share its payload.
+Version 1 is one delivery. Version 3 is several of one event: what they have in common stands once.
+Version 2 was the same with only the payload in common; it is still read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -14,27 +16,26 @@ from service.domain.delivery import DeadLetter, DeadLetterReason, Delivery, Outc
 from service.domain.errors import RejectedMessage, RejectReason
 from service.text.json_text import has_float, read_json, write_json
 
-ONE, SEVERAL = 1, 2
+ONE, SEVERAL_WHOLE, SEVERAL = 1, 2, 3
 
 
 def seal(deliveries: Sequence[Delivery]) -> bytes:
     """Return the bytes of deliveries of one event."""
-    return _sealed(deliveries[0].payload, [_plain(delivery) for delivery in deliveries])
+    return _sealed(deliveries, [{} for _ in deliveries])
 
 
 def seal_letters(letters: Sequence[DeadLetter]) -> bytes:
     """Return the bytes of dead letters of one event."""
-    given_up = [
-        _plain(letter.delivery)
-        | {"reason": letter.reason, "uri": letter.uri, "died_at": letter.died_at}
+    ends = [
+        {"reason": letter.reason, "uri": letter.uri, "died_at": letter.died_at}
         for letter in letters
     ]
-    return _sealed(letters[0].delivery.payload, given_up)
+    return _sealed([letter.delivery for letter in letters], ends)
 
 
 def holds_several(body: bytes) -> bool:
     """Return whether several deliveries were sealed: a cheap guess, wrong for foreign bytes."""
-    return body.startswith(b'{"version":2,')
+    return body.startswith((b'{"version":3,', b'{"version":2,'))
 
 
 def unseal(body: bytes) -> list[Delivery]:
@@ -62,23 +63,59 @@ def _letter(members: dict[str, Any]) -> DeadLetter:
 MEMBERS = tuple(field.name for field in fields(Delivery) if field.name not in ("payload", "past"))
 POSITION_MEMBERS = tuple(field.name for field in fields(CallPosition))
 PAST_MEMBERS = tuple(field.name for field in fields(PastAttempt))
+COMMON = (
+    "event_id", "account_id", "hook", "event_name", "call_id", "received_at", "traceparent",
+    "event_account_id", "source", "schema_version", "position", "occurred_at",
+)  # fmt: skip
+"""Members that the deliveries of one event usually have in common."""
+OWN = tuple(
+    (field.name, field.default)
+    for field in fields(Delivery)
+    if field.name not in (*COMMON, "payload", "past")
+)
+"""The other members, each with the value that is not written."""
+USUAL = {"past": (), "deferrals": 0}
+"""Values for members that readers of version 1 demand."""
+
+_common_values = attrgetter(*COMMON)
 
 
-def _plain(delivery: Delivery) -> dict[str, Any]:
-    members = {name: getattr(delivery, name) for name in MEMBERS}
-    if delivery.position is not None:
-        members["position"] = {name: getattr(delivery.position, name) for name in POSITION_MEMBERS}
-    members["past"] = [
-        {name: getattr(past, name) for name in PAST_MEMBERS} for past in delivery.past
+def _sealed(deliveries: Sequence[Delivery], additions: Sequence[dict[str, Any]]) -> bytes:
+    """Return the bytes of deliveries, each with members in addition to its own."""
+    first = deliveries[0]
+    payload = orjson.Fragment(first.payload)
+    if len(deliveries) == 1:
+        members = _plain(MEMBERS, first) | {"past": _past(first)}
+        return write_json({"version": ONE, **members, **additions[0], "payload": payload})
+    common = _plain(COMMON, first)
+    several = [
+        _own(delivery, first) | added for delivery, added in zip(deliveries, additions, strict=True)
     ]
+    return write_json(
+        {"version": SEVERAL, "common": common, "deliveries": several, "payload": payload}
+    )
+
+
+def _own(delivery: Delivery, first: Delivery) -> dict[str, Any]:
+    """Return the members that have no common and no usual value."""
+    own = {name: value for name, usual in OWN if (value := getattr(delivery, name)) != usual}
+    if delivery.past:
+        own["past"] = _past(delivery)
+    if _common_values(delivery) != _common_values(first):
+        differing = (name for name in COMMON if getattr(delivery, name) != getattr(first, name))
+        own |= _plain(differing, delivery)
+    return own
+
+
+def _plain(names: Iterable[str], delivery: Delivery) -> dict[str, Any]:
+    members = {name: getattr(delivery, name) for name in names}
+    if members.get("position") is not None:
+        members["position"] = {name: getattr(delivery.position, name) for name in POSITION_MEMBERS}
     return members
 
 
-def _sealed(payload: bytes, several: Sequence[dict[str, Any]]) -> bytes:
-    shared = orjson.Fragment(payload)
-    if len(several) == 1:
-        return write_json({"version": ONE, **several[0], "payload": shared})
-    return write_json({"version": SEVERAL, "deliveries": several, "payload": shared})
+def _past(delivery: Delivery) -> list[dict[str, Any]]:
+    return [{name: getattr(past, name) for name in PAST_MEMBERS} for past in delivery.past]
 
 
 def _opened(body: bytes) -> list[dict[str, Any]]:
@@ -88,12 +125,13 @@ def _opened(body: bytes) -> list[dict[str, Any]]:
     except orjson.JSONDecodeError as error:
         raise RejectedMessage(RejectReason.NOT_JSON, error.msg) from error
     version = members.get("version") if isinstance(members, dict) else None
-    if version not in (ONE, SEVERAL):
-        raise RejectedMessage(RejectReason.UNKNOWN_EVENT, "not a delivery of version 1 or 2")
+    if version not in (ONE, SEVERAL_WHOLE, SEVERAL):
+        raise RejectedMessage(RejectReason.UNKNOWN_EVENT, "not a delivery of version 1, 2 or 3")
     try:
         several = [members] if version == ONE else members["deliveries"]
+        common = {**USUAL, **members["common"]} if version == SEVERAL else {}
         payload = write_json(members["payload"])
-        opened = [{**one, "payload": payload} for one in several]
+        opened = [{**common, **one, "payload": payload} for one in several]
     except (KeyError, TypeError) as error:
         raise _not_ours(error) from error
     if not opened:

@@ -32,7 +32,9 @@ def storage_of(settings: Settings, dialects: Dialects, metrics: Metrics) -> Stor
     """Return the parts, connected when first used."""
     store, client = Store(database_of(settings), metrics), mongo_client_of(settings)
     secret_box = secret_box_of(settings)
-    webhooks = MongoWebhooks(store, secret_box, dialects.default_source, dialects.catalogued)
+    webhooks = MongoWebhooks(
+        store, client, secret_box, dialects.default_source, dialects.catalogued
+    )
     directory = RememberedDirectory(webhooks, settings.cache, metrics)
     attempts = settings.attempts
     upkeep, span = BucketUpkeep(store, attempts.retention_days), span_for(attempts.retention_days)

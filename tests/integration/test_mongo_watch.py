@@ -36,11 +36,10 @@ def ours(store: MongoServer, database: Documents) -> Iterator[Store]:
 class Watched:
     """Accounts remembered for as long as nothing is told of them."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
+    def __init__(self, store: Store, client: Client, metrics: Metrics) -> None:
         policy = CachePolicy(poll_interval_s=0.2, max_age_s=600)
-        self._directory = RememberedDirectory(
-            MongoWebhooks(store, SecretBox(), "kazoo"), policy, metrics
-        )
+        webhooks = MongoWebhooks(store, client, SecretBox(), "kazoo")
+        self._directory = RememberedDirectory(webhooks, policy, metrics)
         self._gaps: asyncio.Queue[None] = asyncio.Queue()
         self.failing: list[str] = []
         self.deleted: list[str] = []
@@ -82,9 +81,10 @@ class Watched:
 
 @asynccontextmanager
 async def watching(url: str, store: Store, metrics: Metrics) -> AsyncIterator[Watched]:
-    watched = Watched(store, metrics)
-    async with open_client(url, 2) as client, running(watched.by(client, store.database.name)):
-        yield watched
+    async with open_client(url, 2) as client:
+        watched = Watched(store, client, metrics)
+        async with running(watched.by(client, store.database.name)):
+            yield watched
 
 
 async def test_the_change_stream_tells_of_creation_edit_move_and_deletion(

@@ -1,6 +1,7 @@
 """The adapters on a real MongoDB: reading webhooks, counting failures, writing logs."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,12 +18,13 @@ from service.adapters.mongo.management import MongoWebhookDocuments
 from service.adapters.mongo.store import Client, Store, open_client, open_database, open_store
 from service.adapters.mongo.suspects import MongoSuspectCounts
 from service.adapters.mongo.told_steps import MongoToldSteps
-from service.adapters.mongo.webhooks import MongoWebhooks
+from service.adapters.mongo.webhooks import READ_AT_ONCE, MongoWebhooks
 from service.adapters.secret_box import SecretBox
 from service.dev.servers import MongoServer, free_port
 from service.domain.delivery import DeadLetter, DeadLetterReason, Outcome, Response, attempt_id_of
 from service.domain.disable import HealthReport
 from service.domain.errors import StoreUnavailable
+from service.domain.webhook import Webhook
 from service.observability.metrics import Metrics
 from tests.builders import make_attempt, make_delivery
 from tests.conftest import Documents
@@ -43,8 +45,13 @@ async def mongo_client(store: MongoServer) -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.fixture
+def webhooks(ours: Store, mongo_client: Client) -> MongoWebhooks:
+    return MongoWebhooks(ours, mongo_client, SecretBox(), "kazoo")
+
+
 async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webhooks(
-    ours: Store, database: Documents
+    webhooks: MongoWebhooks, database: Documents
 ) -> None:
     await database["accounts"].insert_one(
         {"_id": ACCOUNT, "tree": ["root", "reseller"], "reseller_id": "r"}
@@ -57,14 +64,14 @@ async def test_an_account_comes_with_its_place_in_the_tree_and_its_enabled_webho
             webhook_document("http://a/", _id="four", enabled="true"),
         ]
     )
-    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
+    account = await webhooks.account(ACCOUNT)
     assert account.tree == ("root", "reseller")
     assert account.reseller_id == "r"
     assert [webhook.webhook_id for webhook in account.webhooks] == ["one", "four"]
 
 
 async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
-    ours: Store, database: Documents
+    ours: Store, webhooks: MongoWebhooks, database: Documents
 ) -> None:
     large = {"custom_data": {"x": "y" * 100_000}}
     history = [{"by": "x" * 100_000}]
@@ -74,7 +81,6 @@ async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
     ]
     await database["webhooks"].insert_many(documents)
     with capture_logs() as logs:
-        webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
         account = await webhooks.account(ACCOUNT)
         assert await webhooks.webhook("bad") is None
     assert [webhook.webhook_id for webhook in account.webhooks] == ["good"]
@@ -95,28 +101,28 @@ async def test_of_a_webhook_that_is_too_large_only_its_size_is_loaded(
 
 @pytest.mark.parametrize("ms", [1 << 62, -(1 << 62)])
 async def test_a_date_that_no_calendar_has_hides_no_webhook(
-    ours: Store, database: Documents, ms: int
+    ours: Store, webhooks: MongoWebhooks, database: Documents, ms: int
 ) -> None:
     """Another tool wrote it; the driver raises for such a date unless it is told not to."""
     odd = webhook_document("http://a/", _id="odd", created_at=DatetimeMS(ms))
     odd |= {"modified_at": DatetimeMS(ms), "previous_secret_until": DatetimeMS(ms)}
     await database["webhooks"].insert_many([odd, webhook_document("http://a/", _id="other")])
-    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
+    account = await webhooks.account(ACCOUNT)
     assert [webhook.webhook_id for webhook in account.webhooks] == ["odd", "other"]
     assert await MongoWebhookDocuments(ours, SecretBox()).find(ACCOUNT, "odd") is not None
 
 
 async def test_an_account_without_a_document_has_its_own_webhooks_and_no_ancestors(
-    ours: Store, database: Documents
+    webhooks: MongoWebhooks, database: Documents
 ) -> None:
     await database["webhooks"].insert_one(webhook_document("http://a/"))
-    account = await MongoWebhooks(ours, SecretBox(), "kazoo").account(ACCOUNT)
+    account = await webhooks.account(ACCOUNT)
     assert account.tree == ()
     assert len(account.webhooks) == 1
 
 
 async def test_accounts_asked_for_in_the_same_moment_are_one_question_and_each_gets_its_own(
-    ours: Store, database: Documents, metrics: Metrics
+    webhooks: MongoWebhooks, database: Documents, metrics: Metrics
 ) -> None:
     ids = [f"account-{n}" for n in range(5)]
     await database["accounts"].insert_one({"_id": ids[0], "tree": [ids[1]]})
@@ -127,10 +133,8 @@ async def test_accounts_asked_for_in_the_same_moment_are_one_question_and_each_g
             webhook_document("http://a/", _id="three", account_id=ids[0]),
         ]
     )
-    webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
     accounts = await asyncio.gather(*map(webhooks.account, ids))
     assert counted(metrics, "store_seconds_count") == 2
-
     assert [account.account_id for account in accounts] == ids
     assert [[one.webhook_id for one in account.webhooks] for account in accounts] == [
         ["one", "three"], [], ["two"], [], [],
@@ -138,24 +142,49 @@ async def test_accounts_asked_for_in_the_same_moment_are_one_question_and_each_g
     assert accounts[0].tree == (ids[1],)
 
 
+async def test_of_a_large_account_few_webhooks_are_read_in_one_pass_of_the_event_loop(
+    ours: Store, mongo_client: Client, database: Documents
+) -> None:
+    passes, read_in = 0, Counter[int]()
+
+    async def count_passes() -> None:
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    def note_pass(webhook: Webhook) -> Webhook:
+        read_in[passes] += 1
+        return webhook
+
+    await database["webhooks"].insert_many(
+        [webhook_document("http://a/", _id=f"webhook-{n:03}") for n in range(150)]
+    )
+    counting = asyncio.create_task(count_passes())
+    webhooks = MongoWebhooks(ours, mongo_client, SecretBox(), "kazoo", note_pass)
+    account = await webhooks.account(ACCOUNT)
+    counting.cancel()
+    assert len({one.webhook_id for one in account.webhooks}) == 150
+    assert max(read_in.values()) == READ_AT_ONCE
+
+
 async def test_a_webhook_is_found_by_its_id_even_if_that_is_an_object_id(
-    ours: Store, database: Documents
+    webhooks: MongoWebhooks, database: Documents
 ) -> None:
     document = webhook_document("http://a/")
     del document["_id"]
     key = (await database["webhooks"].insert_one(document)).inserted_id
     assert isinstance(key, ObjectId)
-    found = await MongoWebhooks(ours, SecretBox(), "kazoo").webhook(str(key))
+    found = await webhooks.webhook(str(key))
     assert found is not None
     assert found.webhook_id == str(key)
-    assert await MongoWebhooks(ours, SecretBox(), "kazoo").webhook("f" * 24) is None
+    assert await webhooks.webhook("f" * 24) is None
 
 
 async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
-    ours: Store, database: Documents
+    webhooks: MongoWebhooks, database: Documents
 ) -> None:
     await database["numbers"].insert_one({"_id": "+15552345678", "account_id": ACCOUNT})
-    webhooks = MongoWebhooks(ours, SecretBox(), "kazoo")
     assert await webhooks.account_of_number("+15552345678") == ACCOUNT
     assert await webhooks.account_of_number("15552345678") == ACCOUNT
     assert await webhooks.account_of_number("+15550000000") is None
@@ -164,8 +193,10 @@ async def test_a_dialled_number_is_found_with_and_without_its_plus_sign(
 async def test_a_store_that_is_away_is_said_to_be_unavailable_in_time() -> None:
     started = asyncio.get_running_loop().time()
     url = f"mongodb://127.0.0.1:{free_port()}/"
-    with open_store(url, "x", 0.3) as away, pytest.raises(StoreUnavailable):
-        await MongoWebhooks(away, SecretBox(), "kazoo").account(ACCOUNT)
+    with open_store(url, "x", 0.3) as away:
+        async with open_client(url, 0.3) as client:
+            with pytest.raises(StoreUnavailable):
+                await MongoWebhooks(away, client, SecretBox(), "kazoo").account(ACCOUNT)
     assert asyncio.get_running_loop().time() - started < 2
 
 

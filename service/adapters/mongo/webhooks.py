@@ -2,19 +2,25 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
-from service.adapters.mongo.store import Document, Store, ids_of, loading
+from service.adapters.mongo.store import Client, Document, Store, ids_of, loading
 from service.adapters.secret_box import SecretBox
+from service.cancellation import honour_cancellation
 from service.documents.webhook import BadDocument, webhook_of
 from service.domain.disable import policy_in
 from service.domain.filters.filters import zone_of
 from service.domain.policy import requires_https
 from service.domain.webhook import NOTHING, Account, Webhook, account_of
 
+T = TypeVar("T")
+
+READ_AT_ONCE = 20
+"""Webhooks of an account read in one pass of the event loop."""
 SECRET_OF_DIALECT = "_secret"  # noqa: S105 (the end of a name)
 
 log = structlog.get_logger(__name__)
@@ -33,11 +39,15 @@ class MongoWebhooks:
 
     Requests for accounts in the same event loop iteration share their two queries: after a start, a
     backlog of a thousand accounts would otherwise cost two thousand queries.
+
+    Uses PyMongo's own asyncio client: the threads of Motor come late where all cores are busy, and
+    the first event of an account waits for these queries.
     """
 
     def __init__(
         self,
         store: Store,
+        client: Client,
         secret_box: SecretBox,
         default_source: str,
         catalogued: Callable[[Webhook], Webhook] = lambda webhook: webhook,
@@ -46,9 +56,10 @@ class MongoWebhooks:
         self._default_source = default_source
         self._secret_box = secret_box
         self._catalogued = catalogued
-        self._accounts = store.database["accounts"]
-        self._webhooks = store.database["webhooks"]
-        self._numbers = store.database["numbers"]
+        database = client[store.database.name]
+        self._accounts = database["accounts"]
+        self._webhooks = database["webhooks"]
+        self._numbers = database["numbers"]
         self._wanted: list[str] = []
         self._asking: asyncio.Task[Found] | None = None
 
@@ -60,7 +71,12 @@ class MongoWebhooks:
         found = await asyncio.shield(self._asking)
         document = found.accounts.get(account_id, {})
         documents = found.webhooks.get(account_id, ())
-        webhooks = [webhook for webhook in map(self._webhook_or_warning, documents) if webhook]
+        webhooks: list[Webhook] = []
+        for start in range(0, len(documents), READ_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            read = map(self._webhook_or_warning, documents[start : start + READ_AT_ONCE])
+            webhooks += [webhook for webhook in read if webhook]
         tree = document.get("tree")
         return account_of(
             account_id,
@@ -87,24 +103,36 @@ class MongoWebhooks:
     async def _ask_together(self) -> Found:
         """Load all accounts requested so far; later requests start another task."""
         wanted, self._wanted, self._asking = {"$in": self._wanted}, [], None
-        accounts = await self._store.ask(self._accounts.find({"_id": wanted}).to_list(None))
         enabled = {"account_id": wanted, "enabled": {"$nin": [False, "false"]}}
+        accounts, found = await asyncio.gather(
+            self._ask(self._accounts.find({"_id": wanted}).to_list()),
+            self._ask(self._loaded(enabled)),
+        )
         webhooks: defaultdict[str, list[Document]] = defaultdict(list)
-        found = self._webhooks.aggregate(loading(enabled)).to_list(None)
-        for webhook in await self._store.ask(found):
+        for webhook in found:
             webhooks[webhook["account_id"]].append(webhook)
         return Found({document["_id"]: document for document in accounts}, webhooks)
 
     async def webhook(self, webhook_id: str) -> Webhook | None:
         """See `ports.WebhookStore`."""
         wanted = {"_id": {"$in": ids_of(webhook_id)}}
-        found = await self._store.ask(self._webhooks.aggregate(loading(wanted)).to_list(1))
+        found = await self._ask(self._loaded(wanted))
         return self._webhook_or_warning(found[0]) if found else None
+
+    async def _ask(self, question: Awaitable[T]) -> T:
+        try:
+            return await self._store.ask(question)
+        finally:
+            honour_cancellation()
+
+    async def _loaded(self, wanted: Document) -> list[Document]:
+        cursor = await self._webhooks.aggregate(loading(wanted))
+        return await cursor.to_list()
 
     async def account_of_number(self, number: str) -> str | None:
         """See `ports.WebhookStore`; numbers are stored in E.164 with their plus sign."""
         spellings = [number] if number.startswith("+") else [number, f"+{number}"]
-        document = await self._store.ask(self._numbers.find_one({"_id": {"$in": spellings}}))
+        document = await self._ask(self._numbers.find_one({"_id": {"$in": spellings}}))
         owner = None if document is None else document.get("account_id")
         return owner if isinstance(owner, str) else None
 

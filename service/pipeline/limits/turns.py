@@ -3,26 +3,37 @@
 A message for a thousand webhooks takes tens of milliseconds to begin; a hundred such messages at
 once would delay all events by seconds. The follow-up of a failed attempt takes half a millisecond,
 and two thousand hanging requests may time out at the same time.
+
+Workers share their cores. One that begins large messages without a rest is never idle, so that the
+small messages of all others wait for a core at every step.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+LONGEST_REST_S = 0.05
+
 
 class Turns:
-    """Runs large pieces of work one after the other, in the order of arrival."""
+    """Runs large pieces of work one after the other, in the order of arrival.
+
+    After each it rests for as long as the piece took, but lets other work go on.
+    """
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Wait for a turn; the event loop makes a pass before the next turn begins."""
+        """Wait for a turn; the event loop makes a pass, and a rest follows, before the next one."""
         async with self._lock:
+            began = time.perf_counter()
             yield
             await asyncio.sleep(0)
+            await asyncio.sleep(min(time.perf_counter() - began, LONGEST_REST_S))
 
 
 class Rounds:

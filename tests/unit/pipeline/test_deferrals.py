@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.domain.delivery import Delivery
-from service.pipeline.deferrals import MOST_TOGETHER, Deferrals
+from service.pipeline.deferrals import GATHER_S, MOST_TOGETHER, Deferrals
 from service.pipeline.recovery.availability import Availability
 from tests.builders import make_delivery
 from tests.fakes import FakeQueues, make_metrics
@@ -74,10 +74,21 @@ async def test_other_delays_and_other_events_travel_apart() -> None:
 
 
 @in_virtual_time
+async def test_what_is_put_off_a_moment_later_travels_in_the_same_message() -> None:
+    setting = Setting()
+    tasks = setting.put_off(1)
+    await asyncio.sleep(GATHER_S / 2)
+    tasks += setting.put_off(1)
+    await asyncio.wait(tasks)
+    assert setting.queues.batches == [2]
+    assert round(now(), 6) == GATHER_S
+
+
+@in_virtual_time
 async def test_what_is_put_off_later_travels_in_another_message() -> None:
     setting = Setting()
     [first] = setting.put_off(1)
-    await settle()
+    await asyncio.sleep(2 * GATHER_S)
     [second] = setting.put_off(1)
     await asyncio.wait([first, second])
     assert setting.queues.batches == [1, 1]
@@ -87,11 +98,11 @@ async def test_what_is_put_off_later_travels_in_another_message() -> None:
 async def test_what_is_not_confirmed_is_published_again_as_a_whole() -> None:
     setting = Setting(failures=2)
     tasks = setting.put_off(3)
-    await settle()
+    await asyncio.sleep(2 * GATHER_S)
     assert (setting.queues.batches, tasks[0].done()) == ([], False)
     await tasks[0]
     assert setting.queues.batches == [3]
-    assert round(now(), 6) == 0.6
+    assert round(now() - GATHER_S, 6) == 0.6
     await settle()
     assert setting.forgotten
 
@@ -102,7 +113,7 @@ async def test_one_that_is_put_off_while_the_broker_is_away_does_not_join_what_i
 ):
     setting = Setting(failures=1)
     [first] = setting.put_off(1)
-    await settle()
+    await asyncio.sleep(2 * GATHER_S)
     [second] = setting.put_off(1)
     await asyncio.wait([first, second])
     assert sorted(setting.queues.batches) == [1, 1]
@@ -118,7 +129,7 @@ async def test_one_who_stops_waiting_does_not_stop_the_others(full: bool) -> Non
         await asyncio.wait({*tasks})
 
     stopping, staying = asyncio.create_task(wait()), asyncio.create_task(wait())
-    await settle()
+    await asyncio.sleep(2 * GATHER_S)
     stopping.cancel()
     await staying
     assert stopping.cancelled()

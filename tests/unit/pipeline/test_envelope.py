@@ -60,7 +60,10 @@ def test_a_sealed_delivery_is_versioned_json_with_a_readable_payload() -> None:
         (b"[]", RejectReason.UNKNOWN_EVENT),
         (b"null", RejectReason.UNKNOWN_EVENT),
         (b"{}", RejectReason.UNKNOWN_EVENT),
-        (b'{"version":3}', RejectReason.UNKNOWN_EVENT),
+        (b'{"version":4}', RejectReason.UNKNOWN_EVENT),
+        (b'{"version":3}', RejectReason.WRONG_TYPE),
+        (b'{"version":3,"deliveries":[{}],"payload":{}}', RejectReason.WRONG_TYPE),
+        (b'{"version":3,"common":7,"deliveries":[{}],"payload":{}}', RejectReason.WRONG_TYPE),
         (b'{"version":2}', RejectReason.WRONG_TYPE),
         (b'{"version":1}', RejectReason.WRONG_TYPE),
     ],
@@ -135,7 +138,7 @@ def test_several_deliveries_share_one_payload() -> None:
     sealed = seal(large)
     assert len(sealed) < 110_000
     assert unseal(sealed) == large
-    assert orjson.loads(sealed)["version"] == 2
+    assert orjson.loads(sealed)["version"] == 3
 
 
 def test_one_delivery_is_sealed_as_it_always_was() -> None:
@@ -197,9 +200,20 @@ def test_damaged_deliveries_of_one_event_are_rejected(deliveries: Any) -> None:
             read(damaged(sealed, {"deliveries": deliveries}))
 
 
+def test_several_deliveries_that_an_earlier_release_wrote_are_read() -> None:
+    one = orjson.loads(WRITTEN_BEFORE % b"")
+    payload = one.pop("payload")
+    del one["version"]
+    several = {"deliveries": [one, one | {"delivery_id": "another"}], "payload": payload}
+    sealed = orjson.dumps({"version": 2} | several)
+    assert holds_several(sealed)
+    [first] = unseal(WRITTEN_BEFORE % b"")
+    assert unseal(sealed) == [first, replace(first, delivery_id="another")]
+
+
 def test_one_damaged_delivery_among_several_has_all_of_them_rejected() -> None:
     members = orjson.loads(seal(SEVERAL))
-    del members["deliveries"][1]["event_id"]
+    del members["deliveries"][1]["webhook_id"]
     with pytest.raises(RejectedMessage) as rejection:
         unseal(orjson.dumps(members))
     assert rejection.value.reason is RejectReason.WRONG_TYPE
@@ -263,3 +277,18 @@ def test_every_member_of_a_dead_letter_travels(count: int) -> None:
     for name in (member.name for member in fields(DeadLetter)):
         assert [getattr(one, name) for one in travelled] == [getattr(one, name) for one in letters]
     assert isinstance(travelled[-1].reason, Enum)
+
+
+def test_several_deliveries_of_one_event_may_differ_in_every_member() -> None:
+    odd, plain = odd_one(Delivery), SEVERAL[0]
+    for name in (member.name for member in fields(Delivery) if member.name != "payload"):
+        other = replace(plain, **{name: getattr(odd, name)})
+        assert other != plain, name
+        for pair in ([plain, other], [other, plain]):
+            assert unseal(seal(pair)) == pair
+
+
+def test_what_several_deliveries_have_in_common_is_written_once() -> None:
+    hundred = [replace(odd_one(Delivery), delivery_id=f"{n:032x}", past=()) for n in range(100)]
+    assert len(seal(hundred)) < len(seal(hundred[:1])) + 100 * 300
+    assert unseal(seal(hundred)) == hundred

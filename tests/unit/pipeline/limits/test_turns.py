@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -7,7 +8,10 @@ from tests.virtual_time import in_virtual_time, settle
 
 
 @in_virtual_time
-async def test_of_large_pieces_of_work_one_goes_in_each_round_of_the_loop() -> None:
+async def test_of_large_pieces_of_work_one_goes_in_each_round_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.pipeline.limits.turns.LONGEST_REST_S", 0.0)
     turns, rounds = Turns(), 0
     went: list[tuple[str, int]] = []
 
@@ -24,6 +28,27 @@ async def test_of_large_pieces_of_work_one_goes_in_each_round_of_the_loop() -> N
     assert len({turn for _, turn in went}) == 6
 
 
+async def test_after_a_turn_other_work_goes_on_for_as_long_as_the_turn_took() -> None:
+    turns, began_s = Turns(), list[float]()
+
+    async def work() -> None:
+        async with turns.one():
+            began_s.append(time.perf_counter())
+            work_for(0.02)
+
+    await asyncio.gather(work(), work())
+    assert began_s[1] - began_s[0] >= 0.04
+
+
+async def test_the_rest_after_a_long_turn_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.pipeline.limits.turns.LONGEST_REST_S", 0.0)
+    turns = Turns()
+    began_s = time.perf_counter()
+    async with turns.one():
+        work_for(0.1)
+    assert time.perf_counter() - began_s < 0.2
+
+
 @in_virtual_time
 async def test_a_turn_that_fails_or_is_cancelled_is_over() -> None:
     turns = Turns()
@@ -38,6 +63,12 @@ async def test_a_turn_that_fails_or_is_cancelled_is_over() -> None:
         waiting[0].cancel()
     await waiting[1]
     assert waiting[0].cancelled()
+
+
+def work_for(duration_s: float) -> None:
+    end = time.perf_counter() + duration_s
+    while time.perf_counter() < end:
+        pass
 
 
 async def take(turns: Turns) -> None:
