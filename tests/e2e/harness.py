@@ -122,6 +122,15 @@ async def depth(amqp_url: str, queue: str) -> int:
         return found.declaration_result.message_count or 0
 
 
+async def consumers(amqp_url: str, queue: str) -> int:
+    """Return how many consumers a queue has."""
+    connection = await aio_pika.connect(amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        found = await channel.declare_queue(queue, passive=True)
+        return found.declaration_result.consumer_count or 0
+
+
 async def clash_on_the_broker(amqp_url: str) -> None:
     """Have a queue of ours there before us, with another argument."""
     connection = await aio_pika.connect(amqp_url)

@@ -17,6 +17,7 @@ from tests.e2e.harness import (
     Unready,
     call_event,
     calls_told,
+    consumers,
     depth,
     eventually,
     has_logged,
@@ -41,6 +42,8 @@ async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
         await receiver.until(lambda: len(receiver.requests) == 10, 10)
         os.kill(service.pid, signal.SIGTERM)
         await eventually(lambda: has_logged(service, "service.stopping"), what="the first signal")
+        # What arrives before the broker knows of the stop may still be delivered.
+        await eventually(lambda: _is_not_consumed(settings), what="the end of the consumer")
         await kazoo.publish(call_event("late"))
     assert await service.wait() == 0
     assert len(receiver.requests) == 10
@@ -158,6 +161,10 @@ async def _one_in_flight(settings: dict[str, str], receiver: Receiver) -> None:
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         await kazoo.publish(call_event("c-1"))
     await receiver.until(lambda: len(receiver.requests) == 1, 10)
+
+
+async def _is_not_consumed(settings: dict[str, str]) -> bool:
+    return await consumers(settings["SWITCHHOOK_AMQP__URL"], EVENTS) == 0
 
 
 async def _events_are(settings: dict[str, str], count: int) -> bool:
