@@ -10,7 +10,7 @@ from typing import Any
 import aio_pika
 import orjson
 from aiormq.abc import AbstractChannel as WireChannel
-from pamqp.commands import Basic
+from pamqp.commands import Basic, Queue
 from yarl import URL
 
 from service.adapters.rabbitmq.bus import WrittenTimestamp
@@ -115,20 +115,19 @@ async def take_messages(
 
 async def depth(amqp_url: str, queue: str) -> int:
     """Return how many messages wait in a queue."""
-    connection = await aio_pika.connect(amqp_url)
-    async with connection:
-        channel = await connection.channel()
-        found = await channel.declare_queue(queue, passive=True)
-        return found.declaration_result.message_count or 0
+    return (await _declared(amqp_url, queue)).message_count or 0
 
 
 async def consumers(amqp_url: str, queue: str) -> int:
     """Return how many consumers a queue has."""
+    return (await _declared(amqp_url, queue)).consumer_count or 0
+
+
+async def _declared(amqp_url: str, queue: str) -> Queue.DeclareOk:
     connection = await aio_pika.connect(amqp_url)
     async with connection:
         channel = await connection.channel()
-        found = await channel.declare_queue(queue, passive=True)
-        return found.declaration_result.consumer_count or 0
+        return (await channel.declare_queue(queue, passive=True)).declaration_result
 
 
 async def clash_on_the_broker(amqp_url: str) -> None:

@@ -42,7 +42,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_hands_the_rest_back(
         await receiver.until(lambda: len(receiver.requests) == 10, 10)
         os.kill(service.pid, signal.SIGTERM)
         await eventually(lambda: has_logged(service, "service.stopping"), what="the first signal")
-        # What arrives before the broker knows of the stop may still be delivered.
+        # The broker may still deliver events until it knows of the stop.
         await eventually(lambda: _is_not_consumed(settings), what="the end of the consumer")
         await kazoo.publish(call_event("late"))
     assert await service.wait() == 0

@@ -46,6 +46,16 @@ class Entry:
     """Whether the last reload took longer than `SOON_S`."""
 
 
+class Line:
+    """Those who wait for an account, in the order of arrival, and how many have not gone on."""
+
+    __slots__ = ("left", "turns")
+
+    def __init__(self) -> None:
+        self.turns: list[asyncio.Future[Account]] = []
+        self.left = 0
+
+
 class RememberedDirectory:
     """See `ports.Directory`."""
 
@@ -67,11 +77,16 @@ class RememberedDirectory:
         self._asking = SharedTasks[str, Webhook | None]()
         """Questions for webhooks that have not changed since."""
         self._loading = SharedTasks[str, Account]()
+        self._lines: dict[str, Line] = {}
+        self._answering: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
         metrics.measure(metrics.accounts_remembered, lambda: len(self._entries))
 
     def remembered(self, account_id: str) -> Account | None:
         """See `ports.Directory`."""
+        return None if account_id in self._lines else self._fresh(account_id)
+
+    def _fresh(self, account_id: str) -> Account | None:
         entry = self._entries.get(account_id)
         if entry is None or entry.good_until < self._now():
             return None
@@ -81,6 +96,46 @@ class RememberedDirectory:
     async def account(self, account_id: str) -> Account:
         """See `ports.Directory`."""
         account = self.remembered(account_id)
+        if account is not None:
+            return account
+        line = self._lines.get(account_id)
+        if line is None:
+            line = self._lines[account_id] = Line()
+            answering = asyncio.create_task(self._answer(account_id, line))
+            self._answering.add(answering)
+            answering.add_done_callback(self._answering.discard)
+        turn: asyncio.Future[Account] = asyncio.get_running_loop().create_future()
+        line.turns.append(turn)
+        line.left += 1
+        try:
+            return await turn
+        finally:
+            line.left -= 1
+            if not line.left:
+                del self._lines[account_id]
+
+    async def _answer(self, account_id: str, line: Line) -> None:
+        """Answer all who wait for an account; who comes meanwhile goes on after them.
+
+        Otherwise the next events of a call, for which the account is there already, would overtake
+        those that waited for it.
+        """
+        while line.turns:
+            looked_up = asyncio.ensure_future(self._looked_up(account_id))
+            await asyncio.wait([looked_up])
+            turns, line.turns = line.turns, []
+            for turn in turns:
+                if turn.done():
+                    continue
+                if (error := looked_up.exception()) is not None:
+                    turn.set_exception(error)
+                else:
+                    turn.set_result(looked_up.result())
+            # They go on in the pass of the event loop that begins now, before this task does.
+            await asyncio.sleep(0)
+
+    async def _looked_up(self, account_id: str) -> Account:
+        account = self._fresh(account_id)
         if account is not None:
             return account
         entry = self._entries.get(account_id)

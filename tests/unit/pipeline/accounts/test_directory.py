@@ -22,6 +22,35 @@ async def test_an_account_is_asked_for_once() -> None:
     assert counted(setting.metrics, "accounts_remembered") == 1
 
 
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("passes", range(6))
+async def test_who_comes_while_an_account_arrives_goes_on_after_those_who_waited(
+    passes: int, stale: bool
+) -> None:
+    store, went_on = Blocking(), list[int]()
+    store.may_answer.set()
+    directory = RememberedDirectory(store, CachePolicy(), make_metrics(), lambda: 1000.0)
+    if stale:
+        await directory.account(ACCOUNT)
+        directory.forget(ACCOUNT)
+    store.may_answer.clear()
+
+    async def event(number: int) -> None:
+        if directory.remembered(ACCOUNT) is None:
+            await directory.account(ACCOUNT)
+        went_on.append(number)
+
+    tasks = [asyncio.create_task(event(number)) for number in range(3)]
+    await settle()
+    store.may_answer.set()
+    for number in range(3, 3 + passes):
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(event(number)))
+    await asyncio.gather(*tasks)
+    assert went_on == list(range(3 + passes))
+    assert directory.remembered(ACCOUNT) is not None
+
+
 async def test_accounts_are_remembered_by_bytes_and_the_longest_unused_one_goes() -> None:
     store = FakeStore()
     for number in range(10):
