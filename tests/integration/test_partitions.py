@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -28,10 +28,10 @@ OBJECTS = Binding("configuration", "topic", ("#",))
 class Worker:
     """A worker that takes only events, and acknowledges them unless told otherwise."""
 
-    def __init__(self, amqp_url: str, count: int, taken_by_all: list[Incoming]) -> None:
+    def __init__(self, amqp_url: str, count: int, workers: "Workers") -> None:
         metrics = Metrics(CollectorRegistry(), [("kazoo", "channel_create")])
         self.taken: list[Incoming] = []
-        self._taken_by_all = taken_by_all
+        self._all = workers
         self.waiting = 0
         self.acks = True
         partitions = Partitions(NAMES, count, (CALLS, OBJECTS))
@@ -46,9 +46,16 @@ class Worker:
 
     def accept(self, incoming: Incoming) -> None:
         self.taken.append(incoming)
-        self._taken_by_all.append(incoming)
-        if self.acks:
-            incoming.ack()
+        self._all.note(self, incoming)
+        if self.acks and self._all.settled_after_s:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._all.settled_after_s, self.settle, incoming)
+        elif self.acks:
+            self.settle(incoming)
+
+    def settle(self, incoming: Incoming) -> None:
+        self._all.in_progress[incoming.routing_key].subtract([self])
+        incoming.ack()
 
     def note(self, messages: int) -> None:
         self.waiting = messages
@@ -66,10 +73,21 @@ class Workers:
     def __init__(self, amqp_url: str) -> None:
         self.amqp_url = amqp_url
         self.taken: list[Incoming] = []
+        self.settled_after_s = 0.0
+        self.in_progress: dict[str, Counter[Worker]] = defaultdict(Counter)
+        self.met: set[str] = set()
+        """Calls of which two workers had events in progress at the same time."""
         self._running: dict[Worker, asyncio.Task[None]] = {}
 
+    def note(self, worker: Worker, incoming: Incoming) -> None:
+        call = self.in_progress[incoming.routing_key]
+        call[worker] += 1
+        if len(+call) > 1:
+            self.met.add(incoming.routing_key)
+        self.taken.append(incoming)
+
     def begin(self, count: int) -> Worker:
-        worker = Worker(self.amqp_url, count, self.taken)
+        worker = Worker(self.amqp_url, count, self)
         self._running[worker] = asyncio.create_task(worker.link.run())
         return worker
 
@@ -144,6 +162,11 @@ def out_of_order(workers: Workers) -> list[int]:
     return late
 
 
+async def shared(*workers: Worker) -> bool:
+    """Return whether all have equally many partitions."""
+    return {len(worker.queues.held) for worker in workers} == {4 // len(workers)}
+
+
 def taken_by(workers: Sequence[Worker]) -> int:
     return sum(len(worker.taken) for worker in workers)
 
@@ -155,7 +178,7 @@ async def shared_under_load(kazoo: Switch, workers: Sequence[Worker]) -> bool:
     before = taken_by(workers)
     await publish(kazoo, calls=40, events=1)
     await eventually(lambda: is_so(taken_by(workers) == before + 40), what="all events")
-    return {len(worker.queues.held) for worker in workers} == {4 // len(workers)}
+    return await shared(*workers)
 
 
 async def test_all_events_of_a_call_meet_in_one_worker(workers: Workers, amqp_url: str) -> None:
@@ -194,6 +217,94 @@ async def test_partitions_of_a_worker_that_is_gone_are_taken_over_within_two_sec
         died_at = time.monotonic()
         await eventually(lambda: is_so(len(second.calls()) == 40), what="the same events")
         assert time.monotonic() - died_at < 2
+
+
+async def test_a_partition_passes_on_once_its_worker_has_settled_what_it_took(
+    workers: Workers, amqp_url: str
+) -> None:
+    load = Load(amqp_url)
+    first = await workers.start(4)
+    load.start()
+    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
+    workers.settled_after_s = 0.3
+    rest = [await workers.start(4) for _ in range(3)]
+    four = [first, *rest]
+    await eventually(lambda: shared(*four), what="a partition each")
+    await load.stop()
+    await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
+    assert out_of_order(workers) == []
+    assert workers.met == set()
+    assert all(worker.taken for worker in four)
+
+
+async def test_a_partition_passes_on_after_two_seconds_though_an_event_is_in_progress(
+    workers: Workers, amqp_url: str
+) -> None:
+    load = Load(amqp_url)
+    first = await workers.start(4)
+    first.acks = False
+    load.start()
+    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
+    second = await workers.start(4)
+    joined_at = time.monotonic()
+    await eventually(lambda: is_so(bool(second.taken)), what="events of the second worker")
+    assert 2 <= time.monotonic() - joined_at < 4
+    await load.stop()
+
+
+async def test_a_worker_that_stops_passes_its_partitions_on_in_order(
+    workers: Workers, amqp_url: str
+) -> None:
+    load = Load(amqp_url)
+    first, second = await workers.start(4), await workers.start(4)
+    load.start()
+    third = await workers.start(4)
+    await eventually(lambda: shared(first, second), what="two partitions each")
+    for stopping in (first, second):
+        stopping.acks = False
+        await asyncio.sleep(0.2)
+        await stopping.consumer.stop()
+        for incoming in stopping.taken:
+            incoming.ack()
+        await asyncio.sleep(0.2)
+        await workers.end(stopping)
+    await load.stop()
+    await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
+    assert out_of_order(workers) == []
+    assert third.taken
+
+
+async def test_a_worker_that_stops_before_its_turn_gives_back_what_it_held(
+    workers: Workers, amqp_url: str
+) -> None:
+    load = Load(amqp_url)
+    first = await workers.start(4)
+    load.start()
+    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
+    workers.settled_after_s = 1.5
+    second = await workers.start(4)
+    await eventually(lambda: is_so(len(first.queues.held) == 2), what="partitions on their way")
+    await second.consumer.stop()
+    await load.stop()
+    await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
+    assert second.taken == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_what_a_dead_worker_held_comes_again_in_the_order_in_which_it_was_sent(
+    workers: Workers, amqp_url: str, count: int
+) -> None:
+    first = await workers.start(count)
+    first.acks = False
+    load = Load(amqp_url)
+    load.start()
+    await eventually(lambda: is_so(len(first.taken) == 50 * count), what="full windows")
+    await workers.end(first)
+    workers.taken.clear()
+    second = await workers.start(count)
+    await load.stop()
+    await eventually(lambda: is_so(len(second.taken) == load.published), what="all events")
+    assert out_of_order(workers) == []
 
 
 async def test_events_without_a_call_are_spread_by_their_routing_keys(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.adapters.http.sender import retry_after_s
 from service.adapters.http.tls import CertificateWatch
 from service.adapters.otel import _remote
-from service.adapters.rabbitmq.consuming.consumer import _count
+from service.adapters.rabbitmq.consuming.received import _count
 from service.api.shapes.queries import time_of
 from service.dialects.kazoo.crossbar.webhooks import _date
 from service.dialects.kazoo.events.values import integer

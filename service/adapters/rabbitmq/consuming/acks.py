@@ -30,21 +30,16 @@ class Acks:
         self._settled: list[int] = []
         self._wake = asyncio.Event()
         self._telling = asyncio.Lock()
+        self._closed = False
         self._may_tell = asyncio.Event()
         self._may_tell.set()
-        self._closed = False
-        self.taken = 0
-        """The number of messages that arrived."""
+        self.newest = 0
+        """Tag of the message that arrived last."""
 
     @property
     def unsettled(self) -> int:
         """The number of messages that the broker was not told to forget yet."""
         return len(self._outstanding) + len(self._settled)
-
-    @property
-    def outstanding(self) -> int:
-        """The number of messages that are not settled."""
-        return len(self._outstanding)
 
     def hold_back(self) -> None:
         """Collect acknowledgements and send none, until `release`."""
@@ -54,10 +49,14 @@ class Acks:
         """Send acknowledgements periodically again."""
         self._may_tell.set()
 
+    def settled_until(self, tag: int) -> bool:
+        """Return whether this message and all that arrived before it are settled."""
+        return next(iter(self._outstanding), tag + 1) > tag
+
     def note(self, tag: int) -> None:
         """Note that a message arrived."""
         self._outstanding[tag] = None
-        self.taken += 1
+        self.newest = tag
 
     def settle(self, tag: int) -> None:
         """Note that a message can be acknowledged; costs no await."""
@@ -78,6 +77,11 @@ class Acks:
         """Reject without requeueing: the broker dead-letters the message to the rejected queue."""
         await self._say(lambda: self._channel.basic_reject(tag, requeue=False, wait=False))
         # Not earlier: an acknowledgement of several messages would then include this one.
+        self._outstanding.pop(tag, None)
+
+    async def give_back(self, tag: int) -> None:
+        """Return a message to the front of its queue, for another consumer."""
+        await self._say(lambda: self._channel.basic_nack(tag, requeue=True, wait=False))
         self._outstanding.pop(tag, None)
 
     async def keep_telling(self) -> None:

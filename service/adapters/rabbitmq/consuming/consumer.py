@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -16,20 +15,16 @@ from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S, keep_lookin
 from service.adapters.rabbitmq.consuming.event_queues import EventQueues
 from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.open_queue import OpenQueue
+from service.adapters.rabbitmq.consuming.received import ReceivedMessage
+from service.adapters.rabbitmq.consuming.turn import Turn
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
-from service.adapters.rabbitmq.rejected import EXCHANGE, ROUTING_KEY
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names, declare_plain
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
-from service.domain.trace import traceparent_in
 from service.observability.metrics import Metrics
 from service.ports import Incoming
-
-NO_HEADERS: Mapping[str, object] = MappingProxyType({})
-DELIVERY_COUNT = "x-delivery-count"
-"""Header that a quorum queue sets on redelivered messages: 1 on the first redelivery."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +45,8 @@ class Subscription:
     note_waiting: Callable[[int], None]
     plain: Mapping[str, Any] | None = None
     """The arguments of a queue that is not one of `topology.queues`, but a classic, durable one."""
+    in_turns: bool = False
+    """Whether one worker at a time takes from the queue, and settles before the next begins."""
 
 
 Open = Callable[[Subscription], Awaitable[OpenQueue]]
@@ -69,7 +66,9 @@ class EventLane:
 
     def subscription(self, queue: str) -> Subscription:
         """Return the subscription to one of the lane's queues."""
-        return self.whole if queue == self.whole.queue else replace(self.partition, queue=queue)
+        if queue == self.whole.queue:
+            return self.whole
+        return replace(self.partition, queue=queue, in_turns=True)
 
 
 class Consumer:
@@ -164,12 +163,11 @@ class Consumer:
     async def stop(self) -> None:
         """Stop consuming; messages already taken can still be acknowledged."""
         self._stopped = True
-        for opened in self._opened:
-            await self._stop(opened)
+        await asyncio.gather(*map(self._stop, self._opened))
 
     async def _stop(self, opened: OpenQueue) -> None:
         try:
-            await opened.window.stop()
+            await opened.stop()
         except BROKER_ERRORS:
             log.info("consumer.cancel_failed", note="connection already closed")
 
@@ -190,86 +188,26 @@ class Consumer:
 
         # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
+        accept: Callable[[ReceivedMessage], None] = subscription.accept
+        turn: Turn | None = None
+        if subscription.in_turns:
+            turn = Turn(connection, subscription.queue, acks, subscription.accept)
+            accept = turn.accept
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             acks.note(deliver.delivery_tag or 0)
             message = ReceivedMessage(deliver, properties, body, acks)
             if message.exchange == self._exchange:
                 message.restore_origin()
-            subscription.accept(message)
+            accept(message)
 
         inbox = Inbox(wire, take)
         await self._fast_path.choose(inbox)
         window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
-        opened = OpenQueue(subscription.queue, window, acks)
+        opened = OpenQueue(subscription.queue, window, acks, turn)
         self._opened.append(opened)
         await window.open()
         running.append(tasks.create_task(opened.keep(subscription.window_size)))
         if self._stopped:
             await self._stop(opened)  # `stop` ran meanwhile, before the window was open
         return opened
-
-
-class ReceivedMessage:
-    """An unacknowledged message; see `ports.Incoming`."""
-
-    __slots__ = (
-        "_acks", "_properties", "_tag", "body", "content_encoding", "deliveries", "exchange",
-        "redelivered", "routing_key", "traceparent",
-    )  # fmt: skip
-
-    def __init__(
-        self, deliver: Basic.Deliver, properties: Basic.Properties, body: bytes, acks: Acks
-    ) -> None:
-        self.exchange = deliver.exchange or ""
-        self.routing_key = deliver.routing_key or ""
-        self.body = body
-        self.content_encoding = properties.content_encoding
-        headers = properties.headers or NO_HEADERS
-        self.traceparent = traceparent_in(headers.get("traceparent"))
-        self.redelivered = bool(deliver.redelivered)
-        self.deliveries = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
-        self._acks = acks
-        self._properties = properties
-        self._tag = deliver.delivery_tag or 0
-
-    def restore_origin(self) -> None:
-        """Take the exchange and routing key of a message that was rejected and brought back.
-
-        For messages from our own exchange: on another, a publisher could set the headers.
-        """
-        headers = self._properties.headers
-        if headers and EXCHANGE in headers:
-            self.exchange = str(headers[EXCHANGE])
-            self.routing_key = str(headers.get(ROUTING_KEY, ""))
-
-    @property
-    def reply_to(self) -> str | None:
-        """See `ports.Incoming`."""
-        return self._properties.reply_to
-
-    @property
-    def correlation_id(self) -> str | None:
-        """See `ports.Incoming`."""
-        return self._properties.correlation_id
-
-    def ack(self) -> None:
-        """Acknowledge on the channel that brought the message, and on no other.
-
-        Delivery tags restart with every channel: on another channel the tag would acknowledge
-        another message, or break the channel.
-        """
-        self._acks.settle(self._tag)
-
-    async def tell(self) -> None:
-        """See `ports.Incoming`."""
-        await self._acks.tell()
-
-    async def refuse(self) -> None:
-        """Reject without requeueing: the broker dead-letters the message to the rejected queue."""
-        await self._acks.refuse(self._tag)
-
-
-def _count(header: object) -> int:
-    """Return the broker's count; a publisher can set the header to anything."""
-    return header if isinstance(header, int) and header > 0 else 0

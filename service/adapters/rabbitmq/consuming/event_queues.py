@@ -138,8 +138,7 @@ class EventQueues:
             honour_cancellation()
             self._note_waiting(left)
             quiet_s = 0.0 if left else quiet_s + DRAIN_LOOK_S
-        for one in opened:
-            await one.window.stop()
+        await asyncio.gather(*(one.stop() for one in opened))
         await channel.close()
 
     async def _open(self, open_one: OpenOne) -> list[OpenQueue]:
@@ -162,7 +161,7 @@ class EventQueues:
 
         def note_of(one: OpenQueue) -> Note:
             def note(messages: int) -> None:
-                counts[one.queue] = messages if alone or one.active else 0
+                counts[one.queue] = messages if alone or one.mine else 0
                 self._note_waiting(sum(counts.values()))
 
             return note
@@ -172,15 +171,18 @@ class EventQueues:
 
     async def _share(self, agreement: Agreement, opened: Sequence[OpenQueue]) -> None:
         """Hand partitions beyond this worker's share to those that wait for them."""
+        seen_before = 1
         while True:
             workers = await agreement.workers()
             if workers is None:
                 raise ConnectionError("the mark of the number of partitions was deleted")
-            active = [one for one in opened if one.active]
-            beyond = active[share_of(len(opened), workers) :]
+            # A worker that has just joined does not consume the partitions yet.
+            seen_before, workers = workers, min(workers, seen_before)
+            mine = [one for one in opened if one.mine]
+            beyond = mine[share_of(len(opened), workers) :]
             await asyncio.gather(*(one.hand_over() for one in beyond))
             honour_cancellation()
-            self.held = tuple(one.queue for one in opened if one.active)
+            self.held = tuple(one.queue for one in opened if one.mine)
             await asyncio.sleep(self._share_every_s)
 
 

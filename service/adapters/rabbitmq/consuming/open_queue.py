@@ -1,13 +1,13 @@
-"""A queue that is being consumed: its window, and the acknowledgements of its channel."""
+"""A queue that is being consumed: its window, its acknowledgements, and whose turn it is."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 from service.adapters.rabbitmq.consuming.acks import Acks
+from service.adapters.rabbitmq.consuming.turn import Turn
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 
-QUIET_LOOKS, QUIET_WITHIN_S = 3, 5.0
 FULL_WITHIN_S = 0.5
 """Longest time for which acknowledgements are held back: a kill in it repeats what was settled."""
 LOOK_EVERY_S = 0.005
@@ -16,19 +16,18 @@ LOOK_EVERY_S = 0.005
 class OpenQueue:
     """One consumed queue on one channel."""
 
-    def __init__(self, queue: str, window: ConsumerWindow, acks: Acks) -> None:
+    def __init__(
+        self, queue: str, window: ConsumerWindow, acks: Acks, turn: Turn | None = None
+    ) -> None:
         self.queue = queue
         self.window = window
         self._acks = acks
-        self._taken_before = acks.taken
+        self._turn = turn
 
     @property
-    def active(self) -> bool:
-        """Whether the broker delivered from the queue since `hand_over`, or since the start.
-
-        Of a queue with a single active consumer the broker delivers to that one alone.
-        """
-        return self._acks.taken > self._taken_before
+    def mine(self) -> bool:
+        """Whether no other worker takes from the queue, since it is this one's turn."""
+        return self._turn is not None and self._turn.mine
 
     @property
     def unsettled(self) -> int:
@@ -40,43 +39,45 @@ class OpenQueue:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._acks.keep_telling())
             tasks.create_task(self.window.keep(size))
+            if self._turn is not None:
+                tasks.create_task(self._turn.keep())
 
     async def tell(self) -> None:
         """Acknowledge all messages settled so far."""
         await self._acks.tell()
 
     async def hand_over(self) -> None:
-        """Hand the queue to the consumer that waits for longest, in the order of its messages.
+        """Hand the queue to the worker that waits for longest; it begins once this has settled."""
+        if self._turn is not None:
+            await self._until_full()
+            try:
+                await self.window.rejoin(self._turn.end)
+            finally:
+                self._acks.release()
 
-        That consumer gets what comes next, and overtakes what is unsettled or on its way here. So
-        this waits, for a limited time, for a moment in which there is nothing such. A queue under
-        full load has none: there acknowledgements are held back until the window is full.
-        """
-        if not await self._until_quiet():
-            self._acks.hold_back()
-            await self._until_full_and_settled()
+    async def stop(self) -> None:
+        """Stop consuming. Raises `link.BROKER_ERRORS` if the broker fails."""
+        if self._turn is None:
+            await self.window.stop()
+            return
+        await self._until_full()
         try:
-            await self.window.rejoin()
+            await self.window.stop()
+            await self._turn.stop()
         finally:
             self._acks.release()
-        self._taken_before = self._acks.taken
 
-    async def _until_quiet(self) -> bool:
-        """Return whether, in time, everything was settled and nothing came for a few looks."""
-        deadline = time.monotonic() + QUIET_WITHIN_S
-        taken, looks = self._acks.taken, 0
-        while looks < QUIET_LOOKS:
-            if time.monotonic() > deadline:
-                return False
-            # Each look comes after the event loop has read what had arrived.
-            await asyncio.sleep(LOOK_EVERY_S)
-            looks = looks + 1 if self._acks.taken == taken and not self.unsettled else 0
-            taken = self._acks.taken
-        return True
+    async def _until_full(self) -> None:
+        """Return when the broker delivers nothing, as the window is full, or after a limit.
 
-    async def _until_full_and_settled(self) -> None:
+        What it has sent when a consumer is cancelled, and has not reached the channel, returns to
+        the queue (https://github.com/rabbitmq/rabbitmq-server/issues/3729), and comes after what
+        the next consumer gets. Where the window does not fill in time, there is no backlog, and
+        that consumer has not much to sort: see `Turn`.
+        """
+        self._acks.hold_back()
         deadline = time.monotonic() + FULL_WITHIN_S
-        while self._acks.outstanding or self.unsettled < self.window.capacity:
+        while self.unsettled < self.window.capacity:
             if time.monotonic() > deadline:
                 return
             await asyncio.sleep(LOOK_EVERY_S)

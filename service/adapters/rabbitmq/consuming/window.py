@@ -65,11 +65,15 @@ class ConsumerWindow:
                     await self._cancel_last()
             honour_cancellation()
 
-    async def rejoin(self) -> None:
-        """Let other consumers of the queue go first: cancel all, and start one again."""
+    async def rejoin(self, between: Callable[[], None]) -> None:
+        """Let other consumers of the queue go first: cancel all, and start one again.
+
+        `between` is called when everything arrived that was delivered to the cancelled ones.
+        """
         async with self._changing:
             while self._tags:
                 await self._cancel_last()
+            between()
             if not self._stopped:
                 self._tags.append(await self._inbox.consume(self._queue))
 

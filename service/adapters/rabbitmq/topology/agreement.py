@@ -7,18 +7,14 @@ workers with this number. The lock is an exclusive queue: it vanishes with its c
 Without partitions there is neither, and workers are the consumers of the event queue.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Any
 
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
-from aiormq.exceptions import (
-    ChannelLockedResource,
-    ChannelNotFoundEntity,
-    ChannelPreconditionFailed,
-)
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
+from service.adapters.rabbitmq.lock import lock
 from service.adapters.rabbitmq.topology.partitions import BY_KEY, Partitions
 from service.adapters.rabbitmq.topology.queues import QUORUM
 
@@ -42,21 +38,9 @@ class Agreement:
         self._partitions = partitions
         self._mark = partitions.names.partitions
 
-    @asynccontextmanager
-    async def lock(self) -> AsyncIterator[bool]:
+    def lock(self) -> AbstractAsyncContextManager[bool]:
         """Hold the lock in the body; yields whether it was free."""
-        name = f"{self._mark}.lock"
-        channel = await self._connection.channel()
-        try:
-            await channel.declare_queue(name, exclusive=True)
-        except ChannelLockedResource:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            await channel.queue_delete(name)
-            await channel.close()
+        return lock(self._connection, f"{self._mark}.lock")
 
     async def not_partitioned(self) -> bool:
         """Return whether there are no partitions, and no change to or from them is under way."""
