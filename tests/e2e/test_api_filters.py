@@ -40,8 +40,8 @@ async def test_only_events_that_satisfy_the_filters_are_sent(
         for call_id, members in changes.items():
             message = call_event(call_id, "channel_destroy", api.account_id)
             await kazoo.publish(replace(message, body={**message.body, **members}))
-    await receiver.until(lambda: len(receiver.at("/always")) == 3, 10)
-    await receiver.until(lambda: len(receiver.at("/long")) == 1, 10)
+    # Several webhooks get an event at the same time, in no order.
+    await receiver.until(lambda: len(receiver.requests) >= 7, 10, "all that satisfies a filter")
     heard = {
         path: sorted(json.loads(request.body)["call_id"] for request in receiver.at(path))
         for path in clauses
