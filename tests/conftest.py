@@ -18,12 +18,15 @@ from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
 from service.dev.servers import MongoServer
 from tests.forking.client import ForkedService
+from tests.ports import reserve_ports
 
 Documents = AsyncDatabase[Mapping[str, Any]]
 StartService = Callable[..., Awaitable[ServiceProcess]]
 NewVhost = Callable[[], Awaitable[str]]
 
 VHOSTS_AT_ONCE = 25
+
+reserve_ports()
 
 
 @pytest.fixture(scope="session")

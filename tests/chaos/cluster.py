@@ -10,8 +10,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from service.dev.rabbit_server import RabbitServer
-from service.dev.servers import MongoServer, Server
-from tests.chaos.proxy import reserved_port
+from service.dev.servers import MongoServer, Server, free_port
 
 MEMBERS = 3
 ELECTION_TIMEOUT_MS = 3000
@@ -22,9 +21,7 @@ class Node(RabbitServer):
 
     def __init__(self, directory: Path, mapper_port: int) -> None:
         super().__init__(directory)
-        self.port = reserved_port()
         self._mapper_port = mapper_port
-        self._node_port = reserved_port()
 
     @property
     def node(self) -> str:
@@ -49,10 +46,6 @@ class Node(RabbitServer):
 class Member(MongoServer):
     """A member of a replica set that somebody else initiates."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self.port = reserved_port()
-
     async def ready(self) -> None:
         """See `Server`."""
         async with AsyncMongoClient[Mapping[str, object]](self.url, timeoutMS=2000) as client:
@@ -62,7 +55,7 @@ class Member(MongoServer):
 @asynccontextmanager
 async def rabbit_cluster(directory: Path) -> AsyncIterator[Sequence[Node]]:
     """Yield three nodes of one cluster."""
-    mapper_port = reserved_port()
+    mapper_port = free_port()
     nodes = [Node(directory / f"node{number}", mapper_port) for number in range(MEMBERS)]
     async with AsyncExitStack() as stack:
         for node in nodes:

@@ -13,7 +13,6 @@ from pymongo import AsyncMongoClient
 
 from service.dev.rabbit_server import RabbitServer
 from service.dev.servers import MongoServer
-from tests.chaos.proxy import reserved_port
 from tests.chaos.report import Row, as_markdown, as_text
 from tests.chaos.rig import Rig
 from tests.chaos.sink import Sink
@@ -72,9 +71,7 @@ def full(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 async def chaos_broker(directory: Path) -> AsyncIterator[RabbitServer]:
     """A broker that may be killed."""
-    server = RabbitServer(directory / "chaos-rabbitmq")
-    server.port = reserved_port()
-    async with server:
+    async with RabbitServer(directory / "chaos-rabbitmq") as server:
         await add_vhosts(server, [f"chaos{n}" for n in range(VHOSTS)])
         yield server
 
@@ -82,9 +79,7 @@ async def chaos_broker(directory: Path) -> AsyncIterator[RabbitServer]:
 @pytest.fixture(scope="session")
 async def chaos_store(directory: Path) -> AsyncIterator[MongoServer]:
     """A store that may be killed."""
-    server = MongoServer(directory / "chaos-mongod")
-    server.port = reserved_port()
-    async with server:
+    async with MongoServer(directory / "chaos-mongod") as server:
         yield server
 
 

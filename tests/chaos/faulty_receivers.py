@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
-from tests.chaos.proxy import HOST, RESET_ON_CLOSE, reserved_port
+from service.dev.servers import HOST, free_port
+from tests.chaos.proxy import RESET_ON_CLOSE
 from tests.chaos.sink import Seen, Sink, call_id_in
 
 Manners = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,7 +93,7 @@ class FaultyReceiver:
     def __init__(
         self, manners: Manners, sink: Sink, *, takes: bool, tls: ssl.SSLContext | None = None
     ) -> None:
-        self.port = reserved_port()
+        self.port = free_port()
         self.most = 0
         """How many connections it had at once at most."""
         self._manners = manners

@@ -1,28 +1,16 @@
 """A TCP proxy that misbehaves as told: in front of the broker, the store or a receiver."""
 
 import asyncio
-import random
 import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-HOST = "127.0.0.1"
+from service.dev.servers import HOST, free_port
+
 CHUNK = 64 * 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-def reserved_port() -> int:
-    """Return a free port that the kernel gives nobody by itself, so it stays ours while closed."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +57,7 @@ class Proxy:
     """Forwards to a port of this machine, through whatever weather is set."""
 
     def __init__(self, target_port: int) -> None:
-        self.port = reserved_port()
+        self.port = free_port()
         self.cuts = 0
         self._target_port = target_port
         self._weather = FAIR

@@ -10,7 +10,7 @@ from typing import Self
 from aiohttp import web
 
 from service.dev.receiver import ScriptedAnswer
-from tests.chaos.proxy import reserved_port
+from service.dev.servers import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
-        self.port = reserved_port()
+        self.port = free_port()
         self.now: Counter[str] = Counter()
         self.peak: Counter[str] = Counter()
         self.underway = 0

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.dev.receiver import ScriptedAnswer
+from service.dev.servers import HOST, free_port
 from tests.chaos import faulty_receivers
 from tests.chaos.faulty_receivers import Authority, FaultyReceiver
-from tests.chaos.proxy import HOST, reserved_port
 from tests.chaos.rig import Rig
 from tests.chaos.tally import Stopwatch
 
@@ -149,6 +149,6 @@ async def _villains(rig: Rig, stack: AsyncExitStack, authority: Authority) -> Ma
     for name, (faulty_receiver, outcome) in talking.items():
         await stack.enter_async_context(faulty_receiver)
         villains[name] = Villain(await rig.account(faulty_receiver.uri, retries=1), outcome)
-    nobody = f"http://{HOST}:{reserved_port()}/"
+    nobody = f"http://{HOST}:{free_port()}/"
     villains["endpoint refusing"] = Villain(await rig.account(nobody, retries=1), "refused")
     return villains
