@@ -14,7 +14,7 @@ from aiohttp import web
 
 from service.adapters.rabbitmq.bus import Bus
 from service.dev.receiver import ReceivedRequest, Receiver
-from service.dev.servers import HOST, free_port
+from service.dev.servers import HOST
 from service.dialects.bus_message import BusMessage, Occasion
 from service.dialects.voipbin.catalogue import hooks
 from service.dialects.voipbin.policy import VoipbinPolicy
@@ -47,13 +47,13 @@ async def voipbin_api(customers: dict[str, str]) -> AsyncIterator[str]:
         more = str(start + 1) if start + 1 < len(customers) else ""
         return web.json_response({"result": [one], "next_page_token": more})
 
-    application, port = web.Application(), free_port()
+    application = web.Application()
     application.router.add_get("/v1.0/customer", customer)
     application.router.add_get("/v1.0/customers", every)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
-    yield f"http://{HOST}:{port}/v1.0"
+    await web.TCPSite(runner, HOST, 0).start()
+    yield f"http://{HOST}:{runner.addresses[0][1]}/v1.0"
     await runner.cleanup()
 
 
