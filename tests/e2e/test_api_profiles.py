@@ -12,7 +12,7 @@ import pytest
 from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
 from service.dialects.bus_message import Occasion
 from tests.api_client import problem
-from tests.e2e.harness import SAMPLES, switch
+from tests.e2e.harness import SAMPLES, eventually, switch
 from tests.e2e.shared_service import SharedService, attempts_of
 
 VOXTELESYS = {"profile": "voxtelesys"}
@@ -37,7 +37,12 @@ async def test_a_call_that_ends_is_a_status_callback_in_every_attempt_and_replay
     await receiver.until(lambda: len(receiver.requests) == 3, 20, "three attempts")
     listed = await attempts_of(api, 3)
     receiver.script("/calls", 200)
-    [failed] = (await api.get("dead_letters")).data
+
+    async def letters() -> Any:
+        return (await api.get("dead_letters")).data
+
+    # The log and the dead letters are written apart from each other.
+    [failed] = await eventually(letters, what="the dead letter")
     await api.post("dead_letters/replay", ids=[failed["id"]])
     await receiver.until(lambda: len(receiver.requests) == 4, 20, "the replay")
     key = b64decode(created["secret"].removeprefix("whsec_"))
