@@ -66,10 +66,11 @@ async def test_events_of_a_call_carry_their_place_in_it_as_header_and_on_request
     await api.create(receiver.url("/extra"), hook="all", extras=["sequence"])
     leg = Leg(api.account_id, "c-1@host.example", "talk-1")
     async with switch(stage.amqp_url) as kazoo:
-        for event in (leg.created(), leg.answered(), leg.destroyed(billing_s=1)):
-            await kazoo.publish(event)
-            await asyncio.sleep(0.1)
-    await receiver.until(lambda: len(receiver.requests) == 6, 10)
+        for number, step in enumerate(("created", "answered", "destroyed"), 1):
+            await kazoo.publish(getattr(leg, step)(**MORE.get(step, {})))
+            # Without an order, a worker may overtake another: each event is awaited.
+            told = 2 * number
+            await receiver.until(lambda: len(receiver.requests) == told, 10)  # noqa: B023
     plain, extra = receiver.at("/plain"), receiver.at("/extra")
     assert [sequence(one) for one in plain] == [sequence(one) for one in extra] == [1, 2, 3]
     assert {one.headers["X-Switchhook-Conversation"] for one in plain} == {"talk-1"}
@@ -283,6 +284,7 @@ async def test_a_lost_end_is_concluded_only_if_every_switch_says_twice_that_the_
             assert not receiver.requests
             return
         (summary,) = await summaries(receiver, "/summary", 1)
+        await receiver.until(lambda: bool(receiver.at("/destroy")), 10, "the synthetic end")
         (synthetic,) = receiver.at("/destroy")
         assert synthetic.headers["X-Switchhook-Synthetic"] == "true"
         assert body(synthetic)["reason"] == "no_end_seen"
@@ -291,6 +293,7 @@ async def test_a_lost_end_is_concluded_only_if_every_switch_says_twice_that_the_
         assert "hangup_cause" not in summary
         await kazoo.publish(leg.destroyed(cause="ORIGINATOR_CANCEL"))
         _, corrected = await summaries(receiver, "/summary", 2)
+        await receiver.until(lambda: len(receiver.at("/destroy")) > 1, 10, "the real end")
     real = receiver.at("/destroy")[1]
     assert real.headers["X-Switchhook-Supersedes"]
     assert corrected["revision"] == 2
