@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.dev.receiver import ReceivedRequest, Receiver
+from service.dev.receiver import ReceivedRequest, Receiver, ScriptedAnswer
 from service.pipeline.backlog.resume import LEASE_S
 from tests.api_client import Client, make_token
 from tests.e2e.browser import Browser, signed_in
@@ -113,7 +113,8 @@ async def test_a_retry_of_a_paused_webhook_joins_its_backlog(
     stage: SharedService, receiver: Receiver
 ) -> None:
     api = await stage.tenant()
-    receiver.script("/retried", 500, 200)
+    # The first answer takes longer than to pause the webhook.
+    receiver.script("/retried", ScriptedAnswer(500, delay_s=2), 200)
     made = await api.create(receiver.url("/retried"), hook="all", retries=2)
     await calls(stage, api, 1)
     await receiver.until(lambda: len(receiver.at("/retried")) == 1, 10)
@@ -214,6 +215,12 @@ async def test_an_operator_pauses_and_resumes_an_account_or_an_endpoint(
             return bool(trail.get("backlog"))
 
         await eventually(is_kept, what="a delivery in the backlog")
+
+        async def none_under_way() -> bool:
+            trail = (await api.get(f"webhooks/{webhook_id}")).data["_read_only"]
+            return len(receiver.at(f"/{what}")) + int(trail["backlog"]) == len(names)
+
+        await eventually(none_under_way, what="each call sent or kept")
         before = len(receiver.at(f"/{what}"))
         names += await calls(stage, api, 2, 100)
         await until_kept(api, webhook_id, len(names) - before)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.dev.receiver import Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from service.dev.servers import MongoServer
 from service.management.token import token_id_in
 from tests.api_client import Client, problem
@@ -62,6 +62,8 @@ async def test_a_webhook_that_fails_six_times_shows_why_it_is_off_and_a_patch_br
     assert "disable_reason" not in reply.data
     assert reply.data["_read_only"]["health"]["recent_failures"] == 0
     heard = len(receiver.at("/dead"))
+    # One more failure must not disable it; six more would.
+    receiver.script("/dead", 500, 200)
 
     async def heard_more() -> bool:
         await shared.call(api.account_id, "again")
@@ -202,7 +204,8 @@ async def test_the_retries_that_wait_for_a_deleted_webhook_are_cancelled(
 ) -> None:
     shared: SharedService = request.getfixturevalue(kind)
     api = await shared.tenant()
-    receiver.script("/bad", 500)
+    # The answer takes longer than to delete the webhook, and the retry comes after it.
+    receiver.script("/bad", ScriptedAnswer(500, delay_s=2))
     webhook = await api.create(receiver.url("/bad"))
     name = 'switchhook_deliveries_total{outcome="cancelled"}'
     before = metric(await shared.service.metrics(), name)

@@ -3,7 +3,7 @@
 import json
 
 from service.dev.process import ServiceProcess
-from service.dev.receiver import Receiver
+from service.dev.receiver import Receiver, ScriptedAnswer
 from tests.conftest import Documents, StartService
 from tests.e2e.harness import (
     call_event,
@@ -19,7 +19,8 @@ QUICK = {"SWITCHHOOK_RETRY__SCHEDULE": "[0.3, 0.9]", "SWITCHHOOK_RETRY__JITTER":
 async def test_deliveries_waiting_for_a_disabled_webhook_become_dead_letters(
     start_service: StartService, settings: dict[str, str], database: Documents, receiver: Receiver
 ) -> None:
-    receiver.script("/hook", 500)
+    # The answer takes longer than the service takes to learn that the webhook is off.
+    receiver.script("/hook", ScriptedAnswer(500, delay_s=2))
     await database["webhooks"].insert_one(webhook_document(receiver.url("/hook")))
     await start_service(**QUICK)
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
@@ -107,8 +108,12 @@ async def test_a_broken_endpoint_is_left_alone_until_it_works_again(
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         await kazoo.publish(call_event("c-0"))
         await receiver.until(lambda: len(receiver.requests) == 4, 15, "the breaker to open")
-        metrics = await service.metrics()
-        assert metric(metrics, "switchhook_endpoint_breakers_open") == 1
+
+        async def opened() -> bool:
+            # The fourth request has arrived; its answer is what opens the breaker.
+            return metric(await service.metrics(), "switchhook_endpoint_breakers_open") == 1
+
+        await eventually(opened, what="the open breaker")
         for call in calls - {"c-0"}:
             await kazoo.publish(call_event(call))
 
