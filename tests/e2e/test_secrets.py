@@ -14,7 +14,7 @@ from service.dev.receiver import Receiver, ScriptedAnswer
 from service.text.keys import new_key
 from tests.api_client import Client
 from tests.e2e.harness import SECRET, eventually
-from tests.e2e.shared_service import SharedService, StartShared, new_account
+from tests.e2e.shared_service import SharedService, StartShared, attempts_of, new_account
 from tests.forking.client import ForkedService, switchhook
 
 HEADER, BEARER, PASSWORD = "canary-header-1f", "canary-bearer-2e", "canary-password-3d"
@@ -86,6 +86,8 @@ async def test_after_a_full_run_no_secret_is_found_anywhere(
 
         await eventually(all_dead, what="the dead letters")
         await receiver.until(lambda: all(len(receiver.at(f"/hook-{n}")) >= 3 for n in range(3)), 15)
+        # The attempts of the first webhook are looked at below.
+        await attempts_of(tenant, 3, f"webhooks/{webhooks[0]['id']}/attempts")
         answers = [await tenant.post(f"webhooks/{webhooks[0]['id']}/test")]
         rotated = await tenant.post(f"webhooks/{webhooks[0]['id']}/secret/rotate", overlap_s=60)
         for webhook in webhooks:
