@@ -69,7 +69,7 @@ async def test_every_vector_is_delivered_and_published_for_the_other_services(
     assert bodies == sorted(one["webhook_body"] for one in delivered)
     keys = []
     for _ in range(sum(len(one["topic_routing_keys"]) for one in delivered)):
-        message = await other.get(no_ack=True)
+        message = await eventually(lambda: other.get(no_ack=True, fail=False), what="a copy")
         assert (message.content_type, json.loads(message.body)["publisher"]) == (
             "text/plain", "webhook-manager",
         )  # fmt: skip
@@ -201,7 +201,7 @@ async def test_of_interim_speech_the_latest_is_sent_and_none_after_the_end(
     services: VoipbinServices, database: Documents, receiver: Receiver
 ) -> None:
     owner = {"customer_id": CUSTOMER, "secret": "text"}
-    webhook = document(owner, uri=receiver.url("/speech"), coalesce_ms=300)
+    webhook = document(owner, uri=receiver.url("/speech"), coalesce_ms=1000)
     await database["webhooks"].insert_one(webhook)
 
     async def speak(name: str, text: str) -> None:
