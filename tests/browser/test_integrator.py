@@ -10,6 +10,7 @@ from service.api.http.server import serve
 from service.dev.servers import HOST, free_port
 from tests.browser.people import People, Stage
 from tests.e2e.harness import eventually
+from tests.e2e.shared_service import attempts_of
 
 SECRET = re.compile(r"^whsec_[A-Za-z0-9+/=]+$")
 
@@ -41,9 +42,11 @@ async def test_a_webhook_is_created_tested_broken_repaired_and_replayed(
 
     async def disabled() -> bool:
         (webhook,) = (await tenant.get("webhooks")).data
-        return not webhook["enabled"]
+        return not webhook["enabled"] and len((await tenant.get("dead_letters")).data) == 3
 
     await eventually(disabled)
+    # Without JavaScript, a page shows what is in the log when it is opened.
+    await attempts_of(tenant, 4)
     await person.follow("To the webhook")
     await person.sees("This webhook is disabled")
     await page.get_by_role("link", name="channel_create").nth(1).click()
@@ -65,8 +68,12 @@ async def test_a_webhook_is_created_tested_broken_repaired_and_replayed(
         return len(accepted) == 4
 
     await eventually(replayed)
-    await page.reload()
-    await person.sees("3 of 3")
+
+    async def told() -> bool:
+        await page.reload()
+        return await page.get_by_text("3 of 3").first.is_visible()
+
+    await eventually(told, what="the end of the replay on the page")
 
 
 async def test_new_attempts_appear_by_themselves(people: People, stage: Stage) -> None:
