@@ -171,7 +171,7 @@ async def furnished(witness: Witness, shared: SharedService, receiver: Receiver)
     await shared.call(witness.api.account_id, "c-1", hook="channel_destroy")
     await eventually(lambda: over(witness), what="the end of the call")
     await eventually(lambda: enough(witness.api, "dead_letters", 5), what="dead letters")
-    await eventually(lambda: enough(witness.api, "webhooks/attempts", 8), what="attempts")
+    await eventually(lambda: enough(witness.api, "webhooks/attempts", 9), what="attempts")
     return ids
 
 
