@@ -16,6 +16,7 @@ from service.domain.call_policy import CallPolicy
 from service.domain.errors import Unavailable
 from service.domain.leg_state import LegState
 from service.observability.metrics import Metrics
+from service.pipeline.calls.ends import LEASE_S
 from service.ports import Conversations, LegChecks
 
 AT_ONCE = 500
@@ -73,10 +74,15 @@ class Recount:
                 held += len(legs)
                 gone = [leg for leg in legs if leg not in there]
                 missing += len(gone)
-                await self._note(conversation, gone)
+                if not self._soon_looked_at(conversation):
+                    await self._note(conversation, gone)
             after = several[-1].key
             await asyncio.sleep(PAUSE_S)
         log.info("calls.recounted", source=source, held=held, listed=len(there), missing=missing)
+
+    def _soon_looked_at(self, conversation: Conversation) -> bool:
+        """Return whether a worker looks at it now or soon: two would conclude an end twice."""
+        return conversation.look_at is not None and conversation.look_at <= self._clock() + LEASE_S
 
     async def _note(self, conversation: Conversation, gone: Sequence[str]) -> None:
         for leg in gone:
