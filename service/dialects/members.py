@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -11,8 +12,10 @@ from service.text.json_text import write_json
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-SAFE = re.compile(r"[A-Za-z0-9_.~-]*")
-"""Texts that percent-encoding leaves as they are."""
+TO_ENCODE = re.compile(r"[^A-Za-z0-9_.~\x80-\U0010ffff-]|[\x80-\U0010ffff]+")
+"""A character that percent-encoding does not leave as it is, or several beyond ASCII."""
+ENCODED = {chr(code): quote_plus(chr(code)) for code in range(128)}
+PERCENT = [f"%{byte:02X}" for byte in range(256)]
 
 
 class MemberContents:
@@ -65,7 +68,7 @@ def form(payload: Mapping[str, Any]) -> str:
     """
     segments: list[str] = []
     for key, value in payload.items():
-        _add(segments, _quoted(key), value)
+        _add(segments, _quoted_name(key), value)
     return "&".join(segments)
 
 
@@ -74,7 +77,7 @@ def _add(segments: list[str], name: str, value: Any) -> None:
         segments.append(f"{name}={_quoted(value)}")
     elif isinstance(value, dict):
         for key, child in value.items():
-            _add(segments, f"{name}%5B{_quoted(key)}%5D", child)
+            _add(segments, f"{name}%5B{_quoted_name(key)}%5D", child)
     elif isinstance(value, list):
         texts = [_plain_text(one) for one in value if one is not None]
         segments += [f"{name}%5B%5D={_quoted(text)}" for text in texts]
@@ -83,8 +86,22 @@ def _add(segments: list[str], name: str, value: Any) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Percent-encode a text; most need none, and `quote_plus` takes 2 µs to find that out."""
-    return text if SAFE.fullmatch(text) else quote_plus(text)
+    """Percent-encode a text as `quote_plus` does, which takes 2 to 5 µs for most.
+
+    Raises UnicodeEncodeError for half a surrogate pair.
+    """
+    return text if text.isalnum() and text.isascii() else TO_ENCODE.sub(_encoded, text)
+
+
+def _encoded(match: re.Match[str]) -> str:
+    text = match[0]
+    return ENCODED.get(text) or "".join([PERCENT[byte] for byte in text.encode()])
+
+
+@lru_cache(1024)
+def _quoted_name(name: str) -> str:
+    """Percent-encode the name of a member, which most events have in common."""
+    return _quoted(name)
 
 
 def _plain_text(value: Any) -> str:
