@@ -26,7 +26,8 @@ class Incoming(Protocol):
     content_encoding: str | None
     redelivered: bool
     deliveries: int
-    """Earlier deliveries of the message by the broker to workers that did not settle it."""
+    """Earlier deliveries of the message by the broker to workers that did not settle it; but for
+    those that this worker's own lost connections explain."""
     traceparent: str | None
     """Trace that the switch put the message in; see `domain.trace`."""
 

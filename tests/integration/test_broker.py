@@ -75,23 +75,44 @@ async def test_what_was_not_acknowledged_comes_again_and_is_marked(
 
 
 async def test_a_message_says_how_often_it_was_handed_out_whatever_its_publisher_says(
+    amqp_url: str, metrics: Metrics
+) -> None:
+    taken = Taken(ack=False)
+    for count in range(1, 4):
+        bindings = new_bindings(metrics)
+        consumer = consumer_of(taken, metrics, bindings=bindings)
+        async with running(Link("consume", [amqp_url], consumer.session, metrics)):
+            await eventually(lambda one=consumer: is_so(one.consuming))  # type: ignore[misc]
+            if count == 1:
+                async with switch(amqp_url) as kazoo:
+                    await kazoo.publish(call_event("c-1"), headers={"x-delivery-count": 19})
+            await eventually(lambda count=count: taken.count_is(count))  # type: ignore[misc]
+            if count == 3:
+                taken.messages[-1].ack()
+                await taken.messages[-1].tell()
+    assert [message.deliveries for message in taken.messages] == [0, 1, 2]
+    await eventually(lambda: _empty(amqp_url, NAMES.events))
+
+
+async def test_what_comes_again_as_its_worker_lost_the_connection_is_not_counted(
     amqp_url: str, metrics: Metrics, broker: RabbitServer
 ) -> None:
     taken = Taken(ack=False)
-    bindings = new_bindings(metrics)
-    consumer = consumer_of(taken, metrics, bindings=bindings)
+    consumer = consumer_of(taken, metrics, bindings=new_bindings(metrics))
     async with running(Link("consume", [amqp_url], consumer.session, metrics)):
-        await eventually(lambda: is_so(consumer.consuming and bindings.bound))
+        await eventually(lambda: is_so(consumer.consuming))
         async with switch(amqp_url) as kazoo:
-            await kazoo.publish(call_event("c-1"), headers={"x-delivery-count": 19})
+            await kazoo.publish(call_event("c-1"))
         for count in range(1, 4):
             await eventually(lambda count=count: taken.count_is(count))  # type: ignore[misc]
             if count < 3:
                 await _cut(broker, amqp_url, "switchhook consume")
-        assert [message.deliveries for message in taken.messages] == [0, 1, 2]
-        taken.messages[-1].ack()
-        await taken.messages[-1].tell()
-    await eventually(lambda: _empty(amqp_url, NAMES.events))
+        assert [message.redelivered for message in taken.messages] == [False, True, True]
+        assert [message.deliveries for message in taken.messages] == [0, 0, 0]
+    another = consumer_of(taken, metrics, bindings=new_bindings(metrics))
+    async with running(Link("consume", [amqp_url], another.session, metrics)):
+        await eventually(lambda: taken.count_is(4))
+        assert taken.messages[-1].deliveries == 3
 
 
 async def test_what_is_settled_before_we_read_that_we_consume_is_acknowledged(

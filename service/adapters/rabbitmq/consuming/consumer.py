@@ -1,6 +1,8 @@
 """Consumer: one connection, a channel per lane, manual acknowledgements."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +27,10 @@ from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
 from service.ports import Incoming
+
+MOST_LOSSES = 100
+LOSS_COUNTS_S = 600.0
+"""How long a lost connection explains redeliveries: few messages wait for longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +99,7 @@ class Consumer:
         self._look_every_s = look_every_s
         self._events = events
         self._opened: list[OpenQueue] = []
+        self._lost_at: deque[float] = deque(maxlen=MOST_LOSSES)
         self._complete = False
         self._stopped = False
         self._exchange = names.exchange
@@ -128,6 +135,8 @@ class Consumer:
                     task.cancel()
         finally:
             self._complete = False
+            if self._opened:
+                self._lost_at.append(time.monotonic())
             while self._opened:
                 self._opened.pop().close()
 
@@ -186,6 +195,10 @@ class Consumer:
         # The broker cancels a consumer whose queue was deleted; there is no other sign of it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
+        # A message that was on its way, or is settled, comes again although nobody died of it.
+        since = time.monotonic() - LOSS_COUNTS_S
+        explained = sum(at > since for at in self._lost_at)
+
         # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
         accept: Callable[[ReceivedMessage], None] = subscription.accept
@@ -196,7 +209,7 @@ class Consumer:
 
         def take(deliver: Basic.Deliver, properties: Basic.Properties, body: bytes) -> None:
             acks.note(deliver.delivery_tag or 0)
-            message = ReceivedMessage(deliver, properties, body, acks)
+            message = ReceivedMessage(deliver, properties, body, acks, explained)
             if message.exchange == self._exchange:
                 message.restore_origin()
             accept(message)

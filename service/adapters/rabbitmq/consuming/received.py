@@ -23,8 +23,14 @@ class ReceivedMessage:
     )  # fmt: skip
 
     def __init__(
-        self, deliver: Basic.Deliver, properties: Basic.Properties, body: bytes, acks: Acks
+        self,
+        deliver: Basic.Deliver,
+        properties: Basic.Properties,
+        body: bytes,
+        acks: Acks,
+        explained: int = 0,
     ) -> None:
+        """`explained` redeliveries have another cause than the death of a worker."""
         self.exchange = deliver.exchange or ""
         self.routing_key = deliver.routing_key or ""
         self.body = body
@@ -32,7 +38,8 @@ class ReceivedMessage:
         headers = properties.headers or NO_HEADERS
         self.traceparent = traceparent_in(headers.get("traceparent"))
         self.redelivered = bool(deliver.redelivered)
-        self.deliveries = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
+        counted = _count(headers.get(DELIVERY_COUNT)) if deliver.redelivered else 0
+        self.deliveries = max(0, counted - explained)
         self._acks = acks
         self._properties = properties
         self._tag = deliver.delivery_tag or 0
