@@ -69,10 +69,13 @@ class Directory(Protocol):
     """Cache of the webhook store. Every coroutine raises StoreUnavailable."""
 
     def remembered(self, account_id: str) -> Account | None:
-        """Return the account if it is cached and fresh; costs no await on the hot path."""
+        """Return the account if it is cached and fresh, whoever waits for it; costs no await."""
+
+    def at_once(self, account_id: str) -> Account | None:
+        """Return the same, but None while others wait for the account, as they go first."""
 
     async def account(self, account_id: str) -> Account:
-        """Return the account, from the store if it is not cached."""
+        """Return the account, from the store if it is not cached; who waits first goes on first."""
 
     async def webhook(self, account_id: str, webhook_id: str) -> Webhook | None:
         """Return the webhook, enabled or not, with every change that the store has reported."""

@@ -97,6 +97,9 @@ class FakeDirectory:
     def remembered(self, account_id: str) -> Account | None:
         return self._store.accounts.get(account_id) if self._remembers else None
 
+    def at_once(self, account_id: str) -> Account | None:
+        return self.remembered(account_id)
+
     async def account(self, account_id: str) -> Account:
         return await self._store.account(account_id)
 

@@ -248,7 +248,7 @@ class EventWork:
         self.feed.happened(event, account, payload, arrival.at, arrival.traceparent)
 
     async def _account(self, account_id: str) -> Account:
-        account = self.directory.remembered(account_id)
+        account = self.directory.at_once(account_id)
         if account is not None:
             return account
         return await self.availability.until_available(lambda: self.directory.account(account_id))

@@ -30,6 +30,7 @@ class Villain:
     outcome: str | None
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.long
 async def test_misbehaving_endpoints_harm_nobody_else_and_nothing_of_theirs_is_lost(
     rig: Rig, tmp_path: Path

@@ -84,18 +84,19 @@ class RememberedDirectory:
 
     def remembered(self, account_id: str) -> Account | None:
         """See `ports.Directory`."""
-        return None if account_id in self._lines else self._fresh(account_id)
-
-    def _fresh(self, account_id: str) -> Account | None:
         entry = self._entries.get(account_id)
         if entry is None or entry.good_until < self._now():
             return None
         self._entries.move_to_end(account_id)
         return entry.account
 
+    def at_once(self, account_id: str) -> Account | None:
+        """See `ports.Directory`."""
+        return None if account_id in self._lines else self.remembered(account_id)
+
     async def account(self, account_id: str) -> Account:
         """See `ports.Directory`."""
-        account = self.remembered(account_id)
+        account = self.at_once(account_id)
         if account is not None:
             return account
         line = self._lines.get(account_id)
@@ -135,7 +136,7 @@ class RememberedDirectory:
             await asyncio.sleep(0)
 
     async def _looked_up(self, account_id: str) -> Account:
-        account = self._fresh(account_id)
+        account = self.remembered(account_id)
         if account is not None:
             return account
         entry = self._entries.get(account_id)
@@ -161,7 +162,7 @@ class RememberedDirectory:
         """See `ports.Directory`. Queries the store only for a webhook that is not enabled."""
         if self.is_deleted(webhook_id):
             return None
-        account = await self.account(account_id)
+        account = self.remembered(account_id) or await self.account(account_id)
         known = account.by_id.get(webhook_id)
         if known is not None:
             return known

@@ -36,7 +36,7 @@ async def test_who_comes_while_an_account_arrives_goes_on_after_those_who_waited
     store.may_answer.clear()
 
     async def event(number: int) -> None:
-        if directory.remembered(ACCOUNT) is None:
+        if directory.at_once(ACCOUNT) is None:
             await directory.account(ACCOUNT)
         went_on.append(number)
 
@@ -49,6 +49,26 @@ async def test_who_comes_while_an_account_arrives_goes_on_after_those_who_waited
     await asyncio.gather(*tasks)
     assert went_on == list(range(3 + passes))
     assert directory.remembered(ACCOUNT) is not None
+
+
+async def test_an_account_is_known_while_those_who_waited_for_it_go_on() -> None:
+    store = Blocking()
+    store.accounts[ACCOUNT] = make_account(make_webhook("known"))
+    directory = RememberedDirectory(store, CachePolicy(), make_metrics(), lambda: 1000.0)
+    waiting = [asyncio.create_task(directory.account(ACCOUNT)) for _ in range(3)]
+    await settle()
+    store.may_answer.set()
+    for _ in range(6):
+        await asyncio.sleep(0)
+        if directory.remembered(ACCOUNT) is not None:
+            break
+    # Else a delivery that compares its webhook would wait behind the others, again and again.
+    assert directory.at_once(ACCOUNT) is None
+    looked_up = directory.webhook(ACCOUNT, "known")
+    with pytest.raises(StopIteration):
+        looked_up.send(None)
+    await asyncio.gather(*waiting)
+    assert directory.at_once(ACCOUNT) is not None
 
 
 async def test_accounts_are_remembered_by_bytes_and_the_longest_unused_one_goes() -> None:
