@@ -87,7 +87,7 @@ class Rig:
             "SWITCHHOOK_RETRY__JITTER": "0",
             "SWITCHHOOK_DISABLE__FAILURE_COUNT": "1000",
             "SWITCHHOOK_BREAKER__FAILURE_COUNT": "10000",
-            # What waits for minutes is to be delivered, not given up as too old.
+            # Events are delivered even after minutes of waiting, not given up as too old.
             "SWITCHHOOK_FRESHNESS__LIVE_S": "0",
         }
 

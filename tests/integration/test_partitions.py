@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
+from service.adapters.rabbitmq.consuming import turn
 from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane, Subscription
 from service.adapters.rabbitmq.consuming.event_queues import EventQueues
+from service.adapters.rabbitmq.consuming.turn import SETTLED_WITHIN_S
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.partitions import Partitions
@@ -219,13 +221,19 @@ async def test_partitions_of_a_worker_that_is_gone_are_taken_over_within_two_sec
         assert time.monotonic() - died_at < 2
 
 
+async def one_under_load(workers: Workers, amqp_url: str) -> tuple[Worker, Load]:
+    """Return a worker that takes from all four partitions, and what publishes to them."""
+    load = Load(amqp_url)
+    worker = await workers.start(4)
+    load.start()
+    await eventually(lambda: is_so(len(worker.queues.held) == 4), what="all partitions")
+    return worker, load
+
+
 async def test_a_partition_passes_on_once_its_worker_has_settled_what_it_took(
     workers: Workers, amqp_url: str
 ) -> None:
-    load = Load(amqp_url)
-    first = await workers.start(4)
-    load.start()
-    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
+    first, load = await one_under_load(workers, amqp_url)
     workers.settled_after_s = 0.3
     rest = [await workers.start(4) for _ in range(3)]
     four = [first, *rest]
@@ -240,15 +248,12 @@ async def test_a_partition_passes_on_once_its_worker_has_settled_what_it_took(
 async def test_a_partition_passes_on_after_two_seconds_though_an_event_is_in_progress(
     workers: Workers, amqp_url: str
 ) -> None:
-    load = Load(amqp_url)
-    first = await workers.start(4)
+    first, load = await one_under_load(workers, amqp_url)
     first.acks = False
-    load.start()
-    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
+    before_joining = time.monotonic()
     second = await workers.start(4)
-    joined_at = time.monotonic()
     await eventually(lambda: is_so(bool(second.taken)), what="events of the second worker")
-    assert 2 <= time.monotonic() - joined_at < 4
+    assert SETTLED_WITHIN_S <= time.monotonic() - before_joining < 2 * SETTLED_WITHIN_S
     await load.stop()
 
 
@@ -261,12 +266,12 @@ async def test_a_worker_that_stops_passes_its_partitions_on_in_order(
     third = await workers.start(4)
     await eventually(lambda: shared(first, second), what="two partitions each")
     for stopping in (first, second):
-        stopping.acks = False
-        await asyncio.sleep(0.2)
+        stopping.acks, settled = False, len(stopping.taken)
+        await asyncio.sleep(0.2)  # events in progress
         await stopping.consumer.stop()
-        for incoming in stopping.taken:
-            incoming.ack()
-        await asyncio.sleep(0.2)
+        for incoming in stopping.taken[settled:]:
+            stopping.settle(incoming)
+        await asyncio.sleep(0.2)  # events that others take meanwhile
         await workers.end(stopping)
     await load.stop()
     await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
@@ -275,16 +280,17 @@ async def test_a_worker_that_stops_passes_its_partitions_on_in_order(
 
 
 async def test_a_worker_that_stops_before_its_turn_gives_back_what_it_held(
-    workers: Workers, amqp_url: str
+    workers: Workers, amqp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = Load(amqp_url)
-    first = await workers.start(4)
-    load.start()
-    await eventually(lambda: is_so(len(first.queues.held) == 4), what="all partitions")
-    workers.settled_after_s = 1.5
+    monkeypatch.setattr(turn, "SETTLED_WITHIN_S", 60)
+    first, load = await one_under_load(workers, amqp_url)
+    first.acks, settled = False, len(first.taken)
     second = await workers.start(4)
     await eventually(lambda: is_so(len(first.queues.held) == 2), what="partitions on their way")
     await second.consumer.stop()
+    first.acks = True
+    for incoming in first.taken[settled:]:
+        first.settle(incoming)
     await load.stop()
     await eventually(lambda: is_so(len(bodies(workers)) == load.published), what="everything")
     assert second.taken == []

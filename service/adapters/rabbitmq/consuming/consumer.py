@@ -180,6 +180,11 @@ class Consumer:
         except BROKER_ERRORS:
             log.info("consumer.cancel_failed", note="connection already closed")
 
+    def _lately_lost(self) -> int:
+        """Return how many redeliveries of a message have a lost connection as their cause."""
+        since = time.monotonic() - LOSS_COUNTS_S
+        return sum(at > since for at in self._lost_at)
+
     async def _open(
         self,
         connection: AbstractConnection,
@@ -195,10 +200,7 @@ class Consumer:
         # The broker cancels a consumer whose queue was deleted; there is no other sign of it.
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
-        # A message that was on its way, or is settled, comes again although nobody died of it.
-        since = time.monotonic() - LOSS_COUNTS_S
-        explained = sum(at > since for at in self._lost_at)
-
+        explained = self._lately_lost()
         # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
         accept: Callable[[ReceivedMessage], None] = subscription.accept

@@ -70,10 +70,9 @@ class OpenQueue:
     async def _until_full(self) -> None:
         """Return when the broker delivers nothing, as the window is full, or after a limit.
 
-        What it has sent when a consumer is cancelled, and has not reached the channel, returns to
-        the queue (https://github.com/rabbitmq/rabbitmq-server/issues/3729), and comes after what
-        the next consumer gets. Where the window does not fill in time, there is no backlog, and
-        that consumer has not much to sort: see `Turn`.
+        Messages on their way to a consumer that is cancelled return to the queue, behind those that
+        the next consumer gets (https://github.com/rabbitmq/rabbitmq-server/issues/3729). If the
+        window does not fill in time, there is no backlog, and they are few: `Turn` sorts them.
         """
         self._acks.hold_back()
         deadline = time.monotonic() + FULL_WITHIN_S

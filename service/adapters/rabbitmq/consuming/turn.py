@@ -99,7 +99,7 @@ class Turn:
         self._arrived.clear()
         self._ended.clear()
         self.mine = True
-        # What is redelivered was sent before all else.
+        # Redelivered messages are older than all others.
         held, self._held = sorted(self._held, key=lambda one: not one.redelivered), []
         for message in held:
             try:
