@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane
 from service.adapters.rabbitmq.consuming.depths import LOOK_EVERY_S
 from service.adapters.rabbitmq.consuming.event_queues import EventQueues
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.diagnosis import ALARM
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.publishing.publisher import Publisher
@@ -60,8 +61,8 @@ def broker_of(
             (names.dead, DEAD_LETTER_PREFETCH, lanes.dead_letters),
         )
     ]
-    plain: dict[str, dict[str, Any]] = {names.ask: QUESTIONS}
-    plain |= {names.asked(source): SWITCH_QUESTIONS for source in dialects.asked}
+    ours: dict[str, dict[str, Any]] = {names.ask: QUESTIONS}
+    ours |= {names.asked(source): SWITCH_QUESTIONS for source in dialects.asked}
     subscriptions += [
         Subscription(
             queue,
@@ -69,7 +70,7 @@ def broker_of(
             lane.window_size,
             lane.accept,
             lane.note_waiting,
-            plain=plain.get(queue, {}),
+            arguments=ours.get(queue, {}),
         )
         for queue, lane in lanes.requests.items()
     ]

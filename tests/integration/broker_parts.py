@@ -7,7 +7,8 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from prometheus_client import CollectorRegistry
 
-from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names
 from service.dialects.kazoo.events import calls

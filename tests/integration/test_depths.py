@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.bindings import Bindings
 from service.adapters.rabbitmq.topology.queues import Names

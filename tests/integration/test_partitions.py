@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service.adapters.rabbitmq.consuming import turn
-from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer, EventLane
 from service.adapters.rabbitmq.consuming.event_queues import EventQueues
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.consuming.turn import SETTLED_WITHIN_S
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.bindings import Bindings

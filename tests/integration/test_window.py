@@ -4,7 +4,8 @@ import asyncio
 
 import aio_pika
 
-from service.adapters.rabbitmq.consuming.consumer import Consumer, Subscription
+from service.adapters.rabbitmq.consuming.consumer import Consumer
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.consuming.window import SHRINK_AFTER_S
 from service.adapters.rabbitmq.link import Link
 from service.adapters.rabbitmq.topology.queues import declare

@@ -3,10 +3,9 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractConnection
@@ -18,41 +17,22 @@ from service.adapters.rabbitmq.consuming.event_queues import EventQueues
 from service.adapters.rabbitmq.consuming.inbox import FastPath, Inbox
 from service.adapters.rabbitmq.consuming.open_queue import OpenQueue
 from service.adapters.rabbitmq.consuming.received import ReceivedMessage
+from service.adapters.rabbitmq.consuming.request_queue import RequestQueue
+from service.adapters.rabbitmq.consuming.subscription import Subscription
 from service.adapters.rabbitmq.consuming.turn import Turn
 from service.adapters.rabbitmq.consuming.window import ConsumerWindow
 from service.adapters.rabbitmq.link import BROKER_ERRORS
 from service.adapters.rabbitmq.topology.bindings import Bindings
-from service.adapters.rabbitmq.topology.queues import Names, declare_plain
+from service.adapters.rabbitmq.topology.queues import Names
 from service.adapters.rabbitmq.topology.upkeep import Upkeep
 from service.cancellation import honour_cancellation
 from service.observability.metrics import Metrics
-from service.ports import Incoming
 
 MOST_LOSSES = 100
 LOSS_COUNTS_S = 600.0
 """How long a lost connection explains redeliveries: few messages wait for longer."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A queue, and the lane that takes its messages.
-
-    `prefetch` is the number of unacknowledged messages that one consumer may hold, `window_size`
-    returns the current number for all consumers of this process. `note_waiting` is called
-    periodically with the backlog: the number of messages that wait in the queue.
-    """
-
-    queue: str
-    prefetch: int
-    window_size: Callable[[], int]
-    accept: Callable[[Incoming], None]
-    note_waiting: Callable[[int], None]
-    plain: Mapping[str, Any] | None = None
-    """The arguments of a queue that is not one of `topology.queues`, but a classic, durable one."""
-    in_turns: bool = False
-    """Whether one worker at a time takes from the queue, and settles before the next begins."""
 
 
 Open = Callable[[Subscription], Awaitable[OpenQueue]]
@@ -92,7 +72,9 @@ class Consumer:
     ) -> None:
         partitions = None if events is None else events.queues.partitions
         self.upkeep = Upkeep(names, tiers_ms, metrics, partitions=partitions)
-        self._subscriptions = subscriptions
+        self._subscriptions = [one for one in subscriptions if one.arguments is None]
+        self._requested = [one for one in subscriptions if one.arguments is not None]
+        self._requests: list[RequestQueue] = []
         self._bindings = bindings
         self._metrics = metrics
         self._fast_path = FastPath(metrics.fast_path.labels("amqp"))
@@ -106,21 +88,20 @@ class Consumer:
 
     @property
     def consuming(self) -> bool:
-        """Whether every queue is consumed and `stop` was not called."""
+        """Whether every queue but those of requests is consumed, and `stop` was not called."""
         events = self._events is None or self._events.queues.consuming
         return self._complete and events and not self._stopped
 
     async def session(self, connection: AbstractConnection) -> None:
         """Consume until connection, channel or consumer is lost. Raises TopologyConflict."""
         await self.upkeep.declare(connection)
-        for subscription in self._subscriptions:
-            if subscription.plain is not None:
-                await declare_plain(connection, subscription.queue, subscription.plain)
         lost = asyncio.Event()
         connection.close_callbacks.add(lambda *_: lost.set())
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(self.upkeep.keep(connection))]
+                if not self._stopped:
+                    running += await self._take_requests(connection, tasks)
                 open_one = partial(self._open, connection, lost, tasks, running)
                 running.append(await self._bind(connection, open_one, tasks))
                 if not self._stopped:
@@ -137,8 +118,22 @@ class Consumer:
             self._complete = False
             if self._opened:
                 self._lost_at.append(time.monotonic())
+            self._requests = []
             while self._opened:
                 self._opened.pop().close()
+
+    async def _take_requests(
+        self, connection: AbstractConnection, tasks: asyncio.TaskGroup
+    ) -> Sequence[asyncio.Task[None]]:
+        """Consume the queues of requests; their bindings are among those of `_bind`."""
+        self._requests = [
+            RequestQueue(connection, one, self.upkeep, self._prepare, self._look_every_s)
+            for one in self._requested
+        ]
+        keeping = [tasks.create_task(one.keep()) for one in self._requests]
+        for one in self._requests:
+            await one.tried.wait()
+        return keeping
 
     async def _bind(
         self, connection: AbstractConnection, open_one: Open, tasks: asyncio.TaskGroup
@@ -166,15 +161,17 @@ class Consumer:
 
     async def tell(self) -> None:
         """Acknowledge all messages settled so far."""
-        for opened in self._opened:
-            await opened.tell()
+        consumed: list[OpenQueue | RequestQueue] = [*self._opened, *self._requests]
+        for one in consumed:
+            await one.tell()
 
     async def stop(self) -> None:
         """Stop consuming; messages already taken can still be acknowledged."""
         self._stopped = True
-        await asyncio.gather(*map(self._stop, self._opened))
+        consumed: list[OpenQueue | RequestQueue] = [*self._opened, *self._requests]
+        await asyncio.gather(*map(self._stop, consumed))
 
-    async def _stop(self, opened: OpenQueue) -> None:
+    async def _stop(self, opened: OpenQueue | RequestQueue) -> None:
         try:
             await opened.stop()
         except BROKER_ERRORS:
@@ -193,7 +190,20 @@ class Consumer:
         running: list[asyncio.Task[None]],
         subscription: Subscription,
     ) -> OpenQueue:
-        """Begin to consume a queue."""
+        """Begin to consume a queue, and keep its window until the connection is lost."""
+        opened = await self._prepare(connection, subscription, lost)
+        # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
+        self._opened.append(opened)
+        await opened.window.open()
+        running.append(tasks.create_task(opened.keep(subscription.window_size)))
+        if self._stopped:
+            await self._stop(opened)  # `stop` ran meanwhile, before the window was open
+        return opened
+
+    async def _prepare(
+        self, connection: AbstractConnection, subscription: Subscription, lost: asyncio.Event
+    ) -> OpenQueue:
+        """Return a queue to open; sets `lost` when the channel or a consumer is lost."""
         channel = await connection.channel(publisher_confirms=False)
         channel.close_callbacks.add(lambda *_: lost.set())
         wire = await channel.get_underlay_channel()
@@ -201,7 +211,6 @@ class Consumer:
         wire.on_consumer_cancel_callbacks.add(lambda *_: lost.set())
 
         explained = self._lately_lost()
-        # Messages arrive, and may be settled, before the broker's answer to `consume` is read.
         acks = Acks(wire, self._metrics)
         accept: Callable[[ReceivedMessage], None] = subscription.accept
         turn: Turn | None = None
@@ -219,10 +228,4 @@ class Consumer:
         inbox = Inbox(wire, take)
         await self._fast_path.choose(inbox)
         window = ConsumerWindow(wire, inbox, subscription.queue, subscription.prefetch)
-        opened = OpenQueue(subscription.queue, window, acks, turn)
-        self._opened.append(opened)
-        await window.open()
-        running.append(tasks.create_task(opened.keep(subscription.window_size)))
-        if self._stopped:
-            await self._stop(opened)  # `stop` ran meanwhile, before the window was open
-        return opened
+        return OpenQueue(subscription.queue, window, acks, turn)

@@ -27,16 +27,25 @@ async def keep_looking(
 
     Raises ConnectionError if a queue has no consumer although `consuming` returns True.
     """
-    channel = await connection.channel()
     try:
         while True:
             await asyncio.sleep(every_s)
-            for name, note in queues.items():
-                queue = await channel.declare_queue(name, passive=True)
-                note(queue.declaration_result.message_count or 0)
-                if not queue.declaration_result.consumer_count and consuming():
-                    raise ConnectionError(f"the broker has lost our consumer of {name}")
+            await _look(connection, queues, consuming)
             honour_cancellation()
     finally:
         for note in queues.values():
             note(0)
+
+
+async def _look(
+    connection: AbstractConnection, queues: Mapping[str, Note], consuming: Callable[[], bool]
+) -> None:
+    channel = await connection.channel()
+    try:
+        for name, note in queues.items():
+            queue = await channel.declare_queue(name, passive=True)
+            note(queue.declaration_result.message_count or 0)
+            if not queue.declaration_result.consumer_count and consuming():
+                raise ConnectionError(f"the broker has lost our consumer of {name}")
+    finally:
+        await channel.close()

@@ -84,5 +84,9 @@ class ConsumerWindow:
             while self._tags:
                 await self._cancel_last()
 
+    async def close(self) -> None:
+        """Close the channel: the broker redelivers what was not acknowledged."""
+        await self._channel.close()
+
     async def _cancel_last(self) -> None:
         await self._channel.basic_cancel(self._tags.pop(), timeout=2)

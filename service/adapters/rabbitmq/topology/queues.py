@@ -6,7 +6,7 @@
     <prefix>.deliveries      retries and deferrals that come back from the tiers
     <prefix>.retry.<delay>   tier, one per delay: no consumer; TTL dead-letters to deliveries
     <prefix>.dead            dead letters on their way to the store
-    <prefix>.ask             questions of calls; classic, as nobody waits for an old one
+    <prefix>.ask             questions of calls
     <prefix>.ask-<source>    questions that a switch asks over its own bus, where that is set
     <prefix>.rejected        unreadable messages, and poison that kills its consumers
     <prefix>.live.<id>       one worker's own, for live streams; see `rabbitmq.live`
@@ -101,9 +101,9 @@ def _delay(delay_ms: int) -> str:
 QUORUM = {"x-queue-type": "quorum"}
 ONE_AT_A_TIME = {"x-single-active-consumer": True, "x-queue-leader-locator": "balanced"}
 """Arguments of a partition: one worker at a time takes its events, and leaders are spread."""
-QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 30_000}
+QUESTIONS = QUORUM | {"x-message-ttl": 30_000}
 """Arguments of the queue of questions. One that waited for so long is not asked any more."""
-SWITCH_QUESTIONS = {"x-queue-type": "classic", "x-message-ttl": 2_000, "x-expires": 600_000}
+SWITCH_QUESTIONS = QUORUM | {"x-message-ttl": 2_000, "x-expires": 600_000}
 """Arguments of the queue of a switch's questions. Without a consumer it is deleted in the end, and
 with it the binding: the switch's own app has them to itself again."""
 
@@ -182,12 +182,12 @@ async def _declare(
             await queue.bind(names.exchange, name)
 
 
-async def declare_plain(
+async def declare_apart(
     connection: AbstractConnection, name: str, arguments: Mapping[str, Any]
 ) -> None:
-    """Declare a classic, durable queue, unless it exists in whatever form.
+    """Declare a durable queue of requests, unless it exists in whatever form.
 
-    For messages of other services, which own the queue or wait for an answer. Raises NotPermitted.
+    Requests come from other services, and one of those may own the queue. Raises NotPermitted.
     """
     if await queue_exists(connection, name):
         return

@@ -23,6 +23,7 @@ from service.observability.metrics import Metrics
 REPEAT_S = 30.0
 PAUSE_S = 0.5
 """Least pause between two checks, however many publishes are returned."""
+UNAVAILABLE = "start the broker's node that has it, or delete it; all other queues go on"
 REMEDY = "messages in them are lost; switchhook check names a policy that deletes queues"
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,14 @@ class Upkeep:
         self._restored = metrics.topology_restored
         self._declared = False
         self._wake = asyncio.Event()
-        self.problem: str | None = None
-        """Missing or undeclarable objects; None if all existed at the last check."""
+        self._problem: str | None = None
+        self._unavailable: dict[str, str] = {}
+
+    @property
+    def problem(self) -> str | None:
+        """Missing or undeclarable objects, and queues that cannot be had; None if there is none."""
+        own = [] if self._problem is None else [self._problem]
+        return "; ".join([*own, *self._unavailable.values()]) or None
 
     @property
     def _count(self) -> int:
@@ -75,14 +82,14 @@ class Upkeep:
         The broker also refuses to declare a queue that has no leader just now; consuming the other
         queues goes on.
         """
-        before = self.problem
+        before = self._problem
         try:
             await self.declare(connection)
         except (AMQPChannelError, TopologyConflict, NotPermitted) as error:
             self._note(f"cannot be declared: {error}")
-        if self.problem is not None and self.problem != before:
+        if self._problem is not None and self._problem != before:
             remedy = "run switchhook check, which prints the remedy"
-            log.error("topology.broken", error=self.problem, remedy=remedy)
+            log.error("topology.broken", error=self._problem, remedy=remedy)
 
     async def declare(self, connection: AbstractConnection) -> None:
         """Declare everything, and log what was deleted since the last declaration.
@@ -127,6 +134,17 @@ class Upkeep:
             await channel.close()
         return True
 
+    def note_unavailable(self, queue: str, error: str | None) -> None:
+        """Note why a queue of requests cannot be had, or that it is consumed; logs a change."""
+        before = self._unavailable.pop(queue, None)
+        if error is not None:
+            problem = self._unavailable[queue] = f"{queue} cannot be consumed: {error}"
+            if problem != before:
+                log.error("requests.unavailable", queue=queue, error=error, remedy=UNAVAILABLE)
+        elif before is not None:
+            log.info("requests.available", queue=queue)
+        self._broken.set(self.problem is not None)
+
     def _note(self, problem: str | None) -> None:
-        self.problem = problem
-        self._broken.set(problem is not None)
+        self._problem = problem
+        self._broken.set(self.problem is not None)
