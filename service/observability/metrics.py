@@ -283,7 +283,7 @@ class Metrics:
         )
         self.topology_broken = self._gauge(
             "topology_broken",
-            "Whether one of our queues or our exchange is missing, or has other arguments",
+            "Whether our exchange or a queue is missing, has other arguments, or is not consumed",
             "livemax",
         )
         self.topology_restored = self._counter(
