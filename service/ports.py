@@ -202,7 +202,10 @@ class Conversations(Protocol):
         """Return the account's conversations with any of these legs, by `precedence`."""
 
     async def join(self, kept: Conversation, other: Conversation) -> None:
-        """Move the legs of the second conversation to the first one. Idempotent."""
+        """Move the legs of the second conversation to the first one. Idempotent.
+
+        Nothing is moved while the first one is joined to another itself.
+        """
 
     async def one(self, key: str) -> Conversation | None:
         """Return the conversation with this key."""
@@ -213,8 +216,19 @@ class Conversations(Protocol):
     async def look(self, key: str, at: float) -> None:
         """Have the conversation looked at, at this time, in unix seconds."""
 
-    async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
-        """Return conversations to be looked at by now; no other worker gets them `until` then."""
+    async def due(
+        self, now: float, until: float, limit: int, without: Sequence[str] = ()
+    ) -> Sequence[Conversation]:
+        """Return conversations to be looked at by now; no other worker gets them `until` then.
+
+        Those of accounts in `without` are left out.
+        """
+
+    async def keep(self, keys: Sequence[str], until: float) -> None:
+        """Keep other workers from conversations that are still being looked at."""
+
+    async def looked(self, conversation: Conversation, again: float | None) -> None:
+        """End a look, and set the next one, if any, unless an event that came meanwhile has."""
 
     async def followed(self, source: str, after: str, limit: int) -> Sequence[Conversation]:
         """Return conversations of a switch that are still looked at, by key, after a key."""
@@ -223,7 +237,7 @@ class Conversations(Protocol):
         """Note that the switch was asked about a leg, and how often in a row it said it is gone."""
 
     async def told(self, conversation: Conversation, revision: int, digest: str) -> None:
-        """Note that a summary was sent, and look no more, unless another event came meanwhile."""
+        """End a look, note that a summary was sent, and look no more, as `looked` does."""
 
 
 class LegChecks(Protocol):

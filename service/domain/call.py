@@ -172,6 +172,8 @@ class Conversation:
     """The digest of the last summary sent."""
     look_at: float | None = None
     """When it is to be looked at next: it may be over, or forgotten by its switch."""
+    leased_until: float = 0.0
+    """Until when a worker is looking at it."""
     first_leg: str | None = None
     """The leg that was seen first, whenever the others began."""
     joined: str | None = None

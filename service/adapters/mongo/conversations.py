@@ -2,7 +2,7 @@
 
 A document of `conversations`: `{_id: account/conversation, account_id, source, legs: {digest of
 the call id: leg}, leg_ids, events: [{k: event id, w: [webhook ids]}], first, recordings, revision,
-told, look_at, expires_at}`. The digest stands for a call id because that may contain dots.
+told, look_at, leased_until, expires_at}`. The digest stands for a call id, which may contain dots.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,8 @@ class MongoConversations:
         """See `ports.Conversations`.
 
         The other one is marked before its legs are read: who adds an event afterwards sees the
-        mark, and adds it to the first one.
+        mark, and adds it to the first one. Two workers that join two both ways, as one of them has
+        read less, see each other's mark and take back their own.
         """
         marking = self._conversations.find_one_and_update(
             {"_id": other.key},
@@ -121,6 +122,13 @@ class MongoConversations:
         )
         moved = await self._store.ask(marking)
         if moved is None:
+            return
+        first = await self._store.ask(
+            self._conversations.find_one({"_id": kept.key}, {"joined": 1})
+        )
+        if first is None or first.get("joined") is not None:
+            mine = {"_id": other.key, "joined": kept.conversation_id}
+            await self._store.ask(self._conversations.update_one(mine, {"$unset": {"joined": ""}}))
             return
         change = [{"$set": _merged(moved)}]
         await self._store.ask(self._conversations.update_one({"_id": kept.key}, change))
@@ -147,21 +155,45 @@ class MongoConversations:
         change = {"$set": {"look_at": at}}
         await self._store.ask(self._conversations.update_one({"_id": key}, change))
 
-    async def due(self, now: float, until: float, limit: int) -> Sequence[Conversation]:
+    async def due(
+        self, now: float, until: float, limit: int, without: Sequence[str] = ()
+    ) -> Sequence[Conversation]:
         """See `ports.Conversations`."""
-        found = self._conversations.find({"look_at": {"$lte": now}, "joined": None}, {"look_at": 1})
-        candidates = await self._store.ask(found.sort("look_at", 1).to_list(limit))
+        free = {"joined": None, "leased_until": {"$not": {"$gt": now}}}
+        wanted = {"look_at": {"$lte": now}, "account_id": {"$nin": list(without)}, **free}
+        found = self._conversations.find(wanted, {"_id": 1})
         taken = []
-        for one in candidates:
+        for one in await self._store.ask(found.sort("look_at", 1).to_list(limit)):
             question = self._conversations.find_one_and_update(
-                {"_id": one["_id"], "look_at": one["look_at"]},
-                {"$set": {"look_at": until}},
+                {"_id": one["_id"], "look_at": {"$lte": now}, **free},
+                {"$set": {"leased_until": until}},
                 return_document=ReturnDocument.AFTER,
             )
             document = await self._store.ask(question)
             if document is not None:
                 taken.append(conversation_of(document))
         return taken
+
+    async def keep(self, keys: Sequence[str], until: float) -> None:
+        """See `ports.Conversations`."""
+        wanted = {"_id": {"$in": list(keys)}, "leased_until": {"$exists": True}}
+        change = {"$set": {"leased_until": until}}
+        await self._store.ask(self._conversations.update_many(wanted, change))
+
+    async def looked(self, conversation: Conversation, again: float | None) -> None:
+        """See `ports.Conversations`."""
+        await self._looked(conversation, again)
+
+    async def _looked(
+        self, conversation: Conversation, again: float | None, **members: object
+    ) -> None:
+        """Set members, and the next look unless an event has set it; end the lease."""
+        unchanged = {"$eq": ["$look_at", conversation.look_at]}
+        next_look = {"$cond": [unchanged, "$$REMOVE" if again is None else again, "$look_at"]}
+        values = {name: {"$literal": value} for name, value in members.items()}
+        changed: dict[str, Any] = {**values, "look_at": next_look}
+        change: list[dict[str, Any]] = [{"$set": changed}, {"$unset": "leased_until"}]
+        await self._store.ask(self._conversations.update_one({"_id": conversation.key}, change))
 
     async def followed(self, source: str, after: str, limit: int) -> Sequence[Conversation]:
         """See `ports.Conversations`."""
@@ -177,12 +209,7 @@ class MongoConversations:
 
     async def told(self, conversation: Conversation, revision: int, digest: str) -> None:
         """See `ports.Conversations`."""
-        known = {"_id": conversation.key}
-        change = {"$set": {"told": digest, "revision": revision}}
-        await self._store.ask(self._conversations.update_one(known, change))
-        unchanged = {**known, "look_at": conversation.look_at}
-        forget = {"$unset": {"look_at": ""}}
-        await self._store.ask(self._conversations.update_one(unchanged, forget))
+        await self._looked(conversation, None, told=digest, revision=revision)
 
 
 def digest_of(call_id: str) -> str:
@@ -260,6 +287,7 @@ def conversation_of(document: Mapping[str, Any]) -> Conversation:
         revision=document.get("revision", 0),
         told=document.get("told", ""),
         look_at=document.get("look_at"),
+        leased_until=document.get("leased_until", 0.0),
         first_leg=next((one["call_id"] for one in document["legs"].values()), None),
         joined=document.get("joined"),
     )

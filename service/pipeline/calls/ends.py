@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
@@ -18,8 +20,13 @@ from service.observability.metrics import Metrics
 from service.ports import Conversations
 
 LEASE_S = 15.0
+KEEP_EVERY_S = 5.0
 BUSY_PAUSE_S, IDLE_PAUSE_S = 0.1, 0.5
 MOST_AT_ONCE = 50
+"""Looks under way, apart from slow ones, whose receivers do not answer."""
+SLOW_AFTER_S = 1.0
+MOST_SLOW = 20
+"""Slow looks of an account, before no more of its conversations are looked at."""
 MISSED_MEMBERS = (
     "conversation_id", "started_at", "ended_at", "ring_s", "direction", "from", "to",
     "hangup_cause", "outcome",
@@ -38,10 +45,19 @@ class Watchdog(Protocol):
         """Ask where it is time; return when to look again, in unix seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at a conversation of the account that is under way, since unix seconds."""
+
+    account_id: str
+    began: float
+
+
 class CallEnds:
     """Sends summaries, and has the watchdog look at conversations that are not over.
 
-    A worker that is killed leaves the conversation to another, which sends the same event again.
+    A look ends when the receivers have answered; those of other accounts do not wait for it. A
+    worker that is killed leaves the conversation to another, which sends the same event again.
     """
 
     def __init__(
@@ -59,37 +75,63 @@ class CallEnds:
         self._metrics = metrics
         self._policy = policy
         self._clock = clock
+        self._looks: dict[str, Look] = {}
 
     async def run(self) -> None:
         """Look at what is due, until cancelled."""
-        while True:
-            found = 0
-            try:
-                found = await self._look()
-            except Unavailable as error:
-                log.warning("calls.unavailable", error=str(error))
-            await asyncio.sleep(BUSY_PAUSE_S if found else IDLE_PAUSE_S)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep(), name="keep conversations")
+            while True:
+                begun = 0
+                try:
+                    begun = await self._begin(tasks)
+                except Unavailable as error:
+                    log.warning("calls.unavailable", error=str(error))
+                await asyncio.sleep(BUSY_PAUSE_S if begun else IDLE_PAUSE_S)
 
-    async def _look(self) -> int:
+    async def _keep(self) -> None:
+        """Keep other workers from what is being looked at here."""
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            if self._looks:
+                try:
+                    await self._conversations.keep(list(self._looks), self._clock() + LEASE_S)
+                except Unavailable as error:
+                    log.warning("calls.unavailable", error=str(error))
+
+    async def _begin(self, tasks: asyncio.TaskGroup) -> int:
+        """Begin to look at what is due, as far as there is room; return at how many."""
         now = self._clock()
-        due = await self._conversations.due(now, now + LEASE_S, MOST_AT_ONCE)
-        await asyncio.gather(*(self._look_at(one) for one in due))
+        slow = Counter(
+            look.account_id for look in self._looks.values() if now - look.began > SLOW_AFTER_S
+        )
+        room = MOST_AT_ONCE - (len(self._looks) - slow.total())
+        if room <= 0:
+            return 0
+        full = [account_id for account_id, looks in slow.items() if looks >= MOST_SLOW]
+        due = await self._conversations.due(now, now + LEASE_S, room, full)
+        for one in due:
+            tasks.create_task(self._look_at(one, Look(one.account_id, now)))
         return len(due)
 
-    async def _look_at(self, conversation: Conversation) -> None:
+    async def _look_at(self, conversation: Conversation, look: Look) -> None:
+        self._looks[conversation.key] = look
         try:
             if await self._joins_others(conversation):
-                return
-            if conversation.over:
+                await self._conversations.looked(conversation, conversation.look_at)
+            elif conversation.over:
                 await self._sum_up(conversation)
             else:
                 again = await self._watchdog.look_after(conversation)
-                await self._conversations.look(conversation.key, again)
+                await self._conversations.looked(conversation, again)
         except Unavailable as error:
             # It stays due: the lease ends.
             log.warning("calls.unavailable", error=str(error))
         except Exception:
             log.exception("calls.bug", conversation_id=conversation.conversation_id)
+        finally:
+            if self._looks.get(conversation.key) is look:
+                del self._looks[conversation.key]
 
     async def _joins_others(self, conversation: Conversation) -> bool:
         """Join conversations that share a leg; whether there were any.
@@ -102,9 +144,10 @@ class CallEnds:
         if len(found) < 2:
             return False
         kept = found[0]
+        # First: whatever happens to this worker, somebody looks at the conversation that is kept.
+        await self._conversations.look(kept.key, self._clock() + self._policy.settle_s)
         for other in found[1:]:
             await self._conversations.join(kept, other)
-        await self._conversations.look(kept.key, self._clock() + self._policy.settle_s)
         return True
 
     async def _sum_up(self, conversation: Conversation) -> None:

@@ -82,7 +82,9 @@ class Recount:
 
     def _soon_looked_at(self, conversation: Conversation) -> bool:
         """Return whether a worker looks at it now or soon: two would conclude an end twice."""
-        return conversation.look_at is not None and conversation.look_at <= self._clock() + LEASE_S
+        now, look_at = self._clock(), conversation.look_at
+        soon = look_at is not None and look_at <= now + LEASE_S
+        return soon or conversation.leased_until > now
 
     async def _note(self, conversation: Conversation, gone: Sequence[str]) -> None:
         for leg in gone:
