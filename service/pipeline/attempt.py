@@ -30,7 +30,9 @@ from service.ports import Sender, Tracer
 log = structlog.get_logger(__name__)
 
 FAILURES_PER_ROUND = 8
-"""Failed attempts followed up in one round of the event loop; thousands may time out at once."""
+"""Failed attempts followed up in one round of the event loop."""
+TIME_OUTS_PER_ROUND, REST = 4, 20.0
+"""Thousands of requests may time out at once. Nobody is in a hurry for what follows."""
 
 WriteRequest = Callable[[Owed, EventContent, int, float, str | None], Request]
 """Writes a request as `request_for` does, from an attempt's number, unix time and trace."""
@@ -46,6 +48,7 @@ class Attempter:
     tracer: Tracer
     in_flight: InFlight = field(default_factory=InFlight)
     failures: Rounds = field(default_factory=lambda: Rounds(FAILURES_PER_ROUND))
+    time_outs: Rounds = field(default_factory=lambda: Rounds(TIME_OUTS_PER_ROUND, REST))
     clock: Callable[[], float] = time.time
 
     def enter(self, owed: Owed, places: Places, progress: Progress) -> Entry:
@@ -67,11 +70,13 @@ class Attempter:
         place: Place,
         *,
         test: bool = False,
+        urgent: bool = False,
         write: WriteRequest = request_for,
     ) -> Attempt | DeferReason | None:
         """Return the attempt, the reason why it was not made, or None if the webhook was deleted.
 
-        Gives the place back. A `test` keeps the whole answer.
+        Gives the place back. A `test` keeps the whole answer. An attempt that failed waits for its
+        turn among others, unless it is `urgent`: a call or a person waits for it.
         """
         webhook_id, response = owed.webhook.webhook_id, None
         task = self.in_flight.begin(webhook_id)
@@ -79,8 +84,9 @@ class Attempter:
             started_at, start = self.clock(), time.perf_counter()
             request, response = await self._traced(owed, content, started_at, write, test=test)
             duration_s = time.perf_counter() - start
-            if not response.outcome.succeeded:
-                await self.failures.turn()
+            if not response.outcome.succeeded and not urgent:
+                timed_out = response.outcome is Outcome.TIMED_OUT
+                await (self.time_outs if timed_out else self.failures).turn()
         except NothingSent as error:
             endpoint = str(place.state.endpoint)
             log.warning("attempt.nothing_sent", endpoint=endpoint, error=str(error))

@@ -172,7 +172,13 @@ class Asker:
         if isinstance(entry, DeferReason):
             return self._unasked(owed, entry.value)
         made = await self.attempter.attempt(
-            owed, content, self.places, entry, test=ask.test, write=self._writer(limit_s)
+            owed,
+            content,
+            self.places,
+            entry,
+            test=ask.test,
+            urgent=True,
+            write=self._writer(limit_s),
         )
         if isinstance(made, Attempt):
             return made

@@ -75,7 +75,7 @@ class SampleSender:
         batched = owed.webhook.batching is not None
         write = batch_of_one(owed, content) if batched else request_for
         made = await self.attempter.attempt(
-            owed, content, self.places, entry, test=True, write=write
+            owed, content, self.places, entry, test=True, urgent=True, write=write
         )
         if made is None:
             raise NotFound("webhook")

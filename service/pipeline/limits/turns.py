@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 LONGEST_REST_S = 0.05
+LONGEST_ROUND_REST_S = 0.1
 
 
 class Turns:
@@ -39,11 +40,13 @@ class Turns:
 class Rounds:
     """Runs `per_round` small pieces of work in each pass of the loop, in the order of arrival.
 
-    The first ones of a pass do not wait.
+    The first ones of a pass do not wait. After a pass in which others wait, the rest is so many
+    times as long as the pass was, `LONGEST_ROUND_REST_S` at most.
     """
 
-    def __init__(self, per_round: int) -> None:
+    def __init__(self, per_round: int, rest: float = 0.0) -> None:
         self._per_round = self._left = per_round
+        self._rest = rest
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._next: asyncio.Handle | None = None
 
@@ -51,7 +54,7 @@ class Rounds:
         """Wait until the caller may go on."""
         loop = asyncio.get_running_loop()
         if self._next is None:
-            self._next = loop.call_soon(self._begin_round)
+            self._next = loop.call_soon(self._end_round, loop.time())
         if self._left and not self._waiting:
             self._left -= 1
             return
@@ -59,7 +62,16 @@ class Rounds:
         self._waiting.append(turn)
         await turn
 
+    def _end_round(self, began: float) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._waiting or not self._rest:
+            self._begin_round()
+            return
+        rest_s = min(self._rest * (loop.time() - began), LONGEST_ROUND_REST_S)
+        self._next = loop.call_later(rest_s, self._begin_round)
+
     def _begin_round(self) -> None:
+        loop = asyncio.get_running_loop()
         self._left = self._per_round
         while self._waiting and self._left:
             turn = self._waiting.popleft()
@@ -67,4 +79,4 @@ class Rounds:
                 turn.set_result(None)
                 self._left -= 1
         busy = self._left < self._per_round
-        self._next = asyncio.get_running_loop().call_soon(self._begin_round) if busy else None
+        self._next = loop.call_soon(self._end_round, loop.time()) if busy else None

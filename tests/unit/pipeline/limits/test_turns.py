@@ -1,5 +1,6 @@
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -103,3 +104,27 @@ async def test_one_that_is_cancelled_takes_nobodys_turn() -> None:
     second.cancel()
     await asyncio.wait_for(asyncio.gather(first, third), 1)
     assert second.cancelled()
+
+
+async def test_after_a_round_others_rest_for_several_times_as_long_as_it_took() -> None:
+    rounds, began_s = Rounds(2, rest=10), list[float]()
+
+    async def work() -> None:
+        await rounds.turn()
+        began_s.append(time.perf_counter())
+        work_for(0.003)
+
+    await asyncio.gather(*(work() for _ in range(6)))
+    steps = [after - before for before, after in pairwise(began_s[::2])]
+    assert min(steps) >= 0.05
+
+
+async def test_the_rest_after_a_long_round_is_bounded() -> None:
+    rounds, began_s = Rounds(1, rest=1000), time.perf_counter()
+
+    async def work() -> None:
+        await rounds.turn()
+        work_for(0.02)
+
+    await asyncio.gather(work(), work())
+    assert time.perf_counter() - began_s < 1
