@@ -34,7 +34,7 @@ test-newest: setup ## unit, property, integration on the newest versions there a
 deploy-tests: setup ## the files of deploy/ and config/, on real servers where it matters
 	@$(bin)/pytest tests/deploy
 
-chaos: setup ## every fault in full length, about an hour; one table
+chaos: setup ## every fault in full length, an hour and 40 minutes; one table
 	@$(bin)/pytest tests/chaos -m "not soak" --chaos-full --chaos-report .run/chaos.md
 
 soak: setup ## half an hour at half of the machine's rate

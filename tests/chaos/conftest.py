@@ -20,7 +20,7 @@ from tests.conftest import add_vhosts
 
 ROWS = pytest.StashKey[list[Row]]()
 SEED = pytest.StashKey[str]()
-VHOSTS = 40
+VHOSTS = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

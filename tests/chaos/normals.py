@@ -31,8 +31,9 @@ NORMAL: Mapping[str, Normal] = {
     "consuming connection cut, 50 times after random bytes": Normal(recovery_s=17.9),
     "broker memory alarm, 60 s": Normal(recovery_s=1.1),
     "broker hangs (black hole), 60 s": Normal(recovery_s=7.6),
+    # The broker itself tries dead letters that were under way again every 180 s.
     "cluster of three brokers: SIGKILL of the leader, back after 15 s": Normal(
-        duplicated=1, recovery_s=0.5, p99_s=1.012
+        duplicated=1, recovery_s=180, p99_s=1.012
     ),
     "replica set of three: SIGKILL of the primary": Normal(recovery_s=0.4, p99_s=0.03),
     "16 kinds of misbehaving endpoints at once: the healthy": Normal(p99_s=0.026),
