@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import structlog
 from aio_pika.abc import AbstractConnection
 from aiormq.exceptions import AMQPChannelError, ChannelInvalidStateError
 
@@ -25,8 +24,6 @@ AGAIN_AFTER_S = 1.0
 LOST = (AMQPChannelError, ChannelInvalidStateError, ConnectionError)
 
 Prepare = Callable[[AbstractConnection, Subscription, asyncio.Event], Awaitable[OpenQueue]]
-
-log = structlog.get_logger(__name__)
 
 
 class RequestQueue:
