@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 FAILURES_PER_ROUND = 8
 """Failed attempts followed up in one round of the event loop."""
-TIME_OUTS_PER_ROUND, REST = 4, 20.0
+TIME_OUTS_PER_ROUND, TIME_OUT_REST = 4, 20.0
 """Thousands of requests may time out at once. Nobody is in a hurry for what follows."""
 
 WriteRequest = Callable[[Owed, EventContent, int, float, str | None], Request]
@@ -48,7 +48,7 @@ class Attempter:
     tracer: Tracer
     in_flight: InFlight = field(default_factory=InFlight)
     failures: Rounds = field(default_factory=lambda: Rounds(FAILURES_PER_ROUND))
-    time_outs: Rounds = field(default_factory=lambda: Rounds(TIME_OUTS_PER_ROUND, REST))
+    time_outs: Rounds = field(default_factory=lambda: Rounds(TIME_OUTS_PER_ROUND, TIME_OUT_REST))
     clock: Callable[[], float] = time.time
 
     def enter(self, owed: Owed, places: Places, progress: Progress) -> Entry:

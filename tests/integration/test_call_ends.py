@@ -1,4 +1,4 @@
-"""Who sends the summary of a call that is over, and when, on a real MongoDB."""
+"""Summaries of calls that are over: the worker that sends each, and when, on a real MongoDB."""
 
 import asyncio
 from collections.abc import AsyncIterator

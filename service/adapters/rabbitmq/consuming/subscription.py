@@ -1,4 +1,4 @@
-"""Subscription: a queue, and the lane that takes its messages."""
+"""A subscription to one of the broker's queues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
