@@ -181,8 +181,9 @@ def make_places(
     endpoints: Endpoints | None = None,
     metrics: Metrics | None = None,
     lane: str = "events",
+    deferred_to: Places | None = None,
 ) -> Places:
     """Return a lane's places; nothing waits for one unless it is told how long it may."""
     endpoints = endpoints or make_endpoints()
     metrics = metrics or Metrics(CollectorRegistry(), [])
-    return Places(lane, count, longest_wait_s, endpoints, metrics)
+    return Places(lane, count, longest_wait_s, endpoints, metrics, deferred_to)

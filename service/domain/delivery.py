@@ -162,9 +162,13 @@ class Delivery:
     """The age limit that its replay set; 0 means none."""
     hashed: tuple[str, ...] = ()
     """Members that the webhook's masks have hashed; a second time would give other hashes."""
+    wait_left_s: float = 0.0
+    """Seconds that it still has to wait for its turn when it comes back from its deferral."""
+    turn_at: float = 0.0
+    """When its turn should come, where something is left of its wait."""
 
-    def put_off(self) -> "Delivery":
-        """Return a copy with one more deferral; `replace` would take three times as long."""
+    def put_off(self, deferrals: int, wait_left_s: float = 0.0, turn_at: float = 0.0) -> "Delivery":
+        """Return a copy that was deferred so often; `replace` would take three times as long."""
         return Delivery(
             self.delivery_id,
             self.event_id,
@@ -176,7 +180,7 @@ class Delivery:
             self.received_at,
             self.payload,
             self.past,
-            self.deferrals + 1,
+            deferrals,
             self.webhook,
             self.fallback_for,
             self.replay_id,
@@ -189,7 +193,13 @@ class Delivery:
             self.replayed_at,
             self.max_age_s,
             self.hashed,
+            wait_left_s,
+            turn_at,
         )
+
+    def waits_on_s(self, now: float) -> float:
+        """Return how long it should still wait for its turn, even if a clock was changed."""
+        return max(0.0, min(self.wait_left_s, self.turn_at - now))
 
     @property
     def owed(self) -> bool:
@@ -197,9 +207,10 @@ class Delivery:
         return bool(self.past or self.deferrals or self.replay_id)
 
     @property
-    def step(self) -> tuple[str, int, int, str | None]:
-        """Idempotency key of the next step: delivery, attempt, deferral and replay."""
-        return (self.delivery_id, len(self.past), self.deferrals, self.replay_id)
+    def step(self) -> tuple[str, int, int, float, str | None]:
+        """Idempotency key of the next step: delivery, attempt, deferral, its part, and replay."""
+        done = len(self.past), self.deferrals, self.wait_left_s
+        return (self.delivery_id, *done, self.replay_id)
 
     @property
     def trace_id(self) -> str | None:
@@ -289,7 +300,7 @@ class Attempt:
     def delivery_after(self) -> Delivery:
         """Return the delivery with this attempt in its past."""
         past = (*self.delivery.past, self.as_past())
-        return replace(self.delivery, past=past, deferrals=0)
+        return replace(self.delivery, past=past, deferrals=0, wait_left_s=0.0, turn_at=0.0)
 
     def as_past(self) -> PastAttempt:
         """Return the summary that travels with the delivery."""

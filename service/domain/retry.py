@@ -11,6 +11,8 @@ from annotated_types import Ge, Le, Len
 from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Response
 
 MAX_RETRIES = 5
+MISSED_TURNS = 10
+"""Deferrals after which the delays grow, whatever wait is expected: the expectation is wrong."""
 DAY_S = 86_400.0
 
 
@@ -28,7 +30,8 @@ class RetryPolicy:
     jitter: Annotated[float, Ge(0.0), Le(0.5)] = 0.2
     """Share of a delay by which it may be shortened or lengthened."""
     max_deferrals: Annotated[int, Ge(1), Le(10_000)] = 30
-    """Consecutive deferrals of a delivery before it is given up: a day, by the default schedule."""
+    """Consecutive deferrals of a delivery before it is given up. By the default schedule they
+    take a day, or 15 hours at an endpoint that answers but is always busy."""
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in pairwise(self.schedule)):
@@ -51,6 +54,14 @@ class RetryPolicy:
         """Return the shortest tier of at least `delay_s`, or else the longest tier."""
         tiers = self.tiers_ms
         return next((tier for tier in tiers if tier >= delay_s * 1000), tiers[-1])
+
+    def tier_at_most_ms(self, delay_s: float) -> int | None:
+        """Return the longest tier of at most `delay_s`; None if there is none."""
+        return next((tier for tier in reversed(self.tiers_ms) if tier <= delay_s * 1000), None)
+
+    def may_defer(self, delivery: Delivery, now: float) -> bool:
+        """Return whether a delivery may be deferred once more, or wait on in its last deferral."""
+        return delivery.deferrals < self.max_deferrals or delivery.waits_on_s(now) > 0.0
 
 
 @lru_cache(maxsize=100)
@@ -130,16 +141,35 @@ def next_step(
     return Retry(delay_ms)
 
 
-def deferral_ms(
+def deferral(
     policy: RetryPolicy,
     delivery: Delivery,
+    wait_s: float | None,
     pause_s: float,
+    now: float,
     choose: Callable[[tuple[int, int, int]], int],
-) -> int:
-    """Return the delay of a deferral, which grows with each deferral of the delivery.
+) -> tuple[Delivery, int]:
+    """Return the delivery deferred, and the delay in milliseconds, which is one of the tiers.
+
+    `wait_s` is the expected wait for its turn, `now` is in unix seconds. The tier is not longer:
+    back early, the delivery waits on in another tier; back late, its endpoint would have been idle.
+    All parts of a wait count as one deferral. Without an expectation the delay grows with each.
 
     `pause_s` is the full length of the endpoint's present pause; the delay is at least as long. A
     shorter one would end in another deferral, and waiting just for the end of the pause would
     release all deliveries at the same time.
     """
-    return max(policy.tier_ms(delivery.deferrals, choose), policy.tier_at_least_ms(pause_s))
+    deferrals = delivery.deferrals
+    if wait_s is None:
+        delay_ms = max(policy.tier_ms(deferrals, choose), policy.tier_at_least_ms(pause_s))
+        return delivery.put_off(deferrals + 1), delay_ms
+    if not delivery.waits_on_s(now):
+        if deferrals >= MISSED_TURNS:
+            wait_s = max(wait_s, policy.tier_ms(deferrals - MISSED_TURNS, choose) / 1000)
+        deferrals += 1
+    delay_ms = policy.tier_at_most_ms(wait_s) or policy.tier_ms(0, choose)
+    left_s = wait_s - delay_ms / 1000
+    # Not worth another part: it would take longer than the wait.
+    if left_s * 1000 < policy.tiers_ms[0] / 2:
+        return delivery.put_off(deferrals), delay_ms
+    return delivery.put_off(deferrals, left_s, now + wait_s), delay_ms

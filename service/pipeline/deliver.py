@@ -22,7 +22,7 @@ from service.domain.retry import (
     Retry,
     RetryPolicy,
     Withheld,
-    deferral_ms,
+    deferral,
     next_step,
 )
 from service.domain.webhook import Webhook
@@ -121,7 +121,7 @@ class Deliverer:
                 log.exception("delivery.bug", delivery_id=delivery.delivery_id)
                 beside.append(self._settle_bug(delivery, webhook.uri))
                 continue
-            if isinstance(entry, DeferReason) and delivery.deferrals < self.policy.max_deferrals:
+            if isinstance(entry, DeferReason) and self.policy.may_defer(delivery, self.clock()):
                 put_off.append((owed, self._put_off(owed, shared, entry)))
             else:
                 beside.append(self._settle(owed, shared, entry))
@@ -266,7 +266,7 @@ class Deliverer:
     async def _defer(self, owed: Owed, shared: Shared, reason: DeferReason) -> None:
         """Defer the delivery to a tier, or give it up after too many deferrals."""
         delivery = owed.delivery
-        if delivery.deferrals >= self.policy.max_deferrals:
+        if not self.policy.may_defer(delivery, self.clock()):
             await self.give_up(delivery, DeadLetterReason.DEFERRED_TOO_OFTEN, owed.webhook.uri)
         else:
             # Other deliveries share the task: cancelling this one must not cancel it.
@@ -276,11 +276,15 @@ class Deliverer:
 
     def _put_off(self, owed: Owed, shared: Shared, reason: DeferReason) -> asyncio.Task[None]:
         """Defer the delivery; the task ends once the broker has confirmed it."""
-        endpoint = owed.destination.endpoint
-        pause_s = 0.0 if endpoint is None else shared.places.endpoints.pause_s(endpoint)
+        delivery, endpoint, places = owed.delivery, owed.destination.endpoint, shared.places
+        now, pause_s, wait_s = self.clock(), 0.0, None
+        if endpoint is not None:
+            pause_s = places.endpoints.pause_s(endpoint)
+            left_s = delivery.waits_on_s(now)
+            wait_s = places.wait_s(delivery.account_id, endpoint, reason, left_s)
         self.metrics.deferred[reason].inc()
-        delay_ms = deferral_ms(self.policy, owed.delivery, pause_s, self.choose)
-        return self.deferrals.put_off(owed.delivery.put_off(), delay_ms)
+        later, delay_ms = deferral(self.policy, delivery, wait_s, pause_s, now, self.choose)
+        return self.deferrals.put_off(later, delay_ms)
 
     async def give_up(self, delivery: Delivery, reason: DeadLetterReason, uri: str) -> None:
         """Turn the delivery into a dead letter."""

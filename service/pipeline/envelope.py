@@ -186,6 +186,8 @@ def _delivery(members: dict[str, Any]) -> Delivery:
             replayed_at=_seconds(members, "replayed_at"),
             max_age_s=_seconds(members, "max_age_s"),
             hashed=tuple(members.get("hashed", ())),
+            wait_left_s=float(members.get("wait_left_s", 0.0)),
+            turn_at=float(members.get("turn_at", 0.0)),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _not_ours(error) from error

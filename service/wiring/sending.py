@@ -41,20 +41,19 @@ def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending
     sender, tracer = sender_of(settings, metrics, shadow=shadow), tracer_of(settings)
     http, pace = settings.http, Pace()
     endpoints = Endpoints(http.per_endpoint_limit, settings.breaker, metrics, pace.now)
-    for_retries = max(1, round(http.pool_limit * http.retry_share))
-    counts = {
-        EVENTS: http.pool_limit - for_retries,
-        DELIVERIES: for_retries,
-        TESTS: TEST_PLACES,
-        ASKS: ASK_PLACES,
-    }
-    most = http.per_endpoint_limit
+    most, for_retries = http.per_endpoint_limit, max(1, round(http.pool_limit * http.retry_share))
     asked = Endpoints(most, settings.breaker, metrics, pace.now, first_limit=most)
-    places = {
-        name: Places(
-            name, count, http.longest_wait_s, asked if name == ASKS else endpoints, metrics
-        )
-        for name, count in counts.items()
-    }
+
+    def lane(name: str, count: int, states: Endpoints, deferred_to: Places | None = None) -> Places:
+        return Places(name, count, http.longest_wait_s, states, metrics, deferred_to)
+
+    retried = lane(DELIVERIES, for_retries, endpoints)
+    lanes = (
+        lane(EVENTS, http.pool_limit - for_retries, endpoints, retried),
+        retried,
+        lane(TESTS, TEST_PLACES, endpoints),
+        lane(ASKS, ASK_PLACES, asked),
+    )
+    places = {places.lane: places for places in lanes}
     attempter = Attempter(sender, AccessTokens(sender), tracer)
     return Sending(sender, tracer, attempter, pace, endpoints, asked, places)

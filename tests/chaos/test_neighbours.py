@@ -8,6 +8,7 @@ import pytest
 
 from service.dev.process import ServiceProcess
 from service.dev.receiver import ScriptedAnswer
+from service.domain.retry import RetryPolicy
 from tests.chaos import faulty_receivers
 from tests.chaos.faulty_receivers import FaultyReceiver
 from tests.chaos.report import Row
@@ -124,6 +125,7 @@ async def test_memory_and_requests_in_flight_are_bounded_under_a_backlog_and_slo
     rig: Rig,
 ) -> None:
     events = 200_000 if rig.full else 6_000
+    rig.schedule_s = RetryPolicy().schedule
     rig.sink.answer("/ok", ScriptedAnswer(delay_s=0.05))
     accounts = await rig.healthy(10)
     limits = {
@@ -140,7 +142,7 @@ async def test_memory_and_requests_in_flight_are_bounded_under_a_backlog_and_slo
         async with watching(service) as watch:
             assert await rig.tally.until_settled(1500 if rig.full else 120)
     rate = events / (herd.end - herd.start)
-    await rig.verdict(
+    row = await rig.verdict(
         f"backlog of {events:,} after an outage of ours, receivers taking 50 ms",
         bound=0,
         note=(
@@ -149,6 +151,7 @@ async def test_memory_and_requests_in_flight_are_bounded_under_a_backlog_and_slo
             f"{watch.memory / 1e6:.0f} MB"
         ),
     )
+    assert row.dead == 0
     assert watch.in_use <= POOL
     assert rig.sink.most_underway <= POOL
     assert max(rig.sink.peak.values()) <= PER_ENDPOINT

@@ -55,6 +55,8 @@ def deliveries(payloads: st.SearchStrategy[bytes]) -> st.SearchStrategy[Delivery
         deferrals=st.integers(0, 10_000),
         schema_version=st.integers(1, 1000),
         hashed=st.lists(text, max_size=3).map(tuple),
+        wait_left_s=st.floats(0.0, 1e6),
+        turn_at=moments,
     )
 
 

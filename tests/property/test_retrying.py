@@ -10,10 +10,10 @@ from service.domain.retry import (
     GiveUp,
     Retry,
     RetryPolicy,
-    deferral_ms,
+    deferral,
     next_step,
 )
-from tests.builders import make_delivery
+from tests.builders import NOW, make_delivery
 
 schedules = st.lists(
     st.floats(0.05, 86_400.0), min_size=1, max_size=20, unique_by=lambda delay_s: delay_s
@@ -39,13 +39,32 @@ def test_every_delay_is_a_tier(
         assert step.delay_ms in policy.tiers_ms
 
 
-@given(policies, st.integers(0, 50), st.floats(0, 1e6), choices)
+@given(policies, st.integers(0, 50), st.none() | st.floats(0, 1e6), st.floats(0, 1e6), choices)
 def test_every_deferral_is_a_tier(
-    policy: RetryPolicy, deferrals: int, pause_s: float, choice: int
+    policy: RetryPolicy, deferrals: int, wait_s: float | None, pause_s: float, choice: int
 ) -> None:
     delivery = make_delivery(deferrals=deferrals)
-    delay_ms = deferral_ms(policy, delivery, pause_s, lambda delays: delays[choice])
+    later, delay_ms = deferral(
+        policy, delivery, wait_s, pause_s, NOW, lambda delays: delays[choice]
+    )
     assert delay_ms in policy.tiers_ms
+    assert later.deferrals == deferrals + 1
+
+
+@given(policies, st.floats(0, 1e6), choices)
+def test_a_wait_ends_at_most_the_first_delay_late(
+    policy: RetryPolicy, wait_s: float, choice: int
+) -> None:
+    delivery, now, left_s = make_delivery(), 0.0, wait_s
+    for _ in range(100):
+        delivery, delay_ms = deferral(
+            policy, delivery, left_s, 0, now, lambda delays: delays[choice]
+        )
+        now += delay_ms / 1000
+        if not (left_s := delivery.waits_on_s(now)):
+            break
+    assert delivery.deferrals == 1
+    assert now <= wait_s + policy.tier_ms(0, max) / 1000 + 1e-3
 
 
 @given(policies)

@@ -36,8 +36,8 @@ class EndpointState:
     """State of one endpoint. Times are of one monotonic clock, in seconds."""
 
     __slots__ = (
-        "_most", "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines", "moved_at",
-        "waiting",
+        "_most", "booked_until", "breaker", "duration_s", "endpoint", "in_flight", "limit", "lines",
+        "moved_at", "waiting",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, most: int, first: int = FIRST_LIMIT) -> None:
@@ -51,6 +51,8 @@ class EndpointState:
         self.moved_at = 0.0
         """Time when the last request ended, or the first of those in flight began."""
         self.duration_s = FIRST_GUESS_S
+        self.booked_until = 0.0
+        """When the deliveries put off so far, as the endpoint is busy, should have been made."""
         self.breaker = Breaker()
 
     @property

@@ -23,7 +23,9 @@ class Serves(Protocol):
 class Share:
     """One account's places and waiting deliveries in one lane."""
 
-    __slots__ = ("account_id", "duration_s", "held", "lines", "moved_at", "short", "waiting")
+    __slots__ = (
+        "account_id", "booked_until", "duration_s", "held", "lines", "moved_at", "short", "waiting",
+    )  # fmt: skip
 
     def __init__(self, account_id: str, now: float) -> None:
         self.account_id = account_id
@@ -31,6 +33,8 @@ class Share:
         self.waiting = 0
         self.duration_s = FIRST_GUESS_S
         self.moved_at = now
+        self.booked_until = 0.0
+        """When the deliveries put off so far, as the share is used up, should have been made."""
         self.lines: dict[Endpoint, Line] = {}
         self.short: OrderedDict[Endpoint, Line] = OrderedDict()
         """Lines that wait for the account's share rather than for their endpoint."""

@@ -7,7 +7,8 @@ a request that takes seconds costs its account as much as thousands that take mi
 
 A delivery that can expect a place within `longest_wait_s` waits in the line of its account and
 endpoint; lines take turns. All others are deferred at once, so that they do not fill the prefetch
-window that other accounts need.
+window that other accounts need. Each books the time that it will take, so that they come back one
+after the other as their turns come.
 """
 
 import asyncio
@@ -18,7 +19,13 @@ from itertools import takewhile
 from service.domain.delivery import DeferReason, Response
 from service.domain.endpoint import Endpoint
 from service.observability.metrics import Metrics
-from service.pipeline.limits.endpoints import SMOOTHING, STUCK_AFTER_S, Endpoints, EndpointState
+from service.pipeline.limits.endpoints import (
+    SILENT_AFTER_S,
+    SMOOTHING,
+    STUCK_AFTER_S,
+    Endpoints,
+    EndpointState,
+)
 from service.pipeline.limits.lines import Line, Place, Share, Waiting
 from service.pipeline.progress import Progress
 
@@ -29,6 +36,11 @@ ROOM_PER_PLACE = 4
 LEAST_ROOM = 2_000
 SLOW_S = 0.25
 """A line counts as stuck if its endpoint needs longer than this for a request."""
+BOOKED = 0.7
+"""Booked part of the time that a deferred delivery will take. As tiers are coarse and others come
+between, some turns are missed; with all of the time booked, the endpoint would be idle then."""
+LONGEST_GAP_S = 2.0
+"""Time between finished requests at which a wait can no longer be told."""
 SWEEP_EVERY_S = 0.05
 LINES_PER_ROUND = 100
 """Lines swept, of perhaps thousands, before other tasks may run."""
@@ -40,9 +52,16 @@ class Places:
     """One lane's places. Only `turn` and `sweep` await."""
 
     def __init__(
-        self, lane: str, count: int, longest_wait_s: float, endpoints: Endpoints, metrics: Metrics
+        self,
+        lane: str,
+        count: int,
+        longest_wait_s: float,
+        endpoints: Endpoints,
+        metrics: Metrics,
+        deferred_to: "Places | None" = None,
     ) -> None:
         self.lane = lane
+        self._deferred_to = deferred_to or self
         self.endpoints = endpoints
         self._count = self._free = count
         self._room = max(LEAST_ROOM, count * ROOM_PER_PLACE)
@@ -112,6 +131,37 @@ class Places:
             entry.turn.cancel()  # its line skips it
         elif not entry.turn.cancelled() and isinstance(place := entry.turn.result(), Place):
             self.leave(place, 0.0, None)
+
+    def wait_s(
+        self, account_id: str, endpoint: Endpoint, reason: DeferReason, left_s: float
+    ) -> float | None:
+        """Return in how many seconds a deferred delivery should have its turn.
+
+        Its turn comes in `left_s`, or where that is 0, after those put off before it. None means
+        that this cannot be told, as the endpoint or the account does not move.
+        """
+        if reason is DeferReason.SATURATED:
+            state = self.endpoints.of(endpoint)
+            return self._book(state, state.limit.requests, left_s)
+        # It comes back to another lane, where the account's share may be smaller.
+        share = self._deferred_to.share_of(account_id) or self.share_of(account_id)
+        if reason is DeferReason.OVER_SHARE and share is not None:
+            return self._book(share, share.held or 1, left_s)
+        return None
+
+    def share_of(self, account_id: str) -> Share | None:
+        """Return the share of a busy account."""
+        return self._shares.get(account_id)
+
+    def _book(self, queue: EndpointState | Share, at_once: int, left_s: float) -> float | None:
+        now = self.endpoints.now()
+        # Requests that began at the same time end at the same time.
+        if now - queue.moved_at > max(SILENT_AFTER_S, min(2 * queue.duration_s, LONGEST_GAP_S)):
+            return None
+        if left_s:
+            return left_s
+        queue.booked_until = max(now, queue.booked_until) + BOOKED * queue.duration_s / at_once
+        return queue.booked_until - now
 
     async def sweep(self) -> None:
         """Defer deliveries that waited too long and serve the others, until cancelled."""

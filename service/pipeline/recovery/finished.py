@@ -7,7 +7,7 @@ broker then redelivers the message, which is acknowledged from this memory witho
 from service.bounded import BoundedDict
 from service.domain.delivery import Delivery
 
-Step = tuple[str, int, int, str | None]
+Step = tuple[str, int, int, float, str | None]
 
 
 class FinishedDeliveries:

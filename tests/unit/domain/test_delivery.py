@@ -83,9 +83,11 @@ def test_a_step_tells_attempts_and_deferrals_apart() -> None:
     first = make_delivery()
     later = replace(first, past=(make_past(),))
     deferred = replace(first, deferrals=1)
-    assert first.step == (first.delivery_id, 0, 0, None)
-    assert later.step == (first.delivery_id, 1, 0, None)
-    assert deferred.step == (first.delivery_id, 0, 1, None)
+    waiting_on = replace(first, deferrals=1, wait_left_s=2.5)
+    assert first.step == (first.delivery_id, 0, 0, 0.0, None)
+    assert later.step == (first.delivery_id, 1, 0, 0.0, None)
+    assert deferred.step == (first.delivery_id, 0, 1, 0.0, None)
+    assert waiting_on.step == (first.delivery_id, 0, 1, 2.5, None)
 
 
 def test_what_travels_of_an_attempt_is_its_number_its_time_and_its_end() -> None:

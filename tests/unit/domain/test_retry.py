@@ -1,17 +1,18 @@
 import pytest
 
-from service.domain.delivery import DeadLetterReason, Outcome, Response
+from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Response
 from service.domain.retry import (
     MAX_RETRIES,
+    MISSED_TURNS,
     Delivered,
     GiveUp,
     NextStep,
     Retry,
     RetryPolicy,
-    deferral_ms,
+    deferral,
     next_step,
 )
-from tests.builders import make_delivery
+from tests.builders import NOW, make_delivery
 
 POLICY = RetryPolicy()
 PASSING = [outcome for outcome in Outcome if outcome.may_pass]
@@ -145,7 +146,7 @@ def test_the_last_delay_repeats(step: int, delay_ms: int) -> None:
 )
 def test_deferrals_grow_with_repetition(deferrals: int, delay_ms: int) -> None:
     delivery = make_delivery(deferrals=deferrals)
-    assert deferral_ms(POLICY, delivery, 0.0, on_time) == delay_ms
+    assert put_off(delivery) == (make_delivery(deferrals=deferrals + 1), delay_ms)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +155,63 @@ def test_deferrals_grow_with_repetition(deferrals: int, delay_ms: int) -> None:
 def test_what_is_for_a_broken_endpoint_is_put_off_for_its_whole_pause(
     pause_s: float, delay_ms: int
 ) -> None:
-    assert deferral_ms(POLICY, make_delivery(), pause_s, on_time) == delay_ms
+    assert put_off(make_delivery(), pause_s=pause_s)[1] == delay_ms
     often = make_delivery(deferrals=99)
-    assert deferral_ms(POLICY, often, pause_s, on_time) == max(3_600_000, delay_ms)
+    assert put_off(often, pause_s=pause_s)[1] == max(3_600_000, delay_ms)
+
+
+def put_off(
+    delivery: Delivery, wait_s: float | None = None, *, pause_s: float = 0.0, now: float = NOW
+) -> tuple[Delivery, int]:
+    return deferral(POLICY, delivery, wait_s, pause_s, now, on_time)
+
+
+def test_an_expected_wait_has_several_parts_and_none_is_too_long() -> None:
+    delivery, now, wait_s, parts = make_delivery(), NOW, 201.0, []
+    while wait_s:
+        delivery, delay_ms = put_off(delivery, wait_s, now=now)
+        now += delay_ms / 1000
+        wait_s = delivery.waits_on_s(now)
+        parts.append(delay_ms)
+    assert parts == [144_000, 36_000, 6_000, 6_000, 6_000, 1_200, 1_200, 1_000]
+    assert delivery == make_delivery(deferrals=1)
+
+
+def test_a_wait_shorter_than_the_shortest_tier_has_one_part() -> None:
+    assert put_off(make_delivery(), 0.1) == (make_delivery(deferrals=1), 1000)
+
+
+def test_what_comes_back_late_waits_for_less() -> None:
+    delivery, _ = put_off(make_delivery(), 10.0)
+    assert delivery.waits_on_s(NOW + 7.0) == pytest.approx(3.0)
+    assert delivery.waits_on_s(NOW + 11.0) == 0.0
+
+
+@pytest.mark.parametrize("changed_by_s", [-1e9, -3600.0, 3600.0, 1e9])
+def test_a_changed_clock_does_not_prolong_a_wait(changed_by_s: float) -> None:
+    delivery, _ = put_off(make_delivery(), 10.0)
+    assert 0.0 <= delivery.waits_on_s(NOW + 6.0 + changed_by_s) <= 4.0
+
+
+@pytest.mark.parametrize(
+    ("missed", "delay_ms"), [(0, 1200), (9, 1200), (10, 1000), (11, 5000), (12, 30_000)]
+)
+def test_a_delivery_that_missed_many_turns_waits_for_longer_and_longer(
+    missed: int, delay_ms: int
+) -> None:
+    delivery, chosen_ms = put_off(make_delivery(deferrals=missed), 1.2 if missed < 10 else 0.3)
+    assert (delivery.deferrals, chosen_ms) == (missed + 1, delay_ms)
+    assert MISSED_TURNS == 10
+
+
+def test_a_wait_goes_on_after_the_last_deferral_but_no_other_one_begins() -> None:
+    most = POLICY.max_deferrals
+    last, _ = put_off(make_delivery(deferrals=most - 1), 10_000.0)
+    assert last.deferrals == most
+    assert POLICY.may_defer(last, NOW)
+    assert not POLICY.may_defer(last, NOW + 10_000.0)
+    assert POLICY.may_defer(make_delivery(deferrals=most - 1), NOW)
+    assert not POLICY.may_defer(make_delivery(deferrals=most), NOW)
 
 
 @pytest.mark.parametrize("schedule", [(1.0, 1.0), (5.0, 1.0), (1.0, 5.0, 4.9)])

@@ -13,6 +13,7 @@ from service.domain.delivery import (
 )
 from service.domain.errors import NothingSent
 from service.domain.webhook import Webhook
+from service.pipeline.limits.endpoints import SILENT_AFTER_S
 from service.pipeline.limits.places import Places
 from tests.builders import (
     NOW,
@@ -188,9 +189,10 @@ async def test_a_bug_gives_the_place_back() -> None:
 
 
 @in_virtual_time
-async def test_a_saturated_endpoint_defers_a_delivery_without_an_attempt() -> None:
+async def test_a_silent_endpoint_defers_a_delivery_for_longer_each_time() -> None:
     parts = Parts(places=one_at_a_time())
     parts.hold()
+    await asyncio.sleep(2 * SILENT_AFTER_S)
     delivery = make_delivery()
     for deferrals, delay_ms in ((1, 1000), (2, 5000), (3, 30_000)):
         await deliver(parts, delivery)

@@ -133,7 +133,7 @@ async def test_deferred_deliveries_of_one_event_keep_their_own_payloads() -> Non
 def test_the_members_hashed_travel_with_a_delivery() -> None:
     delivery = make_delivery(hashed=("a", "b.c"))
     assert unseal(seal([delivery])) == [delivery]
-    assert delivery.put_off().hashed == ("a", "b.c")
+    assert delivery.put_off(1).hashed == ("a", "b.c")
 
 
 def test_the_rules_of_a_pinned_webhook_name_the_members_of_its_version() -> None:

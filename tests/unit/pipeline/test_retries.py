@@ -8,6 +8,7 @@ from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Respons
 from service.domain.errors import RejectedMessage
 from service.domain.webhook import Format
 from service.pipeline.envelope import seal
+from service.pipeline.limits.endpoints import SILENT_AFTER_S
 from service.pipeline.progress import Progress
 from tests.builders import make_delivery, make_endpoints, make_past, make_places, make_webhook
 from tests.fakes import FakeIncoming, FakeQueues, counted, incoming
@@ -127,6 +128,7 @@ async def test_each_deferral_goes_to_a_longer_tier() -> None:
     parts = Parts(places=make_places(endpoints=make_endpoints(1)))
     parts.subscribe(make_webhook())
     parts.hold()
+    await asyncio.sleep(2 * SILENT_AFTER_S)
     delivery, delays = SECOND, []
     for _ in range(7):
         await parts.retries(incoming(seal([delivery])), Progress())
@@ -203,6 +205,7 @@ async def test_deliveries_that_travelled_together_are_put_off_together_again() -
     parts = Parts(places=make_places(1))
     parts.subscribe(*(make_webhook(name) for name in "abc"))
     parts.hold()
+    await asyncio.sleep(2 * SILENT_AFTER_S)
     await parts.retries(incoming(seal(several("a", "b", "c"))), Progress())
     assert parts.queues.batches == [3]
     assert {delivery.deferrals for delivery, _ in parts.queues.retried} == {2}
