@@ -16,7 +16,7 @@ from tests.chaos.rig import Rig
 from tests.chaos.tally import Stopwatch
 from tests.e2e.harness import eventually
 
-POOL, PER_ENDPOINT = 60, 20
+POOL, PER_ENDPOINT = 160, 20
 CAP = 50
 """Requests in flight to one endpoint by default."""
 NOTICED_S = 1.5

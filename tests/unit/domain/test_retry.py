@@ -173,8 +173,16 @@ def test_an_expected_wait_has_several_parts_and_none_is_too_long() -> None:
         now += delay_ms / 1000
         wait_s = delivery.waits_on_s(now)
         parts.append(delay_ms)
-    assert parts == [144_000, 36_000, 6_000, 6_000, 6_000, 1_200, 1_200, 1_000]
+    assert parts == [120_000, 36_000, 36_000, 6_000, 1_200, 1_200, 1_000]
     assert delivery == make_delivery(deferrals=1)
+
+
+@pytest.mark.parametrize(("age_s", "delay_ms"), [(0, 120_000), (500, 480_000), (9e9, 4_320_000)])
+def test_a_part_of_a_wait_is_no_longer_than_the_delivery_is_old(
+    age_s: float, delay_ms: int
+) -> None:
+    delivery = make_delivery(received_at=NOW - age_s)
+    assert put_off(delivery, 1e6)[1] == delay_ms
 
 
 def test_a_wait_shorter_than_the_shortest_tier_has_one_part() -> None:
