@@ -24,7 +24,7 @@ from tests.chaos.report import Row
 from tests.chaos.sink import Sink
 from tests.chaos.tally import Load, Span, Stopwatch, Tally
 from tests.conftest import Documents
-from tests.e2e.harness import webhook_document
+from tests.e2e.harness import eventually, webhook_document
 
 Service = TypeVar("Service", bound=ServiceProcess)
 
@@ -198,19 +198,35 @@ class Rig:
                     return False
         return True
 
+    @property
+    def queues(self) -> list[str]:
+        """Names of the service's queues."""
+        tiers = [NAMES.tier(round(delay_s * 1000)) for delay_s in self.schedule_s]
+        events = NAMES.event_queues(self.partitions)
+        return list(dict.fromkeys((NAMES.events, *events, NAMES.deliveries, *tiers, NAMES.dead)))
+
+    async def until_queues_survive(self) -> None:
+        """Return once a kill of the broker leaves the queues what they hold.
+
+        It keeps their names in a file that it writes a second after the last change, or later on a
+        busy machine. A queue whose name is not there is begun anew, and is empty.
+        """
+        names = [f"{self.vhost}_{name}".encode() for name in self.queues]
+
+        async def kept() -> bool:
+            known = b"".join(
+                file.read_bytes() for file in self.broker.directory.rglob("names.dets")
+            )
+            return all(name in known for name in names)
+
+        await eventually(kept, 60, "the names of all queues on the broker's disk")
+
     async def depths(self) -> dict[str, int]:
         """Return how many messages wait in each queue."""
         connection = await aio_pika.connect(self.amqp_url)
         async with connection:
             channel = await connection.channel()
-            tiers = [NAMES.tier(round(delay_s * 1000)) for delay_s in self.schedule_s]
-            events = NAMES.event_queues(self.partitions)
-            found = {
-                name: await channel.declare_queue(name, passive=True)
-                for name in dict.fromkeys(
-                    (NAMES.events, *events, NAMES.deliveries, *tiers, NAMES.dead)
-                )
-            }
+            found = {name: await channel.declare_queue(name, passive=True) for name in self.queues}
         return {name: q.declaration_result.message_count or 0 for name, q in found.items()}
 
     async def verdict(self, fault: str, timeout_s: float = 30, **more: Any) -> Row:

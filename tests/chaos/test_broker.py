@@ -36,6 +36,7 @@ async def _restarted(rig: Rig, fault_name: str, *, kill: bool) -> None:
     accounts = [*await rig.healthy(8), *await rig.healthy(2, "/flaky")]
     await rig.service()
     load, before = await rig.under_load(accounts, 100, SETTLED_S)
+    await rig.until_queues_survive()
     times = 5 if rig.full else 1
     for _ in range(times):
         await asyncio.sleep(rig.rng.uniform(0, 1))
