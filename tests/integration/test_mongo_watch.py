@@ -162,31 +162,6 @@ async def test_many_changes_in_a_row_come_in_few_answers(
         assert await questions() - before < len(ids) / 3
 
 
-async def test_many_changes_in_one_answer_let_other_tasks_go_on(
-    store: MongoServer, ours: Store, database: Documents, metrics: Metrics
-) -> None:
-    ids = [f"webhook-{number}" for number in range(300)]
-    await database["webhooks"].insert_many([webhook_document("http://a/", _id=one) for one in ids])
-    told_between: list[int] = []
-
-    async def others() -> None:
-        while True:
-            before = len(watched.deleted)
-            await asyncio.sleep(0)
-            told_between.append(len(watched.deleted) - before)
-
-    async def all_told() -> bool:
-        return len(watched.deleted) == len(ids)
-
-    async with watching(store.url, ours, metrics) as watched:
-        await watched.gap()
-        looking = asyncio.create_task(others())
-        await database["webhooks"].delete_many({"_id": {"$in": ids}})
-        await eventually(all_told, 10, "all deletions being told")
-        looking.cancel()
-    assert 0 < max(told_between) <= watch.TOLD_AT_ONCE
-
-
 async def test_a_change_stream_that_has_nothing_to_tell_stands_all_the_same(
     store: MongoServer, ours: Store, metrics: Metrics
 ) -> None:

@@ -23,9 +23,6 @@ GATHER_S = 0.02
 """Rest after a change that was waited for. The store answers as soon as there is one: thousands in
 a row took a question each in every worker. Those that gather meanwhile come in one answer, and are
 not waited for."""
-TOLD_AT_ONCE = 10
-"""Changes of an answer that are told before other tasks may go on. A deleted webhook's requests are
-cancelled, and each costs a fraction of a millisecond."""
 OVERLAP = timedelta(seconds=5)
 """Allowance for clocks that differ and for writes that become visible late."""
 
@@ -82,7 +79,6 @@ class Watch:
             # The stream is open: later changes are not missed, earlier ones may have been.
             self._on_gap()
             log.info("watch.streaming")
-            told = 0
             while stream.alive:
                 honour_cancellation()
                 # Is set only if `try_next` lets the event loop go on, to ask the store.
@@ -92,11 +88,8 @@ class Watch:
                 change = await stream.try_next()
                 if change is not None:
                     self._tell(change)
-                    told += 1
                     if waited.is_set():
                         await asyncio.sleep(GATHER_S)
-                    elif told % TOLD_AT_ONCE == 0:
-                        await asyncio.sleep(0)
 
     def _tell(self, change: Mapping[str, Any]) -> None:
         collection = change.get("ns", {}).get("coll")
