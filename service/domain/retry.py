@@ -14,7 +14,7 @@ MAX_RETRIES = 5
 MISSED_TURNS = 10
 """Deferrals after which the delays grow, whatever wait is expected: the expectation is wrong."""
 LONGEST_PART_S = 120.0
-"""Longest part of a wait, for a delivery that is younger: the expectation may be wrong."""
+"""Longest part of a wait, for a delivery up to twice as old: the expectation may be wrong."""
 DAY_S = 86_400.0
 
 
@@ -155,8 +155,8 @@ def deferral(
 
     `wait_s` is the expected wait for its turn, `now` is in unix seconds. The tier is not longer:
     back early, the delivery waits on in another tier; back late, its endpoint would have been idle.
-    Nor is it longer than the delivery is old, from `LONGEST_PART_S` on. All parts of a wait count
-    as one deferral. Without an expectation the delay grows with each.
+    Nor is it longer than half the delivery's age, from `LONGEST_PART_S` on. All parts of a wait
+    count as one deferral. Without an expectation the delay grows with each.
 
     `pause_s` is the full length of the endpoint's present pause; the delay is at least as long. A
     shorter one would end in another deferral, and waiting just for the end of the pause would
@@ -170,7 +170,7 @@ def deferral(
         if deferrals >= MISSED_TURNS:
             wait_s = max(wait_s, policy.tier_ms(deferrals - MISSED_TURNS, choose) / 1000)
         deferrals += 1
-    part_s = min(wait_s, max(LONGEST_PART_S, now - delivery.received_at))
+    part_s = min(wait_s, max(LONGEST_PART_S, (now - delivery.received_at) / 2))
     delay_ms = policy.tier_at_most_ms(part_s) or policy.tier_ms(0, choose)
     left_s = wait_s - delay_ms / 1000
     # Not worth another part: it would take longer than the wait.
