@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from service.domain.breaker import BreakerPolicy
 from service.domain.delivery import DeferReason
 from service.pipeline.limits.endpoints import SILENT_AFTER_S
 from service.pipeline.limits.places import BOOKED, LONGEST_GAP_S, Places
@@ -93,8 +92,7 @@ async def test_time_outs_are_no_answers() -> None:
 @pytest.mark.parametrize("reason", [DeferReason.BROKEN, DeferReason.NOTHING_SENT])
 @in_virtual_time
 async def test_other_reasons_have_no_turns(reason: DeferReason) -> None:
-    places = make_places(endpoints=make_endpoints(1, BreakerPolicy(failure_count=1)))
-    assert wait_s(places, reason) is None
+    assert wait_s(saturated(), reason) is None
 
 
 @in_virtual_time
