@@ -1,10 +1,11 @@
 """What an integrator does in the console, from the first webhook to the repaired receiver."""
 
+import asyncio
 import re
 
 import pytest
 from aiohttp import web
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from service.api.http.server import serve
 from service.dev.servers import HOST, free_port
@@ -74,6 +75,24 @@ async def test_a_webhook_is_created_tested_broken_repaired_and_replayed(
         return await page.get_by_text("3 of 3").first.is_visible()
 
     await eventually(told, what="the end of the replay on the page")
+
+
+async def test_an_event_chosen_before_the_scripts_have_come_is_shown(
+    people: People, stage: Stage
+) -> None:
+    tenant, person, chosen = await stage.tenant(), await people(), asyncio.Event()
+    await person.sign_in(tenant.token)
+
+    async def late(route: Route) -> None:
+        await chosen.wait()
+        await route.continue_()
+
+    await person.page.route("**/static/comfort.js", late)
+    path = f"/console/accounts/{tenant.account_id}/webhooks/new"
+    await person.page.goto(f"{stage.shared.url}{path}", wait_until="commit")
+    await person.page.get_by_label("Event", exact=True).select_option("channel_create")
+    chosen.set()
+    await person.sees("What is sent: channel_create")
 
 
 async def test_new_attempts_appear_by_themselves(people: People, stage: Stage) -> None:

@@ -39,18 +39,23 @@ export function addKeys() {
   });
 }
 
+// What the chosen event sends; also what was chosen before this script had come.
 export function previewHooks() {
   const picker = document.querySelector("select[data-preview]");
   const place = document.querySelector("#preview");
   if (!picker || !place) return;
-  picker.addEventListener("change", async () => {
-    if (!picker.value || picker.value === "all") { place.textContent = "Every event is sent."; return; }
+  const show = async () => {
+    const chosen = picker.value;
+    if (!chosen) { place.textContent = "The same events are sent as now."; return; }
+    if (chosen === "all") { place.textContent = "Every event is sent."; return; }
     if (picker.selectedOptions[0].closest("optgroup")) { place.textContent = "The switch asks; your answer steers the call."; return; }
-    const answer = await fetch(`${picker.dataset.preview}${encodeURIComponent(picker.value)}?fragment=1`);
-    if (!answer.ok) return;
+    const answer = await fetch(`${picker.dataset.preview}${encodeURIComponent(chosen)}?fragment=1`);
+    if (!answer.ok || chosen !== picker.value) return;
     place.innerHTML = await answer.text();
     addCopyButtons(place);
-  });
+  };
+  picker.addEventListener("change", show);
+  if (!picker.selectedOptions[0]?.defaultSelected) show();
 }
 
 // Which of the last events a webhook as typed would get; asked half a second after the last change.
