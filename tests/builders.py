@@ -25,6 +25,7 @@ from service.domain.event import Event, Message
 from service.domain.webhook import Account, Webhook, account_of
 from service.observability.metrics import Metrics
 from service.pipeline.limits.endpoints import Endpoints
+from service.pipeline.limits.free_places import FreePlaces
 from service.pipeline.limits.places import Places
 from tests import virtual_time
 
@@ -182,8 +183,11 @@ def make_places(
     metrics: Metrics | None = None,
     lane: str = "events",
     deferred_to: Places | None = None,
+    lender: FreePlaces | None = None,
+    free: FreePlaces | None = None,
 ) -> Places:
     """Return a lane's places; nothing waits for one unless it is told how long it may."""
     endpoints = endpoints or make_endpoints()
     metrics = metrics or Metrics(CollectorRegistry(), [])
-    return Places(lane, count, longest_wait_s, endpoints, metrics, deferred_to)
+    free = free or FreePlaces(count, lender)
+    return Places(lane, free, longest_wait_s, endpoints, metrics, deferred_to)

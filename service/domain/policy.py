@@ -24,7 +24,8 @@ class HttpPolicy:
     """Most requests in flight to one endpoint; an endpoint that fails or does not answer has a
     lower limit."""
     retry_share: Annotated[float, Gt(0.0), Le(0.9)] = 0.25
-    """Share of the pool reserved for retries; the rest is for first attempts."""
+    """Share of the pool reserved for retries; the rest is for first attempts, and for retries
+    while it is idle."""
     longest_wait_s: Annotated[float, Ge(0.0), Le(10.0)] = 1.0
     """Longest wait in seconds for a busy endpoint, or for the account's share of the pool; a
     delivery that would wait longer is deferred."""

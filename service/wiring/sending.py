@@ -8,6 +8,7 @@ from service.adapters.http.shadow_sender import ShadowSender
 from service.observability.metrics import Metrics
 from service.pipeline.attempt import Attempter
 from service.pipeline.limits.endpoints import Endpoints
+from service.pipeline.limits.free_places import FreePlaces
 from service.pipeline.limits.pace import Pace
 from service.pipeline.limits.places import Places
 from service.pipeline.request.access_tokens import AccessTokens
@@ -44,15 +45,18 @@ def sending_of(settings: Settings, metrics: Metrics, *, shadow: bool) -> Sending
     most, for_retries = http.per_endpoint_limit, max(1, round(http.pool_limit * http.retry_share))
     asked = Endpoints(most, settings.breaker, metrics, pace.now, first_limit=most)
 
-    def lane(name: str, count: int, states: Endpoints, deferred_to: Places | None = None) -> Places:
-        return Places(name, count, http.longest_wait_s, states, metrics, deferred_to)
+    def lane(
+        name: str, free: FreePlaces, states: Endpoints, deferred_to: Places | None = None
+    ) -> Places:
+        return Places(name, free, http.longest_wait_s, states, metrics, deferred_to)
 
-    retried = lane(DELIVERIES, for_retries, endpoints)
+    free = FreePlaces(http.pool_limit - for_retries)
+    retried = lane(DELIVERIES, FreePlaces(for_retries, lender=free), endpoints)
     lanes = (
-        lane(EVENTS, http.pool_limit - for_retries, endpoints, retried),
+        lane(EVENTS, free, endpoints, retried),
         retried,
-        lane(TESTS, TEST_PLACES, endpoints),
-        lane(ASKS, ASK_PLACES, asked),
+        lane(TESTS, FreePlaces(TEST_PLACES), endpoints),
+        lane(ASKS, FreePlaces(ASK_PLACES), asked),
     )
     places = {places.lane: places for places in lanes}
     attempter = Attempter(sender, AccessTokens(sender), tracer)

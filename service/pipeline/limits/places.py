@@ -3,7 +3,8 @@
 An account gets another place only while it holds fewer than half as many as are free (the dynamic
 threshold of Choudhury and Hahne, 1998). One account whose requests hang thus ends at a third of the
 places, and twenty such accounts leave a tenth of them free. As shares are counted in places *held*,
-a request that takes seconds costs its account as much as thousands that take milliseconds.
+a request that takes seconds costs its account as much as thousands that take milliseconds. The lane
+of retries borrows idle places of the lane of events, for endpoints that soon give them back.
 
 A delivery that can expect a place within `longest_wait_s` waits in the line of its account and
 endpoint; lines take turns. All others are deferred at once, so that they do not fill the prefetch
@@ -26,6 +27,7 @@ from service.pipeline.limits.endpoints import (
     Endpoints,
     EndpointState,
 )
+from service.pipeline.limits.free_places import FreePlaces
 from service.pipeline.limits.lines import Line, Place, Share, Waiting
 from service.pipeline.progress import Progress
 
@@ -35,7 +37,8 @@ ROOM_PER_PLACE = 4
 """Deliveries that may wait for each place of the lane; this room is shared out as places are."""
 LEAST_ROOM = 2_000
 SLOW_S = 0.25
-"""A line counts as stuck if its endpoint needs longer than this for a request."""
+"""A line counts as stuck if its endpoint needs longer than this for a request; no place is borrowed
+for one."""
 BOOKED = 0.7
 """Booked part of the time that a deferred delivery will take. As tiers are coarse and others come
 between, some turns are missed; with all of the time booked, the endpoint would be idle then."""
@@ -54,22 +57,23 @@ class Places:
     def __init__(
         self,
         lane: str,
-        count: int,
+        free: FreePlaces,
         longest_wait_s: float,
         endpoints: Endpoints,
         metrics: Metrics,
         deferred_to: "Places | None" = None,
     ) -> None:
+        """Deliveries that this lane defers come back to the lane `deferred_to`."""
         self.lane = lane
         self._deferred_to = deferred_to or self
         self.endpoints = endpoints
-        self._count = self._free = count
-        self._room = max(LEAST_ROOM, count * ROOM_PER_PLACE)
+        self._free = free
+        self._room = max(LEAST_ROOM, free.own * ROOM_PER_PLACE)
         self._longest_wait_s = longest_wait_s
         self._shares: dict[str, Share] = {}
         self._short: OrderedDict[Share, None] = OrderedDict()
         self._waiting = 0
-        metrics.measure(metrics.places_held.labels(lane), lambda: self._count - self._free)
+        metrics.measure(metrics.places_held.labels(lane), lambda: free.held)
         metrics.measure(metrics.in_line.labels(lane), lambda: self._waiting)
         metrics.measure(metrics.accounts_waiting.labels(lane), self._accounts_waiting)
 
@@ -84,7 +88,7 @@ class Places:
         if (
             endpoint not in share.lines
             and state.in_flight < state.limit.requests
-            and self._has_room(share)
+            and self._has_room(share, state)
         ):
             if state.breaker.admits(self.endpoints.now()):
                 progress.begun = True
@@ -107,7 +111,7 @@ class Places:
         if response is not None:
             share.duration_s += SMOOTHING * (duration_s - share.duration_s)
         share.moved_at = state.moved_at
-        self._free += 1
+        self._free.give_back()
         if self._short:
             # First: otherwise this endpoint's lines would starve other lines of their accounts.
             self._serve_short(TRIES)
@@ -184,8 +188,9 @@ class Places:
         waiting = sum(1 for share in self._shares.values() if share.waiting)
         return waiting / len(self._shares) if self._shares else 0.0
 
-    def _has_room(self, share: Share) -> bool:
-        return share.held < self._free * SHARE_OF_FREE
+    def _has_room(self, share: Share, state: EndpointState) -> bool:
+        borrowing = self._free.borrows and state.needs_s(self.endpoints.now()) <= SLOW_S
+        return share.held < self._free.count(borrowing=borrowing) * SHARE_OF_FREE
 
     def _grant(self, share: Share, state: EndpointState) -> Place:
         now = self.endpoints.now()
@@ -195,7 +200,7 @@ class Places:
             share.moved_at = now
         state.in_flight += 1
         share.held += 1
-        self._free -= 1
+        self._free.take()
         return Place(share, state, now)
 
     def _hopeless(self, share: Share, state: EndpointState) -> DeferReason | None:
@@ -209,7 +214,7 @@ class Places:
         turns = min((ahead + 1) * max(1, len(state.lines)), state.waiting + 1)
         if turns * state.needs_s(now) > self._longest_wait_s * state.capacity(now):
             return DeferReason.SATURATED
-        if self._has_room(share):
+        if self._has_room(share, state):
             return None
         needs_s = max(share.duration_s, now - share.moved_at)
         if (share.waiting + 1) * needs_s > self._longest_wait_s * max(1, share.held):
@@ -243,7 +248,7 @@ class Places:
         An open circuit breaker defers the delivery instead. Return whether the line was served.
         """
         share, state = line.share, line.state
-        if not self._has_room(share):
+        if not self._has_room(share, state):
             return False
         waiting = line.entries.popleft()
         told: Place | DeferReason = DeferReason.BROKEN

@@ -61,7 +61,7 @@ def held(places: Places) -> dict[str, int]:
 def idle(places: Places) -> bool:
     """Return whether every place is free, and nothing is kept of any account or line."""
     nobody = not list(places.holders()) and not list(places.endpoints.busy())
-    return nobody and places._free == places._count and not places._short and not places._waiting
+    return nobody and places._free.held == 0 and not places._short and not places._waiting
 
 
 @asynccontextmanager

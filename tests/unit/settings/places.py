@@ -45,7 +45,7 @@ def hours(span: timedelta) -> float:
 
 def pooled(whole: Whole, of_lane: str) -> int:
     (places,) = [places for places in whole.named("Places") if places.lane == of_lane]
-    return int(places._count)
+    return int(places._free.own)
 
 
 def key(text: str) -> str:
