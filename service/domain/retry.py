@@ -33,7 +33,7 @@ class RetryPolicy:
     """Share of a delay by which it may be shortened or lengthened."""
     max_deferrals: Annotated[int, Ge(1), Le(10_000)] = 30
     """Consecutive deferrals of a delivery before it is given up. By the default schedule they
-    take a day, or 15 hours at an endpoint that answers but is always busy."""
+    take a day while the endpoint is paused, and 15 hours while it is busy or silent."""
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in pairwise(self.schedule)):
@@ -156,22 +156,25 @@ def deferral(
     `wait_s` is the expected wait for its turn, `now` is in unix seconds. The tier is not longer:
     back early, the delivery waits on in another tier; back late, its endpoint would have been idle.
     Nor is it longer than half the delivery's age, from `LONGEST_PART_S` on. All parts of a wait
-    count as one deferral. Without an expectation the delay grows with each.
+    count as one deferral. Without an expectation the delay grows with each deferral, up to the same
+    limit as long as the endpoint is not paused.
 
     `pause_s` is the full length of the endpoint's present pause; the delay is at least as long. A
     shorter one would end in another deferral, and waiting just for the end of the pause would
     release all deliveries at the same time.
     """
     deferrals = delivery.deferrals
+    longest_s = max(LONGEST_PART_S, (now - delivery.received_at) / 2)
     if wait_s is None:
-        delay_ms = max(policy.tier_ms(deferrals, choose), policy.tier_at_least_ms(pause_s))
-        return delivery.put_off(deferrals + 1), delay_ms
+        delay_ms = policy.tier_ms(deferrals, choose)
+        if not pause_s:
+            delay_ms = min(delay_ms, policy.tier_at_most_ms(longest_s) or delay_ms)
+        return delivery.put_off(deferrals + 1), max(delay_ms, policy.tier_at_least_ms(pause_s))
     if not delivery.waits_on_s(now):
         if deferrals >= MISSED_TURNS:
             wait_s = max(wait_s, policy.tier_ms(deferrals - MISSED_TURNS, choose) / 1000)
         deferrals += 1
-    part_s = min(wait_s, max(LONGEST_PART_S, (now - delivery.received_at) / 2))
-    delay_ms = policy.tier_at_most_ms(part_s) or policy.tier_ms(0, choose)
+    delay_ms = policy.tier_at_most_ms(min(wait_s, longest_s)) or policy.tier_ms(0, choose)
     left_s = wait_s - delay_ms / 1000
     # Not worth another part: it would take longer than the wait.
     if left_s * 1000 < policy.tiers_ms[0] / 2:

@@ -21,6 +21,7 @@ from service.domain.delivery import DeferReason, Response
 from service.domain.endpoint import Endpoint
 from service.observability.metrics import Metrics
 from service.pipeline.limits.endpoints import (
+    FIRST_GUESS_S,
     SILENT_AFTER_S,
     SMOOTHING,
     STUCK_AFTER_S,
@@ -43,7 +44,8 @@ BOOKED = 0.7
 """Booked part of the time that a deferred delivery will take. As tiers are coarse and others come
 between, some turns are missed; with all of the time booked, the endpoint would be idle then."""
 LONGEST_GAP_S = 2.0
-"""Time between finished requests at which a wait can no longer be told."""
+"""Time without a finished request after which a wait can no longer be told. It is `SILENT_AFTER_S`
+where none has ever finished."""
 SWEEP_EVERY_S = 0.05
 LINES_PER_ROUND = 100
 """Lines swept, of perhaps thousands, before other tasks may run."""
@@ -159,8 +161,8 @@ class Places:
 
     def _book(self, queue: EndpointState | Share, at_once: int, left_s: float) -> float | None:
         now = self.endpoints.now()
-        # Requests that began at the same time end at the same time.
-        if now - queue.moved_at > max(SILENT_AFTER_S, min(2 * queue.duration_s, LONGEST_GAP_S)):
+        gap_s = SILENT_AFTER_S if queue.duration_s == FIRST_GUESS_S else LONGEST_GAP_S
+        if now - queue.moved_at > gap_s:
             return None
         if left_s:
             return left_s

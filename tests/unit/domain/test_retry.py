@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from service.domain.delivery import DeadLetterReason, Delivery, Outcome, Response
@@ -145,8 +147,19 @@ def test_the_last_delay_repeats(step: int, delay_ms: int) -> None:
     ("deferrals", "delay_ms"), [(0, 1000), (1, 5000), (2, 30_000), (5, 3_600_000), (99, 3_600_000)]
 )
 def test_deferrals_grow_with_repetition(deferrals: int, delay_ms: int) -> None:
-    delivery = make_delivery(deferrals=deferrals)
-    assert put_off(delivery) == (make_delivery(deferrals=deferrals + 1), delay_ms)
+    delivery = make_delivery(deferrals=deferrals, received_at=NOW - 1e6)
+    assert put_off(delivery) == (replace(delivery, deferrals=deferrals + 1), delay_ms)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "delay_ms"), [(0, 120_000), (500, 144_000), (1000, 480_000), (9e9, 3_600_000)]
+)
+def test_without_a_pause_a_delay_is_no_longer_than_half_the_age(
+    age_s: float, delay_ms: int
+) -> None:
+    delivery = make_delivery(deferrals=9, received_at=NOW - age_s)
+    assert put_off(delivery)[1] == delay_ms
+    assert put_off(delivery, pause_s=1.0)[1] == 3_600_000
 
 
 @pytest.mark.parametrize(
