@@ -18,6 +18,9 @@ HANGS_S = 30
 NOTICED_S = 1.5
 ALONE_S = 6
 """Seconds of the healthy alone, which say what is normal."""
+HEALTHY = 21
+"""The healthy accounts have events in turn. Workers too: of 20 accounts, each of four workers would
+meet five, and the others only when the trouble begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ async def test_hanging_endpoints_delay_nobody_else(rig: Rig, hang: Hang, tmp_pat
     if not (hang.in_short or rig.full):
         pytest.skip("in full length only")
     rig.schedule_s = (1.0, 5.0, 30.0, 120.0)
-    healthy = await rig.healthy(20)
+    healthy = await rig.healthy(HEALTHY)
     async with Crowd(tmp_path / "crowd", hang.manner, HANGS_S) as crowd:
         hit = [
             await rig.account_of_many(

@@ -26,10 +26,11 @@ INDEXES = (
 COMPRESSED = {
     "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd,leaf_page_max=128KB"}},
     "indexOptionDefaults": {
-        "storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}
+        "storageEngine": {"wiredTiger": {"configString": "block_compressor=snappy"}}
     },
 }
-"""Rows of an event resemble each other: a larger page has more of them to compress together."""
+"""Rows of an event resemble each other: a larger page has more of them to compress together. Each
+webhook adds to a page of its own in an index, so these are written often, and zstd costs much."""
 TIDY_EVERY_S = 600.0
 NAMESPACE_NOT_FOUND, NAMESPACE_EXISTS, IS_A_VIEW = 26, 48, 166
 
