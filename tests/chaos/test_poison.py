@@ -11,6 +11,7 @@ import pytest
 
 from service.dev.process import ServiceProcess
 from service.domain.errors import SwitchhookError
+from service.pipeline.recovery.suspects import FIRST_REST_S
 from service.settings.model import AmqpSettings
 from tests.chaos.owners import TwoWorkers, connected_to
 from tests.chaos.report import Row
@@ -23,8 +24,9 @@ REJECTED = "switchhook.rejected"
 HOST, PATH = "127.5.0.1", "/poison"
 POISON_AFTER = AmqpSettings().poison_after
 HEALTHY_P99_S = 2.0
-TWO_WORKERS_P99_S = 0.07
-"""What is normal in full length where another worker goes on; see README's table."""
+TWO_WORKERS_P99_S = FIRST_REST_S + 0.1
+"""In full length where another worker goes on. The broker hands about one event to each connection
+whose worker was just killed; such an event rests, and these are more than one in a hundred."""
 STARTS_WAITED_FOR = 1.5
 """One, and the catching up; not two."""
 ALONE_S = 6.0
@@ -60,7 +62,7 @@ async def test_poison_ends_in_the_rejected_queue_while_a_supervisor_starts_its_w
     assert kills <= POISON_AFTER + 1
     assert row.p99_s is not None
     assert row.p99_s <= HEALTHY_P99_S
-    assert row.is_normal(TWO_WORKERS_P99_S) or not rig.full, row
+    assert row.p99_s <= TWO_WORKERS_P99_S or not rig.full, row
 
 
 @pytest.mark.timeout(600)
