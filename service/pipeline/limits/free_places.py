@@ -7,7 +7,7 @@ LENT = 0.5
 class FreePlaces:
     """Counts the places of one lane. What is borrowed goes back before the lane's own."""
 
-    __slots__ = ("_borrowed", "_lender", "held", "kept", "own")
+    __slots__ = ("_borrowed", "held", "kept", "lender", "own")
 
     def __init__(self, count: int, lender: "FreePlaces | None" = None) -> None:
         self.held = 0
@@ -16,34 +16,28 @@ class FreePlaces:
         """Places that are neither held nor lent."""
         self.kept = count * (1.0 - LENT)
         """Places that are not lent even if they are free."""
-        self._lender = lender
+        self.lender = lender
+        """Places of the lane to borrow from."""
         self._borrowed = 0
 
-    @property
-    def borrows(self) -> bool:
-        """Whether there is a lane to borrow from."""
-        return self._lender is not None
-
-    def count(self, *, borrowing: bool) -> float:
-        """Return how many are free, with those that may be borrowed or without."""
-        if self._lender is None or not borrowing:
-            return self.own
-        return self.own + max(0.0, self._lender.own - self._lender.kept)
+    def to_borrow(self) -> float:
+        """Return how many the lane may borrow now."""
+        return 0.0 if self.lender is None else max(0.0, self.lender.own - self.lender.kept)
 
     def take(self) -> None:
-        """Take one, which must be free."""
+        """Take one of the lane's own if it has one, else borrow one."""
         self.held += 1
-        if self.own or self._lender is None:
+        if self.own or self.lender is None:
             self.own -= 1
         else:
             self._borrowed += 1
-            self._lender.own -= 1
+            self.lender.own -= 1
 
     def give_back(self) -> None:
         """Give one back."""
         self.held -= 1
-        if self._borrowed and self._lender is not None:
+        if self._borrowed and self.lender is not None:
             self._borrowed -= 1
-            self._lender.own += 1
+            self.lender.own += 1
         else:
             self.own += 1

@@ -191,8 +191,10 @@ class Places:
         return waiting / len(self._shares) if self._shares else 0.0
 
     def _has_room(self, share: Share, state: EndpointState) -> bool:
-        borrowing = self._free.borrows and state.needs_s(self.endpoints.now()) <= SLOW_S
-        return share.held < self._free.count(borrowing=borrowing) * SHARE_OF_FREE
+        free: float = self._free.own
+        if self._free.lender is not None and state.needs_s(self.endpoints.now()) <= SLOW_S:
+            free += self._free.to_borrow()
+        return share.held < free * SHARE_OF_FREE
 
     def _grant(self, share: Share, state: EndpointState) -> Place:
         now = self.endpoints.now()
