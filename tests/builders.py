@@ -183,11 +183,9 @@ def make_places(
     metrics: Metrics | None = None,
     lane: str = "events",
     deferred_to: Places | None = None,
-    lender: FreePlaces | None = None,
     free: FreePlaces | None = None,
 ) -> Places:
-    """Return a lane's places; nothing waits for one unless it is told how long it may."""
+    """Return a lane's places, `free` or `count`; nothing waits unless told how long it may."""
     endpoints = endpoints or make_endpoints()
     metrics = metrics or Metrics(CollectorRegistry(), [])
-    free = free or FreePlaces(count, lender)
-    return Places(lane, free, longest_wait_s, endpoints, metrics, deferred_to)
+    return Places(lane, free or FreePlaces(count), longest_wait_s, endpoints, metrics, deferred_to)

@@ -37,8 +37,8 @@ class Costs:
     store: Cost = Cost(44, 92)
     worker: Cost = Cost(87, 197)
     body_bytes: float = 1_100
-    row_bytes: float = 174
-    payload_bytes: float = 253
+    row_bytes: float = 243
+    payload_bytes: float = 268
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class RetryPolicy:
     """Share of a delay by which it may be shortened or lengthened."""
     max_deferrals: Annotated[int, Ge(1), Le(10_000)] = 30
     """Consecutive deferrals of a delivery before it is given up. By the default schedule they
-    take a day while the endpoint is paused, and 15 hours while it is busy or silent."""
+    take a day while the endpoint is paused, and 14 hours or more while it is busy or silent."""
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in pairwise(self.schedule)):

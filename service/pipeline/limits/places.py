@@ -44,8 +44,8 @@ BOOKED = 0.7
 """Booked part of the time that a deferred delivery will take. As tiers are coarse and others come
 between, some turns are missed; with all of the time booked, the endpoint would be idle then."""
 LONGEST_GAP_S = 2.0
-"""Time without a finished request after which a wait can no longer be told. It is `SILENT_AFTER_S`
-where none has ever finished."""
+"""Time without a finished request after which a wait can no longer be told: a busy worker seems
+silent to itself. It is `SILENT_AFTER_S` where none has ever finished, as such may be dead."""
 SWEEP_EVERY_S = 0.05
 LINES_PER_ROUND = 100
 """Lines swept, of perhaps thousands, before other tasks may run."""
@@ -161,8 +161,8 @@ class Places:
 
     def _book(self, queue: EndpointState | Share, at_once: int, left_s: float) -> float | None:
         now = self.endpoints.now()
-        gap_s = SILENT_AFTER_S if queue.duration_s == FIRST_GUESS_S else LONGEST_GAP_S
-        if now - queue.moved_at > gap_s:
+        untried = queue.duration_s == FIRST_GUESS_S
+        if now - queue.moved_at > (SILENT_AFTER_S if untried else LONGEST_GAP_S):
             return None
         if left_s:
             return left_s

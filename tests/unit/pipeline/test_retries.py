@@ -124,7 +124,7 @@ async def test_a_delivery_is_held_while_the_store_is_away() -> None:
 
 
 @in_virtual_time
-async def test_each_deferral_goes_to_a_longer_tier_up_to_the_longest_of_its_age() -> None:
+async def test_each_deferral_goes_to_a_longer_tier_as_far_as_its_age_allows() -> None:
     parts = Parts(places=make_places(endpoints=make_endpoints(1)))
     parts.subscribe(make_webhook())
     parts.hold()

@@ -15,8 +15,13 @@ COUNT, KEPT = 60, 30
 def two_lanes(own: int = 6, longest_wait_s: float = 0.0) -> tuple[Places, Places]:
     """Return the lane of events and the lane of retries, which has fewer places of its own."""
     endpoints, free = make_endpoints(limit=1000), FreePlaces(COUNT)
-    retried = make_places(own, longest_wait_s, endpoints, lane="deliveries", lender=free)
-    return make_places(COUNT, longest_wait_s, endpoints, deferred_to=retried, free=free), retried
+    retried = make_places(
+        longest_wait_s=longest_wait_s, endpoints=endpoints, free=FreePlaces(own, lender=free)
+    )
+    events = make_places(
+        longest_wait_s=longest_wait_s, endpoints=endpoints, free=free, deferred_to=retried
+    )
+    return events, retried
 
 
 def take(places: Places, count: int | None = None) -> list[Place]:
