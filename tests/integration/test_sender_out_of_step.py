@@ -109,7 +109,7 @@ async def test_what_a_new_connection_brings_along_is_no_answer(turns: int) -> No
     with theirs:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(lambda: Exchanging(loop), sock=ours)
-        answer = protocol.expect(AnswerReader(1024, 1024), in_full=True)
+        answer = protocol.expect(AnswerReader(1024, 1024), loop.time() + 5, in_full=True)
         theirs.send(OK)
         for _ in range(3 * turns):
             await asyncio.sleep(0)

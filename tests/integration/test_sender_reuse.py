@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from service.dev.servers import HOST
 from service.domain.delivery import Outcome, Request
 from tests.integration.test_sender import OK, QUICK, sender, server
@@ -63,3 +65,18 @@ async def test_what_may_be_repeated_is_repeated_once_and_within_the_same_time() 
     assert len(begun) == 3
     took_s = asyncio.get_running_loop().time() - begun[1]
     assert took_s < 1.3 * QUICK.total_timeout_s
+
+
+@pytest.mark.parametrize("first_s", [0.6, 0.3, 5.0], ids=["as long", "shorter", "longer"])
+async def test_each_request_on_a_connection_has_its_own_deadline(first_s: float) -> None:
+    async with keeping_alive(2) as (uri, served), sender() as made:
+        first = Request("POST", uri, "", {}, b"{}", first_s)
+        assert (await made.send(first)).outcome is Outcome.SUCCEEDED
+        await asyncio.sleep(0.2)
+        started = asyncio.get_running_loop().time()
+        # Half a body: the receiver waits for the rest of it.
+        response = await made.send(Request("POST", uri, "", {}, b"{", 0.6))
+        took_s = asyncio.get_running_loop().time() - started
+    assert response.outcome is Outcome.TIMED_OUT
+    assert served == [1]
+    assert 0.595 < took_s < 0.8

@@ -148,20 +148,12 @@ async def answered(
     connection = await connect(connector, destination, connecting)
     protocol = _protocol(connection)
     try:
-        answer = protocol.expect(reader, in_full=in_full)
-    except BaseException:
-        connection.close()
-        raise
-    # Cheaper than `asyncio.timeout`, which took a thirtieth of a delivery's time.
-    deadline = asyncio.get_running_loop().call_at(ends_at, protocol.expire, reader)
-    try:
+        answer = protocol.expect(reader, ends_at, in_full=in_full)
         outbox.put(protocol, sent)
         await answer
     except BaseException:
         connection.close()
         raise
-    finally:
-        deadline.cancel()
     connection.release()
     return reader
 

@@ -21,6 +21,9 @@ REST_S = 1.0
 """Wait for the rest of a successful answer that is not wanted in full: reading it only allows the
 connection to be reused."""
 
+CLOCK_STEP_S = 0.001
+"""Alarms of the event loop may ring so much earlier than asked."""
+
 
 class StaleConnection(aiohttp.ServerDisconnectedError):
     """A reused connection died, or had unrequested bytes on it, before the answer began."""
@@ -38,6 +41,9 @@ class Exchanging(ResponseHandler):
         self._written = False
         self._in_full = False
         self._descriptor = -1
+        self._ends_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         self._broken: Exception | None = None
         """Error of aiohttp in `connection_made`, raised by `expect`."""
 
@@ -57,11 +63,14 @@ class Exchanging(ResponseHandler):
             sock = transport.get_extra_info("socket")
             self._descriptor = -1 if sock is None else sock.fileno()
 
-    def expect(self, reader: AnswerReader, *, in_full: bool) -> asyncio.Future[AnswerReader]:
+    def expect(
+        self, reader: AnswerReader, ends_at: float, *, in_full: bool
+    ) -> asyncio.Future[AnswerReader]:
         """Return a future of the answer to the request that `write` is going to send.
 
-        An answer wanted `in_full` is awaited beyond its status line. The call and the future raise
-        StaleConnection, the future also the error of a connection that ends without an answer.
+        The wait ends at `ends_at`, in the event loop's seconds. An answer wanted `in_full` is
+        awaited beyond its status line. The call and the future raise StaleConnection, the future
+        also TimeoutError and the error of a connection that ends without an answer.
         """
         if self._broken is not None:
             raise self._broken
@@ -69,6 +78,9 @@ class Exchanging(ResponseHandler):
             raise StaleConnection
         self._reader, self._written, self._in_full = reader, False, in_full
         self._answered = self._loop.create_future()
+        self._ends_at = ends_at
+        if self._alarm is None or ends_at < self._rings_at:
+            self._set_alarm()
         return self._answered
 
     def write(self, sent: bytes) -> None:
@@ -100,10 +112,30 @@ class Exchanging(ResponseHandler):
         if reader.complete:
             self._finish(reader)
         elif 200 <= reader.status < 300 and not known and not self._in_full:
-            self._loop.call_later(REST_S, self.expire, reader)
+            self._loop.call_later(REST_S, self._expire, reader)
 
-    def expire(self, reader: AnswerReader) -> None:
-        """End the wait: accept what has arrived of the answer, or fail with TimeoutError."""
+    def _set_alarm(self) -> None:
+        """Set the alarm to the end of the wait.
+
+        It stays set after the answer: a timer for each request took a fortieth of a delivery's time.
+        """
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._rings_at = self._ends_at
+        self._alarm = self._loop.call_at(self._ends_at, self._ring)
+
+    def _ring(self) -> None:
+        """End the wait, unless it is that of a later request."""
+        self._alarm = None
+        if self._reader is None:
+            return
+        if self._loop.time() < self._ends_at - CLOCK_STEP_S:
+            self._set_alarm()
+        else:
+            self._expire(self._reader)
+
+    def _expire(self, reader: AnswerReader) -> None:
+        """End a wait: accept what has arrived of the answer, or fail with TimeoutError."""
         if reader is not self._reader:
             return
         if reader.end():
@@ -113,6 +145,9 @@ class Exchanging(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """See `asyncio.Protocol`."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         reader = self._reader
         if reader is not None:
             if reader.end():
