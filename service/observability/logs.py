@@ -1,10 +1,12 @@
 """Structured logs, one line per log event: JSON for machines, colours for people."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from select import PIPE_BUF
 from typing import Any, ClassVar, Literal, cast
 
 import structlog
@@ -63,13 +65,13 @@ def quick_info() -> Callable[..., None]:
     """Return a method `info`, for lines that every delivery has; to be called once logs are set up.
 
     It writes the same line as structlog's own, in JSON without the chain of processors: 3.6 µs
-    instead of 7.
+    instead of 7. The line is written at the end of the event loop's iteration.
     """
     log = structlog.get_logger().bind()
     config = structlog.get_config()
     if config["processors"][-1] is not json_line or not log.is_enabled_for(logging.INFO):
         return cast("Callable[..., None]", log.info)
-    write = config["logger_factory"]().msg
+    write = _Together(config["logger_factory"]().msg).write
 
     def info(event: str, **members: Any) -> None:
         line = get_contextvars() | members
@@ -77,6 +79,36 @@ def quick_info() -> Callable[..., None]:
         write(json_line(None, "info", _stamped(None, "info", line)))
 
     return info
+
+
+class _Together:
+    """Writes the lines of one iteration of the event loop together, at its end.
+
+    A killed process may lose them, but does again what they told: the message of a delivery is
+    acknowledged milliseconds later.
+    """
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def write(self, line: bytes) -> None:
+        """Write a line soon."""
+        size = self._size + len(line) + 1
+        if size > PIPE_BUF:
+            # Lines of other workers could come between the parts of what a pipe takes in parts.
+            self._write_all()
+            size = len(line) + 1
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._write_all)
+        self._lines.append(line)
+        self._size = size
+
+    def _write_all(self) -> None:
+        if self._lines:
+            lines, self._lines, self._size = self._lines, [], 0
+            self._write(b"\n".join(lines))
 
 
 def _stamped(_: WrappedLogger, level: str, event: EventDict) -> EventDict:

@@ -14,7 +14,7 @@ STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])(?:[ \t][^\r\n]*)?\r?
 ITS_BEGINNING = b"HTTP/1."
 LONGEST_STATUS_LINE = 8192
 HEAD_END = re.compile(rb"\n\r?\n")
-LINE_WITHOUT_COLON = re.compile(rb"\n[^:\n]*(?:\n|\Z)")
+LINE_WITHOUT_COLON = re.compile(rb"\n[^:\n]*+(?!:)")
 FRAMING = re.compile(
     rb"\n(content-length|transfer-encoding|connection)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE
 )
@@ -171,7 +171,7 @@ class AnswerReader:
             kind = name.lower()
             if kind == b"content-length":
                 self.odd |= bool(lengths) or b"," in value
-                lengths.update(length.strip() for length in value.split(b","))
+                lengths.update(map(bytes.strip, value.split(b",")))
             elif kind == b"transfer-encoding":
                 coding = value.lower()
                 self.odd |= coding != b"chunked"

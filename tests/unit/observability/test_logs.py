@@ -1,9 +1,13 @@
 """A log line tells where something broke, never what was in the variables there."""
 
+import asyncio
+import io
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from select import PIPE_BUF
 from typing import Any, Literal
 
 import pytest
@@ -132,12 +136,13 @@ def test_the_line_of_a_long_error_still_says_where(
     assert text.count(b"logged_failures") >= 4
 
 
-def test_the_quick_line_is_the_usual_one(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+async def test_the_quick_line_is_the_usual_one(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     configure_logs(LogPolicy())
     members = {"delivery_id": "d-1", "detail": "x" * 20_000, "status": 200}
     with structlog.contextvars.bound_contextvars(worker=3):
         for info in (structlog.get_logger().info, quick_info()):
             info("attempt.finished", **members)
+    await asyncio.sleep(0)
     usual, quick = map(json.loads, capsysbinary.readouterr().err.splitlines())
     for line in (usual, quick):
         datetime.fromisoformat(line.pop("timestamp"))
@@ -145,12 +150,44 @@ def test_the_quick_line_is_the_usual_one(capsysbinary: pytest.CaptureFixture[byt
     assert quick == usual
 
 
+class Noting(io.BytesIO):
+    """A file that notes each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self.writes.append(bytes(data))
+        return len(data)
+
+
+async def test_quick_lines_are_written_together_if_a_pipe_takes_them_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noting = Noting()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(noting))
+    configure_logs(LogPolicy())
+    info = quick_info()
+    for number in range(20):
+        info("attempt.finished", number=number, detail="x" * 300)
+    await asyncio.sleep(0)
+    lines = [json.loads(line) for write in noting.writes for line in write.splitlines()]
+    assert [line["number"] for line in lines] == list(range(20))
+    assert all(write.endswith(b"\n") and len(write) <= PIPE_BUF for write in noting.writes)
+    assert len(noting.writes) < 5
+    info("attempt.finished", number=20)
+    await asyncio.sleep(0)
+    assert json.loads(noting.writes[-1])["number"] == 20
+
+
 @pytest.mark.parametrize("level", ["warning", "info"])
-def test_the_quick_line_obeys_level_and_format(
+async def test_the_quick_line_obeys_level_and_format(
     level: Literal["warning", "info"], capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs(LogPolicy(level, "console" if level == "info" else "json"))
     quick_info()("attempt.finished", status=200)
+    await asyncio.sleep(0)
     written = capsys.readouterr().err
     assert "status=200" in written if level == "info" else not written
 
