@@ -61,7 +61,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
 
 def _marks(attempt: Attempt) -> dict[str, Any]:
     """Return the members that most attempts lack; those without a value are left out."""
-    delivery = attempt.delivery
+    delivery, expiry, batch = attempt.delivery, attempt.expiry, attempt.in_batch
     marks = {
         "fallback_for": delivery.fallback_for,
         "replay_id": delivery.replay_id,
@@ -73,12 +73,12 @@ def _marks(attempt: Attempt) -> dict[str, Any]:
         "schema_version": delivery.schema_version if delivery.schema_version > 1 else None,
         "position": delivery.position and delivery.position.members,
         "occurred_at": _date_if_known(delivery.occurred_at),
-        "age_s": round(attempt.expiry.age_s, 3) if attempt.expiry else None,
-        "max_age_s": attempt.expiry.max_age_s if attempt.expiry else None,
         "hashed": list(delivery.hashed) or None,
-        "batch_id": attempt.in_batch and attempt.in_batch.batch_id,
-        "batch_size": attempt.in_batch and attempt.in_batch.size,
     }
+    if expiry is not None:
+        marks |= {"age_s": round(expiry.age_s, 3), "max_age_s": expiry.max_age_s}
+    if batch is not None:
+        marks |= {"batch_id": batch.batch_id, "batch_size": batch.size}
     return {key: value for key, value in marks.items() if value is not None}
 
 

@@ -127,16 +127,16 @@ class Deliverer:
                 beside.append(self._settle(owed, shared, entry))
         if kept:
             beside.append(self._keep(kept))
-        if not put_off and len(beside) <= 1:
+        if put_off:
+            beside.append(self._until_put_off(put_off))
+        if len(beside) == 1:
             # The common case needs no task of its own.
-            for one in beside:
-                await one
-            return
-        await asyncio.gather(*beside, self._until_put_off(put_off))
+            await beside[0]
+        else:
+            await asyncio.gather(*beside)
 
     async def _until_put_off(self, put_off: Sequence[tuple[Owed, asyncio.Task[None]]]) -> None:
-        if put_off:
-            await asyncio.wait({confirmed for _, confirmed in put_off})
+        await asyncio.wait({confirmed for _, confirmed in put_off})
         for owed, confirmed in put_off:
             bug = confirmed.exception()
             if bug is None:
