@@ -62,7 +62,7 @@ def attempt_document(attempt: Attempt, *, keep_payload: bool = True) -> dict[str
 def _marks(attempt: Attempt) -> dict[str, Any]:
     """Return the members that most attempts lack; those without a value are left out."""
     delivery, expiry, batch = attempt.delivery, attempt.expiry, attempt.in_batch
-    marks = {
+    marks: dict[str, Any] = {
         "fallback_for": delivery.fallback_for,
         "replay_id": delivery.replay_id,
         "test": attempt.test or None,

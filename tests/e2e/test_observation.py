@@ -1,7 +1,11 @@
 """What an operator sees from outside: health, readiness, metrics, indexes."""
 
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from service.dev.rabbit_server import RabbitServer
 from service.dev.receiver import Receiver
@@ -10,8 +14,10 @@ from tests.e2e.harness import (
     ANOTHER,
     another_consumer,
     call_event,
+    depth,
     eventually,
     forget_consumers,
+    logged,
     metric,
     switch,
     webhook_document,
@@ -115,3 +121,27 @@ async def test_old_attempts_are_dropped_at_the_start_even_if_the_retention_was_c
 async def _expiry(database: Documents) -> int:
     indexes = await database["attempts_earlier"].index_information()
     return int(indexes.get("expire", {}).get("expireAfterSeconds", 0))
+
+
+@pytest.mark.usefixtures("webhook")
+async def test_each_delivery_has_its_line_though_the_process_was_killed(
+    start_service: StartService, settings: dict[str, str], receiver: Receiver
+) -> None:
+    service = await start_service()
+    calls = [f"c-{number}" for number in range(600)]
+    async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
+        for call_id in calls[:300]:
+            await kazoo.publish(call_event(call_id))
+        await receiver.until(lambda: len(receiver.requests) >= 50, 20)
+        for call_id in calls[300:]:
+            await kazoo.publish(call_event(call_id))
+        os.kill(service.pid, signal.SIGKILL)
+    await service.wait()
+    assert len(logged(service, "attempt.finished")) < len(calls)
+    await service.start()
+
+    async def all_have_lines() -> bool:
+        return {line["call_id"] for line in logged(service, "attempt.finished")} == set(calls)
+
+    await eventually(all_have_lines, what="a line for each call")
+    assert await depth(settings["SWITCHHOOK_AMQP__URL"], "switchhook.events") == 0
