@@ -33,9 +33,9 @@ class Cost:
 class Costs:
     """Measured costs; `deploy/SCALING.md` names commit, machine and command of each figure."""
 
-    broker: Cost = Cost(191)
-    store: Cost = Cost(44, 92)
-    worker: Cost = Cost(87, 197)
+    broker: Cost = Cost(86)
+    store: Cost = Cost(17, 91)
+    worker: Cost = Cost(114, 102)
     body_bytes: float = 1_100
     row_bytes: float = 243
     payload_bytes: float = 268
