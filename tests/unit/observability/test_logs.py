@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from errno import ENOSPC
 from select import PIPE_BUF
 from typing import Any, Literal
 
@@ -156,8 +157,11 @@ class Noting(io.BytesIO):
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[bytes] = []
+        self.full = False
 
     def write(self, data: Any) -> int:
+        if self.full:
+            raise OSError(ENOSPC, "no space left")
         self.writes.append(bytes(data))
         return len(data)
 
@@ -179,6 +183,22 @@ async def test_quick_lines_are_written_together_if_a_pipe_takes_them_whole(
     info("attempt.finished", number=20)
     await asyncio.sleep(0)
     assert json.loads(noting.writes[-1])["number"] == 20
+
+
+async def test_a_log_without_space_fails_nothing_but_its_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noting, failed = Noting(), list[Any]()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(noting))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+    configure_logs(LogPolicy())
+    info = quick_info()
+    for number in range(2):
+        noting.full = number == 0
+        info("attempt.finished", number=number)
+        await asyncio.sleep(0)
+    assert [type(context["exception"]) for context in failed] == [OSError]
+    assert [json.loads(line)["number"] for line in noting.writes] == [1]
 
 
 @pytest.mark.parametrize("level", ["warning", "info"])
