@@ -128,11 +128,12 @@ async def test_each_delivery_has_its_line_though_the_process_was_killed(
     start_service: StartService, settings: dict[str, str], receiver: Receiver
 ) -> None:
     service = await start_service()
-    calls = [f"c-{number}" for number in range(600)]
+    calls = [f"c-{number}" for number in range(320)]
     async with switch(settings["SWITCHHOOK_AMQP__URL"]) as kazoo:
         for call_id in calls[:300]:
             await kazoo.publish(call_event(call_id))
         await receiver.until(lambda: len(receiver.requests) >= 50, 20)
+        os.kill(service.pid, signal.SIGSTOP)
         for call_id in calls[300:]:
             await kazoo.publish(call_event(call_id))
         os.kill(service.pid, signal.SIGKILL)
