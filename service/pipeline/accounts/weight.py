@@ -24,10 +24,12 @@ from service.domain.webhook import (
 BARE_BYTES = 1000
 """Size of an account without a webhook: its fields, its cache entry and the entry's key."""
 SHARED = {NoneType, bool, Verb, Format, Order}
+"""Types of which all webhooks share the values."""
 PARTS = {
     kind: attrgetter(*(field.name for field in fields(kind)))
     for kind in (Webhook, OAuthClient, Asking, Batching, Privacy, Mask)
 }
+"""By type, what gets all members of a value. An account is weighed while its events wait."""
 
 
 def weight_of(account: Account) -> int:

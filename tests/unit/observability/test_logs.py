@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from errno import ENOSPC
 from select import PIPE_BUF
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 import structlog
+from aiormq.abc import AbstractChannel
+from prometheus_client import CollectorRegistry
 
+from service.adapters.rabbitmq.consuming.acks import Acks
 from service.observability.lines import LONGEST_LINE
 from service.observability.logs import LogPolicy, configure_logs, quick_info
+from service.observability.metrics import Metrics
 
 FORMATS: tuple[Literal["json", "console"], ...] = ("json", "console")
 CANARY = "canary-in-a-local"
@@ -183,6 +187,33 @@ async def test_quick_lines_are_written_together_if_a_pipe_takes_them_whole(
     info("attempt.finished", number=20)
     await asyncio.sleep(0)
     assert json.loads(noting.writes[-1])["number"] == 20
+
+
+class NotingChannel:
+    """Notes how many writes to the log there were at the first acknowledgement."""
+
+    def __init__(self, log: Noting) -> None:
+        self._log = log
+        self.writes: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def basic_ack(self, *_: int, **__: bool) -> None:
+        self.writes.set_result(len(self._log.writes))
+
+
+async def test_the_line_of_a_delivery_is_written_before_its_message_is_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noting = Noting()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(noting))
+    configure_logs(LogPolicy())
+    channel = NotingChannel(noting)
+    acks = Acks(cast("AbstractChannel", channel), Metrics(CollectorRegistry(), []))
+    telling = asyncio.create_task(acks.keep_telling())
+    acks.note(1)
+    quick_info()("attempt.finished", number=1)
+    acks.settle(1)
+    assert await channel.writes == 1
+    telling.cancel()
 
 
 async def test_a_log_without_space_fails_nothing_but_its_lines(
