@@ -80,6 +80,7 @@ class Turn:
         while not self._stopped:
             await self._arrived.wait()
             await self._take_turn()
+            honour_cancellation()
 
     async def _take_turn(self) -> None:
         """Wait until the last worker's turn has ended, and take what arrives until this one has."""
